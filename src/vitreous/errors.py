@@ -1,0 +1,95 @@
+"""What can go wrong, and what to do about it.
+
+Every error that a user can cause says what happened, where (file, flag, row) and what helps.
+The command line prints exactly this, without a traceback.
+
+VitreousError
+├── UsageError          a wrong argument, flag, name or configuration key (exit code 2)
+├── DataError           a folder, manifest or archive that cannot be used as it is
+│   └── ImageError      one image that cannot be decoded
+├── ModelError          a network that cannot be built or does not fit its input
+│   ├── ShapeError      an input of a size or a number of channels that the network cannot take
+│   └── ModelFileError  a model file or checkpoint that is damaged, foreign or not to be trusted
+├── TrainingError       training cannot go on
+│   └── DivergedError   the loss or a weight is no longer a number
+├── RunError            a run folder that exists already, is missing or incomplete
+└── StorageError        a full disk, a read-only target, a file that cannot be written
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class VitreousError(Exception):
+    """An error with its place and its remedy.
+
+    message  what happened, with the value that was found
+    where    the file, flag, row or field concerned, if there is one
+    remedy   what the user can do about it, as an imperative sentence
+    """
+
+    exit_code = 1
+
+    def __init__(self, message: str, *, where: str | None = None, remedy: str | None = None):
+        self.message = message
+        self.where = where
+        self.remedy = remedy
+        super().__init__(message)
+
+    @property
+    def kind(self) -> str:
+        """The class name without its ending, in lower case: the `kind` of the JSON error."""
+        return type(self).__name__.removesuffix("Error").lower()
+
+    def __str__(self) -> str:
+        place = f"{self.where}: " if self.where else ""
+        remedy = f"\n  {self.remedy}" if self.remedy else ""
+        return f"{place}{self.message}{remedy}"
+
+
+class UsageError(VitreousError, ValueError):
+    exit_code = 2
+
+
+class DataError(VitreousError, ValueError): ...
+
+
+class ImageError(DataError): ...
+
+
+class ModelError(VitreousError, ValueError): ...
+
+
+class ShapeError(ModelError): ...
+
+
+class ModelFileError(ModelError): ...
+
+
+class TrainingError(VitreousError, RuntimeError): ...
+
+
+class DivergedError(TrainingError): ...
+
+
+class RunError(VitreousError): ...
+
+
+class StorageError(VitreousError, OSError): ...
+
+
+def unknown(
+    noun: str, name: str, options: Iterable[str], *, where: str | None = None
+) -> UsageError:
+    """The error for a name that is not in a table; it offers the nearest three.
+
+    >>> print(unknown("model", "resnet81", ["resnet18", "lenet5"]))
+    unknown model 'resnet81'
+      Did you mean resnet18?
+    """
+    options = sorted(options)
+    nearest = difflib.get_close_matches(name, options, n=3, cutoff=0.5)
+    remedy = f"Did you mean {' or '.join(nearest)}?" if nearest else f"Known: {', '.join(options)}."
+    return UsageError(f"unknown {noun} '{name}'", where=where, remedy=remedy)
