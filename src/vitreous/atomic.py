@@ -1,0 +1,93 @@
+"""Files that are either the old one or the new one, whatever happens in between.
+
+A file is written beside its target, flushed to the disk, and renamed over it; then the folder is
+flushed, so that the name survives a power cut as well.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO
+
+from vitreous.errors import StorageError
+
+REMEDIES = {
+    errno.ENOSPC: "Free some space on that disk, or choose another place.",
+    errno.EDQUOT: "Free some of your quota on that disk, or choose another place.",
+    errno.EROFS: "The file system is read-only: choose another place.",
+    errno.EACCES: "You may not write there: choose another place or change its permissions.",
+    errno.EPERM: "You may not write there: choose another place or change its permissions.",
+    errno.ENOENT: "Make the folder first, or choose another place.",
+}
+
+
+@contextlib.contextmanager
+def replacing(path: str | Path) -> Iterator[IO[bytes]]:
+    """A binary file that takes the place of `path` when the block ends without an error.
+
+    Raises StorageError, with the old file untouched, where it cannot be written.
+    """
+    path = Path(path)
+    with storage_errors(path):
+        descriptor, temporary = tempfile.mkstemp(
+            prefix=f".{path.name}.", suffix=".tmp", dir=path.parent
+        )
+        try:
+            with os.fdopen(descriptor, "wb") as file:
+                yield file
+                file.flush()
+                os.fsync(file.fileno())
+            os.chmod(temporary, 0o666 & ~_umask())
+            os.replace(temporary, path)
+        except BaseException:
+            with contextlib.suppress(OSError):
+                os.unlink(temporary)
+            raise
+        sync_folder(path.parent)
+
+
+def write_bytes(path: str | Path, content: bytes) -> Path:
+    """Write the whole content atomically; raises StorageError."""
+    with replacing(path) as file:
+        file.write(content)
+    return Path(path)
+
+
+def write_text(path: str | Path, content: str) -> Path:
+    """Write UTF-8 text atomically; names that are no UTF-8 keep their bytes."""
+    return write_bytes(path, content.encode("utf-8", "surrogateescape"))
+
+
+@contextlib.contextmanager
+def storage_errors(path: str | Path) -> Iterator[None]:
+    """Turn an operating system's error into one that names the place and the remedy."""
+    try:
+        yield
+    except StorageError:
+        raise
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise StorageError(
+            f"cannot be written: {reason}", where=str(path), remedy=REMEDIES.get(error.errno or 0)
+        ) from error
+
+
+def sync_folder(folder: Path) -> None:
+    """Flush a folder's entries; systems that cannot open folders have nothing to flush."""
+    with contextlib.suppress(OSError):
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
