@@ -1,0 +1,50 @@
+# Everything that is done here has one verb; `make` lists them.
+PYTHON ?= python3
+BIN := .venv/bin
+INSTALLED := .venv/installed
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test slow check fix bench docs clean
+
+help: ## List the verbs
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
+
+demo: $(INSTALLED) ## Train on the digits that come along; prints scores and writes a report
+	$(BIN)/vitreous train digits
+
+test: $(INSTALLED)-dev ## Run the tests
+	$(BIN)/python -m pytest -n auto
+
+slow: $(INSTALLED)-dev ## Run the long tests as well
+	$(BIN)/python -m pytest -n auto -m "not gpu and not network"
+
+check: $(INSTALLED)-dev ## Lint, types and the order of imports
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/python -m pytest -q tests/test_order.py
+
+fix: $(INSTALLED)-dev ## Format, and mend what can be mended by itself
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: $(INSTALLED)-dev ## Measure against peers, side by side (about an hour)
+	$(BIN)/python benchmarks/run.py
+
+docs: $(INSTALLED)-dev ## Run every example of the documentation
+	$(BIN)/python -m pytest -q tests/test_docs.py
+
+clean: ## Remove the environment and all caches
+	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .hypothesis
+
+.venv/bin/python:
+	$(PYTHON) -m venv .venv
+
+$(INSTALLED): .venv/bin/python pyproject.toml
+	$(BIN)/python -m pip install --quiet --editable .
+	touch $@
+
+$(INSTALLED)-dev: .venv/bin/python pyproject.toml
+	$(BIN)/python -m pip install --quiet --editable ".[dev]"
+	./.ci/browser
+	touch $@ $(INSTALLED)
