@@ -52,6 +52,7 @@ class Dataset(ABC):
     parts     (N,) int8 of `Part`: the part that the layout prescribes, else UNASSIGNED
     groups    (N,) int64, or None: examples of one group (a patient, a scene) stay in one part
     weights   (N,) float32, or None: importance of each example in the loss
+    pixels    (N, H, W, channels) uint8 where all images lie in memory already, else None
     """
 
     name: str
@@ -61,6 +62,7 @@ class Dataset(ABC):
     parts: NDArray[np.int8]
     groups: NDArray[np.int64] | None = None
     weights: NDArray[np.float32] | None = None
+    pixels: NDArray[np.uint8] | None = None
 
     @abstractmethod
     def id(self, index: int) -> str:
@@ -77,6 +79,13 @@ class Dataset(ABC):
     @abstractmethod
     def digest(self, index: int) -> bytes:
         """16 bytes that identify the content (not the name) of an example. Raises ImageError."""
+
+    def stamp(self, index: int) -> bytes:
+        """Bytes that change whenever the content may have: for a file, its size and time.
+
+        Asked of every example before a cached pack is used, so it has to be cheap.
+        """
+        return self.digest(index)
 
     @property
     def multilabel(self) -> bool:
