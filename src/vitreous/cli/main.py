@@ -1,0 +1,101 @@
+"""The command line: verbs that load only what they need, and errors without a traceback.
+
+stdout carries results, stderr progress and errors. Exit codes: 0 done, 1 failed, 2 wrong usage,
+130 interrupted (after a checkpoint).
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+
+from cyclopts import App, CycloptsError, Group
+from cyclopts.config import Env, Yaml
+
+from vitreous import __version__
+from vitreous.cli.failure import tell
+from vitreous.errors import UsageError, VitreousError
+
+TRAIN, LOOK, SHARE = (
+    Group("Train", sort_key=1),
+    Group("See through", sort_key=2),
+    Group("Use", sort_key=3),
+)
+
+# verb, module that holds a function of the same name, group, one line of help
+VERBS = (
+    ("train", TRAIN, "Train a network on images, measure it, write a report."),
+    ("resume", TRAIN, "Go on with an interrupted run."),
+    ("check", TRAIN, "Find what is wrong with data before an hour is spent on it."),
+    ("split", TRAIN, "Write the parts of a data set as a manifest."),
+    ("report", LOOK, "Show a run as one HTML file."),
+    ("models", LOOK, "List the networks: parameters, work, year, paper."),
+    ("evaluate", USE := SHARE, "Measure a model on data."),
+    ("predict", USE, "Name what is in images."),
+)
+
+
+def app() -> App:
+    """The verbs, each imported when it is called."""
+    cli = App(
+        name="vitreous",
+        version=__version__,
+        help="A glass box for neural networks that see. Train it, see through it, trust it.",
+        help_format="plaintext",
+        version_flags=["--version"],
+        help_epilogue="vitreous VERB --help explains a verb.   vitreous train digits   is a start.",
+    )
+    for verb, group, summary in VERBS:
+        cli.command(f"vitreous.cli.{verb}:{verb}", name=verb, group=group, help=summary)
+    return cli
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Carry out one command line; returns the exit code."""
+    wants_json = "--json" in arguments
+    cli = app()
+    try:
+        arguments, config = take_config(arguments)
+        cli.config = [Env("VITREOUS_"), *config]
+        result = cli(arguments, exit_on_error=False, print_error=False)
+        sys.stdout.flush()
+        return result if isinstance(result, int) else 0
+    except CycloptsError as error:
+        usage = UsageError(str(error).strip(), remedy=f"See `vitreous {verb_of(arguments)}--help`.")
+        return tell(usage, wants_json)
+    except VitreousError as error:
+        return tell(error, wants_json)
+    except BrokenPipeError:
+        # The reader of our output has left (`| head`): nothing to say, and nobody to say it to.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return 130
+
+
+def take_config(arguments: Sequence[str]) -> tuple[list[str], list[Yaml]]:
+    """The arguments without `--config FILE`, and that file as a source of flags."""
+    rest, config = list(arguments), []
+    for index, word in enumerate(rest):
+        name, _, value = word.partition("=")
+        if name == "--config":
+            if not value and index + 1 == len(rest):
+                raise UsageError("a file is missing", where="--config")
+            path = value or rest[index + 1]
+            if not os.path.isfile(path):
+                raise UsageError("there is no such file", where=f"--config {path}")
+            del rest[index : index + (1 if value else 2)]
+            config.append(Yaml(path, use_commands_as_keys=False))
+            break
+    return rest, config
+
+
+def verb_of(arguments: Sequence[str]) -> str:
+    known = {verb for verb, _, _ in VERBS}
+    return next((f"{word} " for word in arguments if word in known), "")
+
+
+def main() -> None:
+    sys.exit(run(sys.argv[1:]))

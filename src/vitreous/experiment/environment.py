@@ -1,0 +1,32 @@
+"""Where a run took place: versions, processor, command. Written once, shown in the report."""
+
+from __future__ import annotations
+
+import os
+import platform
+import sys
+from importlib import metadata
+from typing import Any
+
+import torch
+
+from vitreous import __version__
+
+PACKAGES = ("torch", "numpy", "opencv-python-headless", "pillow", "safetensors", "scikit-learn")
+
+
+def environment() -> dict[str, Any]:
+    """Versions and machine as plain JSON values; nothing personal (no user, host or path)."""
+    return {
+        "vitreous": __version__,
+        "python": platform.python_version(),
+        "packages": {name: metadata.version(name) for name in PACKAGES},
+        "system": f"{platform.system()} {platform.machine()}",
+        "processor": torch.backends.cpu.get_cpu_capability(),
+        "cores": os.cpu_count(),
+        "threads": torch.get_num_threads(),
+        "accelerator": torch.cuda.get_device_name() if torch.cuda.is_available() else None,
+        "command": " ".join(["vitreous", *sys.argv[1:]])
+        if sys.argv[0].endswith("vitreous")
+        else None,
+    }

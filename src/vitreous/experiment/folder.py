@@ -1,0 +1,170 @@
+"""A run folder: everything that a run leaves behind, each file written atomically.
+
+recipe.yaml         the settled recipe, with the reason of each automatic choice
+environment.json    versions, processor, the command
+split.csv           which example is in which part
+metrics.jsonl       one line an epoch; the same bytes whether interrupted or not
+journal.jsonl       what happened when: starts, resumes, uses of the test part
+checkpoints/        where to go on
+model.safetensors   the network that was measured
+scores.json         what was measured
+predictions.csv     the answer to every validation and test image
+report.html         all of it to look at
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from vitreous.atomic import storage_errors, write_text
+from vitreous.errors import RunError
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    path: Path
+
+    @classmethod
+    def create(cls, name: str, out: str | Path | None = None) -> RunFolder:
+        """A new folder: `out`, which must not exist yet, or runs/NAME with the first free number.
+
+        Raises RunError or StorageError.
+        """
+        if out is not None:
+            path = Path(out)
+            if path.exists():
+                raise RunError(
+                    "exists already, and a run folder is never overwritten",
+                    where=str(path),
+                    remedy=f"Go on with it by `vitreous resume {path}`, or choose another --out.",
+                )
+            with storage_errors(path):
+                path.mkdir(parents=True)
+            return cls(path)
+        stem = re.sub(r"[^\w.-]+", "-", name).strip("-.") or "run"
+        number = 1
+        while True:
+            path = Path("runs") / (stem if number == 1 else f"{stem}-{number}")
+            try:
+                with storage_errors(path):
+                    path.parent.mkdir(parents=True, exist_ok=True)
+                    if not path.exists():
+                        path.mkdir()
+                        return cls(path)
+            except FileExistsError:
+                pass  # another run took the name in between
+            number += 1
+
+    @classmethod
+    def open(cls, path: str | Path) -> RunFolder:
+        """A folder that a run has made. Raises RunError where there is none."""
+        folder = cls(Path(path))
+        if not folder.recipe.is_file():
+            found = "is not a run folder" if folder.path.is_dir() else "does not exist"
+            runs = sorted(str(p.parent) for p in Path("runs").glob("*/recipe.yaml"))
+            raise RunError(
+                f"{found}: it has no recipe.yaml",
+                where=str(path),
+                remedy=f"Runs here: {', '.join(runs[-8:])}."
+                if runs
+                else "Start with `vitreous train DATA`.",
+            )
+        return folder
+
+    @property
+    def recipe(self) -> Path:
+        return self.path / "recipe.yaml"
+
+    @property
+    def environment(self) -> Path:
+        return self.path / "environment.json"
+
+    @property
+    def split(self) -> Path:
+        return self.path / "split.csv"
+
+    @property
+    def metrics(self) -> Path:
+        return self.path / "metrics.jsonl"
+
+    @property
+    def journal(self) -> Path:
+        return self.path / "journal.jsonl"
+
+    @property
+    def checkpoints(self) -> Path:
+        return self.path / "checkpoints"
+
+    @property
+    def model(self) -> Path:
+        return self.path / "model.safetensors"
+
+    @property
+    def scores(self) -> Path:
+        return self.path / "scores.json"
+
+    @property
+    def predictions(self) -> Path:
+        return self.path / "predictions.csv"
+
+    @property
+    def report(self) -> Path:
+        return self.path / "report.html"
+
+    @property
+    def finished(self) -> bool:
+        return self.scores.is_file()
+
+    def note(self, event: str, **fields: Any) -> None:
+        """Append one line to the journal, with the time."""
+        line = {"time": datetime.now(UTC).isoformat(timespec="seconds"), "event": event, **fields}
+        with storage_errors(self.journal), self.journal.open("a", encoding="utf-8") as file:
+            file.write(json.dumps(line) + "\n")
+
+    def events(self, event: str) -> list[dict[str, Any]]:
+        """The journal's lines of one kind, oldest first; a line cut by a crash is passed over."""
+        return [line for line in read_lines(self.journal) if line.get("event") == event]
+
+
+def read_lines(path: Path) -> list[dict[str, Any]]:
+    """The JSON objects of a file, one a line; none if there is no such file."""
+    if not path.is_file():
+        return []
+    lines = []
+    for text in path.read_text(encoding="utf-8").splitlines():
+        try:
+            lines.append(json.loads(text))
+        except ValueError:
+            continue
+    return lines
+
+
+def write_lines(path: Path, lines: Iterable[dict[str, Any]]) -> None:
+    write_text(path, "".join(json.dumps(line) + "\n" for line in lines))
+
+
+def write_json(path: Path, value: Any) -> None:
+    write_text(path, json.dumps(value, indent=1) + "\n")
+
+
+def read_json(path: Path) -> Any:
+    return _parsed(path, json.loads)
+
+
+def read_yaml(path: Path) -> Any:
+    return _parsed(path, yaml.safe_load)
+
+
+def _parsed(path: Path, parse: Any) -> Any:
+    try:
+        return parse(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, yaml.YAMLError) as error:
+        raise RunError(f"cannot be read: {error}", where=str(path)) from error
