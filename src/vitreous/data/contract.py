@@ -16,7 +16,7 @@ import torch
 from numpy.typing import NDArray
 
 from vitreous.data.dataset import Pixels
-from vitreous.errors import ModelFileError
+from vitreous.errors import ModelFileError, ShapeError
 from vitreous.shapes import Images
 
 Fit = Literal["crop", "squash", "pad"]
@@ -37,28 +37,50 @@ class PixelContract:
     channels: int
     fit: Fit = "crop"
 
+    @property
+    def at_least(self) -> int:
+        """Shorter side, in pixels, below which a JPEG must not be decoded: see `decode`."""
+        return max(self.height, self.width)
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        return self.height, self.width, self.channels
+
     def row(self, image: Pixels) -> Pixels:
         """One decoded image (h, w, channels) to one row of a pack, (height, width, channels)."""
+        if image.shape[2:] != (self.channels,):
+            raise ShapeError(
+                f"an image of shape {image.shape} for a contract of {self.channels} channels",
+                remedy=f"Decode it with channels={self.channels}.",
+            )
         height, width = image.shape[:2]
         if (height, width) == (self.height, self.width):
             return image
-        scales = self.height / height, self.width / width
         if self.fit == "squash":
-            target = self.height, self.width
-        else:
-            scale = max(scales) if self.fit == "crop" else min(scales)
-            target = max(1, round(height * scale)), max(1, round(width * scale))
-        image = resize(image, *target)
-        return center(image, self.height, self.width)
+            return resize(image, self.height, self.width)
+        scales = self.height / height, self.width / width
+        if self.fit == "crop":
+            # The window is cut before it is resized, so that a strip of 1 x 20,000 stays small.
+            window = (max(1, round(side / max(scales))) for side in (self.height, self.width))
+            return resize(center(image, *window), self.height, self.width)
+        inner = (max(1, round(side * min(scales))) for side in (height, width))
+        return center(resize(image, *inner), self.height, self.width)
 
     def images(self, rows: NDArray[np.uint8] | torch.Tensor) -> Images:
         """Rows (B, H, W, C) uint8 to images (B, C, H, W) float32 in [0, 1], channels last."""
-        tensor = torch.as_tensor(rows)
-        return (
-            tensor.permute(0, 3, 1, 2)
-            .to(torch.float32, memory_format=torch.channels_last)
-            .div_(255)
-        )
+        if tuple(rows.shape[1:]) != self.shape or len(rows.shape) != 4:
+            raise ShapeError(
+                f"rows of shape {tuple(rows.shape)} for a contract of (B, H, W, C) = "
+                f"{('B', *self.shape)}",
+                remedy="Make rows with the contract's own `row`.",
+            )
+        if isinstance(rows, np.ndarray):
+            # Converted and divided in one pass, without torch's threads, which would compete with
+            # the network's own when batches are prepared in the background.
+            floats = np.divide(rows, np.float32(255), dtype=np.float32)
+            return torch.from_numpy(floats).permute(0, 3, 1, 2)
+        channels_last = rows.permute(0, 3, 1, 2)
+        return channels_last.to(torch.float32, memory_format=torch.channels_last).div_(255)
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)
@@ -78,12 +100,18 @@ class PixelContract:
 
 def resize(image: Pixels, height: int, width: int) -> Pixels:
     """Area averaging when shrinking, cubic when enlarging; any number of channels."""
+    channels = image.shape[2]
     if image.shape[:2] == (height, width):
         return image
+    if channels > 4:  # more than OpenCV averages over at once
+        parts = (
+            resize(image[..., first : first + 4], height, width) for first in range(0, channels, 4)
+        )
+        return np.concatenate(list(parts), axis=2)
     shrinking = height * width < image.shape[0] * image.shape[1]
     method = cv2.INTER_AREA if shrinking else cv2.INTER_CUBIC
-    resized = cv2.resize(image, (width, height), interpolation=method)
-    return resized.reshape(height, width, image.shape[2]).astype(np.uint8, copy=False)
+    resized = cv2.resize(np.ascontiguousarray(image), (width, height), interpolation=method)
+    return resized.reshape(height, width, channels).astype(np.uint8, copy=False)
 
 
 def center(image: Pixels, height: int, width: int) -> Pixels:
