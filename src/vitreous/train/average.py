@@ -1,0 +1,82 @@
+"""The average of the weights along the way, which is often better than the last of them.
+
+Exponential:  a_t = d · a_{t-1} + (1 - d) · w_t,  hence d^t · w_0 + (1 - d) Σ_i d^{t-i} · w_i.
+Uniform (SWA): the plain mean of all w_t since its first step.
+Polyak & Juditsky (1992), "Acceleration of stochastic approximation by averaging";
+Izmailov et al. (2018), "Averaging weights leads to wider optima", arXiv:1803.05407.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+
+class Average:
+    """A running average of a network's parameters and floating-point buffers.
+
+    decay   d above, in [0, 1); None for the uniform mean
+    ramp    start with a shorter memory, min(d, (1 + t) / (10 + t)), so that the random first
+            weights are forgotten in a run of any length
+
+    The running statistics of batch norm are averaged along with the weights that they belong to;
+    whole numbers, such as the count of batches, are copied.
+    """
+
+    def __init__(self, model: nn.Module, decay: float | None = 0.999, *, ramp: bool = True):
+        self.decay = decay
+        self.ramp = ramp
+        self.steps = 0
+        with torch.no_grad():
+            self.values = {name: tensor.clone() for name, tensor in _named(model)}
+
+    @torch.no_grad()
+    def update(self, model: nn.Module) -> None:
+        """Take in the network's present weights."""
+        self.steps += 1
+        weight = 1 - self.memory(self.steps)
+        averages, currents = [], []
+        for name, tensor in _named(model):
+            if tensor.is_floating_point():
+                averages.append(self.values[name])
+                currents.append(tensor)
+            else:
+                self.values[name].copy_(tensor)
+        torch._foreach_lerp_(averages, currents, weight)
+
+    def memory(self, step: int) -> float:
+        """The share of the old average that step number `step` (from 1) keeps."""
+        if self.decay is None:
+            return (step - 1) / step
+        return min(self.decay, (1 + step) / (10 + step)) if self.ramp else self.decay
+
+    @contextlib.contextmanager
+    def applied(self, model: nn.Module) -> Iterator[nn.Module]:
+        """The network with the averaged weights, within the block; nothing is copied."""
+        self._swap(model)
+        try:
+            yield model
+        finally:
+            self._swap(model)
+
+    def _swap(self, model: nn.Module) -> None:
+        for name, tensor in _named(model):
+            tensor.data, self.values[name] = self.values[name], tensor.data
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"steps": self.steps, "values": dict(self.values)}
+
+    @torch.no_grad()
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        self.steps = state["steps"]
+        for name, value in self.values.items():
+            value.copy_(state["values"][name])
+
+
+def _named(model: nn.Module) -> Iterator[tuple[str, Tensor]]:
+    yield from model.named_parameters()
+    yield from model.named_buffers()
