@@ -1,0 +1,132 @@
+"""Does a model that says 80 % prove right in 80 % of the cases?
+
+Guo et al. (2017), "On Calibration of Modern Neural Networks", arXiv:1706.04599: modern networks
+are too sure of themselves, and one number, the temperature, mends most of it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vitreous.errors import UsageError
+
+NUM_BINS = 15  # as in Guo et al., section 2
+TEMPERATURES = (0.05, 20.0)  # outside, the data only say "as sharp" or "as flat as can be"
+
+
+@dataclass(frozen=True)
+class Bin:
+    """The predictions whose confidence lies in (low, high].
+
+    count       how many (their weight, if examples are weighted)
+    confidence  their mean confidence
+    accuracy    the share of them that proved right
+    """
+
+    low: float
+    high: float
+    count: float
+    confidence: float
+    accuracy: float
+
+
+def reliability(
+    confidence: NDArray[np.float64],
+    correct: NDArray[np.bool_],
+    *,
+    bins: int = NUM_BINS,
+    equal: Literal["width", "mass"] = "width",
+    weights: NDArray[np.float64] | None = None,
+) -> tuple[Bin, ...]:
+    """Confidence against truth, bin by bin; empty bins are left out.
+
+    confidence  (N,) in [0, 1]
+    correct     (N,) did the prediction prove right?
+    equal       width: bins of equal length; mass: bins that hold about as many examples each,
+                so that the crowd near 100 % is resolved. Equal confidences stay in one bin.
+    """
+    if equal == "width":
+        edges = np.linspace(0, 1, bins + 1)
+    else:
+        edges = np.unique(np.quantile(confidence, np.linspace(0, 1, bins + 1)))
+    number = np.clip(np.searchsorted(edges, confidence, side="left") - 1, 0, None)
+    size = max(len(edges) - 1, 1)
+    weight = np.ones_like(confidence) if weights is None else weights
+    mass = np.bincount(number, weight, minlength=size)
+    sure = np.bincount(number, weight * confidence, minlength=size)
+    right = np.bincount(number, weight * correct, minlength=size)
+    return tuple(
+        Bin(
+            low=float(edges[k]),
+            high=float(edges[min(k + 1, len(edges) - 1)]),
+            count=float(mass[k]),
+            confidence=float(sure[k] / mass[k]),
+            accuracy=float(right[k] / mass[k]),
+        )
+        for k in np.flatnonzero(mass > 0).tolist()
+    )
+
+
+def calibration_error(bins: tuple[Bin, ...]) -> float:
+    """Expected calibration error: the mean gap between confidence and accuracy, by examples.
+
+    Naeini et al. (2015), "Obtaining well calibrated probabilities using Bayesian binning".
+    """
+    total = sum(b.count for b in bins)
+    return sum(b.count * abs(b.confidence - b.accuracy) for b in bins) / total
+
+
+def chance_error(bins: tuple[Bin, ...]) -> float:
+    """The calibration error that chance alone would give a perfectly calibrated model here.
+
+    In a bin of n answers the share of right ones strays from the confidence c by
+    √(2 c(1-c) / πn) in the mean. An error of this size is no evidence of anything.
+    """
+    total = sum(b.count for b in bins)
+    stray = sum(
+        b.count * np.sqrt(2 * b.confidence * (1 - b.confidence) / (np.pi * max(b.count, 1)))
+        for b in bins
+    )
+    return float(stray / total)
+
+
+def fit_temperature(probabilities: NDArray[np.float64], targets: NDArray[np.int64]) -> float:
+    """The temperature T for which softmax(logits / T) explains the targets best.
+
+    log p equals the logits up to a constant that softmax ignores, so probabilities suffice. The
+    loss is convex in 1/T; its slope is E[log p] under the tempered model minus the targets' log p,
+    and is bisected.
+
+    probabilities  (N, L), of the validation part, never of the training or the test part
+    targets        (N,) class numbers
+    return         T > 1: the model was too sure; T < 1: not sure enough
+    """
+    if not len(targets):
+        raise UsageError("a temperature cannot be fitted to no examples")
+    logs = np.log(np.maximum(np.asarray(probabilities, np.float64), np.finfo(np.float64).tiny))
+    wanted = logs[np.arange(len(targets)), targets].mean()
+    low, high = (float(np.log(1 / t)) for t in reversed(TEMPERATURES))  # of log(1/T)
+    for _ in range(40):
+        middle = (low + high) / 2
+        tempered = _softmax(np.exp(middle) * logs)
+        slope = (tempered * logs).sum(axis=1).mean() - wanted
+        low, high = (low, middle) if slope > 0 else (middle, high)
+    return float(np.exp(-(low + high) / 2))
+
+
+def temper(probabilities: NDArray[np.float64], temperature: float) -> NDArray[np.float64]:
+    """The probabilities (N, L) at another temperature; the order of classes stays as it is."""
+    if not temperature > 0:
+        raise UsageError(f"a temperature must be positive (got {temperature})")
+    logs = np.log(np.maximum(np.asarray(probabilities, np.float64), np.finfo(np.float64).tiny))
+    return _softmax(logs / temperature)
+
+
+def _softmax(logits: NDArray[np.float64]) -> NDArray[np.float64]:
+    powers = np.exp(logits - logits.max(axis=1, keepdims=True))
+    scaled: NDArray[np.float64] = powers / powers.sum(axis=1, keepdims=True)
+    return scaled

@@ -1,0 +1,180 @@
+"""How sure a measured number is: intervals for one model, and tests between two.
+
+An accuracy on 200 images is known to a few percent only, and a difference between two models that
+answered the same images is judged by the images on which they disagree.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from math import comb, sqrt
+from statistics import NormalDist
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from vitreous.errors import UsageError
+
+Interval = tuple[float, float]
+
+
+def wilson(successes: float, trials: float, confidence: float = 0.95) -> Interval:
+    """Interval of a proportion; it stays within [0, 1] and has a width even at 0 % and 100 %.
+
+        (p + z²/2n ± z √(p(1-p)/n + z²/4n²)) / (1 + z²/n)
+
+    trials  may be fractional: the effective number of weighted examples; 0 gives (0, 1)
+
+    Wilson (1927), "Probable inference, the law of succession, and statistical inference".
+    """
+    if trials <= 0:
+        return (0.0, 1.0)
+    z = _z(confidence)
+    p = successes / trials
+    center = p + z * z / (2 * trials)
+    reach = z * sqrt(max(p * (1 - p), 0.0) / trials + z * z / (4 * trials * trials))
+    scale = 1 + z * z / trials
+    # Rounding must not put the estimate itself outside its interval.
+    return (
+        min(max((center - reach) / scale, 0.0), p),
+        max(min((center + reach) / scale, 1.0), p),
+    )
+
+
+def mean_of_proportions(
+    successes: ArrayLike, trials: ArrayLike, confidence: float = 0.95
+) -> Interval:
+    """Interval of the plain mean of independent proportions, as balanced accuracy is one.
+
+    Each proportion's Wilson limits are combined by their squares, so that one proportion alone
+    gives its Wilson interval again.
+
+    successes, trials  (L,); a proportion without trials does not take part
+
+    Zou and Donner (2008), "Construction of confidence limits about effect measures".
+    """
+    hits, sizes = np.asarray(successes, np.float64), np.asarray(trials, np.float64)
+    present = sizes > 0
+    if not present.any():
+        return (0.0, 1.0)
+    hits, sizes = hits[present], sizes[present]
+    limits = np.array([wilson(k, n, confidence) for k, n in zip(hits, sizes, strict=True)])
+    share = hits / sizes
+    below, above = share - limits[:, 0], limits[:, 1] - share
+    mean = float(share.mean())
+    return (
+        max(mean - float(np.sqrt((below**2).sum())) / len(share), 0.0),
+        min(mean + float(np.sqrt((above**2).sum())) / len(share), 1.0),
+    )
+
+
+def bootstrap(
+    statistic: Callable[[NDArray[np.int64]], float],
+    count: int,
+    *,
+    samples: int = 1000,
+    seed: int = 0,
+    confidence: float = 0.95,
+) -> Interval:
+    """Percentile interval of any statistic, by drawing the examples again with replacement.
+
+    statistic  from row numbers (count,), with repetitions, to a number
+    """
+    generator = np.random.default_rng(seed)
+    values = [statistic(generator.integers(0, count, count)) for _ in range(samples)]
+    tail = (1 - confidence) / 2
+    low, high = np.quantile(values, [tail, 1 - tail])
+    return float(low), float(high)
+
+
+@dataclass(frozen=True)
+class Paired:
+    """Two models on the same examples.
+
+    difference   accuracy of the first minus accuracy of the second
+    interval     of the difference
+    p            chance of a disagreement at least this lopsided if both were equally good
+    only_first   examples that the first alone answered rightly; only_second likewise
+    """
+
+    difference: float
+    interval: Interval
+    p: float
+    only_first: int
+    only_second: int
+
+
+def paired(first: ArrayLike, second: ArrayLike, confidence: float = 0.95) -> Paired:
+    """Is the first model better than the second, or was it luck?
+
+    The p-value is McNemar's exact test: under equality each disagreement is a fair coin. The
+    interval is Wald's after half an example was added to each of the four cells.
+
+    first, second  (N,) bool: was each example answered rightly?
+
+    McNemar (1947), "Note on the sampling error of the difference between correlated
+    proportions". Agresti and Min (2005), "Simple improved confidence intervals for comparing
+    matched proportions".
+    """
+    a, b = np.asarray(first, bool), np.asarray(second, bool)
+    if a.shape != b.shape or a.ndim != 1 or not len(a):
+        raise UsageError(
+            f"two models can be compared on the same examples only (got {a.shape} and {b.shape})",
+            remedy="Evaluate both on the same part of the same data.",
+        )
+    only_first, only_second = int((a & ~b).sum()), int((~a & b).sum())
+    disagreements = only_first + only_second
+    tail = sum(comb(disagreements, k) for k in range(min(only_first, only_second) + 1))
+    p = min(1.0, 2 * tail / 2**disagreements)
+
+    n = len(a) + 2
+    f, s = (only_first + 0.5) / n, (only_second + 0.5) / n
+    reach = _z(confidence) * sqrt((f + s - (f - s) ** 2) / n)
+    difference = (only_first - only_second) / len(a)
+    interval = (max(f - s - reach, -1.0), min(f - s + reach, 1.0))
+    return Paired(difference, interval, p, only_first, only_second)
+
+
+@dataclass(frozen=True)
+class Spread:
+    """The same experiment under several seeds: mean, deviation, and an interval of the mean."""
+
+    mean: float
+    deviation: float
+    interval: Interval
+    count: int
+
+
+def spread(values: ArrayLike, confidence: float = 0.95) -> Spread:
+    """Mean over seeds with Student's interval; fewer than two runs say nothing about spread.
+
+    values  (S,) one score per seed, at least two
+    """
+    from scipy.special import stdtrit  # type: ignore[import-untyped]
+
+    runs = np.asarray(values, np.float64)
+    if runs.ndim != 1 or len(runs) < 2:
+        raise UsageError(
+            f"a spread needs the scores of two runs or more (got {runs.size})",
+            remedy="Train again with another --seed.",
+        )
+    mean, deviation = float(runs.mean()), float(runs.std(ddof=1))
+    reach = float(stdtrit(len(runs) - 1, (1 + confidence) / 2)) * deviation / sqrt(len(runs))
+    return Spread(mean, deviation, (mean - reach, mean + reach), len(runs))
+
+
+def effective_size(weights: NDArray[np.float64] | None, count: int) -> float:
+    """How many equally weighted examples carry the information of these: (Σw)² / Σw² (Kish)."""
+    if weights is None:
+        return float(count)
+    squares = float((weights**2).sum())
+    return float(weights.sum()) ** 2 / squares if squares > 0 else 0.0
+
+
+def _z(confidence: float) -> float:
+    if not 0 < confidence < 1:
+        raise UsageError(
+            f"confidence {confidence} is not between 0 and 1", remedy="Use 0.95 for 95 %."
+        )
+    return NormalDist().inv_cdf((1 + confidence) / 2)
