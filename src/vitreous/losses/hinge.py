@@ -1,0 +1,41 @@
+"""The multi-class hinge: the right class shall win by a margin, and then nothing more is asked.
+
+    l = 1/L · Σ_{j≠y} max(0, m + s_j - s_y)
+
+With a linear network and an L2 penalty this is a support vector machine. Its scores are no
+log-probabilities, so a softmax of them is not calibrated.
+Weston & Watkins (1999), "Support vector machines for multi-class pattern recognition".
+"""
+
+from __future__ import annotations
+
+import torch.nn.functional as F
+from torch import Tensor
+
+from vitreous.losses.cross_entropy import target_weights
+from vitreous.losses.reduction import Reduction, reduced
+from vitreous.shapes import Labels, Logits
+
+
+def hinge(
+    logits: Logits,
+    targets: Labels,
+    *,
+    margin: float = 1.0,
+    weights: Tensor | None = None,
+    reduction: Reduction = "mean",
+) -> Tensor:
+    """Hinge loss of scores (B, L); for mixed targets (B, L), each class's loss times its share.
+
+    weights    (L,) importance of each class
+    reduction  as in `cross_entropy`
+    """
+    if targets.ndim == 1:
+        losses = F.multi_margin_loss(
+            logits, targets, margin=margin, weight=weights, reduction="none"
+        )
+    else:
+        gaps = (margin + logits.unsqueeze(1) - logits.unsqueeze(2)).relu()  # (B, y, j)
+        by_class = (gaps.sum(2) - margin) / logits.shape[1]  # without j = y, whose gap is m
+        losses = (targets if weights is None else targets * weights).mul(by_class).sum(1)
+    return reduced(losses, reduction, target_weights(targets, weights))
