@@ -1,0 +1,1 @@
+"""Back-propagation that can be read: every derivative written by hand, and checked."""
