@@ -1,0 +1,84 @@
+"""How the learning rate moves through a run, as a factor on its peak.
+
+A schedule is a pure function of the step number: nothing is stored, so nothing can be forgotten
+when a run is resumed. Shapes are functions of progress in [0, 1], of which step k of n has reached
+(k + ½) / n; the mean factor of a run is then the area under the shape, and no step is wasted at 0.
+Loshchilov & Hutter (2017), "SGDR", arXiv:1608.03983 (cosine);
+Smith & Topin (2018), "Super-convergence", arXiv:1708.07120 (one cycle).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from vitreous.errors import UsageError, unknown
+
+Shape = Callable[[float], float]
+
+
+def constant(progress: float) -> float:
+    return 1.0
+
+
+def step(progress: float) -> float:
+    """Constant, then a tenth from one half on, then a hundredth in the last quarter."""
+    return 1.0 if progress < 0.5 else 0.1 if progress < 0.75 else 0.01
+
+
+def cosine(progress: float) -> float:
+    """Half a cosine from 1 to 0."""
+    return (1 + math.cos(math.pi * progress)) / 2
+
+
+def one_cycle(progress: float) -> float:
+    """From 1/25 to 1 in the first three tenths, then to almost 0; both by half a cosine."""
+    if progress < RISE:
+        return 1 - (1 - 1 / 25) * cosine(progress / RISE)
+    return 1e-5 + (1 - 1e-5) * cosine((progress - RISE) / (1 - RISE))
+
+
+RISE = 0.3  # share of one cycle in which the rate rises
+
+SCHEDULES: dict[str, Shape] = {
+    "constant": constant,
+    "step": step,
+    "cosine": cosine,
+    "one_cycle": one_cycle,
+}
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """The factor of each of a run's steps: `schedule(number)`, numbered from 0.
+
+    name    a key of SCHEDULES
+    total   number of optimizer steps of the whole run; after them the factor stays at its last
+    warmup  share of all steps in which the factor rises linearly from 0; the shape follows
+    """
+
+    name: str
+    total: int
+    warmup: float = 0.0
+
+    def __post_init__(self) -> None:
+        if self.name not in SCHEDULES:
+            raise unknown("schedule", self.name, SCHEDULES, where="--schedule")
+        if not 0 <= self.warmup < 1:
+            raise UsageError(
+                f"the warm-up takes {self.warmup:g} of the run",
+                where="--warmup",
+                remedy="Give a share of all steps, such as 0.05.",
+            )
+
+    def __call__(self, number: int) -> float:
+        return self.at((number + 0.5) / max(self.total, 1))
+
+    def at(self, progress: float) -> float:
+        """The factor at a share of the run, in [0, 1]."""
+        progress = min(max(progress, 0.0), 1.0)
+        shape = SCHEDULES[self.name]
+        if progress < self.warmup:
+            return shape(0.0) * progress / self.warmup
+        return shape((progress - self.warmup) / (1 - self.warmup))

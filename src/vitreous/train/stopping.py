@@ -1,0 +1,72 @@
+"""Early stopping that gives back the best weights, and not those that patience ended with.
+
+Prechelt (1998), "Early stopping - but when?".
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from torch import Tensor, nn
+
+
+class EarlyStopping:
+    """Remembers the best weights, and says when enough looks have brought nothing better.
+
+        if stopping.observe(score, model):      # after each epoch
+            break
+        ...
+        stopping.restore(model)
+
+    patience  looks without an improvement that end training; None never ends it, but the best
+              weights are kept all the same
+    least     the smallest gain that counts as one
+
+    A higher score is better. A tie is no improvement: the earlier weights stay. A score that is
+    no number never is one.
+    """
+
+    def __init__(self, patience: int | None = None, least: float = 0.0):
+        self.patience = patience
+        self.least = least
+        self.looks = 0
+        self.best_look = 0
+        self.best_score = -math.inf
+        self.weights: dict[str, Tensor] = {}
+
+    def observe(self, score: float, model: nn.Module) -> bool:
+        """Take in one score with the weights that it belongs to; is it time to stop?"""
+        self.looks += 1
+        if score > self.best_score + (self.least if self.weights else 0.0):
+            self.best_score, self.best_look = float(score), self.looks
+            self.weights = {name: t.detach().clone() for name, t in model.state_dict().items()}
+        return self.exhausted
+
+    @property
+    def improved(self) -> bool:
+        """Was the latest look the best?"""
+        return self.looks > 0 and self.best_look == self.looks
+
+    @property
+    def exhausted(self) -> bool:
+        return self.patience is not None and self.looks - self.best_look >= self.patience
+
+    def restore(self, model: nn.Module) -> None:
+        """Give the model the best weights seen; without any it keeps its own."""
+        if self.weights:
+            model.load_state_dict(self.weights)
+
+    def state_dict(self) -> dict[str, Any]:
+        return {
+            "looks": self.looks,
+            "best_look": self.best_look,
+            "best_score": self.best_score,
+            "weights": dict(self.weights),
+        }
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        self.looks = state["looks"]
+        self.best_look = state["best_look"]
+        self.best_score = state["best_score"]
+        self.weights = dict(state["weights"])
