@@ -1,0 +1,213 @@
+"""Geometry in one resample: every move of an example is one 3 × 3 matrix, carried out once.
+
+A matrix says where in the source a pixel of the output is found, so steps that follow each other
+are multiplied in the order in which they are undone. OpenCV carries it out on rows of bytes, torch
+on images of any device; both interpolate linearly and agree to half a gray level. The inverse
+matrix moves points, boxes and keypoints along.
+
+Hartley and Zisserman (2004), "Multiple View Geometry in Computer Vision", section 2.4.
+"""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from functools import reduce
+from typing import Literal, TypeAlias
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import ArrayLike, NDArray
+from torch import Tensor
+from torch.nn import functional as F
+
+from vitreous.shapes import Images
+
+Matrices: TypeAlias = NDArray[np.float64]  # (B, 3, 3): place in the output to place in the source
+Border = Literal["zero", "edge", "reflect"]
+
+BORDERS = {  # what lies outside of the source: OpenCV's name and torch's
+    "zero": (cv2.BORDER_CONSTANT, "zeros"),
+    "edge": (cv2.BORDER_REPLICATE, "border"),
+    "reflect": (cv2.BORDER_REFLECT_101, "reflection"),  # the border pixel is not repeated
+}
+
+
+def matrices(*entries: ArrayLike) -> Matrices:
+    """Nine numbers or (B,) arrays, row by row, as (B, 3, 3)."""
+    columns = np.broadcast_arrays(*(np.atleast_1d(np.asarray(e, np.float64)) for e in entries))
+    return np.stack(columns, axis=-1).reshape(-1, 3, 3)
+
+
+def shift(x: ArrayLike, y: ArrayLike) -> Matrices:
+    """Look x pixels further right and y further down: the picture moves left and up."""
+    return matrices(1, 0, x, 0, 1, y, 0, 0, 1)
+
+
+def scale(x: ArrayLike, y: ArrayLike) -> Matrices:
+    """Look x times as far from the center: the picture shrinks."""
+    return matrices(x, 0, 0, 0, y, 0, 0, 0, 1)
+
+
+def rotate(degrees: ArrayLike) -> Matrices:
+    """The picture turns counter-clockwise."""
+    angle = np.deg2rad(degrees)
+    cos, sin = np.cos(angle), np.sin(angle)
+    return matrices(cos, -sin, 0, sin, cos, 0, 0, 0, 1)
+
+
+def shear(x: ArrayLike, y: ArrayLike) -> Matrices:
+    """Vertical lines lean by x degrees, horizontal ones by y."""
+    return matrices(1, np.tan(np.deg2rad(x)), 0, np.tan(np.deg2rad(y)), 1, 0, 0, 0, 1)
+
+
+def tilt(x: ArrayLike, y: ArrayLike) -> Matrices:
+    """The plane of the picture turns away: depth grows by x and y per pixel."""
+    return matrices(1, 0, 0, 0, 1, 0, x, y, 1)
+
+
+def compose(*steps: Matrices) -> Matrices:
+    """The product; the step that is nearest to the output stands last."""
+    product: Matrices = reduce(np.matmul, steps)
+    return product
+
+
+def centered(moves: Matrices, source: tuple[int, int], output: tuple[int, int]) -> Matrices:
+    """From moves about the center to places of pixels, counted from the top left corner.
+
+    source, output  height and width
+    """
+    (h, w), (height, width) = source, output
+    return compose(
+        shift((w - 1) / 2, (h - 1) / 2), moves, shift(-(width - 1) / 2, -(height - 1) / 2)
+    )
+
+
+def move_points(points: NDArray[np.float64], moves: Matrices) -> NDArray[np.float64]:
+    """Where points of the source appear in the output.
+
+    points  (B, K, 2) x and y in pixels; the center of the first pixel is (0, 0)
+    return  the same shape
+    """
+    places = np.concatenate([points, np.ones_like(points[..., :1])], axis=2)
+    places = places @ np.linalg.inv(moves).transpose(0, 2, 1)
+    moved: NDArray[np.float64] = places[..., :2] / places[..., 2:]
+    return moved
+
+
+def warp_rows(
+    rows: NDArray[np.uint8],
+    moves: Matrices,
+    size: tuple[int, int],
+    *,
+    border: Border = "reflect",
+    threads: int = 1,
+) -> NDArray[np.uint8]:
+    """Move each row of bytes by its own matrix, with OpenCV.
+
+    rows    (B, h, w, C) uint8
+    size    height and width of the result
+    return  (B, *size, C) uint8
+    """
+    if _whole_pixels(moves):
+        return _gather(rows, moves, size, border)
+    count, channels = len(rows), rows.shape[3]
+    warped = np.empty((count, *size, channels), np.uint8)
+    parts = _exactly_moved(channels)
+    flat = np.all(moves[:, 2] == (0, 0, 1), axis=1)
+    flags, mode = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP, BORDERS[border][0]
+
+    def warp(share: range) -> None:
+        for index in share:
+            method, lines = (cv2.warpAffine, 2) if flat[index] else (cv2.warpPerspective, 3)
+            for part in parts:
+                image = np.ascontiguousarray(rows[index, ..., part])
+                moved = method(image, moves[index, :lines], size[::-1], None, flags, mode)
+                warped[index, ..., part] = moved.reshape(*size, -1)
+
+    if threads == 1 or warped.nbytes < 1 << 20:  # starting threads costs more than they save
+        warp(range(count))
+    else:
+        with ThreadPoolExecutor(threads, "warp") as executor:
+            shares = (range(first, count, threads) for first in range(threads))
+            list(executor.map(warp, shares))
+    return warped
+
+
+def warp_images(
+    images: Images, moves: Matrices, size: tuple[int, int], *, border: Border = "reflect"
+) -> Images:
+    """Move each image by its own matrix, with torch, on the device of the images.
+
+    images  (B, C, h, w) float
+    return  (B, C, *size)
+    """
+    h, w = images.shape[2:]
+    # torch counts from -1 to 1, here the centers of the outer pixels, about which it can reflect as
+    # OpenCV does, and otherwise their edges, which are apart even on a side of one pixel.
+    centers = border == "reflect"
+    x, y = (2 / max(w - 1, 1), 2 / max(h - 1, 1)) if centers else (2 / w, 2 / h)
+    start = np.array([-1, -1]) if centers else np.array([x, y]) / 2 - 1
+    unit = matrices(x, 0, start[0], 0, y, start[1], 0, 0, 1)
+    transform = torch.from_numpy(compose(unit, moves)).to(images.device, torch.float32)
+    ys, xs = torch.meshgrid(*(torch.arange(n, device=images.device) for n in size), indexing="ij")
+    grid = torch.stack([xs, ys, torch.ones_like(xs)], dim=-1).to(torch.float32)  # (H, W, 3)
+    places: Tensor = grid.reshape(1, -1, 3) @ transform.mT  # (B, H·W, 3)
+    places = (places[..., :2] / places[..., 2:]).reshape(-1, *size, 2).to(images.dtype)
+    return F.grid_sample(images, places, "bilinear", BORDERS[border][1], centers)
+
+
+def _exactly_moved(channels: int) -> list[slice]:
+    """Channels that OpenCV moves together; it interpolates other numbers at 1/32 of a pixel."""
+    if channels == 3:
+        return [slice(0, 3)]
+    fours = channels - channels % 4
+    return [slice(first, first + 4) for first in range(0, fours, 4)] + [
+        slice(first, first + 1) for first in range(fours, channels)
+    ]
+
+
+def _whole_pixels(moves: Matrices) -> bool:
+    """Do all matrices only mirror and shift by whole pixels?"""
+    plain = np.zeros_like(moves)
+    plain[:, [0, 1], [0, 1]] = np.sign(moves[:, [0, 1], [0, 1]])
+    plain[:, :2, 2] = np.rint(moves[:, :2, 2])
+    plain[:, 2, 2] = 1
+    return np.array_equal(plain, moves)
+
+
+def _gather(
+    rows: NDArray[np.uint8], moves: Matrices, size: tuple[int, int], border: Border
+) -> NDArray[np.uint8]:
+    """Mirror and shift the whole batch by two gathers: first of lines, then of pixels."""
+    count, h, w, channels = rows.shape
+    ys, below = _places(moves[:, 1, 1], moves[:, 1, 2], size[0], h, border)
+    xs, beside = _places(moves[:, 0, 0], moves[:, 0, 2], size[1], w, border)
+    ys += h * np.arange(count)[:, None]
+    lines = np.take(rows.reshape(count * h, w * channels), ys.ravel(), axis=0)
+    places = xs[:, None, :] + w * np.arange(count * size[0]).reshape(count, size[0], 1)
+    moved: NDArray[np.uint8] = np.take(lines.reshape(-1, channels), places.ravel(), axis=0)
+    moved = moved.reshape(count, *size, channels)
+    if border == "zero":
+        moved[(below[:, :, None] | beside[:, None, :])] = 0
+    return moved
+
+
+def _places(
+    sign: NDArray[np.float64],
+    offset: NDArray[np.float64],
+    length: int,
+    source: int,
+    border: Border,
+) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+    """Where (B, length) pixels of a side are found on a side of `source` pixels, and which are not.
+
+    What is outside is replaced according to the border.
+    """
+    places = np.arange(length) * sign[:, None].astype(np.int64) + offset[:, None].astype(np.int64)
+    outside = (places < 0) | (places >= source)
+    if border == "reflect":
+        period = max(2 * (source - 1), 1)
+        places = places % period
+        places = np.minimum(places, period - places)
+    return np.clip(places, 0, source - 1), outside
