@@ -9,6 +9,7 @@ Weston & Watkins (1999), "Support vector machines for multi-class pattern recogn
 
 from __future__ import annotations
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor
 
@@ -35,7 +36,8 @@ def hinge(
             logits, targets, margin=margin, weight=weights, reduction="none"
         )
     else:
+        others = 1 - torch.eye(logits.shape[1], dtype=logits.dtype, device=logits.device)
         gaps = (margin + logits.unsqueeze(1) - logits.unsqueeze(2)).relu()  # (B, y, j)
-        by_class = (gaps.sum(2) - margin) / logits.shape[1]  # without j = y, whose gap is m
+        by_class = (gaps * others).mean(2)
         losses = (targets if weights is None else targets * weights).mul(by_class).sum(1)
     return reduced(losses, reduction, target_weights(targets, weights))

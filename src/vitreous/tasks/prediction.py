@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,3 +19,15 @@ class Prediction:
     label: str | tuple[str, ...]
     score: float
     top: tuple[tuple[str, float], ...]
+
+    @property
+    def text(self) -> str:
+        """The label or labels in one line; "none" where no label applies."""
+        if isinstance(self.label, str):
+            return self.label
+        return ", ".join(self.label) or "none"
+
+    def to_json(self) -> dict[str, Any]:
+        top = [{"label": label, "score": score} for label, score in self.top]
+        label = self.label if isinstance(self.label, str) else list(self.label)
+        return {"label": label, "score": self.score, "top": top}

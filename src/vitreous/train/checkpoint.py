@@ -25,7 +25,7 @@ from vitreous.atomic import storage_errors, write_bytes
 from vitreous.errors import ModelFileError
 from vitreous.train.state import pack, unpack
 
-FORMAT = "1"
+FORMAT = 1
 KEPT = 2  # newest files; two, so that damage to one costs little
 NAME = re.compile(r"(?P<step>\d{9,})(?P<best>-best)?-(?P<digest>[0-9a-f]{16})\.safetensors")
 
@@ -112,8 +112,8 @@ def best(folder: str | Path) -> Checkpoint | None:
 def encode(state: dict[str, Any], step: int) -> bytes:
     """A checkpoint as the bytes of its file."""
     tensors: dict[str, Tensor] = {}
-    tree = json.dumps(pack(state, tensors), allow_nan=False)
-    return write_tensors(tensors, {"format": FORMAT, "step": str(step), "state": tree})
+    header = {"format": FORMAT, "step": step, "state": pack(state, tensors)}
+    return write_tensors(tensors, {"vitreous": json.dumps(header, allow_nan=False)})
 
 
 def decode(content: bytes, where: str) -> tuple[dict[str, Any], int]:
@@ -121,13 +121,13 @@ def decode(content: bytes, where: str) -> tuple[dict[str, Any], int]:
     try:
         tensors = read_tensors(content)
         length = int.from_bytes(content[:8], "little")
-        header = json.loads(content[8 : 8 + length])["__metadata__"]
+        header = json.loads(json.loads(content[8 : 8 + length])["__metadata__"]["vitreous"])
         if header["format"] != FORMAT:
             raise ModelFileError(f"format {header['format']} is unknown", where=where)
-        state = unpack(json.loads(header["state"]), tensors)
-        if not isinstance(state, dict):
-            raise ModelFileError("the state has no names", where=where)
-        return state, int(header["step"])
+        state, step = unpack(header["state"], tensors), header["step"]
+        if not isinstance(state, dict) or type(step) is not int:
+            raise ModelFileError("the state has no names, or no step", where=where)
+        return state, step
     except (SafetensorError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise ModelFileError(f"no checkpoint: {error}", where=where) from error
 

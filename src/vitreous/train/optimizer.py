@@ -106,13 +106,14 @@ def parameter_groups(
     the schedule. A parameter that occurs twice in the model is taken once.
     """
     in_head = {id(p) for p in head.parameters()} if head is not None else set()
-    children = [name for name, child in model.named_children() if any(child.parameters())]
+    children = [name for name, child in model.named_children() if list(child.parameters())]
     depth = {name: len(children) - 1 - place for place, name in enumerate(children)}
+    deepest = max(depth.values(), default=0)  # of the model's own parameters, such as positions
     groups: dict[tuple[float, float], list[nn.Parameter]] = {}
     for name, parameter in model.named_parameters():
         if not parameter.requires_grad:
             continue
-        rate = lr * layer_decay ** depth.get(name.partition(".")[0], 0)
+        rate = lr * layer_decay ** depth.get(name.partition(".")[0], deepest)
         if head is not None and id(parameter) not in in_head:
             rate *= backbone_lr
         decay = weight_decay if decays(parameter) else 0.0
