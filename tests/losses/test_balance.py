@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import numpy as np
 import torch
 from sklearn.utils.class_weight import compute_class_weight
 
@@ -8,7 +9,7 @@ from vitreous.losses import class_weights, positive_weights
 
 def test_equals_scikit_learn() -> None:
     targets = torch.tensor([0] * 70 + [1] * 20 + [2] * 10)
-    expected = compute_class_weight("balanced", classes=[0, 1, 2], y=targets.numpy())
+    expected = compute_class_weight("balanced", classes=np.arange(3), y=targets.numpy())
     weights = class_weights(torch.bincount(targets))
     torch.testing.assert_close(weights, torch.tensor(expected).float())
     torch.testing.assert_close(weights[targets].mean(), torch.tensor(1.0))

@@ -34,7 +34,7 @@ def test_head_and_loss_work_together(kind: str) -> None:
     row = CODINGS[kind]
     wanted = targets if kind == "classes" else targets.double()
     optimizer = torch.optim.Adam([outputs], 0.1)
-    for _ in range(300):
+    for _ in range(600):
         optimizer.zero_grad()
         row.measure(outputs, wanted).backward()
         optimizer.step()
