@@ -1,0 +1,79 @@
+"""A convolution, its normalization and its activation: the word of which most networks are made.
+
+What deep learning calls convolution is correlation: the kernel is not flipped. Batch normalization
+(Ioffe and Szegedy 2015, arXiv:1502.03167) makes the bias before it redundant, so there is none.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable
+
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from vitreous.blocks.activation import activation
+
+
+class SameConv2d(nn.Conv2d):
+    """A convolution whose output has ceil(size / stride) pixels, as TensorFlow pads it.
+
+    With stride 2 and an even size, the odd pixel of padding goes to the right and the bottom;
+    PyTorch's symmetric padding would shift the map by half a pixel.
+    """
+
+    def forward(self, x: Tensor) -> Tensor:
+        (up, down), (left, right) = (
+            _same(size, kernel, stride, dilation)
+            for size, kernel, stride, dilation in zip(
+                x.shape[-2:], self.kernel_size, self.stride, self.dilation, strict=True
+            )
+        )
+        if (up, left) == (down, right):
+            padding = up, left
+            return F.conv2d(
+                x, self.weight, self.bias, self.stride, padding, self.dilation, self.groups
+            )
+        x = F.pad(x, (left, right, up, down))
+        return F.conv2d(x, self.weight, self.bias, self.stride, 0, self.dilation, self.groups)
+
+
+def _same(size: int, kernel: int, stride: int, dilation: int) -> tuple[int, int]:
+    reach = dilation * (kernel - 1) + 1
+    missing = max((-(-size // stride) - 1) * stride + reach - size, 0)
+    return missing // 2, missing - missing // 2
+
+
+class ConvNormAct(nn.Sequential):
+    """Children `conv`, `norm`, `act`; the last two only where asked for.
+
+    padding  None is half the kernel (the size stays at stride 1), "same" is TensorFlow's rule
+    norm     makes the normalization for a number of channels; None leaves it out, and the
+             convolution then has a bias
+    act      a name of the activation table, or None
+    """
+
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        kernel: int = 3,
+        *,
+        stride: int = 1,
+        padding: int | str | None = None,
+        groups: int = 1,
+        norm: Callable[[int], nn.Module] | None = nn.BatchNorm2d,
+        act: str | None = "relu",
+    ) -> None:
+        layers: OrderedDict[str, nn.Module] = OrderedDict()
+        shape = in_channels, out_channels, kernel, stride
+        if padding == "same":
+            layers["conv"] = SameConv2d(*shape, groups=groups, bias=norm is None)
+        else:
+            half = kernel // 2 if padding is None else padding
+            layers["conv"] = nn.Conv2d(*shape, half, groups=groups, bias=norm is None)
+        if norm is not None:
+            layers["norm"] = norm(out_channels)
+        if act is not None:
+            layers["act"] = activation(act)
+        super().__init__(layers)

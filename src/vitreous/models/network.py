@@ -1,0 +1,121 @@
+"""What every network here is: normalization, then named stages, run in the order of their names.
+
+A network *is* its children: there is no other forward pass to read. It takes images in [0, 1] and
+returns logits and nothing else; `features` returns what each stage made of the image.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import ClassVar
+
+from torch import Tensor, nn
+
+from vitreous.blocks.normalize import Normalize
+from vitreous.errors import ShapeError
+from vitreous.shapes import Images, Logits
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """Which image sizes a network takes, in pixels.
+
+    default   the size it was published with
+    minimum   the smallest side that leaves a pixel in its last map
+    multiple  sides must be divisible by this (the patch of a transformer)
+    fixed     the one size (height, width) that it was built for, or None for any
+    """
+
+    default: int = 224
+    minimum: int = 1
+    multiple: int = 1
+    fixed: tuple[int, int] | None = None
+
+    def fit(self, size: int) -> int:
+        """The smallest acceptable side that is not smaller than `size`."""
+        return -(-max(size, self.minimum) // self.multiple) * self.multiple
+
+    def check(self, height: int, width: int, name: str) -> None:
+        """Raises ShapeError that proposes a size which works."""
+        got = f"{name} cannot take images of {height}×{width}"
+        if self.fixed is not None and (height, width) != self.fixed:
+            raise ShapeError(
+                f"{got}: its dense layers were built for {self.fixed[0]}×{self.fixed[1]}",
+                where="size",
+                remedy=f"Resize the images, or create the network with size={height}"
+                if height == width
+                else f"Resize the images to {self.fixed[0]}×{self.fixed[1]}.",
+            )
+        if min(height, width) < self.minimum:
+            raise ShapeError(
+                f"{got}: its last map would be empty",
+                where="size",
+                remedy=f"Use at least {self.fit(self.minimum)}×{self.fit(self.minimum)}.",
+            )
+        if height % self.multiple or width % self.multiple:
+            raise ShapeError(
+                f"{got}: its patches of {self.multiple}×{self.multiple} do not divide them",
+                where="size",
+                remedy=f"Use {self.fit(height)}×{self.fit(width)}.",
+            )
+
+
+class Network(nn.Module):
+    """Base of all networks: `normalize` and the stages that a subclass adds after it.
+
+    beside   children that are no stages (auxiliary heads)
+    aliases  names of tensors in published files, and ours
+    notes    what was adapted when weights were loaded
+    """
+
+    beside: ClassVar[tuple[str, ...]] = ()
+    aliases: ClassVar[Mapping[str, str]] = {}
+    notes: tuple[str, ...] = ()
+    normalize: Normalize
+    sizes: Sizes = Sizes()
+    name: str
+
+    def __init__(self, in_channels: int) -> None:
+        super().__init__()
+        self.name = type(self).__name__
+        self.normalize = Normalize(in_channels)
+
+    @property
+    def in_channels(self) -> int:
+        return self.normalize.channels
+
+    def stages(self) -> Iterator[tuple[str, nn.Module]]:
+        """(name, module) of each stage, in order; the last one makes the logits."""
+        children = self.named_children()
+        return ((n, m) for n, m in children if n != "normalize" and n not in self.beside)
+
+    def forward(self, images: Images) -> Logits:
+        self.check(images)
+        x: Tensor = self.normalize(images)
+        for _, stage in self.stages():
+            x = stage(x)
+        return x
+
+    def features(self, images: Images) -> dict[str, Tensor]:
+        """The output of every stage by name, in order, up to the one that makes the logits."""
+        self.check(images)
+        x: Tensor = self.normalize(images)
+        outputs: dict[str, Tensor] = {}
+        for name, stage in [*self.stages()][:-1]:
+            outputs[name] = x = stage(x)
+        return outputs
+
+    def check(self, images: Images) -> None:
+        """Raises ShapeError, with what would work, if the network cannot take these images."""
+        if images.dim() != 4 or images.shape[1] != self.in_channels:
+            raise ShapeError(
+                f"{self.name} takes images (B, {self.in_channels}, H, W), not a tensor of shape "
+                f"{tuple(images.shape)}",
+                where="images",
+                remedy="Add the missing axis."
+                if images.dim() != 4
+                else f"Create the network with in_channels={images.shape[1]}, or convert the "
+                f"images to {self.in_channels} channels.",
+            )
+        self.sizes.check(images.shape[2], images.shape[3], self.name)

