@@ -40,6 +40,12 @@ class Baseline:
     balanced_interval: Interval | None = None
     map: float | None = None
 
+    def bounds_of(self, score: str) -> Interval | None:
+        """The interval of accuracy or balanced_accuracy; other scores have none."""
+        if score == "accuracy":
+            return self.interval
+        return self.balanced_interval if score == "balanced_accuracy" else None
+
     def to_json(self) -> dict[str, Any]:
         return {key: value for key, value in asdict(self).items() if value is not None}
 
@@ -156,7 +162,7 @@ def _small(images: NDArray[np.uint8], rows: NDArray[np.int64], side: int) -> NDA
     horizontal = _averaging(len(range(0, width, across)), side)
     small = []
     for row in rows:
-        thinned = images[row, ::down, ::across].astype(np.float32)  # (h, w, C)
+        thinned = images[row][::down, ::across].astype(np.float32)  # (h, w, C)
         bands = np.tensordot(vertical, thinned, axes=1)  # (side, w, C)
         small.append(np.ravel(horizontal @ bands))  # (side, side, C)
     return np.array(small, np.float32) / np.float32(255)

@@ -1,0 +1,443 @@
+"""A run as one HTML file: what it is worth, where it errs, how it was made.
+
+The file needs no script, no network and no server; it can be mailed, printed and read on a phone.
+The number that matters comes first, with how far it can be trusted and what simple rules reach.
+Everything that comes from outside (names of classes, files, reasons) is escaped.
+"""
+
+from __future__ import annotations
+
+from base64 import b64encode
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from io import BytesIO
+from math import isfinite, log
+from typing import Any, Literal
+
+import numpy as np
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+from PIL import Image
+
+from vitreous.errors import UsageError
+from vitreous.evaluate import overfit
+from vitreous.evaluate.baselines import Baseline
+from vitreous.evaluate.confusion import ClassScores, top_confusions
+from vitreous.evaluate.interval import Interval
+from vitreous.evaluate.scores import Scores
+from vitreous.experiment import chart
+from vitreous.experiment.chart import Line, percent
+
+NUMBERED = 20  # classes up to which the confusion matrix shows its numbers
+LISTED = 40  # rows that a long table shows before the rest is folded away
+
+MEDIA = {"PNG": "image/png", "JPEG": "image/jpeg", "WEBP": "image/webp", "GIF": "image/gif"}
+SCORE_NAMES = {
+    "accuracy": "accuracy",
+    "balanced_accuracy": "balanced accuracy",
+    "map": "mean average precision",
+}
+RULES = {"majority": "most frequent class", "neighbor": "nearest neighbor on pixels"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Picture:
+    """An image with what it is and what the model made of it.
+
+    image        bytes of a PNG, JPEG, WebP or GIF file; see `thumbnail`
+    id           which example it is
+    truth        its class; for several labels, a sentence such as "cat, dog"
+    predicted    what the model answered, if it was asked
+    probability  of the answer; likelihood: that the model gave the true class
+    """
+
+    image: bytes
+    id: str
+    truth: str
+    predicted: str | None = None
+    probability: float | None = None
+    likelihood: float | None = None
+
+
+@dataclass(frozen=True)
+class Setting:
+    """A setting of the recipe. A reason says why it was chosen, where it was not given by hand."""
+
+    value: str
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class Note:
+    """Something the reader should know. warning: the numbers suffer; advice: what to try next."""
+
+    text: str
+    kind: Literal["warning", "advice", "note"] = "note"
+
+
+@dataclass(frozen=True, kw_only=True)
+class DataSummary:
+    """What the network was trained and measured on.
+
+    name       of the data set, and where it came from
+    examples   number of images of each part, in the order of their use
+    counts     for each part the number of images of each class, in the order of `classes`
+    sizes      (width, height, how many images), any order
+    channels   1 grey, 3 RGB, or another number
+    bad        (id, reason) of each image that could not be decoded and was left out
+    duplicates pairs of ids of equal images within a part; leaks: in different parts
+    """
+
+    name: str
+    examples: Mapping[str, int]
+    counts: Mapping[str, Sequence[int]] = field(default_factory=dict)
+    sizes: Sequence[tuple[int, int, int]] = ()
+    channels: int | None = None
+    bad: Sequence[tuple[str, str]] = ()
+    duplicates: Sequence[tuple[str, str]] = ()
+    leaks: Sequence[tuple[str, str]] = ()
+    fingerprint: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReportData:
+    """All that a report shows. Whatever is left empty is left out.
+
+    title       name of the run
+    model       name of the architecture; input: the pixels it takes, such as "3 × 224 × 224"
+    parameters  trained and frozen together; macs: multiply-adds for one image
+    task        classify or label
+    classes     names, in the model's order
+    validation, test  scores, each with its baselines; a part that was not scored is None
+    curves      one mapping an epoch: epoch, step, train_loss, validation_loss, lr, and any of
+                train_ and validation_ with accuracy, balanced_accuracy, map
+    best_epoch  the epoch whose weights were kept
+    mistakes    the most confident ones first; right: a sample of right answers
+    augmented   training images as the network saw them
+    recipe      settings by name, in the order in which they are shown
+    timings     seconds by stage, in order
+    test_uses   how often the test part was scored so far, this time included
+    """
+
+    title: str
+    model: str
+    task: Literal["classify", "label"]
+    classes: tuple[str, ...]
+    input: str = ""
+    parameters: int | None = None
+    macs: int | None = None
+    validation: Scores | None = None
+    test: Scores | None = None
+    curves: Sequence[Mapping[str, float]] = ()
+    best_epoch: int | None = None
+    mistakes: Sequence[Picture] = ()
+    right: Sequence[Picture] = ()
+    augmented: Sequence[Picture] = ()
+    data: DataSummary | None = None
+    recipe: Mapping[str, Setting] = field(default_factory=dict)
+    environment: Mapping[str, str] = field(default_factory=dict)
+    timings: Mapping[str, float] = field(default_factory=dict)
+    notes: Sequence[Note] = ()
+    test_uses: int | None = None
+    command: str = ""
+    created: str = ""
+    version: str = ""
+
+
+def render(data: ReportData) -> str:
+    """The report as the text of one HTML file."""
+    environment = Environment(
+        loader=PackageLoader("vitreous.experiment"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters.update(
+        percent=percent, quantity=quantity, duration=duration, source=_source, plain=chart.plain
+    )
+    scores = data.test or data.validation
+    template = environment.get_template("report.html.j2")
+    return template.render(
+        run=data,
+        scores=scores,
+        part="test" if data.test else "validation",
+        verdict=verdict(data) if scores else None,
+        notes=[*data.notes, *_found(data)],
+        charts=_curve_charts(data),
+        confusion=_confusion(scores) if scores is not None else None,
+        rows=_weakest_first(scores.per_class) if scores is not None else [],
+        reliability=_reliability(scores) if scores is not None else None,
+        profile=_profile(data),
+        sizes=_sizes(data.data.sizes) if data.data is not None else [],
+        guessing=log(2 if data.task == "label" else max(len(data.classes), 2)),
+        listed=LISTED,
+    ).lstrip()
+
+
+@dataclass(frozen=True)
+class Measured:
+    """A row of the verdict: something that was measured, and its place on the scale."""
+
+    name: str
+    text: str
+    place: float
+    low: float
+    high: float
+    kind: Literal["model", "rule"]
+    detail: str = ""
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """The number that matters, what it means, and what it is to be compared with."""
+
+    score: str
+    text: str
+    interval: str
+    meaning: tuple[str, ...]
+    rows: tuple[Measured, ...]
+    ticks: tuple[tuple[float, str], ...]
+    from_zero: bool
+
+
+def verdict(data: ReportData) -> Verdict:
+    """The headline score of the test part, or of the validation part where there is no test."""
+    scores = data.test or data.validation
+    if scores is None:
+        raise UsageError("a run without scores has no verdict", remedy="Evaluate it first.")
+    name = scores.headline
+    measured: list[tuple[str, Scores | Baseline, Interval | None]] = [
+        (part, part_scores, part_scores.bounds_of(name))
+        for part, part_scores in (("test", data.test), ("validation", data.validation))
+        if part_scores is not None and getattr(part_scores, name) is not None
+    ]
+    for baseline in scores.baselines:
+        if getattr(baseline, name) is not None:
+            measured.append((baseline.name, baseline, baseline.bounds_of(name)))
+    values = [float(getattr(one, name)) for _, one, _ in measured]
+    scale = chart.axis([*(b[0] for *_, b in measured if b), *values, 1.0], count=5)
+    scale = chart.Axis(max(scale.low, 0.0), 1.0, tuple(t for t in scale.ticks if 0 <= t <= 1))
+
+    rows = []
+    for (label, one, bounds), value in zip(measured, values, strict=True):
+        low, high = bounds or (value, value)
+        is_rule = isinstance(one, Baseline)
+        rows.append(
+            Measured(
+                name=RULES.get(label, label) if is_rule else f"{label} part",
+                text=percent(value, _digits(bounds)),
+                place=100 * float(scale.place(value)),
+                low=100 * float(scale.place(low)),
+                high=100 * float(scale.place(high)),
+                kind="rule" if is_rule else "model",
+                detail=one.detail if isinstance(one, Baseline) else f"{one.count:,} images",
+            )
+        )
+    value, bounds = scores.value, scores.bounds
+    digits = _digits(bounds)
+    return Verdict(
+        score=SCORE_NAMES[name],
+        text=percent(value, digits),
+        interval=f"{percent(bounds[0], digits)} to {percent(bounds[1], digits)}" if bounds else "",
+        meaning=tuple(_meaning(scores)),
+        rows=tuple(rows),
+        ticks=tuple((100 * float(scale.place(t)), chart.round_percent(t)) for t in scale.ticks),
+        from_zero=scale.low == 0,
+    )
+
+
+def quantity(value: float) -> str:
+    """A large number with its prefix: 61.7 k, 11.7 M, 4.09 G."""
+    for power, prefix in ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k")):
+        if abs(value) >= power:
+            return f"{value / power:.3g}\u202f{prefix}"
+    return f"{value:g}"
+
+
+def duration(seconds: float) -> str:
+    """0.4 s, 12 s, 3 min 5 s, 2 h 10 min."""
+    if seconds < 60:
+        return f"{seconds:.1f} s" if seconds < 9.95 else f"{seconds:.0f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    if minutes < 60:
+        return f"{minutes} min {rest} s" if rest else f"{minutes} min"
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes} min" if minutes else f"{hours} h"
+
+
+def _digits(bounds: Interval | None) -> int:
+    """Decimals that the certainty of a score warrants."""
+    return 2 if bounds is not None and bounds[1] - bounds[0] < 0.01 else 1
+
+
+def _meaning(scores: Scores) -> list[str]:
+    """The headline in plain words."""
+    words = []
+    if scores.task == "classify":
+        errors = 1 - scores.accuracy
+        if errors == 0:
+            words.append(f"No mistake in {scores.count:,} images.")
+        elif errors < 0.5:
+            words.append(f"About one image in {1 / errors:.0f} is misread.")
+        else:
+            words.append(f"About {round(10 * errors)} images in 10 are misread.")
+        neighbor = next((b for b in scores.baselines if b.name == "neighbor"), None)
+        if neighbor is not None and errors and neighbor.accuracy < scores.interval[0]:
+            times = (1 - neighbor.accuracy) / errors
+            words.append(
+                f"Looking up the most similar training image errs {times:.1f} times as often."
+            )
+    else:
+        words.append(f"All labels are right for {percent(scores.accuracy, 0)} of the images.")
+    return words
+
+
+def _found(data: ReportData) -> list[Note]:
+    """What the numbers themselves say against the run."""
+    notes = []
+    scores = data.test or data.validation
+    if scores is not None:
+        for baseline in scores.baselines:
+            reached = getattr(baseline, scores.headline)
+            if reached is not None and scores.bounds and scores.bounds[0] <= reached:
+                rule = RULES.get(baseline.name, baseline.name)
+                text = f"The model is not clearly better than a simple rule ({rule})."
+                notes.append(Note(text, "warning"))
+        absent = [row.name for row in scores.per_class if not row.support]
+        if absent:
+            shown = ", ".join(absent[:8]) + (" and others" if len(absent) > 8 else "")
+            part = "test" if data.test else "validation"
+            text = f"The {part} part has no example of {shown}; nothing is known about these."
+            notes.append(Note(text, "warning"))
+    if data.test is None and data.validation is not None:
+        text = (
+            "These are validation scores. The best epoch was chosen by them, so they are"
+            " slightly too good; a test part would tell."
+        )
+        notes.append(Note(text))
+    if data.test is not None and (data.test_uses or 1) > 1:
+        text = (
+            f"The test part has been scored {data.test_uses} times. Each choice that followed such"
+            " a score makes the next one less honest."
+        )
+        notes.append(Note(text, "warning"))
+    curves = _columns(data.curves)
+    if "train_loss" in curves and "validation_loss" in curves:
+        both = [e for e in data.curves if "train_loss" in e and "validation_loss" in e]
+        accuracy = [e.get("validation_accuracy", float("nan")) for e in both]
+        known = all(isfinite(a) for a in accuracy)
+        found = overfit.alarm(
+            [e["train_loss"] for e in both],
+            [e["validation_loss"] for e in both],
+            accuracy if known else None,
+        )
+        if found is not None:
+            notes.append(Note(found.explanation, "advice"))
+    return notes
+
+
+def _columns(curves: Sequence[Mapping[str, float]]) -> dict[str, Line]:
+    """Each quantity of the curves over the epochs in which it is known."""
+    columns: dict[str, tuple[list[float], list[float]]] = {}
+    for number, entry in enumerate(curves, 1):
+        for key, value in entry.items():
+            if isinstance(value, int | float) and isfinite(value):
+                xs, ys = columns.setdefault(key, ([], []))
+                xs.append(float(entry.get("epoch", number)))
+                ys.append(float(value))
+    return {
+        key: Line(key.split("_")[0].replace("train", "training"), xs, ys)
+        for key, (xs, ys) in columns.items()
+    }
+
+
+def _curve_charts(data: ReportData) -> list[Markup]:
+    columns = _columns(data.curves)
+    mark = None if data.best_epoch is None else (float(data.best_epoch), "kept")
+    charts = []
+    for title, score in (
+        ("Loss", "loss"),
+        ("Accuracy", "accuracy"),
+        ("Balanced accuracy", "balanced_accuracy"),
+        ("Mean average precision", "map"),
+    ):
+        # Training is always the first line and validation the second, in every chart.
+        names = (f"train_{score}", f"validation_{score}")
+        lines = [columns.get(name, Line(name.split("_")[0], (), ())) for name in names]
+        if any(line.ys for line in lines):
+            form = chart.plain if score == "loss" else chart.round_percent
+            charts.append(
+                chart.line_chart(lines, title=title, x_label="epoch", y_format=form, mark=mark)
+            )
+    if "lr" in columns:
+        line = Line("learning rate", columns["lr"].xs, columns["lr"].ys)
+        charts.append(chart.line_chart([line], title="Learning rate", x_label="epoch"))
+    return charts
+
+
+def _confusion(scores: Scores) -> dict[str, Any] | None:
+    """Numbers where they fit, shades elsewhere, and the largest errors in any case."""
+    matrix = scores.confusion
+    if matrix is None:
+        return None
+    total = np.maximum(matrix.sum(axis=1, keepdims=True), 1e-300)
+    numbered = len(scores.classes) <= NUMBERED
+    return {
+        "rows": list(zip(scores.classes, matrix.tolist(), (matrix / total).tolist(), strict=True))
+        if numbered
+        else [],
+        "map": None if numbered else chart.heat_map(matrix, scores.classes),
+        "upright": len(scores.classes) > 4 and max(map(len, scores.classes)) > 3,
+        "top": top_confusions(matrix, scores.classes, 10),
+        "errors": float(matrix.sum() - np.trace(matrix)),
+    }
+
+
+def _weakest_first(rows: Sequence[ClassScores]) -> list[ClassScores]:
+    """Classes by F1 (labels by average precision), those without examples last."""
+
+    def rank(row: ClassScores) -> float:
+        score = row.f1 if row.average_precision is None else row.average_precision
+        return 2.0 if score is None else score
+
+    return sorted(rows, key=rank)
+
+
+def _reliability(scores: Scores) -> Markup:
+    what = "share of right answers" if scores.task == "classify" else "share of given labels"
+    return chart.reliability_chart(scores.reliability, label=what.capitalize())
+
+
+def _profile(data: ReportData) -> Markup | None:
+    if data.data is None or not data.data.counts or len(data.classes) <= 2:
+        return None
+    return chart.profile_chart(list(data.data.counts.items()), title="Images of each class")
+
+
+def _sizes(sizes: Sequence[tuple[int, int, int]]) -> list[str]:
+    """The commonest sizes, and the range of all."""
+    common = sorted(sizes, key=lambda size: -size[2])
+    words = [f"{w} × {h}: {n:,}" for w, h, n in common[:5]]
+    if len(common) > 5:
+        widths, heights = [w for w, _, _ in common], [h for _, h, _ in common]
+        words.append(
+            f"{len(common) - 5:,} other sizes, from {min(widths)} to {max(widths)} wide and"
+            f" {min(heights)} to {max(heights)} high"
+        )
+    return words
+
+
+def _source(picture: Picture) -> Markup:
+    """The attributes of an <img>: the picture itself as a data URI, its size, how to scale it."""
+    with Image.open(BytesIO(picture.image)) as image:
+        kind, (width, height) = image.format, image.size
+    if kind not in MEDIA:
+        raise UsageError(
+            f"a picture of format {kind} cannot be shown in a report",
+            where=picture.id,
+            remedy="Use `thumbnail`, or bytes of a PNG, JPEG, WebP or GIF file.",
+        )
+    uri = f"data:{MEDIA[kind]};base64,{b64encode(picture.image).decode()}"
+    fine = Markup(' class="pixels"') if max(width, height) <= 64 else ""
+    return Markup('src="{}" width="{}" height="{}"{}').format(uri, width, height, fine)

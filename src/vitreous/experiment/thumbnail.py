@@ -1,0 +1,29 @@
+"""Small pictures for reports: a few kilobytes each, whatever the image was."""
+
+from __future__ import annotations
+
+from io import BytesIO
+
+import numpy as np
+from PIL import Image
+
+from vitreous.data.dataset import Pixels
+
+SIDE = 192  # pixels of the longer side; sharp at twice the density of a phone's gallery
+
+
+def thumbnail(pixels: Pixels, side: int = SIDE) -> bytes:
+    """PNG of a small image, pixel by pixel; JPEG of a larger one, scaled down.
+
+    pixels  (H, W, C) uint8: 1 channel is grey, of more than 3 the first three are shown
+    """
+    channels = pixels.shape[2]
+    shown = pixels[..., :3] if channels >= 3 else pixels[..., 0]
+    image = Image.fromarray(np.ascontiguousarray(shown))
+    file = BytesIO()
+    if max(image.size) <= 64:
+        image.save(file, "PNG", optimize=True)
+    else:
+        image.thumbnail((side, side), Image.Resampling.LANCZOS)
+        image.save(file, "JPEG", quality=80, optimize=True)
+    return file.getvalue()
