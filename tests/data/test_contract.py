@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from vitreous.data.contract import PixelContract, center, resize
-from vitreous.errors import ModelFileError, ShapeError
+from vitreous.errors import ImageError, ModelFileError, ShapeError
 
 FITS = ("crop", "squash", "pad")
 sides = st.integers(1, 70)
@@ -117,12 +117,27 @@ def test_images_take_read_only_rows_and_leave_them_alone():
 
 def test_wrong_shapes_are_named():
     contract = PixelContract(height=8, width=8, channels=3)
-    with pytest.raises(ShapeError, match=r"\(9, 9, 1\)"):
-        contract.row(noise(9, 9, 1))
+    with pytest.raises(ImageError, match="2 channels where 3 are expected"):
+        contract.row(noise(9, 9, 2))
     with pytest.raises(ShapeError, match=r"\(2, 9, 8, 3\)"):
         contract.images(np.zeros((2, 9, 8, 3), np.uint8))
     with pytest.raises(ShapeError):
         contract.images(np.zeros((8, 8, 3), np.uint8))
+
+
+def test_grey_and_color_convert_into_each_other():
+    color, grey = (PixelContract(height=8, width=8, channels=c) for c in (3, 1))
+    seen = color.row(noise(8, 8, 1))
+    assert seen.shape == (8, 8, 3)
+    np.testing.assert_array_equal(grey.row(seen), noise(8, 8, 1))
+
+
+def test_a_file_gives_the_row_of_its_decoded_image(tmp_path):
+    path = tmp_path / "image.npy"
+    np.save(path, noise(20, 30, 3))
+    contract = PixelContract(height=8, width=8, channels=3)
+    np.testing.assert_array_equal(contract.load(path), contract.row(noise(20, 30, 3)))
+    np.testing.assert_array_equal(contract.load(path.read_bytes()), contract.load(path))
 
 
 def test_a_contract_survives_json_and_a_false_one_does_not():

@@ -16,6 +16,8 @@ import torch
 from numpy.typing import NDArray
 
 from vitreous.data.dataset import Pixels
+from vitreous.data.decode import Source, decode
+from vitreous.data.pixels import with_channels
 from vitreous.errors import ModelFileError, ShapeError
 from vitreous.shapes import Images
 
@@ -47,12 +49,11 @@ class PixelContract:
         return self.height, self.width, self.channels
 
     def row(self, image: Pixels) -> Pixels:
-        """One decoded image (h, w, channels) to one row of a pack, (height, width, channels)."""
-        if image.shape[2:] != (self.channels,):
-            raise ShapeError(
-                f"an image of shape {image.shape} for a contract of {self.channels} channels",
-                remedy=f"Decode it with channels={self.channels}.",
-            )
+        """One decoded image (h, w, c) to one row of a pack, (height, width, channels).
+
+        Grey becomes RGB and RGB grey, as in `decode`; raises ImageError for other numbers.
+        """
+        image = with_channels(image, self.channels)
         height, width = image.shape[:2]
         if (height, width) == (self.height, self.width):
             return image
@@ -65,6 +66,13 @@ class PixelContract:
             return resize(center(image, *window), self.height, self.width)
         inner = (max(1, round(side * min(scales))) for side in (height, width))
         return center(resize(image, *inner), self.height, self.width)
+
+    def load(self, source: Source) -> Pixels:
+        """Any image that `decode` takes as one row, (height, width, channels).
+
+        Raises ImageError with the name and the reason.
+        """
+        return self.row(decode(source, channels=self.channels, at_least=self.at_least))
 
     def images(self, rows: NDArray[np.uint8] | torch.Tensor) -> Images:
         """Rows (B, H, W, C) uint8 to images (B, C, H, W) float32 in [0, 1], channels last."""

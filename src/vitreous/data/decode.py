@@ -17,6 +17,7 @@ import stat
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,6 +40,8 @@ from vitreous.data.jpeg import Frame, decode_jpeg, frame
 from vitreous.data.pixels import as_bytes, over_white, with_channels
 from vitreous.data.signature import REMOVE, recognize
 from vitreous.errors import ImageError
+
+Source: TypeAlias = str | Path | bytes | NDArray[np.generic] | Image.Image
 
 MAX_PIXELS = 100_000_000  # height x width
 MAX_VALUES = 4 * MAX_PIXELS  # height x width x channels
@@ -84,7 +87,7 @@ class Header:
 
 
 def decode(
-    source: str | Path | bytes | NDArray[np.generic] | Image.Image,
+    source: Source,
     *,
     channels: int | None = None,
     at_least: int = 0,
@@ -161,9 +164,7 @@ def read_bytes(path: str | Path) -> bytes:
     return data
 
 
-def _decode(
-    source: str | Path | bytes | NDArray[np.generic] | Image.Image, at_least: int
-) -> Pixels:
+def _decode(source: Source, at_least: int) -> Pixels:
     if isinstance(source, np.ndarray):
         return _from_array(source)
     if isinstance(source, Image.Image):
