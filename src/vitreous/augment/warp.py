@@ -10,7 +10,6 @@ Hartley and Zisserman (2004), "Multiple View Geometry in Computer Vision", secti
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
 from functools import reduce
 from typing import Literal, TypeAlias
 
@@ -101,7 +100,6 @@ def warp_rows(
     size: tuple[int, int],
     *,
     border: Border = "reflect",
-    threads: int = 1,
 ) -> NDArray[np.uint8]:
     """Move each row of bytes by its own matrix, with OpenCV.
 
@@ -117,20 +115,12 @@ def warp_rows(
     flat = np.all(moves[:, 2] == (0, 0, 1), axis=1)
     flags, mode = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP, BORDERS[border][0]
 
-    def warp(share: range) -> None:
-        for index in share:
-            method, lines = (cv2.warpAffine, 2) if flat[index] else (cv2.warpPerspective, 3)
-            for part in parts:
-                image = np.ascontiguousarray(rows[index, ..., part])
-                moved = method(image, moves[index, :lines], size[::-1], None, flags, mode)
-                warped[index, ..., part] = moved.reshape(*size, -1)
-
-    if threads == 1 or warped.nbytes < 1 << 20:  # starting threads costs more than they save
-        warp(range(count))
-    else:
-        with ThreadPoolExecutor(threads, "warp") as executor:
-            shares = (range(first, count, threads) for first in range(threads))
-            list(executor.map(warp, shares))
+    for index in range(count):
+        method, lines = (cv2.warpAffine, 2) if flat[index] else (cv2.warpPerspective, 3)
+        for part in parts:
+            image = np.ascontiguousarray(rows[index, ..., part])
+            moved = method(image, moves[index, :lines], size[::-1], None, flags, mode)
+            warped[index, ..., part] = moved.reshape(*size, -1)
     return warped
 
 

@@ -74,8 +74,13 @@ class PixelContract:
         """
         return self.row(decode(source, channels=self.channels, at_least=self.at_least))
 
-    def images(self, rows: NDArray[np.uint8] | torch.Tensor) -> Images:
-        """Rows (B, H, W, C) uint8 to images (B, C, H, W) float32 in [0, 1], channels last."""
+    def images(
+        self, rows: NDArray[np.uint8] | torch.Tensor, out: NDArray[np.float32] | None = None
+    ) -> Images:
+        """Rows (B, H, W, C) uint8 to images (B, C, H, W) float32 in [0, 1], channels last.
+
+        out  memory (B, H, W, C) for the images of rows that are an array
+        """
         if tuple(rows.shape[1:]) != self.shape or len(rows.shape) != 4:
             raise ShapeError(
                 f"rows of shape {tuple(rows.shape)} for a contract of (B, H, W, C) = "
@@ -85,7 +90,7 @@ class PixelContract:
         if isinstance(rows, np.ndarray):
             # Converted and divided in one pass, without torch's threads, which would compete with
             # the network's own when batches are prepared in the background.
-            floats = np.divide(rows, np.float32(255), dtype=np.float32)
+            floats = np.divide(rows, np.float32(255), out=out, dtype=np.float32)
             return torch.from_numpy(floats).permute(0, 3, 1, 2)
         channels_last = rows.permute(0, 3, 1, 2)
         return channels_last.to(torch.float32, memory_format=torch.channels_last).div_(255)

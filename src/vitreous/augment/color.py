@@ -1,0 +1,131 @@
+"""Color in one step: brightness, contrast, saturation and hue are one affine map of the channels.
+
+    y = A x + b        x, y  (C,) in [0, 1]
+
+Maps that follow each other are multiplied, so that the values of a pixel are changed, rounded and
+clipped once. Saturation and hue act on RGB alone; brightness and contrast on any channels. Noise is
+a window of one table of normal numbers, at a place that belongs to the example.
+"""
+
+from __future__ import annotations
+
+from functools import cache, reduce
+from typing import TypeAlias
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from vitreous.data.chance import uniforms
+from vitreous.shapes import Images
+
+Numbers: TypeAlias = NDArray[np.float64]  # (B,)
+Maps: TypeAlias = NDArray[np.float64]  # (B, C + 1, C + 1): A, b beside it, 0 … 0 1 below
+
+LUMA = np.array([0.299, 0.587, 0.114])  # weights of R, G and B in what the eye calls brightness
+GRAYS = 1 << 20  # normal numbers in the table of noise
+
+
+def brightness(factor: Numbers, channels: int) -> Maps:
+    """Every value times the factor."""
+    return _maps(np.eye(channels) * factor[:, None, None])
+
+
+def contrast(factor: Numbers, channels: int) -> Maps:
+    """Distances from middle gray times the factor."""
+    maps = _maps(np.eye(channels) * factor[:, None, None])
+    maps[:, :channels, channels] = 0.5 * (1 - factor[:, None])
+    return maps
+
+
+def saturation(factor: Numbers) -> Maps:
+    """Distances from the gray of equal luma times the factor; 0 makes a gray picture."""
+    gray = np.broadcast_to(LUMA, (3, 3))
+    return _maps(factor[:, None, None] * np.eye(3) + (1 - factor[:, None, None]) * gray)
+
+
+def hue(degrees: Numbers) -> Maps:
+    """Turn the colors about the gray axis (1, 1, 1); 120° takes red to green."""
+    angle = np.deg2rad(degrees)[:, None, None]
+    across = np.array([[0, -1, 1], [1, 0, -1], [-1, 1, 0]]) / np.sqrt(3)
+    turn = np.cos(angle) * np.eye(3) + np.sin(angle) * across + (1 - np.cos(angle)) / 3
+    return _maps(turn)
+
+
+def compose(*steps: Maps) -> Maps:
+    """The product of (B, C + 1, C + 1) maps; the step that acts first stands last."""
+    product: Maps = reduce(np.matmul, steps)
+    return product
+
+
+def recolor_rows(rows: NDArray[np.uint8], maps: Maps) -> NDArray[np.uint8]:
+    """Map the channels of each row of bytes, with OpenCV.
+
+    rows    (B, H, W, C) uint8; not changed
+    maps    (B, C + 1, C + 1)
+    """
+    channels = rows.shape[3]
+    scaled = maps[:, :channels].copy()
+    scaled[:, :, channels] *= 255
+    colored = np.empty_like(rows)
+    for row, matrix, result in zip(rows, scaled, colored, strict=True):
+        result[:] = cv2.transform(row, matrix).reshape(row.shape)
+    return colored
+
+
+def recolor_images(images: Images, maps: Maps) -> Images:
+    """Map the channels of each image, with torch; values stay in [0, 1]."""
+    channels = images.shape[1]
+    matrices = torch.from_numpy(maps).to(images.device, images.dtype)
+    colored = torch.einsum("bdc,bchw->bdhw", matrices[:, :channels, :channels], images)
+    offsets = matrices[:, :channels, channels, None, None]
+    return (colored + offsets).clamp(0, 1).contiguous(memory_format=torch.channels_last)
+
+
+def noise_rows(rows: NDArray[np.uint8], deviations: Numbers, places: Numbers) -> NDArray[np.uint8]:
+    """Add normal noise to each row of bytes.
+
+    deviations  (B,) standard deviation, where 1 is white
+    places      (B,) in [0, 1): which window of the table
+    """
+    noisy = np.empty_like(rows)
+    for row, deviation, window, result in zip(
+        rows, deviations, _windows(places, rows[0].size), noisy, strict=True
+    ):
+        values = row + float(255 * deviation) * window.reshape(row.shape)
+        result[:] = np.rint(np.clip(values, 0, 255, out=values), out=values)
+    return noisy
+
+
+def noise_images(images: Images, deviations: Numbers, places: Numbers) -> Images:
+    """The same noise for images; values stay in [0, 1]."""
+    count, channels, height, width = images.shape
+    windows = np.stack(_windows(places, images[0].numel()))
+    windows *= deviations[:, None].astype(np.float32)
+    noise = torch.from_numpy(windows).to(images.device, images.dtype)
+    noise = noise.reshape(count, height, width, channels).permute(0, 3, 1, 2)
+    return (images + noise).clamp(0, 1)
+
+
+def _maps(linear: Numbers) -> Maps:
+    """(B, C, C) matrices as (B, C + 1, C + 1) ones without an offset."""
+    count, channels = linear.shape[:2]
+    maps = np.zeros((count, channels + 1, channels + 1))
+    maps[:, :channels, :channels] = linear
+    maps[:, channels, channels] = 1
+    return maps
+
+
+def _windows(places: Numbers, length: int) -> list[NDArray[np.float32]]:
+    starts = (places * GRAYS).astype(np.int64)
+    table = _table(length)
+    return [table[start : start + length] for start in starts]
+
+
+@cache
+def _table(length: int) -> NDArray[np.float32]:
+    """Standard normal numbers, long enough for a window of this length from any start."""
+    radius, angle = uniforms(0, 0, np.arange(GRAYS), 2).T
+    table = np.sqrt(-2 * np.log1p(-radius)) * np.cos(2 * np.pi * angle)  # Box and Muller (1958)
+    return np.resize(table.astype(np.float32), GRAYS + length)

@@ -1,0 +1,69 @@
+"""Mixing pairs: a picture that is λ of one class and 1 - λ of another, with targets to match.
+
+Mixup blends two pictures, cutmix pastes a box of one into the other. Cross-entropy is linear in its
+target, so the loss of a mixed picture is λ times that of one target plus 1 - λ times the other's.
+
+Zhang et al. (2018), "mixup", arXiv:1710.09412. Yun et al. (2019), "CutMix", arXiv:1905.04899.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn import functional as F
+
+from vitreous.augment.erase import boxes, inside_boxes
+from vitreous.shapes import Images, Labels
+
+
+def share(strength: float, uniform: float) -> float:
+    """λ from a Beta(strength, strength) distribution, by its inverse; strength 0 gives 1."""
+    if strength == 0:
+        return 1.0
+    from scipy.special import betaincinv  # type: ignore[import-untyped]  # slow to import
+
+    return float(betaincinv(strength, strength, uniform))
+
+
+def soft(targets: Labels, num_classes: int) -> Tensor:
+    """Targets as (B, L) float32: class numbers become ones and zeros, others stay."""
+    if targets.ndim == 2:
+        return targets.to(torch.float32)
+    return F.one_hot(targets, num_classes).to(torch.float32)
+
+
+def mixup(images: Images, targets: Tensor, partners: Tensor, λ: float) -> tuple[Images, Tensor]:
+    """Blend each picture, and its target, with its partner's.
+
+    images    (B, C, H, W)
+    targets   (B, L) float
+    partners  (B,) int64: positions in the batch
+    λ         share of the picture itself; 1 changes nothing
+    """
+    return (
+        torch.lerp(images[partners], images, λ),
+        torch.lerp(targets[partners], targets, λ),
+    )
+
+
+def cutmix(
+    images: Images, targets: Tensor, partners: Tensor, λ: float, x: float, y: float
+) -> tuple[Images, Tensor]:
+    """Paste a box of each picture's partner; targets are mixed by the area that was pasted.
+
+    λ     share of the picture itself, before the box is rounded to whole pixels
+    x, y  in [0, 1): where the box lies
+    """
+    size = images.shape[2], images.shape[3]
+    one: NDArray[np.float64] = np.ones(1)
+    # The box has the picture's own aspect, as in the paper.
+    where = boxes((1 - λ) * one, size[0] / size[1] * one, x * one, y * one, size)
+    inside = inside_boxes(where, size, images.device)
+    left, top, right, bottom = where[0].tolist()
+    kept = 1 - (right - left) * (bottom - top) / (size[0] * size[1])
+    return (
+        torch.where(inside[:, None], images[partners], images),
+        torch.lerp(targets[partners], targets, kept),
+    )

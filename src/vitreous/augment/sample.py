@@ -1,0 +1,163 @@
+"""From uniform numbers to what happens to each picture of a batch.
+
+Every decision has a slot, a column of the numbers, of its own: what one strength does to a picture
+does not change when another is switched on.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import TYPE_CHECKING, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vitreous.augment import color, erase, warp
+from vitreous.augment.changes import Blend, Changes
+
+if TYPE_CHECKING:
+    from vitreous.augment.policy import Augment
+
+Uniforms: TypeAlias = NDArray[np.float64]  # in [0, 1)
+Amounts: TypeAlias = dict[str, NDArray[np.float64]]  # kind of change → (B,) in [-1, 1]
+
+FRAME = ("flip", "flip_vertical", "crop_area", "crop_aspect", "crop_x", "crop_y")
+KINDS = (
+    *("shift_x", "shift_y", "rotate", "scale", "shear_x", "shear_y", "tilt_x", "tilt_y"),
+    *("brightness", "contrast", "saturation", "hue", "noise", "erase"),
+)
+DETAILS = ("noise_place", "erase_area", "erase_aspect", "erase_x", "erase_y", "erase_gray")
+SLOTS = (*FRAME, *KINDS, *DETAILS, *(f"choose_{kind}" for kind in KINDS), "weight")
+PLACE = {slot: number for number, slot in enumerate(SLOTS)}
+STRENGTH = {kind: kind.removesuffix("_x").removesuffix("_y") for kind in KINDS}
+
+ASPECT = 4 / 3  # of crops at most, relative to the output's
+LEAST_ERASED = 0.02  # of the picture
+
+
+def changes(
+    policy: Augment, uniforms: Uniforms, source: tuple[int, int, int], size: tuple[int, int]
+) -> Changes:
+    """Uniforms (B, slots) to the changes of B pictures."""
+    columns = dict(zip(SLOTS, uniforms.T, strict=True))
+    amounts = _amounts(policy, columns)
+    noise = boxes = grays = None
+    if policy.noise:
+        deviations = policy.noise * np.abs(amounts["noise"])
+        noise = np.column_stack([deviations, columns["noise_place"]])
+    if policy.erase:
+        boxes, grays = _boxes(policy, columns, amounts, size), columns["erase_gray"]
+    moves = _moves(policy, columns, amounts, source[:2], size)
+    maps = _maps(policy, amounts, source[2])
+    return Changes(size, policy.border, moves, maps, noise, boxes, grays)
+
+
+def blended(
+    policy: Augment, uniforms: Uniforms, source: tuple[int, int, int], size: tuple[int, int]
+) -> Blend:
+    """Uniforms (B, (chains + 1) · slots) to a picture blended with changed copies of itself."""
+    numbers = uniforms.reshape(len(uniforms), policy.chains + 1, len(SLOTS)).copy()
+    numbers[:, :, : len(FRAME)] = numbers[:, :1, : len(FRAME)]  # crop and mirror all copies alike
+    frame = dataclasses.replace(policy, **dict.fromkeys(STRENGTH.values(), 0.0))  # type: ignore[arg-type]
+    policies = [frame] + policy.chains * [policy]
+    parts = [changes(each, numbers[:, k], source, size) for k, each in enumerate(policies)]
+    own, *others = numbers[:, :, PLACE["weight"]].T
+    shares = -np.log1p(-np.stack(others, axis=1))  # shares of exponential numbers are Dirichlet's
+    shares *= (1 - own)[:, None] / np.maximum(shares.sum(axis=1, keepdims=True), 1e-300)
+    return Blend(tuple(parts), np.column_stack([1 - shares.sum(axis=1), shares]))
+
+
+def _amounts(policy: Augment, columns: Amounts) -> Amounts:
+    """The share of its full strength with which each kind of change acts, either way."""
+    amounts = {kind: 2 * columns[kind] - 1 for kind in KINDS}
+    able = [kind for kind in KINDS if getattr(policy, STRENGTH[kind])]
+    if not policy.choose or not able:
+        return amounts
+    tickets = np.stack([columns[f"choose_{kind}"] for kind in able], axis=1)
+    chosen = tickets.argsort(axis=1).argsort(axis=1) < policy.choose
+    for kind, taken in zip(able, chosen.T, strict=True):
+        amounts[kind] = np.where(amounts[kind] < 0, -1.0, 1.0) * taken
+    return amounts
+
+
+def _moves(
+    policy: Augment,
+    columns: Amounts,
+    amounts: Amounts,
+    source: tuple[int, int],
+    size: tuple[int, int],
+) -> warp.Matrices | None:
+    """One matrix a picture; the step that is nearest to the output stands last."""
+    height, width = size
+    steps = []
+    if source != size or policy.crop < 1:
+        steps.append(_window(policy.crop, columns, source, size))
+    if policy.tilt:
+        depth = 2 * policy.tilt  # half a side is a distance of 1
+        steps.append(
+            warp.tilt(depth / width * amounts["tilt_x"], depth / height * amounts["tilt_y"])
+        )
+    if policy.rotate:
+        steps.append(warp.rotate(policy.rotate * amounts["rotate"]))
+    if policy.scale:
+        factor = (1 + policy.scale) ** amounts["scale"]
+        steps.append(warp.scale(factor, factor))
+    if policy.shear:
+        steps.append(
+            warp.shear(policy.shear * amounts["shear_x"], policy.shear * amounts["shear_y"])
+        )
+    if policy.shift:
+        x = _pixels(amounts["shift_x"], round(policy.shift * width))
+        y = _pixels(amounts["shift_y"], round(policy.shift * height))
+        steps.append(warp.shift(x, y))
+    if policy.flip or policy.flip_vertical:
+        x = np.where(columns["flip"] < policy.flip, -1, 1)
+        y = np.where(columns["flip_vertical"] < policy.flip_vertical, -1, 1)
+        steps.append(warp.scale(x, y))
+    return warp.centered(warp.compose(*steps), source, size) if steps else None
+
+
+def _pixels(amounts: NDArray[np.float64], most: int) -> NDArray[np.float64]:
+    """Whole pixels from -most to most, each as likely as the others."""
+    return np.clip(np.rint(amounts * (most + 0.5)), -most, most)
+
+
+def _window(
+    least: float, columns: Amounts, source: tuple[int, int], size: tuple[int, int]
+) -> warp.Matrices:
+    """The part of the source that fills the output: a random crop, or the largest of its aspect."""
+    tall, wide = source[0] / size[0], source[1] / size[1]  # source pixels for one of the output
+    if least == 1:
+        full = min(tall, wide)
+        return np.repeat(warp.scale(full, full), len(columns["crop_x"]), axis=0)
+    side = np.sqrt((least + (1 - least) * columns["crop_area"]) * tall * wide)
+    stretch = ASPECT ** (columns["crop_aspect"] - 0.5)
+    x, y = np.minimum(side * stretch, wide), np.minimum(side / stretch, tall)
+    left = (columns["crop_x"] - 0.5) * (wide - x) * size[1]
+    top = (columns["crop_y"] - 0.5) * (tall - y) * size[0]
+    return warp.compose(warp.shift(left, top), warp.scale(x, y))
+
+
+def _maps(policy: Augment, amounts: Amounts, channels: int) -> color.Maps | None:
+    steps = []
+    if policy.brightness:
+        steps.append(color.brightness(1 + policy.brightness * amounts["brightness"], channels))
+    if policy.contrast:
+        steps.append(color.contrast(1 + policy.contrast * amounts["contrast"], channels))
+    if policy.saturation and channels == 3:
+        steps.append(color.saturation(1 + policy.saturation * amounts["saturation"]))
+    if policy.hue and channels == 3:
+        steps.append(color.hue(policy.hue * amounts["hue"]))
+    return color.compose(*steps) if steps else None
+
+
+def _boxes(
+    policy: Augment, columns: Amounts, amounts: Amounts, size: tuple[int, int]
+) -> erase.Boxes:
+    erased = amounts["erase"] != 0 if policy.choose else columns["erase"] < policy.erase
+    least = min(LEAST_ERASED, policy.erase_area)
+    area = least + (policy.erase_area - least) * columns["erase_area"]
+    aspect = 3.0 ** (2 * columns["erase_aspect"] - 1)  # 1/3 to 3, as in the paper
+    return erase.boxes(
+        np.where(erased, area, 0), aspect, columns["erase_x"], columns["erase_y"], size
+    )
