@@ -58,5 +58,7 @@ def test_names_say_something() -> None:
 
 def test_the_rule_can_fail(tmp_path: Path) -> None:
     upward = tmp_path / "sample.py"
-    upward.write_text("def f():\n    from vitreous.cli import main\n    import vitreous.data.open\n")
+    upward.write_text(
+        "def f():\n    from vitreous.cli import main\n    import vitreous.data.open\n"
+    )
     assert list(imported(upward)) == [(2, "cli"), (3, "data")]

@@ -1,3 +1,66 @@
-"""A glass box for neural networks that see."""
+"""A glass box for neural networks that see. Train it, see through it, trust it.
+
+    import vitreous as vt
+
+    run = vt.train("photos/")                       # a folder with one folder a class
+    run.scores["test"].accuracy
+    model = vt.load("runs/photos")
+    model.predict("cat.jpg").label
+
+Importing this module loads nothing else; each name is loaded when it is first used.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
+
+if TYPE_CHECKING:
+    from vitreous.data.open import open
+    from vitreous.experiment.evaluation import evaluate
+    from vitreous.experiment.recipe import Recipe
+    from vitreous.experiment.run import Run, resume, train
+    from vitreous.export.bundle import Bundle, load
+    from vitreous.models import create
+
+PLACES = {
+    "Bundle": "vitreous.export.bundle",
+    "Recipe": "vitreous.experiment.recipe",
+    "Run": "vitreous.experiment.run",
+    "create": "vitreous.models",
+    "evaluate": "vitreous.experiment.evaluation",
+    "load": "vitreous.export.bundle",
+    "open": "vitreous.data.open",
+    "resume": "vitreous.experiment.run",
+    "train": "vitreous.experiment.run",
+}
+
+__all__ = [
+    "Bundle",
+    "Recipe",
+    "Run",
+    "__version__",
+    "create",
+    "evaluate",
+    "load",
+    "models",
+    "open",
+    "resume",
+    "train",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name == "models":  # both the package and, called, the list of its networks
+        return import_module("vitreous.models")
+    if name not in PLACES:
+        raise AttributeError(f"module 'vitreous' has no attribute '{name}'")
+    value = getattr(import_module(PLACES[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -116,6 +116,10 @@ class RunFolder:
         return self.path / "predictions.csv"
 
     @property
+    def quarantine(self) -> Path:
+        return self.path / "quarantine.csv"
+
+    @property
     def report(self) -> Path:
         return self.path / "report.html"
 

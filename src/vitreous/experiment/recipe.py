@@ -103,6 +103,8 @@ class Recipe:
     """share held out for the last measurement, where the data prescribes none"""
     bad_images: Literal["skip", "raise"] = "skip"
     """what to do with an image that cannot be read"""
+    checkpoint: float = 30.0
+    """seconds between two checkpoints"""
 
     def __post_init__(self) -> None:
         for name, (low, high) in BOUNDS.items():
@@ -135,6 +137,10 @@ class Recipe:
                 raise unknown("recipe key", key, known, where=where)
         return cls(**values)
 
+    def replace(self, **fields: Any) -> Self:
+        """A copy with some fields changed; an unknown one names the nearest."""
+        return self.from_mapping({**self.to_mapping(), **fields})
+
     def to_mapping(self) -> dict[str, Any]:
         return dataclasses.asdict(self)
 
@@ -164,6 +170,7 @@ BOUNDS: dict[str, tuple[float, float]] = {
     "seed": (0, 2**63 - 1),
     "validation": (0, 0.9),
     "test": (0, 0.9),
+    "checkpoint": (0, 86_400),
 }
 
 

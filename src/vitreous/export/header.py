@@ -1,0 +1,121 @@
+"""The header of a model file: what is in it, and how each field is checked.
+
+A header comes from outside: nothing in it is believed before its type, its size and its meaning
+have been looked at.
+"""
+
+from __future__ import annotations
+
+import json
+import struct
+from dataclasses import dataclass
+from typing import Any
+
+from vitreous.data.contract import PixelContract
+from vitreous.errors import ModelFileError, unknown
+from vitreous.tasks import TASKS
+
+FORMAT = 1
+PRECISIONS = ("float32", "bfloat16", "float16")
+HEADER_LIMIT = 16 << 20  # bytes; a million long class names would still fit
+
+
+@dataclass(frozen=True, kw_only=True)
+class Header:
+    """The checked header of a model file; the fields are those of `Bundle`."""
+
+    architecture: str | None
+    arguments: dict[str, Any]
+    classes: tuple[str, ...]
+    contract: PixelContract
+    task: str
+    precision: str
+    thresholds: tuple[float, ...] | None
+    training: dict[str, Any]
+    sha256: str
+
+    @classmethod
+    def read(cls, blob: bytes, where: str) -> Header:
+        """Parse and check the header of a model file's bytes. Raises ModelFileError."""
+        fields = metadata(blob, where)
+        if fields.get("format") != FORMAT:
+            raise ModelFileError(
+                f"format {fields.get('format')!r} is unknown here",
+                where=where,
+                remedy=f"This version reads format {FORMAT}: update vitreous, or export again.",
+            )
+        for name, kinds in FIELDS.items():
+            if not isinstance(fields.get(name), kinds):
+                raise damaged(where, f"the header's field '{name}' is {fields.get(name)!r}")
+        classes, thresholds = fields["classes"], fields["thresholds"]
+        if not classes or not all(isinstance(name, str) for name in classes):
+            raise damaged(where, "the header's classes are not a list of names")
+        if fields["task"] not in TASKS:
+            raise unknown("task", fields["task"], TASKS, where=where)
+        if fields["precision"] not in PRECISIONS:
+            raise unknown("precision", fields["precision"], PRECISIONS, where=where)
+        if thresholds is not None and not (
+            len(thresholds) == len(classes)
+            and all(isinstance(value, float | int) and 0 <= value <= 1 for value in thresholds)
+        ):
+            raise damaged(where, "the header's thresholds are not one probability a class")
+        try:
+            contract = PixelContract.from_json(fields["contract"])
+        except ModelFileError as error:
+            raise damaged(where, error.message) from error
+        return cls(
+            architecture=fields["architecture"],
+            arguments=fields["arguments"],
+            classes=tuple(classes),
+            contract=contract,
+            task=fields["task"],
+            precision=fields["precision"],
+            thresholds=tuple(thresholds) if thresholds else None,
+            training=fields["training"],
+            sha256=fields["sha256"],
+        )
+
+
+FIELDS: dict[str, type | tuple[type, ...]] = {
+    "architecture": (str, type(None)),
+    "arguments": dict,
+    "classes": list,
+    "contract": dict,
+    "task": str,
+    "precision": str,
+    "thresholds": (list, type(None)),
+    "training": dict,
+    "sha256": str,
+}
+
+
+def damaged(where: str, reason: str) -> ModelFileError:
+    return ModelFileError(
+        reason, where=where, remedy="Copy the file again, or save it anew from its run folder."
+    )
+
+
+def metadata(blob: bytes, where: str) -> dict[str, Any]:
+    """The JSON under "vitreous" in a safetensors file: length, JSON, tensors."""
+    if len(blob) < 8:
+        raise damaged(where, f"{len(blob)} bytes are too few for a model file")
+    (length,) = struct.unpack("<Q", blob[:8])
+    if length > min(len(blob) - 8, HEADER_LIMIT):
+        foreign = (
+            "a pickle or a zip archive" if blob[:2] in (b"\x80\x02", b"PK") else "no safetensors"
+        )
+        raise damaged(where, f"the file was cut, or is {foreign} file")
+    try:
+        metadata = json.loads(blob[8 : 8 + length]).get("__metadata__", {})
+        fields = json.loads(metadata["vitreous"])
+    except KeyError:
+        raise ModelFileError(
+            "the file holds weights, but no vitreous header",
+            where=where,
+            remedy="Weights of other tools go to --pretrained.",
+        ) from None
+    except (ValueError, AttributeError, RecursionError) as error:
+        raise damaged(where, f"the header is not JSON: {error}") from error
+    if not isinstance(fields, dict):
+        raise damaged(where, "the header is no JSON object")
+    return fields

@@ -1,0 +1,62 @@
+"""The recipe: one vocabulary, with errors that name the nearest word."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from vitreous.errors import UsageError
+from vitreous.experiment.recipe import BOUNDS, Recipe, seconds
+
+
+def test_an_unknown_key_names_the_nearest() -> None:
+    with pytest.raises(UsageError, match="unknown recipe key 'epoch'") as caught:
+        Recipe.from_mapping({"epoch": 3}, where="mine.yaml")
+    assert caught.value.where == "mine.yaml"
+    assert "epochs" in str(caught.value.remedy)
+
+
+def test_hyphens_are_the_command_lines_spelling() -> None:
+    assert Recipe.from_mapping({"batch-size": 8}) == Recipe(batch_size=8)
+
+
+@pytest.mark.parametrize("name", BOUNDS)
+def test_numbers_out_of_range_name_flag_and_range(name: str) -> None:
+    high = BOUNDS[name][1]
+    with pytest.raises(UsageError, match="out of range") as caught:
+        Recipe(**{name: type(high)(high * 2 + 1)})
+    assert caught.value.where == "--" + name.replace("_", "-")
+    assert f"{high:g}" in str(caught.value.remedy)
+
+
+def test_bounds_name_fields() -> None:
+    assert BOUNDS.keys() <= {field.name for field in dataclasses.fields(Recipe)}
+
+
+def test_parts_must_leave_something_to_train_on() -> None:
+    with pytest.raises(UsageError, match="nothing to train on"):
+        Recipe(validation=0.5, test=0.5)
+
+
+@pytest.mark.parametrize(
+    ("text", "length"),
+    [("90s", 90), ("90", 90), ("20m", 1200), ("1h30m", 5400), ("1.5h", 5400), ("1h1m1s", 3661)],
+)
+def test_lengths_of_time(text: str, length: float) -> None:
+    assert seconds(text) == length
+
+
+@given(st.text(max_size=6))
+def test_any_text_is_a_length_of_time_or_an_error(text: str) -> None:
+    try:
+        assert seconds(text) > 0
+    except UsageError as error:
+        assert error.where == "--time"
+
+
+def test_round_trip() -> None:
+    recipe = Recipe(model="lenet5", lr=0.1, epochs=3)
+    assert Recipe.from_mapping(recipe.to_mapping()) == recipe
