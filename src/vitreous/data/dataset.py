@@ -53,6 +53,7 @@ class Dataset(ABC):
     groups    (N,) int64, or None: examples of one group (a patient, a scene) stay in one part
     weights   (N,) float32, or None: importance of each example in the loss
     pixels    (N, H, W, channels) uint8 where all images lie in memory already, else None
+    notes     what was left out when it was opened or looks odd, in words
     """
 
     name: str
@@ -63,6 +64,7 @@ class Dataset(ABC):
     groups: NDArray[np.int64] | None = None
     weights: NDArray[np.float32] | None = None
     pixels: NDArray[np.uint8] | None = None
+    notes: tuple[str, ...] = ()
 
     @abstractmethod
     def id(self, index: int) -> str:

@@ -1,0 +1,289 @@
+"""Honest splits: each example's part is decided by its content, and by nothing else.
+
+The hash of an image's bytes (or of its group) is a number in [0, 1) that is compared with the same
+thresholds in every class. So the parts are disjoint and stratified; copies of an image and images
+of a group stay together; renaming, reordering and adding files moves nothing. Parts that the data
+set prescribes are kept: validation is then carved from the training part alone, and no test part is
+invented beside a prescribed validation part.
+"""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import io
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vitreous.atomic import write_text
+from vitreous.data.dataset import Dataset, Part
+from vitreous.data.decode import printable
+from vitreous.data.digests import Progress, as_words, digests
+from vitreous.data.files import FileDataset
+from vitreous.data.folder import PARTS
+from vitreous.data.quarantine import BadImage
+from vitreous.errors import DataError, UsageError
+
+SHORT = {Part.UNASSIGNED: "", Part.TRAIN: "train", Part.VALIDATION: "val", Part.TEST: "test"}
+
+
+@dataclass(frozen=True, eq=False)
+class Split:
+    """The part of every example.
+
+    parts       (N,) int8 of `Part`; UNASSIGNED for images that cannot be read
+    unreadable  these images, with the reason
+    leaks       pairs of examples with the same content in two different parts, which only a
+                prescribed split can have: (earlier part, later part)
+    """
+
+    parts: NDArray[np.int8]
+    unreadable: tuple[BadImage, ...] = ()
+    leaks: tuple[tuple[int, int], ...] = ()
+
+    def indices(self, part: Part) -> NDArray[np.int64]:
+        """The examples of a part, in the data set's order."""
+        return np.flatnonzero(self.parts == part)
+
+    def sizes(self) -> dict[str, int]:
+        """The number of examples of each part, by its name; of no part only if there are any."""
+        sizes = {part.name.lower(): len(self.indices(part)) for part in Part}
+        if not sizes["unassigned"]:
+            del sizes["unassigned"]
+        return sizes
+
+    def sha256(self, part: Part) -> str:
+        """Hash of the part's indices as little-endian 64-bit integers."""
+        return hashlib.sha256(self.indices(part).astype("<i8").tobytes()).hexdigest()
+
+    def write(self, path: str | Path, dataset: Dataset) -> None:
+        """A manifest with the columns path, label, split (and weight, if there are weights).
+
+        For images in files, paths are relative to the manifest, so that it can be opened in turn.
+        Raises StorageError.
+        """
+        path = Path(path)
+        mark = next((mark for mark in ";|" if not any(mark in c for c in dataset.classes)), ";")
+        lines = io.StringIO()
+        table = csv.writer(lines, lineterminator="\n")
+        weights = dataset.weights
+        table.writerow(["path", "label", "split", *(["weight"] if weights is not None else [])])
+        for index, part in enumerate(self.parts.tolist()):
+            labels = (
+                np.flatnonzero(dataset.targets[index])
+                if dataset.multilabel
+                else [dataset.targets[index]]
+            )
+            words = mark.join(dataset.classes[label] for label in labels)
+            weight = [f"{weights[index]:g}"] if weights is not None else []
+            table.writerow([_name(dataset, index, path), words, SHORT[Part(part)], *weight])
+        write_text(path, lines.getvalue())
+
+    @classmethod
+    def read(cls, path: str | Path, dataset: Dataset) -> Split:
+        """The parts in a manifest that `write` made of this data set. Raises DataError."""
+        path = Path(path)
+        where = printable(path)
+        try:
+            with open(path, newline="", encoding="utf-8", errors="surrogateescape") as file:
+                rows = {row["path"]: row["split"] for row in csv.DictReader(file)}
+        except (OSError, KeyError, csv.Error) as error:
+            raise DataError(
+                f"is no split that can be read: {error}", where=where, remedy="Write it again."
+            ) from error
+        parts = np.full(len(dataset), Part.UNASSIGNED, np.int8)
+        for index in range(len(dataset)):
+            word = rows.get(_name(dataset, index, path))
+            if word is None or (word and word not in PARTS):
+                raise DataError(
+                    f"says nothing about {printable(dataset.id(index))}"
+                    if word is None
+                    else f"has the split '{word}'",
+                    where=where,
+                    remedy="The data have changed since: write the split again.",
+                )
+            parts[index] = PARTS[word] if word else Part.UNASSIGNED
+        return cls(parts)
+
+
+def split(
+    dataset: Dataset,
+    *,
+    validation: float = 0.15,
+    test: float = 0.15,
+    seed: int = 0,
+    threads: int | None = None,
+    progress: Progress | None = None,
+) -> Split:
+    """Assign every example to a part.
+
+    validation  share of each class that is held out for choosing, in [0, 1)
+    test        share of each class that is held out for the last measurement, in [0, 1)
+    seed        another seed gives another, equally honest split
+
+    Every class with at least as many different images as there are parts to fill has one in each
+    of them, and no class is without training images. That rule alone may move an image when others
+    are added: at most one a class and part.
+    """
+    for name, share in (("validation", validation), ("test", test)):
+        if not 0 <= share < 1:
+            raise UsageError(f"{share} is no share", where=name, remedy="Choose from 0 to 0.5.")
+    if validation + test >= 1:
+        raise UsageError(
+            f"validation {validation} and test {test} leave nothing to train on",
+            remedy="Choose shares whose sum is below 1.",
+        )
+    contents, unreadable = digests(dataset, threads=threads, progress=progress)
+    parts = dataset.parts.copy()
+    shares = _shares(parts, validation, test)
+    readable = np.ones(len(dataset), bool)
+    readable[[image.index for image in unreadable]] = False
+
+    pool = (parts == Part.UNASSIGNED) | (parts == Part.TRAIN if shares else False)
+    parts[pool & ~readable] = Part.UNASSIGNED
+    pool &= readable
+    if pool.any():
+        units, keys = _units(
+            contents[pool], None if dataset.groups is None else dataset.groups[pool]
+        )
+        places = _places(keys, seed)
+        of_units = _carve(places, shares)
+        _complete(of_units, places, units, dataset, np.flatnonzero(pool), shares)
+        parts[pool] = of_units[units]
+    return Split(parts, unreadable, _leaks(parts, contents, readable))
+
+
+def _shares(parts: NDArray[np.int8], validation: float, test: float) -> dict[Part, float]:
+    """Which parts are to be carved, and how large: those that the data set does not prescribe."""
+    given = set(np.unique(parts).tolist())
+    shares = {}
+    if Part.VALIDATION not in given:
+        if Part.TEST not in given:
+            shares[Part.TEST] = test
+        shares[Part.VALIDATION] = validation
+    return {part: share for part, share in shares.items() if share > 0}
+
+
+def _units(
+    contents: NDArray[np.uint8], groups: NDArray[np.int64] | None
+) -> tuple[NDArray[np.int64], list[bytes]]:
+    """What has to stay together: (M,) unit of each example, and a key of content for each unit.
+
+    Examples are tied by equal content and by an equal group, over any number of steps.
+    """
+    words = as_words(contents)
+    _, first, same = np.unique(words, return_index=True, return_inverse=True)
+    if groups is None:
+        return same, [contents[index].tobytes() for index in first]
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
+
+    names, group = np.unique(groups, return_inverse=True)
+    ties = coo_array(
+        (np.ones(len(same), np.int8), (same, group + len(first))),
+        shape=(len(first) + len(names),) * 2,
+    )
+    count, component = connected_components(ties, directed=False)
+    # The least group of a component names it: its number does not depend on the order of rows.
+    least = np.full(count, np.iinfo(np.int64).max)
+    np.minimum.at(least, component[len(first) :], names)
+    return component[same].astype(np.int64), [b"group" + name.tobytes() for name in least]
+
+
+def _places(keys: list[bytes], seed: int) -> NDArray[np.float64]:
+    """A number in [0, 1) for each unit."""
+    salt = hashlib.blake2b(str(seed).encode(), digest_size=16).digest()
+    drawn = [hashlib.blake2b(key, digest_size=8, key=salt).digest() for key in keys]
+    bits = np.frombuffer(b"".join(drawn), "<u8") >> np.uint64(11)
+    return bits.astype(np.float64) * 2.0**-53
+
+
+def _bounds(shares: Mapping[Part, float]) -> dict[Part, tuple[float, float]]:
+    """The interval of each part in [0, 1), the training part's last."""
+    bounds, start = {}, 0.0
+    for part, share in shares.items():
+        bounds[part] = start, start + share
+        start += share
+    return bounds | {Part.TRAIN: (start, 1.0)}
+
+
+def _carve(places: NDArray[np.float64], shares: Mapping[Part, float]) -> NDArray[np.int8]:
+    parts = np.full(len(places), Part.TRAIN, np.int8)
+    for part, (low, high) in _bounds(shares).items():
+        parts[(low <= places) & (places < high)] = part
+    return parts
+
+
+def _complete(
+    parts: NDArray[np.int8],
+    places: NDArray[np.float64],
+    units: NDArray[np.int64],
+    dataset: Dataset,
+    pool: NDArray[np.int64],
+    shares: Mapping[Part, float],
+) -> None:
+    """Move single units, in place, until no class lacks a part that it could have.
+
+    The unit whose place is nearest to the part's interval moves, if every class that it shows keeps
+    another unit where it leaves.
+    """
+    targets = dataset.targets[pool]
+    rows, labels = np.nonzero(targets) if targets.ndim == 2 else (np.arange(len(pool)), targets)
+    pairs = np.unique(np.stack([labels, units[rows]]), axis=1)  # each class with its units
+    bounds = _bounds(shares)
+    number = len(dataset.classes)
+    starts = np.searchsorted(pairs[0], np.arange(number + 1))
+    counts = np.zeros((number, len(Part) - 1), np.int64)
+    np.add.at(counts, (pairs[0], parts[pairs[1]]), 1)
+    wanted = [Part.TRAIN, *shares]
+    lacking = np.flatnonzero((counts[:, wanted] == 0).any(axis=1) & (np.diff(starts) > 0))
+    if not len(lacking):
+        return
+    by_unit = np.argsort(pairs[1], kind="stable")
+    unit_starts = np.searchsorted(pairs[1][by_unit], np.arange(len(parts) + 1))
+
+    def classes_of(unit: int) -> NDArray[np.int64]:
+        return np.asarray(pairs[0][by_unit[unit_starts[unit] : unit_starts[unit + 1]]])
+
+    for label in sorted(lacking.tolist(), key=lambda label: dataset.classes[label]):
+        mine = pairs[1][starts[label] : starts[label + 1]]
+        full = len(mine) >= len(wanted)
+        for part in wanted if full else [Part.TRAIN]:
+            if counts[label, part]:
+                continue
+            low, high = bounds[part]
+            distance = np.maximum(low - places[mine], places[mine] - high)
+            for unit in mine[np.lexsort((places[mine], distance))].tolist():
+                shown = classes_of(unit)
+                kept = counts[shown, parts[unit]] > 1
+                if all(kept | (shown == label) if not full else kept):
+                    counts[shown, parts[unit]] -= 1
+                    counts[shown, part] += 1
+                    parts[unit] = part
+                    break
+
+
+def _leaks(
+    parts: NDArray[np.int8], contents: NDArray[np.uint8], readable: NDArray[np.bool_]
+) -> tuple[tuple[int, int], ...]:
+    """For each later part's example, the first example of an earlier part with its content."""
+    chosen = np.flatnonzero(readable & (parts != Part.UNASSIGNED))
+    if not len(chosen):
+        return ()
+    chosen = chosen[np.argsort(parts[chosen], kind="stable")]
+    _, first, same = np.unique(as_words(contents[chosen]), return_index=True, return_inverse=True)
+    partner = chosen[first[same]]
+    leaking = parts[partner] != parts[chosen]
+    return tuple(zip(partner[leaking].tolist(), chosen[leaking].tolist(), strict=True))
+
+
+def _name(dataset: Dataset, index: int, manifest: Path) -> str:
+    if not isinstance(dataset, FileDataset):
+        return dataset.id(index)
+    folder = os.path.abspath(manifest.parent)
+    return os.path.relpath(os.path.abspath(dataset.path(index)), folder)
