@@ -151,7 +151,7 @@ def spread(values: ArrayLike, confidence: float = 0.95) -> Spread:
 
     values  (S,) one score per seed, at least two
     """
-    from scipy.special import stdtrit  # type: ignore[import-untyped]
+    from scipy.special import stdtrit
 
     runs = np.asarray(values, np.float64)
     if runs.ndim != 1 or len(runs) < 2:

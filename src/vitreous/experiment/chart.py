@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from math import ceil, floor, isfinite, log10
+from typing import Literal
 
 import numpy as np
 from markupsafe import Markup, escape
@@ -36,7 +37,12 @@ def plain(value: float) -> str:
 
 
 def percent(value: float, digits: int = 1) -> str:
-    """A fraction in percent, with the narrow space that keeps number and sign together."""
+    """A fraction in percent; what is not quite 0 or 1 is not rounded to it."""
+    least = 10.0**-digits
+    if 0 < value < 0.005 * least:
+        return f"<{least:.{digits}f}\u202f%"
+    if 1 - 0.005 * least < value < 1:
+        return f">{100 - least:.{digits}f}\u202f%"
     return f"{100 * value:.{digits}f}\u202f%"
 
 
@@ -98,11 +104,12 @@ def _log_axis(low: float, high: float, count: int) -> Axis:
 
 @dataclass(frozen=True)
 class Line:
-    """One curve: a name for the legend, and points whose unknown values are NaN or left out."""
+    """One curve: a name for the legend, points (NaN where unknown), and which color it has."""
 
     name: str
     xs: Sequence[float]
     ys: Sequence[float]
+    color: int = 1
 
 
 def line_chart(
@@ -112,37 +119,40 @@ def line_chart(
     x_label: str,
     y_format: Format = plain,
     mark: tuple[float, str] | None = None,
+    kind: Literal["curves", "rate"] = "curves",
 ) -> Markup:
     """Curves over a common axis; logarithmic where the values span more than 1 : 50.
 
+    kind  rate: low, wide and from 0, for what is known beforehand
     mark  a place on the x axis and its name, drawn as a vertical line
     """
     values = [y for line in lines for y in line.ys if isfinite(y)]
     positive = bool(values) and min(values) > 0
     horizontal = _tight([x for line in lines for x in line.xs])
-    vertical = axis(values, log=positive and max(values) > 50 * min(values))
+    log = kind == "curves" and positive and max(values) > 50 * min(values)
+    vertical = axis(values, log=log, zero=kind == "rate", count=5 if kind == "curves" else 3)
     drawn = [_grid(vertical)]
-    for number, line in enumerate(lines, 1):
+    for line in lines:
         xs, ys = thin(line.xs, line.ys)
         path = _path(horizontal.place(xs), _place_known(vertical, ys))
-        drawn.append(Markup('<path class="line s{}" d="{}"/>').format(number, path))
+        drawn.append(Markup('<path class="line s{}" d="{}"/>').format(line.color, path))
     notes = []
     if mark is not None and horizontal.low <= mark[0] <= horizontal.high:
         x = float(horizontal.place(mark[0]))
         drawn.append(Markup('<path class="mark" d="M{0:.1f} 0V1000"/>').format(1000 * x))
-        side = "left" if x < 0.5 else "right"
         notes.append(
-            Markup('<span class="mark-name {}" style="left:{:.2f}%">{}</span>').format(
-                side, 100 * x, mark[1]
+            Markup('<span class="mark-name" style="left:{:.2f}%">{}</span>').format(
+                100 * x, mark[1]
             )
         )
     return Markup(
-        '<figure class="chart"><figcaption>{title}</figcaption>{legend}'
+        '<figure class="chart {kind}"><figcaption>{title}</figcaption>{legend}'
         '<div class="plot" role="img" aria-label="{words}">{svg}{y}{x}{notes}</div>'
         '<div class="x-label" aria-hidden="true">{x_label}</div></figure>'
     ).format(
+        kind=kind,
         title=title,
-        legend=_legend(line.name for line in lines) if len(lines) > 1 else "",
+        legend=_legend((line.name, line.color) for line in lines) if len(lines) > 1 else "",
         words=_in_words(title, x_label, lines, y_format),
         svg=_svg(drawn),
         y=_y_ticks(vertical, y_format),
@@ -159,12 +169,16 @@ def reliability_chart(bins: Sequence[Bin], *, label: str) -> Markup:
     """
     unit = axis([0, 1], count=5)
     most = max((b.count for b in bins), default=1.0)
-    bars, gaps, counts = [], [], []
+    bars: list[str] = []
+    sure: list[str] = []
+    modest: list[str] = []
+    counts: list[str] = []
     for b in bins:
         left, width = 1000 * b.low, 1000 * max(b.high - b.low, 0.004)
-        top, diagonal = 1000 * (1 - b.accuracy), 1000 * (1 - b.confidence)
-        bars.append(_rectangle(left, top, width, 1000 - top))
-        gaps.append(_rectangle(left, min(top, diagonal), width, abs(top - diagonal)))
+        low, high = sorted((b.accuracy, b.confidence))
+        bars.append(_rectangle(left, 1000 * (1 - low), width, 1000 * low))
+        gaps = sure if b.confidence > b.accuracy else modest
+        gaps.append(_rectangle(left, 1000 * (1 - high), width, 1000 * (high - low)))
         counts.append(_rectangle(left, 1000 - 1000 * b.count / most, width, 1000 * b.count / most))
     words = "; ".join(
         f"confidence {percent(b.confidence, 0)}: {percent(b.accuracy, 0)} right of {b.count:,.0f}"
@@ -173,17 +187,18 @@ def reliability_chart(bins: Sequence[Bin], *, label: str) -> Markup:
     drawn = [
         _grid(unit),
         Markup('<path class="right-area" d="{}"/>').format("".join(bars)),
-        Markup('<path class="gap" d="{}"/>').format("".join(gaps)),
+        Markup('<path class="sure-gap" d="{}"/>').format("".join(sure)),
+        Markup('<path class="modest-gap" d="{}"/>').format("".join(modest)),
         Markup('<path class="diagonal" d="M0 1000L1000 0"/>'),
     ]
     crowd = [Markup('<path class="quiet-area" d="{}"/>').format("".join(counts))]
     return Markup(
         '<figure class="chart reliability"><figcaption>{label}, by confidence</figcaption>'
-        '<ul class="legend"><li class="right-area">{label}</li><li class="gap">gap to the stated'
-        " confidence</li></ul>"
+        '<ul class="legend"><li class="right-area">{label}</li><li class="sure-gap">too sure</li>'
+        '<li class="modest-gap">too modest</li></ul>'
         '<div class="plot square" role="img" aria-label="{words}">{svg}{y}</div>'
         '<div class="plot crowd" aria-hidden="true">{crowd}{x}'
-        '<span class="crowd-name">number of predictions</span></div>'
+        '<span class="y tick" style="top:50%">count</span></div>'
         '<div class="x-label" aria-hidden="true">confidence</div></figure>'
     ).format(
         label=label,
@@ -218,12 +233,14 @@ def profile_chart(parts: Sequence[tuple[str, Sequence[float]]], *, title: str) -
         f" half of them below {np.median(sizes):,.0f}"
     )
     return Markup(
-        '<figure class="chart low"><figcaption>{}</figcaption>{}'
+        '<figure class="chart profile low"><figcaption>{}</figcaption>{}'
         '<div class="plot" role="img" aria-label="{}">{}{}</div>'
         '<div class="x-label" aria-hidden="true">{}</div></figure>'
     ).format(
         title,
-        _legend((name for name, _ in parts), "area") if len(parts) > 1 else "",
+        _legend(((name, n) for n, (name, _) in enumerate(parts, 1)), "area")
+        if len(parts) > 1
+        else "",
         words,
         _svg([_grid(vertical), *areas]),
         _y_ticks(vertical, plain),
@@ -254,7 +271,7 @@ def heat_map(matrix: NDArray[np.number], classes: Sequence[str]) -> Markup:
     right = np.trace(counts) / max(counts.sum(), 1)
     return Markup(
         '<div class="scroll" tabindex="0" role="group" aria-label="Confusion matrix, scrollable">'
-        '<div class="heat" style="--classes:{count};--cell:{cell}px" role="img"'
+        '<div class="heat" style="--classes:{count};--cell:{cell}px;--names:{names}rem" role="img"'
         ' aria-label="Confusion matrix of {count} classes; {right} lie on the diagonal">'
         '<div class="heat-columns">{columns}</div><div class="heat-rows">{rows}</div>'
         '<svg viewBox="0 0 {count} {count}" preserveAspectRatio="none"'
@@ -262,6 +279,7 @@ def heat_map(matrix: NDArray[np.number], classes: Sequence[str]) -> Markup:
     ).format(
         count=count,
         cell=14 if count <= 60 else 9 if named else 2,
+        names=7 if count <= 60 else 5.5 if named else 3,
         right=percent(right),
         columns=_join(columns),
         rows=_join(rows),
@@ -362,10 +380,9 @@ def _x_ticks(horizontal: Axis, form: Format) -> Markup:
     )
 
 
-def _legend(names: Iterable[str], kind: str = "line") -> Markup:
+def _legend(names: Iterable[tuple[str, int]], kind: str = "line") -> Markup:
     items = _join(
-        Markup('<li class="{} s{}">{}</li>').format(kind, number, name)
-        for number, name in enumerate(names, 1)
+        Markup('<li class="{} s{}">{}</li>').format(kind, color, name) for name, color in names
     )
     return Markup('<ul class="legend">{}</ul>').format(items)
 

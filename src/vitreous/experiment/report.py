@@ -29,7 +29,9 @@ from vitreous.experiment import chart
 from vitreous.experiment.chart import Line, percent
 
 NUMBERED = 20  # classes up to which the confusion matrix shows its numbers
-LISTED = 40  # rows that a long table shows before the rest is folded away
+URGENCY = ("warning", "advice", "note")
+CELLS = ((3, 5.0), (6, 3.6), (12, 2.6), (10**9, 2.1))  # most classes, rem of a cell of the matrix
+LISTED = 25  # rows that a long table shows before the rest is folded away
 
 MEDIA = {"PNG": "image/png", "JPEG": "image/jpeg", "WEBP": "image/webp", "GIF": "image/gif"}
 SCORE_NAMES = {
@@ -37,7 +39,13 @@ SCORE_NAMES = {
     "balanced_accuracy": "balanced accuracy",
     "map": "mean average precision",
 }
-RULES = {"majority": "most frequent class", "neighbor": "nearest neighbor on pixels"}
+RULES = {
+    ("majority", "classify"): "most frequent class",
+    ("majority", "label"): "frequency of each label",
+    ("neighbor", "classify"): "nearest neighbor on pixels",
+    ("neighbor", "label"): "nearest neighbor on pixels",
+}
+PARTS = {"train": ("training", 1), "validation": ("validation", 2), "test": ("test", 3)}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -163,7 +171,7 @@ def render(data: ReportData) -> str:
         scores=scores,
         part="test" if data.test else "validation",
         verdict=verdict(data) if scores else None,
-        notes=[*data.notes, *_found(data)],
+        notes=sorted([*data.notes, *_found(data)], key=lambda note: URGENCY.index(note.kind)),
         charts=_curve_charts(data),
         confusion=_confusion(scores) if scores is not None else None,
         rows=_weakest_first(scores.per_class) if scores is not None else [],
@@ -219,14 +227,15 @@ def verdict(data: ReportData) -> Verdict:
     scale = chart.axis([*(b[0] for *_, b in measured if b), *values, 1.0], count=5)
     scale = chart.Axis(max(scale.low, 0.0), 1.0, tuple(t for t in scale.ticks if 0 <= t <= 1))
 
+    digits = _digits(scores.bounds)
     rows = []
     for (label, one, bounds), value in zip(measured, values, strict=True):
         low, high = bounds or (value, value)
         is_rule = isinstance(one, Baseline)
         rows.append(
             Measured(
-                name=RULES.get(label, label) if is_rule else f"{label} part",
-                text=percent(value, _digits(bounds)),
+                name=_rule(label, data.task) if is_rule else f"{label} part",
+                text=percent(value, digits),
                 place=100 * float(scale.place(value)),
                 low=100 * float(scale.place(low)),
                 high=100 * float(scale.place(high)),
@@ -235,10 +244,9 @@ def verdict(data: ReportData) -> Verdict:
             )
         )
     value, bounds = scores.value, scores.bounds
-    digits = _digits(bounds)
     return Verdict(
         score=SCORE_NAMES[name],
-        text=percent(value, digits),
+        text=f"{100 * value:.{digits}f}",
         interval=f"{percent(bounds[0], digits)} to {percent(bounds[1], digits)}" if bounds else "",
         meaning=tuple(_meaning(scores)),
         rows=tuple(rows),
@@ -266,6 +274,10 @@ def duration(seconds: float) -> str:
     return f"{hours} h {minutes} min" if minutes else f"{hours} h"
 
 
+def _rule(name: str, task: str) -> str:
+    return RULES.get((name, task), name)
+
+
 def _digits(bounds: Interval | None) -> int:
     """Decimals that the certainty of a score warrants."""
     return 2 if bounds is not None and bounds[1] - bounds[0] < 0.01 else 1
@@ -285,9 +297,8 @@ def _meaning(scores: Scores) -> list[str]:
         neighbor = next((b for b in scores.baselines if b.name == "neighbor"), None)
         if neighbor is not None and errors and neighbor.accuracy < scores.interval[0]:
             times = (1 - neighbor.accuracy) / errors
-            words.append(
-                f"Looking up the most similar training image errs {times:.1f} times as often."
-            )
+            often = f"{times:.1f}" if times < 10 else f"{times:.0f}"
+            words.append(f"Looking up the most similar training image errs {often} times as often.")
     else:
         words.append(f"All labels are right for {percent(scores.accuracy, 0)} of the images.")
     return words
@@ -301,7 +312,7 @@ def _found(data: ReportData) -> list[Note]:
         for baseline in scores.baselines:
             reached = getattr(baseline, scores.headline)
             if reached is not None and scores.bounds and scores.bounds[0] <= reached:
-                rule = RULES.get(baseline.name, baseline.name)
+                rule = _rule(baseline.name, data.task)
                 text = f"The model is not clearly better than a simple rule ({rule})."
                 notes.append(Note(text, "warning"))
         absent = [row.name for row in scores.per_class if not row.support]
@@ -346,15 +357,20 @@ def _columns(curves: Sequence[Mapping[str, float]]) -> dict[str, Line]:
                 xs, ys = columns.setdefault(key, ([], []))
                 xs.append(float(entry.get("epoch", number)))
                 ys.append(float(value))
-    return {
-        key: Line(key.split("_")[0].replace("train", "training"), xs, ys)
-        for key, (xs, ys) in columns.items()
-    }
+    lines = {}
+    for key, (xs, ys) in columns.items():
+        name, color = PARTS.get(key.split("_")[0], (key, 1))
+        lines[key] = Line(name, xs, ys, color)
+    return lines
 
 
 def _curve_charts(data: ReportData) -> list[Markup]:
     columns = _columns(data.curves)
-    mark = None if data.best_epoch is None else (float(data.best_epoch), "kept")
+    mark = (
+        None
+        if data.best_epoch is None
+        else (float(data.best_epoch), f"kept: epoch {data.best_epoch}")
+    )
     charts = []
     for title, score in (
         ("Loss", "loss"),
@@ -362,17 +378,17 @@ def _curve_charts(data: ReportData) -> list[Markup]:
         ("Balanced accuracy", "balanced_accuracy"),
         ("Mean average precision", "map"),
     ):
-        # Training is always the first line and validation the second, in every chart.
         names = (f"train_{score}", f"validation_{score}")
-        lines = [columns.get(name, Line(name.split("_")[0], (), ())) for name in names]
-        if any(line.ys for line in lines):
+        lines = [columns[name] for name in names if name in columns]
+        if lines:
             form = chart.plain if score == "loss" else chart.round_percent
             charts.append(
                 chart.line_chart(lines, title=title, x_label="epoch", y_format=form, mark=mark)
             )
     if "lr" in columns:
-        line = Line("learning rate", columns["lr"].xs, columns["lr"].ys)
-        charts.append(chart.line_chart([line], title="Learning rate", x_label="epoch"))
+        charts.append(
+            chart.line_chart([columns["lr"]], title="Learning rate", x_label="epoch", kind="rate")
+        )
     return charts
 
 
@@ -381,13 +397,18 @@ def _confusion(scores: Scores) -> dict[str, Any] | None:
     matrix = scores.confusion
     if matrix is None:
         return None
-    total = np.maximum(matrix.sum(axis=1, keepdims=True), 1e-300)
+    share = matrix / np.maximum(matrix.sum(axis=1, keepdims=True), 1e-300)
+    # An error in a thousand must show, so errors grow by the root and start at a visible shade.
+    shade = np.where(
+        np.eye(len(matrix)) > 0, share, np.where(share > 0, 0.12, 0) + 0.88 * share**0.5
+    )
     numbered = len(scores.classes) <= NUMBERED
     return {
-        "rows": list(zip(scores.classes, matrix.tolist(), (matrix / total).tolist(), strict=True))
+        "rows": list(zip(scores.classes, matrix.tolist(), shade.tolist(), strict=True))
         if numbered
         else [],
         "map": None if numbered else chart.heat_map(matrix, scores.classes),
+        "cell": next(rem for most, rem in CELLS if len(scores.classes) <= most),
         "upright": len(scores.classes) > 4 and max(map(len, scores.classes)) > 3,
         "top": top_confusions(matrix, scores.classes, 10),
         "errors": float(matrix.sum() - np.trace(matrix)),
@@ -405,7 +426,7 @@ def _weakest_first(rows: Sequence[ClassScores]) -> list[ClassScores]:
 
 
 def _reliability(scores: Scores) -> Markup:
-    what = "share of right answers" if scores.task == "classify" else "share of given labels"
+    what = "share of right answers" if scores.task == "classify" else "share of labels that apply"
     return chart.reliability_chart(scores.reliability, label=what.capitalize())
 
 
