@@ -1,0 +1,65 @@
+"""Who may talk to the playground: pages that it served itself, on this computer.
+
+A server on 127.0.0.1 can still be reached by any web page that the user has open, and, through a
+name that is made to point at 127.0.0.1, even read. So the Host must be local, and the Origin, which
+browsers send and pages cannot forge, must be the playground's own.
+"""
+
+from __future__ import annotations
+
+from urllib.parse import urlsplit
+
+from starlette.responses import PlainTextResponse
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+LOCAL = frozenset({"127.0.0.1", "localhost", "[::1]", "::1"})
+HEADERS = {
+    "content-security-policy": "default-src 'self'; img-src 'self' blob: data:; "
+    "connect-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'",
+    "x-content-type-options": "nosniff",
+    "referrer-policy": "no-referrer",
+    "cross-origin-opener-policy": "same-origin",
+    "cross-origin-resource-policy": "same-origin",
+    "cache-control": "no-cache",
+}
+
+
+class Guard:
+    """ASGI middleware: 403 for foreign hosts and origins, careful headers for everyone else."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] not in ("http", "websocket"):
+            await self.app(scope, receive, send)
+        elif not allowed(scope):
+            if scope["type"] == "websocket":
+                await send({"type": "websocket.close", "code": 1008})
+            else:
+                refusal = PlainTextResponse("This server answers its own page only.", 403)
+                await refusal(scope, receive, send)
+        else:
+            await self.app(scope, receive, dressed(send))
+
+
+def allowed(scope: Scope) -> bool:
+    """Is the host this computer, and the origin, if any, the same host and port?"""
+    headers = {name: value.decode("latin-1") for name, value in scope["headers"]}
+    host = headers.get(b"host", "")
+    if urlsplit(f"//{host}").hostname not in LOCAL:
+        return False
+    origin = headers.get(b"origin")
+    return origin is None or origin == f"http://{host}"
+
+
+def dressed(send: Send) -> Send:
+    """The same channel, which adds `HEADERS` to every response."""
+
+    async def send_with_headers(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            extra = [(name.encode(), value.encode()) for name, value in HEADERS.items()]
+            message = {**message, "headers": [*message.get("headers", []), *extra]}
+        await send(message)
+
+    return send_with_headers

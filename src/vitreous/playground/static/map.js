@@ -1,0 +1,115 @@
+// The answer map: what the network says everywhere, and the points it learns from and is tested on.
+
+import { colorOf, css, paint } from "./palette.js";
+
+const field = document.createElement("canvas"); // the map at its own resolution
+
+export class AnswerMap {
+  constructor(canvas) {
+    this.canvas = canvas;
+    this.bytes = null;
+    this.side = 100;
+    this.window = [-6, 6, -6, 6];
+    this.train = this.test = [];
+    this.showTest = this.discretize = false;
+    this.marked = new Set(); // rows of the batch that is being shown
+    this.cursor = null; // where the keyboard draws
+  }
+
+  /** From pixels of the page to the plane. */
+  place(event) {
+    const box = this.canvas.getBoundingClientRect();
+    const [left, right, bottom, top] = this.window;
+    return [
+      left + ((event.clientX - box.left) / box.width) * (right - left),
+      top - ((event.clientY - box.top) / box.height) * (top - bottom),
+    ];
+  }
+
+  draw() {
+    const size = Math.round(this.canvas.clientWidth * devicePixelRatio) || 600;
+    if (this.canvas.width !== size) this.canvas.width = this.canvas.height = size;
+    const context = this.canvas.getContext("2d");
+    if (this.bytes) {
+      paint(field, this.bytes, this.side, this.discretize);
+      context.imageSmoothingEnabled = !this.discretize;
+      context.imageSmoothingQuality = "high";
+      context.drawImage(field, 0, 0, size, size);
+    } else {
+      context.fillStyle = colorOf(0);
+      context.fillRect(0, 0, size, size);
+    }
+    this.axes(context, size);
+    const radius = size * Math.max(0.0055, 0.0085 - this.train.length / 3 / 2e6);
+    if (this.showTest) this.points(context, size, this.test, radius * 0.9, true);
+    this.points(context, size, this.train, radius, false);
+    if (this.cursor) this.cross(context, size);
+  }
+
+  axes(context, size) {
+    const [left, right, bottom, top] = this.window;
+    context.strokeStyle = css("--ink");
+    context.fillStyle = css("--ink");
+    context.globalAlpha = 0.5;
+    context.lineWidth = devicePixelRatio;
+    context.font = `${11 * devicePixelRatio}px ${css("--sans")}`;
+    const tick = 5 * devicePixelRatio;
+    const step = right - left > 5 ? 2 : right - left > 2 ? 1 : 0.25;
+    context.beginPath();
+    for (let x = Math.ceil(left / step) * step; x < right - step / 3; x += step) {
+      const at = ((x - left) / (right - left)) * size;
+      if (at < tick * 3) continue;
+      context.moveTo(at, size);
+      context.lineTo(at, size - tick);
+      context.textAlign = "center";
+      context.fillText(`${+x.toFixed(2)}`, at, size - tick * 1.7);
+    }
+    for (let y = Math.ceil(bottom / step) * step; y < top - step / 3; y += step) {
+      const at = ((top - y) / (top - bottom)) * size;
+      if (at > size - tick * 4) continue;
+      context.moveTo(0, at);
+      context.lineTo(tick, at);
+      context.textAlign = "left";
+      context.fillText(`${+y.toFixed(2)}`, tick * 1.6, at + 4 * devicePixelRatio);
+    }
+    context.stroke();
+    context.globalAlpha = 1;
+  }
+
+  /** Positive points are disks, negative ones diamonds; test points are hollow. */
+  points(context, size, rows, radius, hollow) {
+    const [left, right, bottom, top] = this.window;
+    const paper = css("--glass");
+    const ink = css("--ink");
+    for (let i = 0; i < rows.length; i += 3) {
+      const x = ((rows[i] - left) / (right - left)) * size;
+      const y = ((top - rows[i + 1]) / (top - bottom)) * size;
+      const marked = !hollow && this.marked.has(i / 3);
+      const r = marked ? radius * 1.9 : radius;
+      context.beginPath();
+      if (rows[i + 2] > 0) context.arc(x, y, r, 0, 7);
+      else {
+        const d = r * 1.25;
+        context.moveTo(x, y - d);
+        context.lineTo(x + d, y);
+        context.lineTo(x, y + d);
+        context.lineTo(x - d, y);
+        context.closePath();
+      }
+      context.lineWidth = radius * (marked ? 1 : 0.55);
+      context.fillStyle = hollow ? paper : colorOf(rows[i + 2]);
+      context.strokeStyle = hollow ? colorOf(rows[i + 2]) : marked ? ink : paper;
+      context.fill();
+      context.stroke();
+    }
+  }
+
+  cross(context, size) {
+    const [left, right, bottom, top] = this.window;
+    const x = ((this.cursor[0] - left) / (right - left)) * size;
+    const y = ((top - this.cursor[1]) / (top - bottom)) * size;
+    context.strokeStyle = css("--ink");
+    context.lineWidth = 2 * devicePixelRatio;
+    context.strokeRect(x - 6, y - 6, 12, 12);
+  }
+}

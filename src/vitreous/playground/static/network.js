@@ -1,0 +1,248 @@
+// The network as a drawing: inputs, units with the map of what each makes of the plane, weights as
+// lines. Tiles are buttons, so that everything a pointer can do the keyboard can do as well.
+
+import { css, paint } from "./palette.js";
+
+const HEAD = 34; // pixels above the tiles, for the number of units
+
+export class NetworkView {
+  /** on: {feature(name), units(layer, change), select(layer, unit), hover(layer, unit), read(text)} */
+  constructor(stage, on) {
+    this.stage = stage;
+    this.on = on;
+    this.selected = null;
+    this.overlay = null; // what the lines show instead of weights, while a batch is looked at
+    stage.addEventListener("keydown", (event) => this.move(event));
+    new ResizeObserver(() => this.scene && this.build(this.scene, this.labels)).observe(stage);
+  }
+
+  /** Lay the tiles out. labels: feature names to their signs. */
+  build(scene, labels) {
+    const focused = document.activeElement?.dataset?.key;
+    Object.assign(this, { scene, labels });
+    const features = Object.keys(labels);
+    const { hidden } = scene.state;
+    const columns = [features.length, ...hidden, 1];
+    const most = Math.max(...columns);
+    const left = 92;
+    const width = Math.max(this.stage.clientWidth - 4, left + 44 * (columns.length - 1) + 70);
+    const room = (width - left - 50) / Math.max(columns.length - 1, 1);
+    this.tile = Math.round(Math.max(18, Math.min(44, room * 0.62, 640 / most - 8)));
+    const pitch = this.tile + Math.max(6, Math.min(14, 560 / most - this.tile));
+    const height = HEAD + most * pitch + 14;
+    this.x = columns.map((_, c) => left + this.tile / 2 + c * Math.min(room, 170));
+    this.y = columns.map((n) => Array.from({ length: n }, (_, u) => HEAD + (height - HEAD - n * pitch) / 2 + pitch * (u + 0.5)));
+    this.active = features.map((name, i) => (scene.state.features.includes(name) ? i : -1)).filter((i) => i >= 0);
+    this.rows = [this.active.map((i) => this.y[0][i]), ...this.y.slice(1)];
+
+    const sheet = document.createElement("div");
+    sheet.className = "sheet";
+    sheet.style.cssText = `width:${Math.min(width, this.x.at(-1) + this.tile + 30)}px;height:${height}px`;
+    this.lines = document.createElement("canvas");
+    this.lines.className = "edges";
+    this.lines.setAttribute("aria-hidden", "true");
+    sheet.append(this.lines);
+    this.tiles = [];
+    features.forEach((name, i) => this.addTile(sheet, 0, i, {
+      key: `f${i}`, className: "unit feature", label: `Input ${labels[name]}`, name: labels[name],
+      pressed: scene.state.features.includes(name), press: () => this.on.feature(name),
+      hover: [-1, i],
+    }));
+    hidden.forEach((units, layer) => {
+      sheet.append(this.head(layer, units));
+      for (let unit = 0; unit < units; unit++) {
+        this.addTile(sheet, layer + 1, unit, {
+          key: `u${layer}.${unit}`, className: "unit hidden-unit", label: `Layer ${layer + 1}, unit ${unit + 1}`,
+          pressed: false, press: () => this.on.select(layer, unit), hover: [layer, unit],
+        });
+      }
+    });
+    this.addTile(sheet, columns.length - 1, 0, { key: "answer", className: "unit", label: "Answer", press: () => this.on.select(null), hover: null });
+    sheet.addEventListener("pointermove", (event) => this.read(event));
+    sheet.addEventListener("pointerleave", () => this.on.read(""));
+    this.stage.replaceChildren(sheet);
+    this.sheet = sheet;
+    const ratio = devicePixelRatio;
+    Object.assign(this.lines, { width: sheet.clientWidth * ratio, height: height * ratio });
+    this.paintInputs();
+    this.markSelected();
+    const first = this.tiles.find((tile) => tile.dataset.key === focused);
+    (first ?? this.tiles[0]).tabIndex = 0;
+    if (first) first.focus();
+    if (this.frame) this.update(this.frame);
+  }
+
+  addTile(sheet, column, row, { key, className, label, name, pressed, press, hover }) {
+    const tile = document.createElement("button");
+    tile.className = className;
+    tile.dataset.key = key;
+    tile.tabIndex = -1;
+    tile.style.cssText = `left:${this.x[column] - this.tile / 2}px;top:${this.y[column][row] - this.tile / 2}px;width:${this.tile}px;height:${this.tile}px`;
+    tile.setAttribute("aria-label", label);
+    tile.dataset.label = label;
+    if (pressed !== undefined) tile.setAttribute("aria-pressed", pressed);
+    tile.append(document.createElement("canvas"));
+    if (name) tile.insertAdjacentHTML("beforeend", `<span class="name" aria-hidden="true">${name}</span>`);
+    tile.onclick = press;
+    const enter = () => { this.on.hover(hover); this.on.read(tile.getAttribute("aria-label")); };
+    tile.onpointerenter = enter;
+    tile.onfocus = enter;
+    tile.onpointerleave = tile.onblur = () => this.on.hover(null);
+    tile.column = column;
+    tile.row = row;
+    sheet.append(tile);
+    this.tiles.push(tile);
+  }
+
+  head(layer, units) {
+    const head = document.createElement("div");
+    head.className = "column-head";
+    head.style.left = `${this.x[layer + 1]}px`;
+    const button = (sign, change, text) => {
+      const b = document.createElement("button");
+      b.textContent = sign;
+      b.setAttribute("aria-label", `${text} layer ${layer + 1}`);
+      b.onclick = () => this.on.units(layer, change);
+      return b;
+    };
+    const count = document.createElement("span");
+    count.textContent = units;
+    count.title = `${units} units`;
+    head.append(button("−", -1, "One unit less in"), count, button("+", 1, "One unit more in"));
+    return head;
+  }
+
+  paintInputs() {
+    const { thumb, arrays } = this.scene;
+    this.tiles.filter((t) => t.column === 0).forEach((tile, i) =>
+      paint(tile.firstChild, arrays.inputs.subarray(i * thumb * thumb, (i + 1) * thumb * thumb), thumb));
+  }
+
+  /** New maps, weights and marks. */
+  update(frame) {
+    this.frame = frame;
+    const { thumb } = this.scene;
+    const units = this.tiles.filter((tile) => tile.column > 0);
+    let at = 0;
+    for (const tile of units) {
+      if (tile.dataset.key === "answer") paint(tile.firstChild, frame.arrays.decision, this.scene.side);
+      else {
+        paint(tile.firstChild, frame.arrays.units.subarray(at * thumb * thumb, (at + 1) * thumb * thumb), thumb);
+        this.mark(tile, frame.layers[tile.column - 1]);
+        at++;
+      }
+    }
+    this.draw();
+  }
+
+  mark(tile, { dead, saturated }) {
+    const state = dead.includes(tile.row) ? "dead" : saturated.includes(tile.row) ? "saturated" : "";
+    if ((tile.dataset.state ?? "") === state) return;
+    tile.dataset.state = state;
+    tile.querySelector(".badge")?.remove();
+    tile.setAttribute("aria-label", tile.dataset.label + (state && `, ${state}`));
+    if (state) tile.insertAdjacentHTML("beforeend", `<span class="badge ${state}" aria-hidden="true">${state === "dead" ? "×" : "≈"}</span>`);
+  }
+
+  select(layer, unit) {
+    this.selected = layer === null ? null : `u${layer}.${unit}`;
+    this.markSelected();
+  }
+
+  markSelected() {
+    for (const tile of this.tiles)
+      if (tile.classList.contains("hidden-unit")) tile.setAttribute("aria-pressed", tile.dataset.key === this.selected);
+  }
+
+  /** Every weight as {from, to, layer, value}; `visit` gets x0, y0, x1, y1, index, layer. */
+  eachLine(visit) {
+    let index = 0;
+    for (let layer = 0; layer + 1 < this.rows.length; layer++)
+      for (let to = 0; to < this.rows[layer + 1].length; to++)
+        for (let from = 0; from < this.rows[layer].length; from++)
+          visit(this.x[layer] + this.tile / 2, this.rows[layer][from], this.x[layer + 1] - this.tile / 2, this.rows[layer + 1][to], index++, layer, from, to);
+  }
+
+  draw() {
+    if (!this.frame) return;
+    const context = this.lines.getContext("2d");
+    const ratio = devicePixelRatio;
+    context.setTransform(ratio, 0, 0, ratio, 0, 0);
+    context.clearRect(0, 0, this.lines.width, this.lines.height);
+    const values = this.overlay?.lines ?? this.frame.arrays.weights;
+    const scale = this.overlay?.scale ?? 1.5;
+    const colors = [css("--negative"), css("--positive")];
+    context.lineCap = "round";
+    this.eachLine((x0, y0, x1, y1, index, layer) => {
+      if (this.overlay && this.overlay.layers && !this.overlay.layers.includes(layer)) return;
+      const size = Math.tanh(Math.abs(values[index]) / scale);
+      if (size < 0.01) return;
+      const middle = (x0 + x1) / 2;
+      context.strokeStyle = colors[values[index] > 0 ? 1 : 0];
+      context.globalAlpha = 0.18 + 0.72 * size;
+      context.lineWidth = 0.5 + 5 * size;
+      context.beginPath();
+      context.moveTo(x0, y0);
+      context.bezierCurveTo(middle, y0, middle, y1, x1, y1);
+      context.stroke();
+    });
+    context.globalAlpha = 1;
+  }
+
+  /** Lines and numbers of one phase of a batch; null goes back to the weights. */
+  showOverlay(overlay) {
+    this.overlay = overlay;
+    for (const tile of this.tiles) {
+      tile.querySelector(".value")?.remove();
+      const index = tile.column === 0 ? this.active.indexOf(tile.row) : tile.row;
+      const value = index < 0 ? undefined : overlay?.values?.[tile.column]?.[index];
+      if (value !== undefined) tile.insertAdjacentHTML("beforeend", `<span class="value">${short(value)}</span>`);
+    }
+    this.draw();
+  }
+
+  /** The weight under the pointer, in words. */
+  read(event) {
+    if (!this.frame || event.target !== this.lines) return;
+    const box = this.sheet.getBoundingClientRect();
+    const [px, py] = [event.clientX - box.left, event.clientY - box.top];
+    let best = null;
+    this.eachLine((x0, y0, x1, y1, index, layer, from, to) => {
+      const along = (px - x0) / (x1 - x0);
+      if (along < 0 || along > 1) return;
+      let [low, high] = [0, 1]; // solve x(t) = along for the curve's own parameter
+      for (let i = 0; i < 14; i++) {
+        const t = (low + high) / 2;
+        if (1.5 * t - 1.5 * t * t + t ** 3 < along) low = t; else high = t;
+      }
+      const distance = Math.abs(y0 + (y1 - y0) * (3 * low ** 2 - 2 * low ** 3) - py);
+      if (distance < 6 && (!best || distance < best.distance)) best = { distance, index, layer, from, to };
+    });
+    if (best) {
+      const source = best.layer ? `unit ${best.from + 1} of layer ${best.layer}` : Object.values(this.labels)[this.active[best.from]];
+      const target = best.layer + 2 === this.rows.length ? "the answer" : `unit ${best.to + 1} of layer ${best.layer + 1}`;
+      this.on.read(`Weight from ${source} to ${target}: ${this.frame.arrays.weights[best.index].toFixed(3)}`);
+    }
+  }
+
+  move(event) {
+    const step = { ArrowUp: [0, -1], ArrowDown: [0, 1], ArrowLeft: [-1, 0], ArrowRight: [1, 0] }[event.key];
+    const here = document.activeElement;
+    if (!step || here?.column === undefined) return;
+    event.preventDefault();
+    const column = Math.max(0, Math.min(this.y.length - 1, here.column + step[0]));
+    const row = Math.max(0, Math.min(this.y[column].length - 1, here.row + step[1]));
+    const there = this.tiles.find((tile) => tile.column === column && tile.row === row);
+    here.tabIndex = -1;
+    there.tabIndex = 0;
+    there.focus();
+  }
+}
+
+/** A number in at most five characters. */
+export function short(value) {
+  const size = Math.abs(value);
+  if (size === 0) return "0";
+  if (size >= 0.01 && size < 1000) return value.toFixed(size < 10 ? 2 : 0).replace("-", "−");
+  return value.toExponential(0).replace("-", "−").replace("e-", "e−");
+}

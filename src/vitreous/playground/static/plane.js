@@ -1,0 +1,235 @@
+// The view of the plane: it joins the socket, the controls and the drawings.
+
+import { LossChart } from "./chart.js";
+import { Controls } from "./controls.js";
+import { Flow } from "./flow.js";
+import { Inside } from "./inside.js";
+import { AnswerMap } from "./map.js";
+import { NetworkView } from "./network.js";
+import { colors } from "./palette.js";
+import { PointSets } from "./points.js";
+import { Socket } from "./socket.js";
+import { readAddress, setView, view, writeAddress } from "./state.js";
+import { UnitPanel } from "./unit.js";
+
+const PACES = [1, 3, 10, 30, 100, 300, 1000, null]; // steps a second; null is as many as there are
+const $ = (selector) => document.querySelector(selector);
+
+export class Plane {
+  constructor(vocabulary, say) {
+    this.vocabulary = vocabulary;
+    this.say = say;
+    this.playing = false;
+    this.map = new AnswerMap($("#map"));
+    this.chart = new LossChart($("#chart"));
+    this.inside = new Inside($("#inside"));
+    this.unit = new UnitPanel($("#unit"));
+    this.points = new PointSets(vocabulary, this.map, (changes) => this.change(changes), say);
+    this.controls = new Controls(vocabulary, (changes) => this.change(changes));
+    this.network = new NetworkView($("#stage"), {
+      feature: (name) => this.toggleFeature(name),
+      units: (layer, change) => this.resize(layer, change),
+      select: (layer, unit) => this.select(layer, unit),
+      hover: (target) => this.hover(target),
+      read: (text) => { $("#readout").textContent = text || "Point at a weight or a unit to read it; choose a unit to open it."; },
+    });
+    this.flow = new Flow($("#flow"), {
+      overlay: (overlay) => this.network.scene && this.network.showOverlay(overlay),
+      mark: (rows) => { this.map.marked = new Set(rows); this.map.draw(); },
+    });
+    this.listen();
+    this.socket = new Socket("plane", {
+      open: () => this.opened(),
+      close: () => { this.setPlaying(false); say("The connection is lost; trying again."); },
+      message: (message) => this.receive(message),
+    });
+  }
+
+  opened() {
+    this.socket.send("load", { query: readAddress() });
+    this.showView();
+  }
+
+  listen() {
+    $("#play").onclick = () => this.setPlaying(!this.playing, true);
+    $("#step").onclick = () => { this.setPlaying(false); this.socket.send("step"); };
+    $("#restart").onclick = () => this.socket.send("restart");
+    $("#seed").onchange = (event) => this.change({ seed: Math.round(+event.target.value) });
+    $("#reseed").onclick = () => this.change({ seed: Math.floor(Math.random() * 1e6) });
+    $("#more-layers").onclick = () => this.change({ hidden: [...this.state.hidden, this.state.hidden.at(-1) ?? 4] });
+    $("#less-layers").onclick = () => this.change({ hidden: this.state.hidden.slice(0, -1) });
+    $("#pace").oninput = (event) => { setView("pace", event.target.value); this.showView(); };
+    for (const [id, name] of [["show-test", "test"], ["discretize", "discretize"], ["log", "log"]])
+      $(`#${id}`).onchange = (event) => { setView(name, event.target.checked ? "1" : "0"); this.showView(); };
+    const lesson = $("#lesson");
+    lesson.replaceChildren(new Option("Choose a lesson…", ""), ...this.vocabulary.lessons.map(({ title }, i) => new Option(title, i)));
+    lesson.onchange = () => {
+      const row = this.vocabulary.lessons[lesson.value];
+      $("#question").textContent = row?.question ?? "";
+      if (row) { this.setPlaying(false, true); this.socket.send("load", { query: row.query }); }
+    };
+    for (const button of document.querySelectorAll("[data-file]"))
+      button.onclick = () => this.socket.send(button.dataset.file);
+    document.addEventListener("keydown", (event) => {
+      if (event.key === " " && event.target === document.body && view.tab === "plane") { event.preventDefault(); this.setPlaying(!this.playing, true); }
+    });
+    addEventListener("resize", () => this.redraw());
+  }
+
+  /** What the page alone decides, as the address has it. */
+  showView() {
+    this.map.showTest = view.test === "1";
+    this.map.discretize = view.discretize === "1";
+    this.chart.logarithmic = view.log === "1";
+    $("#show-test").checked = this.map.showTest;
+    $("#discretize").checked = this.map.discretize;
+    $("#log").checked = this.chart.logarithmic;
+    const pace = PACES[view.pace] ?? null;
+    $("#pace").value = view.pace;
+    $("#pace-word").textContent = pace === null ? "full" : `${pace}/s`;
+    this.socket?.send("speed", { pace });
+    this.redraw();
+  }
+
+  change(changes) { this.socket.send("set", { changes }); }
+
+  toggleFeature(name) {
+    const features = this.state.features.includes(name) ? this.state.features.filter((f) => f !== name) : [...this.state.features, name];
+    if (features.length) this.change({ features });
+    else this.say("A network needs one input at least.");
+  }
+
+  resize(layer, change) {
+    const hidden = [...this.state.hidden];
+    hidden[layer] += change;
+    if (hidden[layer] >= 1 && hidden[layer] <= this.vocabulary.max_units) this.change({ hidden });
+  }
+
+  setPlaying(playing, tell = false) {
+    if (playing) this.flow.clear();
+    this.playing = playing;
+    $("#play").setAttribute("aria-pressed", playing);
+    $("#play-word").textContent = playing ? "Pause" : "Play";
+    if (tell) this.socket.send(playing ? "play" : "pause");
+  }
+
+  select(layer, unit) {
+    this.pinned = layer === null ? null : [layer, unit];
+    this.network.select(layer, unit);
+    this.unit.choose(layer, unit);
+    this.ask(layer, unit);
+  }
+
+  hover(target) {
+    if (target && target[0] < 0) return;
+    const [layer, unit] = target ?? this.pinned ?? [null, null];
+    this.ask(layer, unit);
+  }
+
+  ask(layer, unit) { this.socket.send("select", { layer, unit }); }
+
+  receive(message) {
+    const handler = { scene: "scene", frame: "frame", flow: "showFlow", state: "settings", error: "error", stopped: "stopped", file: "download" }[message.type];
+    if (handler) this[handler](message);
+  }
+
+  scene(scene) {
+    this.current = scene;
+    this.setPlaying(scene.playing);
+    this.flow.clear();
+    this.chart.clear();
+    Object.assign(this.map, { train: scene.arrays.train, test: scene.arrays.test, window: scene.window, side: scene.side });
+    this.settings(scene);
+    this.points.show(scene.state);
+    this.inside.build(scene);
+    this.unit.choose(...(this.pinned ?? [null]));
+    const units = scene.state.hidden.reduce((a, b) => a + b, 0);
+    $("#net-size").textContent = `${scene.state.hidden.length} hidden layer${scene.state.hidden.length === 1 ? "" : "s"}, ${units} unit${units === 1 ? "" : "s"}, ${scene.parameters} parameters`;
+    this.network.frame = null;
+    this.network.build(scene, this.vocabulary.features);
+    this.network.select(...(this.pinned ?? [null]));
+    $("#less-layers").disabled = scene.state.hidden.length === 0;
+    $("#more-layers").disabled = scene.state.hidden.length >= this.vocabulary.max_layers;
+  }
+
+  settings({ state, query }) {
+    this.state = state;
+    writeAddress(query);
+    this.controls.show(state, this.current.task);
+    $("#seed").value = state.seed;
+    const row = this.vocabulary.lessons.findIndex((lesson) => lesson.query === query);
+    $("#lesson").value = row >= 0 ? row : "";
+    if (row >= 0) $("#question").textContent = this.vocabulary.lessons[row].question;
+  }
+
+  frame(frame) {
+    this.latest = frame;
+    this.frames = (this.frames ?? 0) + 1; // read by whoever measures frames a second
+    this.chart.add(frame.steps, frame.train_loss, frame.test_loss);
+    requestAnimationFrame(() => {
+      this.redraw();
+      if (this.playing) this.socket.send("frame");
+    });
+  }
+
+  redraw() {
+    const frame = this.latest;
+    if (!frame || !this.current || $("#plane").hidden) return;
+    const number = (value) => value.toLocaleString("en");
+    $("#epoch").textContent = number(frame.epoch);
+    $("#steps").textContent = number(frame.steps);
+    $("#rate").textContent = frame.rate ? number(frame.rate) : "–";
+    for (const part of ["test", "train"]) {
+      $(`#${part}-loss`).textContent = frame[`${part}_loss`]?.toFixed(4) ?? "∞";
+      const accuracy = frame[`${part}_accuracy`];
+      $(`#${part}-accuracy`).textContent = accuracy === null ? "" : `${(accuracy * 100).toFixed(1)} % right`;
+    }
+    const chosen = frame.selected;
+    this.map.bytes = chosen ? frame.arrays.selected : frame.arrays.decision;
+    $("#map-title").textContent = chosen
+      ? `Layer ${chosen.layer + 1}, unit ${chosen.unit + 1}: what it makes of the plane (±${chosen.scale.toPrecision(2)}).`
+      : "The network's answer everywhere in the plane.";
+    this.map.canvas.setAttribute("aria-label", `${$("#map-title").textContent} Test loss ${$("#test-loss").textContent}.`);
+    if (frame.arrays.weights.length === this.current.sizes.slice(1).reduce((sum, n, l) => sum + n * this.current.sizes[l], 0)) {
+      this.network.update(frame);
+      this.inside.update(frame);
+      this.unit.update(this.current, frame, this.vocabulary.features);
+    }
+    this.map.draw();
+    this.chart.draw();
+    const scale = $("#scale").getContext("2d");
+    const image = scale.createImageData(256, 1);
+    new Uint32Array(image.data.buffer).set(colors());
+    scale.putImageData(image, 0, 0);
+  }
+
+  showFlow(flow) {
+    if (flow.taken) this.flow.show(flow, this.current);
+  }
+
+  /** The theme has changed. */
+  recolor() {
+    this.points.paint();
+    if (this.network.scene) this.network.paintInputs();
+    this.redraw();
+  }
+
+  error({ message, where, remedy }) {
+    this.say([where ? `${where}: ${message}` : message, remedy].filter(Boolean).join("\n"));
+    if (this.state) this.controls.show(this.state, this.current.task);
+  }
+
+  stopped({ reason }) {
+    this.setPlaying(false);
+    this.say(`Training stopped: ${reason}\nLower the learning rate, then restart.`);
+  }
+
+  download({ name, text, arrays }) {
+    const link = document.createElement("a");
+    link.href = URL.createObjectURL(new Blob([text ?? arrays.content]));
+    link.download = name;
+    link.click();
+    setTimeout(() => URL.revokeObjectURL(link.href), 1000);
+    this.say(`${name} is ready.`);
+  }
+}
