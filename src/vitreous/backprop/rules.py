@@ -114,6 +114,11 @@ REDUCED = (
     Sample(shapes=((3, 4),), options={"dim": 1}),
     Sample(shapes=((2, 3, 4),), options={"dim": -2, "keepdim": True}),
 )
+SUMMED = (
+    *REDUCED,
+    Sample(shapes=((2, 3, 2, 2),), options={"dim": (2, 3)}),
+    Sample(shapes=((2, 3, 2),), options={"dim": (-1, 0)}),
+)
 NORMALIZED = (
     Sample(shapes=((3, 4),), options={"dim": 1}),
     Sample(shapes=((2, 3, 4),), options={"dim": 0}),
@@ -129,18 +134,23 @@ PRODUCTS = (
 )
 
 
-def spread(reduced: Tensor, like: Tensor, dim: int | None, keepdim: bool) -> Tensor:
-    """A reduced tensor, copied back over the axis that the reduction removed."""
+Axes = int | tuple[int, ...] | None
+
+
+def spread(reduced: Tensor, like: Tensor, dim: Axes, keepdim: bool) -> Tensor:
+    """A reduced tensor, copied back over the axes that the reduction removed."""
     if dim is not None and not keepdim:
-        reduced = reduced.unsqueeze(dim)
+        axes = (dim,) if isinstance(dim, int) else dim
+        for axis in sorted(axis % like.dim() for axis in axes):
+            reduced = reduced.unsqueeze(axis)
     return reduced.expand_as(like)
 
 
-def reduce_sum(x: Tensor, dim: int | None = None, keepdim: bool = False) -> Tensor:
+def reduce_sum(x: Tensor, dim: Axes = None, keepdim: bool = False) -> Tensor:
     return x.sum() if dim is None else x.sum(dim, keepdim)
 
 
-def reduce_mean(x: Tensor, dim: int | None = None, keepdim: bool = False) -> Tensor:
+def reduce_mean(x: Tensor, dim: Axes = None, keepdim: bool = False) -> Tensor:
     return x.mean() if dim is None else x.mean(dim, keepdim)
 
 
@@ -161,7 +171,7 @@ def max_vjp(
 
 
 def mean_vjp(
-    gradient: Tensor, z: Tensor, x: Tensor, dim: int | None = None, keepdim: bool = False
+    gradient: Tensor, z: Tensor, x: Tensor, dim: Axes = None, keepdim: bool = False
 ) -> tuple[Tensor]:
     share = z.numel() / x.numel()
     return (spread(gradient, x, dim, keepdim) * share,)
@@ -330,7 +340,7 @@ REDUCTIONS = (
         local="∂z/∂xᵢ = 1",
         forward=reduce_sum,
         vjp=lambda g, z, x, dim=None, keepdim=False: (spread(g, x, dim, keepdim),),
-        samples=REDUCED,
+        samples=SUMMED,
     ),
     Rule(
         name="mean",
@@ -339,7 +349,7 @@ REDUCTIONS = (
         local="∂z/∂xᵢ = 1/n",
         forward=reduce_mean,
         vjp=mean_vjp,
-        samples=REDUCED,
+        samples=SUMMED,
     ),
     Rule(
         name="max",
@@ -425,7 +435,7 @@ ACTIVATIONS = (
         "z = max(0, x)",
         "dz/dx = 1 for x > 0, else 0",
         torch.relu,
-        lambda x, z: (z > 0).to(x.dtype),
+        lambda x, z: torch.sign(z),  # 0 or 1, since z is never negative
         kinks=(0.0,),
     ),
     pointwise(

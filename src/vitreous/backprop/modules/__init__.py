@@ -1,12 +1,12 @@
 """Layers whose derivatives are written by hand."""
 
+from vitreous.backprop.modules.arrange import Flatten, Identity, Pad, Permute, Reshape, Slice
 from vitreous.backprop.modules.attention import Attention, SelfAttention
 from vitreous.backprop.modules.branch import Branches, Concatenate, Residual
 from vitreous.backprop.modules.convolution import Convolution, TransposedConvolution
 from vitreous.backprop.modules.layer import (
     Chain,
     Dropout,
-    Flatten,
     Layer,
     Operation,
     Pointwise,
@@ -28,6 +28,7 @@ from vitreous.backprop.modules.pooling import (
     AdaptiveMaxPool,
     AveragePool,
     GlobalAverage,
+    GlobalMax,
     MaxPool,
 )
 
@@ -47,7 +48,9 @@ __all__ = [
     "Dropout",
     "Flatten",
     "GlobalAverage",
+    "GlobalMax",
     "Hinge",
+    "Identity",
     "Layer",
     "LayerNorm",
     "Linear",
@@ -55,10 +58,14 @@ __all__ = [
     "MaxPool",
     "Operation",
     "PReLU",
+    "Pad",
+    "Permute",
     "Pointwise",
+    "Reshape",
     "Residual",
     "SelfAttention",
     "SigmoidCrossEntropy",
+    "Slice",
     "SoftmaxCrossEntropy",
     "SquaredError",
     "TransposedConvolution",

@@ -149,7 +149,7 @@ def kernel_gradient(
     kernels = small.transpose(0, 1)  # (K, B, h, w)
     gradient = F.conv2d(slides, kernels, None, dilation, padding, stride, groups)
     # A border that the stride never reached would give further rows: they belong to no weight.
-    return gradient[:, :, :rows, :columns].transpose(0, 1)
+    return gradient[:, :, :rows, :columns].transpose(0, 1).contiguous()
 
 
 def correlate(image: Tensor, kernel: Tensor, padding: int | Pair = 0) -> Tensor:

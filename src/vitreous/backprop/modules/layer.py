@@ -58,9 +58,12 @@ class Layer:
         with torch.no_grad():
             return self.forward(*inputs)
 
+    def extra(self) -> str:
+        """What tells this layer from others of its class."""
+        return ", ".join(f"{name} {tuple(p.shape)}" for name, p in self.parameters().items())
+
     def __repr__(self) -> str:
-        shapes = ", ".join(f"{name} {tuple(p.shape)}" for name, p in self.parameters().items())
-        return f"{type(self).__name__}({shapes})"
+        return f"{type(self).__name__}({self.extra()})"
 
 
 class Chain(Layer):
@@ -102,6 +105,9 @@ class Operation(Layer):
     def input_gradient(self, gradient: Tensor) -> tuple[Tensor, ...]:
         return self.rule.backward(gradient, self.output, self.inputs, **self.options)
 
+    def extra(self) -> str:
+        return self.rule.formula
+
 
 class Pointwise(Layer):
     """An activation z = f(x), element by element: ∂E/∂X = ∂E/∂Z · f′(x)."""
@@ -118,6 +124,9 @@ class Pointwise(Layer):
 
     def input_gradient(self, gradient: Tensor) -> Tensor:
         return gradient * self.slope(self.x, self.z)
+
+    def extra(self) -> str:
+        return self.rule.formula
 
 
 class PReLU(Layer):
@@ -144,21 +153,6 @@ class PReLU(Layer):
     def parameter_gradients(self, gradient: Tensor) -> dict[str, Tensor]:
         by_slope = sum_to(gradient * self.x.clamp(max=0), tuple(self.a.shape))
         return {"weight": by_slope.reshape(self.weight.shape)}
-
-
-class Flatten(Layer):
-    """Every axis from `start` on becomes one; the gradient gets its axes back."""
-
-    def __init__(self, start: int = 1, end: int = -1):
-        super().__init__()
-        self.start, self.end = start, end
-
-    def forward(self, x: Tensor) -> Tensor:
-        self.shape = x.shape
-        return x.flatten(self.start, self.end)
-
-    def input_gradient(self, gradient: Tensor) -> Tensor:
-        return gradient.reshape(self.shape)
 
 
 class Dropout(Layer):

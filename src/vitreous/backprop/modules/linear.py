@@ -55,4 +55,5 @@ class Bias(Layer):
         return gradient
 
     def parameter_gradients(self, gradient: Tensor) -> dict[str, Tensor]:
-        return {"bias": sum_to(gradient, tuple(self.bias.shape))}
+        summed = sum_to(gradient, tuple(self.bias.shape))
+        return {"bias": summed.clone() if summed is gradient else summed}

@@ -31,11 +31,22 @@ class Loss(Layer):
         """(B, L) derivative of each example's loss with respect to its outputs."""
         raise NotImplementedError
 
-    def forward(self, outputs: Tensor, targets: Tensor, weights: Tensor | None = None) -> Tensor:
+    def forward(
+        self,
+        outputs: Tensor,
+        targets: Tensor,
+        weights: Tensor | None = None,
+        total: Tensor | float | None = None,
+    ) -> Tensor:
+        """The mean loss, or this batch's part of it.
+
+        weights  (B,) importance of each example, or None
+        total    sum of the weights of all examples that the mean is over, if there are others
+        """
         losses = self.losses(outputs, targets)
         if weights is None:
             weights = losses.new_ones(len(losses))
-        self.shares = weights / weights.sum().clamp_min(1e-12)
+        self.shares = weights / (weights.sum().clamp_min(1e-12) if total is None else total)
         return losses @ self.shares
 
     def input_gradient(self, gradient: Tensor) -> Tensor:
@@ -56,11 +67,12 @@ class SoftmaxCrossEntropy(Loss):
     outputs    (B, L) logits
     targets    (B,) class numbers or (B, L) probabilities
     smoothing  share of each target that is spread evenly over the classes
+    weights    (L,) importance of each class, or None
     """
 
-    def __init__(self, *, smoothing: float = 0.0):
+    def __init__(self, *, smoothing: float = 0.0, weights: Tensor | None = None):
         super().__init__()
-        self.smoothing = smoothing
+        self.smoothing, self.weights = smoothing, weights
 
     def losses(self, outputs: Tensor, targets: Tensor) -> Tensor:
         self.outputs = outputs
@@ -69,6 +81,8 @@ class SoftmaxCrossEntropy(Loss):
         targets = targets.to(outputs.dtype)
         if self.smoothing:
             targets = targets * (1 - self.smoothing) + self.smoothing / outputs.shape[1]
+        if self.weights is not None:
+            targets = targets * self.weights.to(outputs.dtype)
         self.targets, self.log_p = targets, torch.log_softmax(outputs, 1)
         return -(targets * self.log_p).sum(1)
 

@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from vitreous.backprop.modules.convolution import Pair, pair
+from vitreous.backprop.modules.convolution import pair
 from vitreous.backprop.modules.layer import Layer
 
 Windows = list[tuple[int, int]]
@@ -60,13 +60,21 @@ class AdaptiveMaxPool(Layer):
         return to_winners(gradient, self.winners, self.shape)
 
 
+class GlobalMax(AdaptiveMaxPool):
+    """(B, C, H, W) to (B, C): the largest value of each map."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return super().forward(x).flatten(1)
+
+
 def to_winners(gradient: Tensor, winners: Tensor, shape: torch.Size) -> Tensor:
     """Each gradient (B, C, h, w) at its winner's place in a map of zeros (B, C, H, W).
 
     winners  position in the flattened map; one that wins in several windows collects the sum
     """
     flat = gradient.new_zeros(shape[0], shape[1], shape[2] * shape[3])
-    return flat.scatter_add_(2, winners.flatten(2), gradient.flatten(2)).reshape(shape)
+    flat.scatter_add_(2, winners.flatten(2), gradient.reshape(*shape[:2], -1))
+    return flat.reshape(shape)
 
 
 class AveragePool(Layer):
@@ -155,13 +163,3 @@ def averaging(windows: Windows, size: int, like: Tensor, padding: int = 0) -> Te
         counted = min(stop, size + padding) - max(start, -padding)
         row[max(start, 0) : min(stop, size)] = 1 / counted
     return matrix
-
-
-__all__ = [
-    "AdaptiveAveragePool",
-    "AdaptiveMaxPool",
-    "AveragePool",
-    "GlobalAverage",
-    "MaxPool",
-    "Pair",
-]

@@ -1,0 +1,313 @@
+"""From torch's layers and functions to the hand-written ones: two tables.
+
+`LAYERS` has a row for each kind of module, `FUNCTIONS` one for each function or method that
+networks call between modules. What stands in neither has no hand-written derivative: it is refused.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from vitreous.backprop.modules.arrange import Flatten, Identity, Pad, Permute, Slice
+from vitreous.backprop.modules.attention import Attention, SelfAttention
+from vitreous.backprop.modules.branch import Concatenate
+from vitreous.backprop.modules.convolution import Convolution, TransposedConvolution
+from vitreous.backprop.modules.layer import Dropout, Layer, Operation, Pointwise, PReLU
+from vitreous.backprop.modules.linear import Linear
+from vitreous.backprop.modules.normalization import BatchNorm, LayerNorm
+from vitreous.backprop.modules.pooling import (
+    AdaptiveAveragePool,
+    AdaptiveMaxPool,
+    AveragePool,
+    GlobalMax,
+    MaxPool,
+)
+from vitreous.backprop.rules import RULES
+from vitreous.errors import ModelError
+
+
+def unsupported(what: str, why: str) -> ModelError:
+    return ModelError(
+        f"{what} has no hand-written derivative: {why}",
+        remedy="Train this network with autograd, the default engine.",
+    )
+
+
+def require(condition: bool, module: nn.Module, why: str) -> None:
+    if not condition:
+        raise unsupported(repr(module), why)
+
+
+def _convolution(module: nn.Conv2d) -> Layer:
+    require(module.padding_mode == "zeros", module, "it pads with something else than zeros")
+    padding: Any = module.padding
+    if isinstance(padding, str):
+        extents = [
+            (size - 1) * dilation
+            for size, dilation in zip(module.kernel_size, module.dilation, strict=True)
+        ]
+        require(padding == "valid" or not any(e % 2 for e in extents), module, "its kernel is even")
+        padding = tuple(0 if padding == "valid" else extent // 2 for extent in extents)
+    return Convolution(
+        module.weight,
+        module.bias,
+        stride=module.stride,
+        padding=padding,
+        dilation=module.dilation,
+        groups=module.groups,
+    )
+
+
+def _transposed(module: nn.ConvTranspose2d) -> Layer:
+    padding: Any = module.padding
+    return TransposedConvolution(
+        module.weight,
+        module.bias,
+        stride=module.stride,
+        padding=padding,
+        output_padding=module.output_padding,
+        dilation=module.dilation,
+        groups=module.groups,
+    )
+
+
+def _batch_norm(module: nn.BatchNorm1d | nn.BatchNorm2d) -> Layer:
+    return BatchNorm(
+        module.weight,
+        module.bias,
+        module.running_mean,
+        module.running_var,
+        momentum=module.momentum,
+        epsilon=module.eps,
+        batches=module.num_batches_tracked,
+    )
+
+
+def _max_pool(module: nn.MaxPool2d) -> Layer:
+    require(not module.return_indices, module, "it returns indices")
+    return MaxPool(
+        module.kernel_size, module.stride, module.padding, module.dilation, ceil=module.ceil_mode
+    )
+
+
+def _average_pool(module: nn.AvgPool2d) -> Layer:
+    require(module.divisor_override is None, module, "it divides by a number of its own")
+    return AveragePool(
+        module.kernel_size,
+        module.stride,
+        module.padding,
+        ceil=module.ceil_mode,
+        count_padding=module.count_include_pad,
+    )
+
+
+def _attention(module: nn.MultiheadAttention) -> Layer:
+    plain = module.in_proj_weight is not None and module.bias_k is None and not module.add_zero_attn
+    require(plain and module.batch_first, module, "it is not plain batch-first self-attention")
+    require(module.dropout == 0, module, "it drops attention weights")
+    return SelfAttention(
+        module.num_heads,
+        module.in_proj_weight,
+        module.in_proj_bias,
+        module.out_proj.weight,
+        module.out_proj.bias,
+    )
+
+
+def _leaky(module: nn.LeakyReLU) -> Layer:
+    if module.negative_slope == 0.01:
+        return Pointwise(RULES["leaky_relu"])
+    return PReLU(torch.tensor([module.negative_slope]))
+
+
+def _pointwise(rule: str, **standard: Any) -> Callable[[Any], Layer]:
+    """An activation whose attributes, if it has any, must have these values."""
+
+    def build(module: nn.Module) -> Layer:
+        for name, value in standard.items():
+            found = getattr(module, name)
+            require(found == value, module, f"its {name} is not {value}")
+        return Pointwise(RULES[rule])
+
+    return build
+
+
+LAYERS: dict[type[nn.Module], Callable[[Any], Layer]] = {
+    nn.Identity: lambda m: Identity(),
+    nn.Flatten: lambda m: Flatten(m.start_dim, m.end_dim),
+    nn.Linear: lambda m: Linear(m.weight, m.bias),
+    nn.Conv2d: _convolution,
+    nn.ConvTranspose2d: _transposed,
+    nn.BatchNorm1d: _batch_norm,
+    nn.BatchNorm2d: _batch_norm,
+    nn.LayerNorm: lambda m: LayerNorm(m.normalized_shape, m.weight, m.bias, epsilon=m.eps),
+    nn.MaxPool2d: _max_pool,
+    nn.AvgPool2d: _average_pool,
+    nn.AdaptiveAvgPool2d: lambda m: AdaptiveAveragePool(m.output_size),
+    nn.AdaptiveMaxPool2d: lambda m: AdaptiveMaxPool(m.output_size),
+    nn.Dropout: lambda m: Dropout(m.p),
+    nn.Dropout2d: lambda m: Dropout(m.p, channels=True),
+    nn.MultiheadAttention: _attention,
+    nn.PReLU: lambda m: PReLU(m.weight),
+    nn.LeakyReLU: _leaky,
+    nn.ReLU: _pointwise("relu"),
+    nn.ReLU6: _pointwise("relu6"),
+    nn.ELU: _pointwise("elu", alpha=1.0),
+    nn.Sigmoid: _pointwise("sigmoid"),
+    nn.Tanh: _pointwise("tanh"),
+    nn.Softplus: _pointwise("softplus", beta=1, threshold=20),
+    nn.GELU: _pointwise("gelu", approximate="none"),
+    nn.SiLU: _pointwise("silu"),
+    nn.Hardtanh: _pointwise("hard_tanh", min_val=-1, max_val=1),
+    nn.Hardsigmoid: _pointwise("hard_sigmoid"),
+    nn.Hardswish: _pointwise("hard_swish"),
+    nn.Softmax: lambda m: Operation(RULES["softmax"], dim=-1 if m.dim is None else m.dim),
+    nn.LogSoftmax: lambda m: Operation(RULES["log_softmax"], dim=-1 if m.dim is None else m.dim),
+}
+
+
+def layer(module: nn.Module) -> Layer:
+    """The hand-written layer of a torch layer, on the same parameters. Raises ModelError."""
+    if type(module) not in LAYERS:
+        raise unsupported(type(module).__name__, "it is not in the table of layers")
+    return LAYERS[type(module)](module)
+
+
+# A function call becomes a layer and the tensors that go into it. The parameters are torch's own,
+# so that keywords find their place; each operand is a tensor, or whatever stands for one.
+Application = tuple[Layer, tuple[Any, ...]]
+
+
+def _operation(name: str) -> Callable[..., Application]:
+    return lambda *operands, **options: (Operation(RULES[name], **options), operands)
+
+
+def _unary(name: str) -> Callable[..., Application]:
+    return lambda x, inplace=False: (Pointwise(RULES[name]), (x,))
+
+
+def _reduction(name: str) -> Callable[..., Application]:
+    def build(x: Any, dim: Any = None, keepdim: bool = False) -> Application:
+        return Operation(RULES[name], dim=dim, keepdim=keepdim), (x,)
+
+    return build
+
+
+def _conv2d(
+    x: Any, weight: Any, bias: Any = None, stride: Any = 1, padding: Any = 0, dilation: Any = 1,
+    groups: int = 1,
+) -> Application:  # fmt: skip
+    for tensor in (weight, bias):
+        if tensor is not None and not isinstance(tensor, Tensor):
+            raise unsupported("a convolution", "its kernel is itself computed")
+    options = {"stride": stride, "padding": padding, "dilation": dilation, "groups": groups}
+    return Convolution(weight, bias, **options), (x,)
+
+
+def _linear(x: Any, weight: Any, bias: Any = None) -> Application:
+    for tensor in (weight, bias):
+        if tensor is not None and not isinstance(tensor, Tensor):
+            raise unsupported("a linear layer", "its weight is itself computed")
+    return Linear(weight, bias), (x,)
+
+
+def _dropout(x: Any, p: float = 0.5, training: bool = True, inplace: bool = False) -> Application:
+    return Dropout(p if training else 0), (x,)
+
+
+def _scaled_attention(
+    queries: Any, keys: Any, values: Any, attn_mask: Any = None, dropout_p: float = 0,
+    is_causal: bool = False, scale: Any = None, enable_gqa: bool = False,
+) -> Application:  # fmt: skip
+    if attn_mask is not None or dropout_p or scale is not None or enable_gqa:
+        raise unsupported("attention", "it has a mask, a scale, groups or dropout")
+    return Attention(causal=is_causal), (queries, keys, values)
+
+
+def _pad(x: Any, widths: Any, mode: str = "constant", value: float | None = None) -> Application:
+    if mode != "constant" or value:
+        raise unsupported("padding", "it is not with zeros")
+    return Pad(*widths), (x,)
+
+
+def _permute(x: Any, *order: Any) -> Application:
+    return Permute(*(order[0] if isinstance(order[0], (tuple, list)) else order)), (x,)
+
+
+def _amax(x: Any, dim: Any = None, keepdim: bool = False) -> Application:
+    if tuple(dim or ()) not in ((2, 3), (-2, -1)):
+        raise unsupported("amax()", "it is not over the positions of maps")
+    return AdaptiveMaxPool(1) if keepdim else GlobalMax(), (x,)
+
+
+FUNCTIONS: dict[str, Callable[..., Application]] = {
+    "add": _operation("add"),
+    "iadd": _operation("add"),
+    "sub": _operation("subtract"),
+    "mul": _operation("multiply"),
+    "imul": _operation("multiply"),
+    "truediv": _operation("divide"),
+    "div": _operation("divide"),
+    "pow": _operation("power"),
+    "neg": _unary("negate"),
+    "matmul": _operation("matmul"),
+    "abs": _unary("abs"),
+    "square": _unary("square"),
+    "sqrt": _unary("sqrt"),
+    "exp": _unary("exp"),
+    "log": _unary("log"),
+    "sin": _unary("sin"),
+    "cos": _unary("cos"),
+    "sign": _unary("sign"),
+    "relu": _unary("relu"),
+    "relu_": _unary("relu"),
+    "relu6": _unary("relu6"),
+    "sigmoid": _unary("sigmoid"),
+    "tanh": _unary("tanh"),
+    "silu": _unary("silu"),
+    "gelu": _unary("gelu"),
+    "hardswish": _unary("hard_swish"),
+    "hardsigmoid": _unary("hard_sigmoid"),
+    "mean": _reduction("mean"),
+    "sum": _reduction("sum"),
+    "amax": _amax,
+    "softmax": lambda x, dim=-1, _stacklevel=3, dtype=None: (
+        Operation(RULES["softmax"], dim=dim),
+        (x,),
+    ),
+    "log_softmax": lambda x, dim=-1, _stacklevel=3, dtype=None: (
+        Operation(RULES["log_softmax"], dim=dim),
+        (x,),
+    ),
+    "linear": _linear,
+    "conv2d": _conv2d,
+    "dropout": _dropout,
+    "scaled_dot_product_attention": _scaled_attention,
+    "pad": _pad,
+    "flatten": lambda x, start_dim=0, end_dim=-1: (Flatten(start_dim, end_dim), (x,)),
+    "cat": lambda tensors, dim=0: (Concatenate(dim), tuple(tensors)),
+    "max_pool2d": lambda x, kernel_size, stride=None, padding=0, dilation=1, ceil_mode=False,
+    return_indices=False: (
+        MaxPool(kernel_size, stride, padding, dilation, ceil=ceil_mode), (x,)
+    ),
+    "avg_pool2d": lambda x, kernel_size, stride=None, padding=0, ceil_mode=False,
+    count_include_pad=True: (
+        AveragePool(kernel_size, stride, padding, ceil=ceil_mode, count_padding=count_include_pad),
+        (x,),
+    ),
+    "adaptive_avg_pool2d": lambda x, output_size: (AdaptiveAveragePool(output_size), (x,)),
+    "adaptive_max_pool2d": lambda x, output_size, return_indices=False: (
+        AdaptiveMaxPool(output_size),
+        (x,),
+    ),
+    "permute": _permute,
+    "contiguous": lambda x, **format: (Identity(), (x,)),
+    "getitem": lambda x, index: (Slice(index), (x,)),
+}  # fmt: skip
+
+# Rearrangements that are known by the shape of their result alone.
+RESHAPES = {"view", "reshape", "unflatten", "squeeze", "unsqueeze"}
