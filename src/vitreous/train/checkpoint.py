@@ -146,11 +146,13 @@ def read(path: Path) -> Checkpoint:
 def prune(folder: Path, written: Path) -> None:
     """Delete all but the newest and the best; what cannot be deleted stays."""
     files = _files(folder)
-    # A run that was set back to an earlier step leaves files of later steps: those are obsolete.
-    files = [path for path in files if _step(path) <= _step(written)]
-    bests = [path for path in files if _name(path)["best"]]
-    kept = {written, *files[:KEPT], *bests[:1]}
-    for path in _files(folder):
+    # A run that was set back leaves files of later steps, and writes its own for the same step.
+    older = [path for path in files if _step(path) < _step(written)]
+    bests = [path for path in files if _name(path)["best"] and _step(path) <= _step(written)]
+    if _name(written)["best"]:
+        bests = [written]
+    kept = {written, *older[: KEPT - 1], *bests[:1]}
+    for path in files:
         if path not in kept:
             with contextlib.suppress(OSError):
                 path.unlink()
@@ -175,11 +177,11 @@ def _first_valid(files: list[Path]) -> Checkpoint | None:
 
 
 def _files(folder: Path) -> list[Path]:
-    """The checkpoints of a folder by their names, newest first."""
+    """The checkpoints of a folder by their names, newest first; of one step, the best last."""
     if not folder.is_dir():
         return []
     found = [path for path in folder.iterdir() if NAME.fullmatch(path.name)]
-    return sorted(found, key=lambda path: (_step(path), path.name), reverse=True)
+    return sorted(found, key=lambda path: (_step(path), _name(path)["best"] is None), reverse=True)
 
 
 def _name(path: Path) -> dict[str, str | None]:
