@@ -22,7 +22,7 @@ def share(strength: float, uniform: float) -> float:
     """λ from a Beta(strength, strength) distribution, by its inverse; strength 0 gives 1."""
     if strength == 0:
         return 1.0
-    from scipy.special import betaincinv  # type: ignore[import-untyped]  # slow to import
+    from scipy.special import betaincinv  # slow to import
 
     return float(betaincinv(strength, strength, uniform))
 

@@ -19,7 +19,7 @@ from torch import Tensor
 
 from vitreous.augment import mix, warp
 from vitreous.augment.changes import Blend, Changes
-from vitreous.augment.sample import KINDS, SLOTS, Uniforms, blended, changes
+from vitreous.augment.sample import KINDS, SLOTS, STRENGTH, Uniforms, blended, changes
 from vitreous.errors import UsageError, unknown
 from vitreous.shapes import Images, Labels
 
@@ -92,6 +92,15 @@ class Augment:
     def numbers(self) -> int:
         """How many uniform numbers an example takes."""
         return len(SLOTS) * (self.chains + 1)
+
+    @property
+    def still(self) -> bool:
+        """Does it leave each picture as it is, up to mixing?"""
+        default = type(self)()
+        return all(
+            getattr(self, name) == getattr(default, name)
+            for name in ("flip", "flip_vertical", "crop", *STRENGTH.values())
+        )
 
     @property
     def mixes(self) -> bool:
