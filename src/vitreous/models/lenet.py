@@ -16,7 +16,7 @@ from torch.nn import functional as F
 
 from vitreous.blocks.activation import activation
 from vitreous.blocks.conv import ConvNormAct
-from vitreous.models.mlp import Dense
+from vitreous.blocks.dense import Dense
 from vitreous.models.network import Network, Sizes
 from vitreous.models.rows import Variant
 from vitreous.shapes import Features
@@ -46,8 +46,8 @@ class LeNet5(Network):
         self.conv2 = ConvNormAct(6, 16, 5, padding=0, norm=None)
         self.pool2 = nn.MaxPool2d(2)
         self.flatten = nn.Flatten()
-        self.fc1 = Dense(16 * math.prod(_last_map(size)), 120, "relu")
-        self.fc2 = Dense(120, 84, "relu")
+        self.fc1 = Dense(16 * math.prod(_last_map(size)), 120)
+        self.fc2 = Dense(120, 84)
         self.head = nn.Linear(84, num_classes)
         self.sizes = Sizes(default=size[0], minimum=_SIZES.minimum, fixed=size)
 

@@ -8,28 +8,15 @@ representations by back-propagating errors".
 from __future__ import annotations
 
 import math
-from collections import OrderedDict
 from collections.abc import Sequence
 
 from torch import nn
 
-from vitreous.blocks.activation import activation
+from vitreous.blocks.dense import Dense
 from vitreous.blocks.residual import Residual
 from vitreous.errors import UsageError
 from vitreous.models.network import Network, Sizes
 from vitreous.models.rows import Variant
-
-
-class Dense(nn.Sequential):
-    """Children `linear`, `act` and, if its rate is positive, `dropout`."""
-
-    def __init__(self, inputs: int, outputs: int, act: str, dropout: float = 0.0) -> None:
-        layers: OrderedDict[str, nn.Module] = OrderedDict(
-            linear=nn.Linear(inputs, outputs), act=activation(act)
-        )
-        if dropout:
-            layers["dropout"] = nn.Dropout(dropout)
-        super().__init__(layers)
 
 
 def hidden_layers(

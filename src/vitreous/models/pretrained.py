@@ -8,9 +8,9 @@ long as the order of layers is the same: then kinds and shapes must agree, tenso
 from __future__ import annotations
 
 import hashlib
+import http.client
 import importlib.util
-import os
-import tempfile
+import urllib.error
 import urllib.request
 from collections.abc import Mapping
 from pathlib import Path
@@ -21,7 +21,9 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor
 
+from vitreous.atomic import replacing
 from vitreous.blocks.normalize import Normalize, Statistic
+from vitreous.data import cache
 from vitreous.errors import ModelFileError, UsageError
 from vitreous.models.network import Network
 from vitreous.models.rows import Variant, Weights
@@ -135,42 +137,27 @@ def download(address: str, sha256: str | None) -> Path:
 
     The file is complete and verified before it gets its name.
     """
-    folder = cache() / "weights"
+    folder = cache.folder() / "weights"
     folder.mkdir(parents=True, exist_ok=True)
     key = sha256 or hashlib.sha256(address.encode()).hexdigest()
-    suffix = Path(address.partition("?")[0]).suffix
-    target = folder / f"{key[:16]}{suffix}"
-    if target.is_file():
-        if sha256 is not None:
-            verify(target, sha256)
-        return target
-    with tempfile.NamedTemporaryFile(dir=folder, delete=False) as part:
+    target = folder / f"{key[:16]}{Path(address.partition('?')[0]).suffix}"
+    if not target.is_file():
         try:
-            with urllib.request.urlopen(address, timeout=60) as response:
+            with replacing(target) as file, urllib.request.urlopen(address, timeout=60) as response:
                 while chunk := response.read(CHUNK):
-                    part.write(chunk)
-            part.flush()
-            os.fsync(part.fileno())
-            if sha256 is not None:
-                verify(Path(part.name), sha256)
-            os.replace(part.name, target)
-        except OSError as error:
+                    file.write(chunk)
+                file.flush()
+                if sha256 is not None:
+                    verify(Path(file.name), sha256)
+        except (urllib.error.URLError, http.client.HTTPException, TimeoutError) as error:
             raise ModelFileError(
                 f"the download failed: {error}",
                 where=address,
                 remedy="Check the address and the connection, or download the file by hand.",
             ) from None
-        finally:
-            Path(part.name).unlink(missing_ok=True)
+    elif sha256 is not None:
+        verify(target, sha256)
     return target
-
-
-def cache() -> Path:
-    """`$VITREOUS_CACHE`, else `vitreous` in the user's cache folder."""
-    own = os.environ.get("VITREOUS_CACHE")
-    if own:
-        return Path(own)
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "vitreous"
 
 
 def verify(path: Path, sha256: str) -> None:

@@ -10,12 +10,19 @@ from typing import Any
 from vitreous.blocks.normalize import Normalize, Statistic
 from vitreous.errors import UsageError, unknown
 from vitreous.models import (
+    alexnet,
     convnet,
+    densenet,
     efficientnet,
+    googlenet,
     lenet,
     linear,
     mlp,
+    mobilenet,
+    nin,
     resnet,
+    vgg,
+    vit,
 )
 from vitreous.models.network import Network
 from vitreous.models.pretrained import load_weights
@@ -27,8 +34,15 @@ MODELS: dict[str, Variant] = {
         linear.VARIANTS,
         mlp.VARIANTS,
         lenet.VARIANTS,
+        alexnet.VARIANTS,
+        nin.VARIANTS,
+        vgg.VARIANTS,
+        googlenet.VARIANTS,
         resnet.VARIANTS,
+        densenet.VARIANTS,
+        mobilenet.VARIANTS,
         efficientnet.VARIANTS,
+        vit.VARIANTS,
         convnet.VARIANTS,
     )
 }

@@ -1,0 +1,124 @@
+"""The vision transformer: an image as a sentence of patches.
+
+Dosovitskiy et al. (2021), "An image is worth 16x16 words: transformers for image recognition at
+scale", arXiv:2010.11929, table 1; the tiny and small widths are those of Touvron et al. (2021),
+"Training data-efficient image transformers", arXiv:2012.12877. Tensors are named as in timm.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import torch
+from torch import Tensor, nn
+
+from vitreous.blocks.drop import drop_rates
+from vitreous.blocks.patch import PatchEmbedding, interpolate_positions
+from vitreous.blocks.transformer import LayerNorm, TransformerLayer
+from vitreous.models.network import Network, Sizes
+from vitreous.models.rows import Variant
+
+
+class ClassToken(nn.Module):
+    """(B, N, D) to (B, D): what the class token has gathered."""
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        return tokens[:, 0]
+
+
+class ViT(Network):
+    """`patch_embed`, `blocks`, `norm`, `token`, `head`.
+
+    size      (height, width) for which positions are learned; other sizes interpolate them
+    patch     side of a patch, which must divide the size
+    pre_norm  False is the order of the first transformers: normalize after each sum
+    """
+
+    aliases: ClassVar = {
+        "cls_token": "patch_embed.cls_token",
+        "pos_embed": "patch_embed.pos_embed",
+    }
+
+    def __init__(
+        self,
+        *,
+        num_classes: int,
+        in_channels: int,
+        size: tuple[int, int],
+        patch: int = 16,
+        width: int = 768,
+        depth: int = 12,
+        heads: int = 12,
+        pre_norm: bool = True,
+        dropout: float = 0.0,
+        drop_path: float = 0.0,
+    ) -> None:
+        super().__init__(in_channels)
+        grid = size[0] // patch, size[1] // patch
+        self.patch_embed = PatchEmbedding(in_channels, width, patch, grid)
+        self.blocks = nn.Sequential(
+            *[
+                TransformerLayer(width, heads, pre_norm=pre_norm, dropout=dropout, drop_path=rate)
+                for rate in drop_rates(drop_path, depth)
+            ]
+        )
+        self.norm = LayerNorm(width) if pre_norm else nn.Identity()
+        self.token = ClassToken()
+        self.head = nn.Linear(width, num_classes)
+        self.sizes = Sizes(default=size[0], minimum=patch, multiple=patch)
+        for layer in self.blocks.modules():
+            if isinstance(layer, nn.Linear):
+                nn.init.trunc_normal_(layer.weight, std=0.02)
+                nn.init.zeros_(layer.bias)
+
+    def adapt_positions(self, published: Tensor) -> Tensor:
+        """Positions (1, 1 + g·g, D) learned for a square grid, interpolated to this network's."""
+        side = round((published.shape[1] - 1) ** 0.5)
+        with torch.no_grad():
+            return interpolate_positions(published, (side, side), self.patch_embed.grid)
+
+
+def _variant(
+    name: str,
+    parameters: int,
+    patch: int,
+    width: int,
+    depth: int,
+    heads: int,
+    *,
+    size: int = 224,
+    num_classes: int = 1000,
+    pre_norm: bool = True,
+) -> Variant:
+    return Variant(
+        name=name,
+        build=ViT,
+        sized=True,
+        year=2020,
+        paper='Dosovitskiy et al., "An image is worth 16x16 words", arXiv:2010.11929',
+        parameters=parameters,
+        num_classes=num_classes,
+        sizes=Sizes(default=size, minimum=patch, multiple=patch),
+        arguments={
+            "patch": patch,
+            "width": width,
+            "depth": depth,
+            "heads": heads,
+            "pre_norm": pre_norm,
+        },
+    )
+
+
+VARIANTS = (
+    _variant("vit_ti16", 5_717_416, 16, 192, 12, 3),
+    _variant("vit_ti16_post_norm", 5_717_032, 16, 192, 12, 3, pre_norm=False),
+    _variant("vit_s16", 22_050_664, 16, 384, 12, 6),
+    _variant("vit_s32", 22_878_952, 32, 384, 12, 6),
+    _variant("vit_b16", 86_567_656, 16, 768, 12, 12),
+    _variant("vit_b32", 88_224_232, 32, 768, 12, 12),
+    _variant("vit_l16", 304_326_632, 16, 1024, 24, 16),
+    _variant("vit_l32", 306_535_400, 32, 1024, 24, 16),
+    # For images of 28² and 32² pixels, whose patches must be small.
+    _variant("vit_nano4", 0, 4, 96, 6, 3, size=32, num_classes=10),
+    _variant("vit_ti4", 0, 4, 192, 12, 3, size=32, num_classes=10),
+)
