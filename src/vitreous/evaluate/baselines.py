@@ -8,7 +8,7 @@ deterministic and cost a fraction of a second whatever the size of the data.
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -58,6 +58,16 @@ class Baseline:
         return cls(**known)
 
 
+class Rows(Protocol):
+    """Images (N, H, W, C) uint8 that are read by `rows[number, ...]`: an array, a memory map, or a
+    choice from one."""
+
+    @property
+    def shape(self) -> tuple[int, ...]: ...
+    def __len__(self) -> int: ...
+    def __getitem__(self, key: Any, /) -> Any: ...
+
+
 def majority(
     train_targets: NDArray[np.integer], targets: NDArray[np.integer], num_classes: int
 ) -> Baseline:
@@ -78,9 +88,9 @@ def majority(
 
 
 def nearest_neighbor(
-    train_images: NDArray[np.uint8],
+    train_images: Rows,
     train_targets: NDArray[np.integer],
-    images: NDArray[np.uint8],
+    images: Rows,
     targets: NDArray[np.integer],
     num_classes: int,
     *,
@@ -93,7 +103,7 @@ def nearest_neighbor(
     At most `limit` images are drawn from each part, once, by `seed`; the interval tells what that
     costs in certainty.
 
-    train_images, images    (N, H, W, C) uint8, arrays or memory maps, of equal H, W, C
+    train_images, images    (N, H, W, C) uint8, of equal H, W and C
     train_targets, targets  (N,) class numbers, or (N, L) zeros and ones
     """
     remembered = _draw(len(train_images), limit, seed)
@@ -151,7 +161,7 @@ def _draw(count: int, limit: int, seed: int) -> NDArray[np.int64]:
     return np.sort(drawn)
 
 
-def _small(images: NDArray[np.uint8], rows: NDArray[np.int64], side: int) -> NDArray[np.float32]:
+def _small(images: Rows, rows: NDArray[np.int64], side: int) -> NDArray[np.float32]:
     """Block means of the chosen images, (N, side · side · C) in [0, 1].
 
     Large images are thinned first: at least two pixels a block and axis are read, not all.

@@ -258,8 +258,10 @@ def heat_map(matrix: NDArray[np.number], classes: Sequence[str]) -> Markup:
     if (wrong > 0).sum() > MOST_CELLS:
         least = np.partition(wrong, -MOST_CELLS, axis=None)[-MOST_CELLS]
         wrong[wrong < least] = 0
-    paths = [*_shades(np.diag(np.diag(share)), "right"), *_shades(np.sqrt(wrong), "wrong")]
     count = len(classes)
+    faintest = 0.12 if count <= 60 else 0.25 if count <= 150 else 0.5  # the smaller, the stronger
+    shade = np.where(wrong > 0, faintest + (1 - faintest) * np.sqrt(wrong), 0.0)
+    paths = [*_shades(np.diag(np.diag(share)), "right"), *_shades(shade, "wrong")]
     named = count <= 150
     rows, columns = [], []
     for number, name in enumerate(classes):
