@@ -57,6 +57,10 @@ class Split:
             del sizes["unassigned"]
         return sizes
 
+    def describe(self) -> str:
+        """In words, such as "1,289 train, 244 validation, 264 test"."""
+        return ", ".join(f"{count:,} {name}" for name, count in self.sizes().items())
+
     def sha256(self, part: Part) -> str:
         """Hash of the part's indices as little-endian 64-bit integers."""
         return hashlib.sha256(self.indices(part).astype("<i8").tobytes()).hexdigest()
@@ -86,27 +90,32 @@ class Split:
 
     @classmethod
     def read(cls, path: str | Path, dataset: Dataset) -> Split:
-        """The parts in a manifest that `write` made of this data set. Raises DataError."""
-        path = Path(path)
-        where = printable(path)
+        """The parts in a manifest that `write` made of this data set. Raises DataError.
+
+        Data and manifest may have moved meanwhile: of the paths, only the ids at their ends count.
+        """
+        where, remedy = printable(path), "The data have changed since: write the split again."
         try:
             with open(path, newline="", encoding="utf-8", errors="surrogateescape") as file:
-                rows = {row["path"]: row["split"] for row in csv.DictReader(file)}
+                rows = [(row["path"], row["split"]) for row in csv.DictReader(file)]
         except (OSError, KeyError, csv.Error) as error:
             raise DataError(
-                f"is no split that can be read: {error}", where=where, remedy="Write it again."
+                f"is no split that can be read: {error}", where=where, remedy=remedy
             ) from error
+        if len(rows) != len(dataset):
+            raise DataError(
+                f"lists {len(rows):,} images of {len(dataset):,}", where=where, remedy=remedy
+            )
         parts = np.full(len(dataset), Part.UNASSIGNED, np.int8)
-        for index in range(len(dataset)):
-            word = rows.get(_name(dataset, index, path))
-            if word is None or (word and word not in PARTS):
+        for index, (name, word) in enumerate(rows):
+            if not f"/{name}".endswith(f"/{os.path.normpath(dataset.id(index))}"):
                 raise DataError(
-                    f"says nothing about {printable(dataset.id(index))}"
-                    if word is None
-                    else f"has the split '{word}'",
+                    f"lists {printable(name)} where {printable(dataset.id(index))} is expected",
                     where=where,
-                    remedy="The data have changed since: write the split again.",
+                    remedy=remedy,
                 )
+            if word and word not in PARTS:
+                raise DataError(f"has the split '{word}'", where=where, remedy=remedy)
             parts[index] = PARTS[word] if word else Part.UNASSIGNED
         return cls(parts)
 
@@ -230,7 +239,7 @@ def _complete(
     """Move single units, in place, until no class lacks a part that it could have.
 
     The unit whose place is nearest to the part's interval moves, if every class that it shows keeps
-    another unit where it leaves.
+    another unit where it leaves. Training images come first, if need be at another class's cost.
     """
     targets = dataset.targets[pool]
     rows, labels = np.nonzero(targets) if targets.ndim == 2 else (np.arange(len(pool)), targets)
@@ -250,22 +259,29 @@ def _complete(
     def classes_of(unit: int) -> NDArray[np.int64]:
         return np.asarray(pairs[0][by_unit[unit_starts[unit] : unit_starts[unit + 1]]])
 
-    for label in sorted(lacking.tolist(), key=lambda label: dataset.classes[label]):
-        mine = pairs[1][starts[label] : starts[label + 1]]
-        full = len(mine) >= len(wanted)
-        for part in wanted if full else [Part.TRAIN]:
-            if counts[label, part]:
+    full = np.diff(starts) >= len(wanted)
+
+    def may_move(unit: int, part: Part) -> bool:
+        shown = classes_of(unit)
+        spared = ~full[shown] if part == Part.TRAIN else np.zeros(len(shown), bool)
+        return bool(np.all(spared | (counts[shown, parts[unit]] > 1)))
+
+    in_order = sorted(lacking.tolist(), key=lambda label: dataset.classes[label])
+    for part in wanted:
+        low, high = bounds[part]
+        for label in in_order:
+            if counts[label, part] or not (full[label] or part == Part.TRAIN):
                 continue
-            low, high = bounds[part]
+            mine = pairs[1][starts[label] : starts[label + 1]]
             distance = np.maximum(low - places[mine], places[mine] - high)
-            for unit in mine[np.lexsort((places[mine], distance))].tolist():
+            nearest = mine[np.lexsort((places[mine], distance))].tolist()
+            last = nearest[0] if part == Part.TRAIN else None
+            unit = next((unit for unit in nearest if may_move(unit, part)), last)
+            if unit is not None:
                 shown = classes_of(unit)
-                kept = counts[shown, parts[unit]] > 1
-                if all(kept | (shown == label) if not full else kept):
-                    counts[shown, parts[unit]] -= 1
-                    counts[shown, part] += 1
-                    parts[unit] = part
-                    break
+                counts[shown, parts[unit]] -= 1
+                counts[shown, part] += 1
+                parts[unit] = part
 
 
 def _leaks(
