@@ -3,19 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
 
 import pytest
 import torch
-from torch import Tensor, nn
+from torch import nn
 
-
-@dataclass(frozen=True)
-class Batch:
-    images: Tensor
-    targets: Tensor
-    ids: Tensor
-    weights: Tensor | None = None
+from vitreous.data.batches import Batch
 
 
 def make_batches(

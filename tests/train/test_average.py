@@ -85,6 +85,17 @@ def test_applied_swaps_and_gives_back(net) -> None:
     assert all(a is b for a, b in zip(parameters, model.parameters(), strict=True))
 
 
+def test_constants_of_the_model_are_left_alone(net) -> None:
+    model = net()
+    model.register_buffer("mean", torch.ones(3), persistent=False)
+    average = Average(model, 0.9)
+    average.update(model)
+    assert "mean" not in average.values
+    other = net(1)
+    average.copy_to(other)
+    assert torch.equal(other[0].weight, model[0].weight)
+
+
 def test_state_comes_back(net) -> None:
     model = net()
     average = Average(model, 0.9)

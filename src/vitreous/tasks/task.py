@@ -28,7 +28,7 @@ class Task(ABC):
 
     criterion  name of the loss, a key of LOSSES; the first one is the default
     smoothing  share of each target that is spread evenly over the possible answers
-    balance    (L,) factors against unequal classes, see `losses.balance`
+    balance    (L,) factors on classes, or on the presence of labels, against rare ones
     """
 
     name: ClassVar[str]

@@ -54,6 +54,10 @@ class Average:
             return (step - 1) / step
         return min(self.decay, (1 + step) / (10 + step)) if self.ramp else self.decay
 
+    def copy_to(self, model: nn.Module) -> None:
+        """Give the model the averaged weights for good."""
+        model.load_state_dict(self.values)
+
     @contextlib.contextmanager
     def applied(self, model: nn.Module) -> Iterator[nn.Module]:
         """The network with the averaged weights, within the block; nothing is copied."""
@@ -78,5 +82,6 @@ class Average:
 
 
 def _named(model: nn.Module) -> Iterator[tuple[str, Tensor]]:
-    yield from model.named_parameters()
-    yield from model.named_buffers()
+    """What a file of the model would hold; constants such as pixel means are left out."""
+    state: dict[str, Tensor] = model.state_dict(keep_vars=True)
+    yield from state.items()

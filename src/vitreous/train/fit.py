@@ -11,23 +11,20 @@ no callbacks. Between two steps the model, the optimizer and the average agree w
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
-from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
 
+from vitreous.data.batches import Batch
 from vitreous.errors import UsageError
 from vitreous.losses.penalty import Penalty, weights_of
 from vitreous.train.average import Average
 from vitreous.train.divergence import Watch
 from vitreous.train.precision import Precision, widened
 from vitreous.train.reproduce import seed_step
-
-if TYPE_CHECKING:
-    from vitreous.data.batches import Batch
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +60,7 @@ def fit(
     penalty: Penalty | None = None,
     seed: int = 0,
     first_step: int = 0,
-) -> Iterator[Step]:
+) -> Generator[Step, None, None]:
     """Train the model on all the batches, one optimizer step at a time.
 
     loss        (outputs, targets) -> (B,) one loss an example; a scalar counts as their mean
@@ -106,7 +103,7 @@ def fit(
             with precision.autocast():
                 outputs = model(batch.images)
             losses = loss(widened(outputs), batch.targets)
-            share = weighted_sum(losses, batch.weights, len(batch.images)) / total
+            share = weighted_sum(losses, batch.weights, len(batch)) / total
             torch.autograd.backward(scaler.scale(share))
             shares.append(share.detach())
         mean = shares[0] if len(shares) == 1 else torch.stack(shares).sum()
@@ -125,7 +122,7 @@ def fit(
             average.update(model)
 
         seconds = time.perf_counter() - start
-        yield Step(number + 1, mean, lr, seconds, sum(len(batch.images) for batch in parts))
+        yield Step(number + 1, mean, lr, seconds, sum(len(batch) for batch in parts))
         start = time.perf_counter()
     watch.look()
 
@@ -139,7 +136,7 @@ def grouped(batches: Iterable[Batch], size: int) -> Iterator[list[Batch]]:
 
 def weight(batch: Batch) -> Tensor | int:
     """The sum of the examples' weights."""
-    return len(batch.images) if batch.weights is None else batch.weights.sum().clamp_min(1e-12)
+    return len(batch) if batch.weights is None else batch.weights.sum().clamp_min(1e-12)
 
 
 def weighted_sum(losses: Tensor, weights: Tensor | None, examples: int) -> Tensor:
