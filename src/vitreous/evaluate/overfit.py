@@ -70,7 +70,7 @@ def alarm(
         False: "though the accuracy held: the network grows surer of its mistakes, not more wrong.",
         None: "the network learns its training images by heart.",
     }[fell]
-    remedy = "Stop earlier, add images or augmentation, or raise --weight-decay."
+    remedy = "More images, stronger augmentation or a higher --weight-decay help."
     joint = ": " if fell is None else ", "
     return Overfit(least, fraction, fell, f"{turn}{joint}{meaning} {remedy}")
 

@@ -8,98 +8,27 @@ and paper. Nothing here needs a script.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from math import ceil, floor, isfinite, log10
+from math import isfinite
 from typing import Literal
 
 import numpy as np
 from markupsafe import Markup, escape
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from vitreous.evaluate.calibration import Bin
+from vitreous.experiment.axis import (
+    Axis,
+    Format,
+    axis,
+    percent,
+    plain,
+    round_percent,
+    tight_axis,
+)
 
 MOST_POINTS = 500  # of a line; more could not be told apart on a screen
-LEVELS = 8  # shades of a large heat map
-MOST_CELLS = 30_000  # drawn of a large heat map, about 400 kB; the faintest errors go first
-
-Format = Callable[[float], str]
-
-
-def plain(value: float) -> str:
-    """Three digits that matter: 0.123, 12.3, 1,230."""
-    if value and not 1e-3 <= abs(value) < 1e6:
-        return f"{value:.3g}"
-    if float(value).is_integer():
-        return f"{value:,.0f}"
-    text = f"{value:,.{max(0, 2 - floor(log10(abs(value))))}f}"
-    return text.rstrip("0").rstrip(".") if "." in text else text
-
-
-def percent(value: float, digits: int = 1) -> str:
-    """A fraction in percent; what is not quite 0 or 1 is not rounded to it."""
-    least = 10.0**-digits
-    if 0 < value < 0.005 * least:
-        return f"<{least:.{digits}f}\u202f%"
-    if 1 - 0.005 * least < value < 1:
-        return f">{100 - least:.{digits}f}\u202f%"
-    return f"{100 * value:.{digits}f}\u202f%"
-
-
-def round_percent(value: float) -> str:
-    """A fraction at an axis: 40 %, 97.5 %."""
-    return f"{100 * value:.4g}\u202f%"
-
-
-@dataclass(frozen=True)
-class Axis:
-    """A range of values laid on [0, 1], with the round values that are named."""
-
-    low: float
-    high: float
-    ticks: tuple[float, ...]
-    log: bool = False
-
-    def place(self, values: ArrayLike) -> NDArray[np.float64]:
-        """Values as fractions of the axis."""
-        array = np.asarray(values, np.float64)
-        low, high = self.low, self.high
-        if self.log:
-            array, low, high = np.log10(array), log10(low), log10(high)
-        return np.asarray((array - low) / (high - low))
-
-
-def axis(values: Iterable[float], *, count: int = 5, log: bool = False, zero: bool = False) -> Axis:
-    """An axis that holds all values and begins and ends at a round one.
-
-    count  about how many ticks
-    log    ticks at powers of ten, and at 2 and 5 times these where the range is short
-    zero   does the axis begin at 0?
-    """
-    known = [float(v) for v in values if isfinite(v) and (v > 0 or not log)]
-    low, high = (min(known), max(known)) if known else (0.0, 1.0)
-    if log:
-        return _log_axis(low, high, count)
-    low = min(low, 0.0) if zero else low
-    if high <= low:
-        low, high = low - 0.5 * (abs(low) or 1), high + 0.5 * (abs(high) or 1)
-    rough = (high - low) / count
-    power = 10.0 ** floor(log10(rough))
-    step = next(m * power for m in (1, 2, 2.5, 5, 10) if m * power >= rough * 0.999)
-    first, last = floor(low / step + 1e-9), ceil(high / step - 1e-9)
-    ticks = tuple(round(k * step, 12) for k in range(first, last + 1))
-    return Axis(ticks[0], ticks[-1], ticks)
-
-
-def _log_axis(low: float, high: float, count: int) -> Axis:
-    first, last = floor(log10(low)), ceil(log10(high))
-    last = max(last, first + 1)
-    every = max(1, ceil((last - first) / count))
-    factors = (1, 2, 5) if last - first <= 2 else (1,)
-    ticks = [f * 10.0**k for k in range(first, last + 1, every) for f in factors]
-    below = max((t for t in ticks if t <= low), default=ticks[0])
-    above = min((t for t in ticks if t >= high), default=10.0**last)
-    return Axis(below, above, tuple(t for t in ticks if below <= t <= above), log=True)
 
 
 @dataclass(frozen=True)
@@ -128,7 +57,7 @@ def line_chart(
     """
     values = [y for line in lines for y in line.ys if isfinite(y)]
     positive = bool(values) and min(values) > 0
-    horizontal = _tight([x for line in lines for x in line.xs])
+    horizontal = tight_axis([x for line in lines for x in line.xs])
     log = kind == "curves" and positive and max(values) > 50 * min(values)
     vertical = axis(values, log=log, zero=kind == "rate", count=5 if kind == "curves" else 3)
     drawn = [_grid(vertical)]
@@ -157,7 +86,7 @@ def line_chart(
         svg=_svg(drawn),
         y=_y_ticks(vertical, y_format),
         x=_x_ticks(horizontal, plain),
-        notes=_join(notes),
+        notes=join(notes),
         x_label=x_label,
     )
 
@@ -248,47 +177,6 @@ def profile_chart(parts: Sequence[tuple[str, Sequence[float]]], *, title: str) -
     )
 
 
-def heat_map(matrix: NDArray[np.number], classes: Sequence[str]) -> Markup:
-    """A large confusion matrix: shades only, by the share of the row; names while they fit."""
-    counts = np.asarray(matrix, np.float64)
-    total = counts.sum(axis=1, keepdims=True)
-    share = np.divide(counts, total, out=np.zeros_like(counts), where=total > 0)
-    wrong = share.copy()
-    np.fill_diagonal(wrong, 0)
-    if (wrong > 0).sum() > MOST_CELLS:
-        least = np.partition(wrong, -MOST_CELLS, axis=None)[-MOST_CELLS]
-        wrong[wrong < least] = 0
-    count = len(classes)
-    faintest = 0.12 if count <= 60 else 0.25 if count <= 150 else 0.5  # the smaller, the stronger
-    shade = np.where(wrong > 0, faintest + (1 - faintest) * np.sqrt(wrong), 0.0)
-    paths = [*_shades(np.diag(np.diag(share)), "right"), *_shades(shade, "wrong")]
-    named = count <= 150
-    rows, columns = [], []
-    for number, name in enumerate(classes):
-        if named or number % ceil(count / 20) == 0:
-            text = name if named else f"{number + 1}"
-            place = 100 * (number + 0.5) / count
-            rows.append(Markup('<span style="top:{:.3f}%">{}</span>').format(place, text))
-            columns.append(Markup('<span style="left:{:.3f}%">{}</span>').format(place, text))
-    right = np.trace(counts) / max(counts.sum(), 1)
-    return Markup(
-        '<div class="scroll" tabindex="0" role="group" aria-label="Confusion matrix, scrollable">'
-        '<div class="heat" style="--classes:{count};--cell:{cell}px;--names:{names}rem" role="img"'
-        ' aria-label="Confusion matrix of {count} classes; {right} lie on the diagonal">'
-        '<div class="heat-columns">{columns}</div><div class="heat-rows">{rows}</div>'
-        '<svg viewBox="0 0 {count} {count}" preserveAspectRatio="none"'
-        ' shape-rendering="crispEdges">{paths}</svg></div></div>'
-    ).format(
-        count=count,
-        cell=14 if count <= 60 else 9 if named else 2,
-        names=7 if count <= 60 else 5.5 if named else 3,
-        right=percent(right),
-        columns=_join(columns),
-        rows=_join(rows),
-        paths=_join(paths),
-    )
-
-
 def thin(
     xs: Sequence[float], ys: Sequence[float], most: int = MOST_POINTS
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -305,15 +193,6 @@ def thin(
     return x[rows], y[rows]
 
 
-def _tight(values: Sequence[float]) -> Axis:
-    """An axis that ends where the values end, with round ticks in between."""
-    low, high = (min(values), max(values)) if values else (0.0, 1.0)
-    if high <= low:
-        return Axis(low - 0.5, low + 0.5, (low,))
-    wide = axis([low, high], count=6)
-    return Axis(low, high, tuple(t for t in wide.ticks if low <= t <= high))
-
-
 def _place_known(vertical: Axis, ys: NDArray[np.float64]) -> NDArray[np.float64]:
     return vertical.place(np.maximum(ys, vertical.low) if vertical.log else ys)
 
@@ -328,31 +207,6 @@ def _rectangle(x: float, y: float, width: float, height: float) -> str:
     return f"M{x:.1f} {y:.1f}h{width:.1f}v{height:.1f}h-{width:.1f}z"
 
 
-def _shades(share: NDArray[np.float64], kind: str) -> list[Markup]:
-    """Cells of [0, 1] as one path a shade, runs along a row merged."""
-    level = np.ceil(share * LEVELS).astype(np.int64)
-    paths = []
-    for shade in range(1, LEVELS + 1):
-        cells = []
-        for row, column, length in _runs(level == shade):
-            cells.append(f"M{column} {row}h{length}v1h-{length}z")
-        if cells:
-            paths.append(
-                Markup('<path class="{}" opacity="{:.2f}" d="{}"/>').format(
-                    kind, shade / LEVELS, "".join(cells)
-                )
-            )
-    return paths
-
-
-def _runs(mask: NDArray[np.bool_]) -> list[tuple[int, int, int]]:
-    padded = np.pad(mask, ((0, 0), (1, 1))).astype(np.int8)
-    change = np.diff(padded, axis=1)
-    rows, starts = np.nonzero(change == 1)
-    ends = np.nonzero(change == -1)[1]
-    return list(zip(rows.tolist(), starts.tolist(), (ends - starts).tolist(), strict=True))
-
-
 def _grid(vertical: Axis) -> Markup:
     lines = "".join(f"M0 {1000 * (1 - float(y)):.1f}H1000" for y in vertical.place(vertical.ticks))
     return Markup('<path class="grid" d="{}"/>').format(lines)
@@ -361,11 +215,11 @@ def _grid(vertical: Axis) -> Markup:
 def _svg(drawn: Sequence[Markup]) -> Markup:
     return Markup(
         '<svg viewBox="0 0 1000 1000" preserveAspectRatio="none" aria-hidden="true">{}</svg>'
-    ).format(_join(drawn))
+    ).format(join(drawn))
 
 
 def _y_ticks(vertical: Axis, form: Format) -> Markup:
-    return _join(
+    return join(
         Markup('<span class="y tick" style="top:{:.2f}%">{}</span>').format(
             100 * (1 - float(vertical.place(t))), form(t)
         )
@@ -374,7 +228,7 @@ def _y_ticks(vertical: Axis, form: Format) -> Markup:
 
 
 def _x_ticks(horizontal: Axis, form: Format) -> Markup:
-    return _join(
+    return join(
         Markup('<span class="x tick" style="left:{:.2f}%">{}</span>').format(
             100 * float(horizontal.place(t)), form(t)
         )
@@ -383,7 +237,7 @@ def _x_ticks(horizontal: Axis, form: Format) -> Markup:
 
 
 def _legend(names: Iterable[tuple[str, int]], kind: str = "line") -> Markup:
-    items = _join(
+    items = join(
         Markup('<li class="{} s{}">{}</li>').format(kind, color, name) for name, color in names
     )
     return Markup('<ul class="legend">{}</ul>').format(items)
@@ -401,5 +255,5 @@ def _in_words(title: str, x_label: str, lines: Sequence[Line], form: Format) -> 
     return f"{title} by {x_label}: {'; '.join(sentences)}."
 
 
-def _join(pieces: Iterable[Markup]) -> Markup:
+def join(pieces: Iterable[Markup]) -> Markup:
     return Markup("").join(escape(piece) for piece in pieces)

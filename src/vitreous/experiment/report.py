@@ -20,31 +20,20 @@ from markupsafe import Markup
 from PIL import Image
 
 from vitreous.errors import UsageError
-from vitreous.evaluate import overfit
-from vitreous.evaluate.baselines import Baseline
 from vitreous.evaluate.confusion import ClassScores, top_confusions
-from vitreous.evaluate.interval import Interval
 from vitreous.evaluate.scores import Scores
 from vitreous.experiment import chart
-from vitreous.experiment.chart import Line, percent
+from vitreous.experiment.axis import percent, plain, round_percent
+from vitreous.experiment.chart import Line
+from vitreous.experiment.heat import heat_map
+from vitreous.experiment.verdict import URGENCY, findings, verdict
+from vitreous.experiment.verdict import Note as Note
 
 NUMBERED = 20  # classes up to which the confusion matrix shows its numbers
-URGENCY = ("warning", "advice", "note")
 CELLS = ((3, 5.0), (6, 3.6), (12, 2.6), (10**9, 2.1))  # most classes, rem of a cell of the matrix
 LISTED = 25  # rows that a long table shows before the rest is folded away
 
 MEDIA = {"PNG": "image/png", "JPEG": "image/jpeg", "WEBP": "image/webp", "GIF": "image/gif"}
-SCORE_NAMES = {
-    "accuracy": "accuracy",
-    "balanced_accuracy": "balanced accuracy",
-    "map": "mean average precision",
-}
-RULES = {
-    ("majority", "classify"): "most frequent class",
-    ("majority", "label"): "frequency of each label",
-    ("neighbor", "classify"): "nearest neighbor on pixels",
-    ("neighbor", "label"): "nearest neighbor on pixels",
-}
 PARTS = {"train": ("training", 1), "validation": ("validation", 2), "test": ("test", 3)}
 
 
@@ -73,14 +62,6 @@ class Setting:
 
     value: str
     reason: str = ""
-
-
-@dataclass(frozen=True)
-class Note:
-    """Something the reader should know. warning: the numbers suffer; advice: what to try next."""
-
-    text: str
-    kind: Literal["warning", "advice", "note"] = "note"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -162,16 +143,22 @@ def render(data: ReportData) -> str:
         lstrip_blocks=True,
     )
     environment.filters.update(
-        percent=percent, quantity=quantity, duration=duration, source=_source, plain=chart.plain
+        percent=percent, quantity=quantity, duration=duration, source=_source, plain=plain
     )
-    scores = data.test or data.validation
+    parts = {
+        name: scores
+        for name, scores in (("test", data.test), ("validation", data.validation))
+        if scores is not None
+    }
+    scores = next(iter(parts.values()), None)
+    notes = [*data.notes, *findings(parts, data.curves, test_uses=data.test_uses)]
     template = environment.get_template("report.html.j2")
     return template.render(
         run=data,
         scores=scores,
-        part="test" if data.test else "validation",
-        verdict=verdict(data) if scores else None,
-        notes=sorted([*data.notes, *_found(data)], key=lambda note: URGENCY.index(note.kind)),
+        part=next(iter(parts), ""),
+        verdict=verdict(parts) if parts else None,
+        notes=sorted(notes, key=lambda note: URGENCY.index(note.kind)),
         charts=_curve_charts(data),
         confusion=_confusion(scores) if scores is not None else None,
         rows=_weakest_first(scores.per_class) if scores is not None else [],
@@ -181,78 +168,6 @@ def render(data: ReportData) -> str:
         guessing=log(2 if data.task == "label" else max(len(data.classes), 2)),
         listed=LISTED,
     ).lstrip()
-
-
-@dataclass(frozen=True)
-class Measured:
-    """A row of the verdict: something that was measured, and its place on the scale."""
-
-    name: str
-    text: str
-    place: float
-    low: float
-    high: float
-    kind: Literal["model", "rule"]
-    detail: str = ""
-
-
-@dataclass(frozen=True)
-class Verdict:
-    """The number that matters, what it means, and what it is to be compared with."""
-
-    score: str
-    text: str
-    interval: str
-    meaning: tuple[str, ...]
-    rows: tuple[Measured, ...]
-    ticks: tuple[tuple[float, str], ...]
-    from_zero: bool
-
-
-def verdict(data: ReportData) -> Verdict:
-    """The headline score of the test part, or of the validation part where there is no test."""
-    scores = data.test or data.validation
-    if scores is None:
-        raise UsageError("a run without scores has no verdict", remedy="Evaluate it first.")
-    name = scores.headline
-    measured: list[tuple[str, Scores | Baseline, Interval | None]] = [
-        (part, part_scores, part_scores.bounds_of(name))
-        for part, part_scores in (("test", data.test), ("validation", data.validation))
-        if part_scores is not None and getattr(part_scores, name) is not None
-    ]
-    for baseline in scores.baselines:
-        if getattr(baseline, name) is not None:
-            measured.append((baseline.name, baseline, baseline.bounds_of(name)))
-    values = [float(getattr(one, name)) for _, one, _ in measured]
-    scale = chart.axis([*(b[0] for *_, b in measured if b), *values, 1.0], count=5)
-    scale = chart.Axis(max(scale.low, 0.0), 1.0, tuple(t for t in scale.ticks if 0 <= t <= 1))
-
-    digits = _digits(scores.bounds)
-    rows = []
-    for (label, one, bounds), value in zip(measured, values, strict=True):
-        low, high = bounds or (value, value)
-        is_rule = isinstance(one, Baseline)
-        rows.append(
-            Measured(
-                name=_rule(label, data.task) if is_rule else f"{label} part",
-                text=percent(value, digits),
-                place=100 * float(scale.place(value)),
-                low=100 * float(scale.place(low)),
-                high=100 * float(scale.place(high)),
-                kind="rule" if is_rule else "model",
-                detail=one.detail if isinstance(one, Baseline) else f"{one.count:,} images",
-            )
-        )
-    value, bounds = scores.value, scores.bounds
-    return Verdict(
-        score=SCORE_NAMES[name],
-        text=f"{100 * value:.{digits}f}",
-        interval=f"{percent(bounds[0], digits)} to {percent(bounds[1], digits)}" if bounds else "",
-        meaning=tuple(_meaning(scores)),
-        rows=tuple(rows),
-        ticks=tuple((100 * float(scale.place(t)), chart.round_percent(t)) for t in scale.ticks),
-        from_zero=scale.low == 0,
-    )
 
 
 def quantity(value: float) -> str:
@@ -272,80 +187,6 @@ def duration(seconds: float) -> str:
         return f"{minutes} min {rest} s" if rest else f"{minutes} min"
     hours, minutes = divmod(minutes, 60)
     return f"{hours} h {minutes} min" if minutes else f"{hours} h"
-
-
-def _rule(name: str, task: str) -> str:
-    return RULES.get((name, task), name)
-
-
-def _digits(bounds: Interval | None) -> int:
-    """Decimals that the certainty of a score warrants."""
-    return 2 if bounds is not None and bounds[1] - bounds[0] < 0.01 else 1
-
-
-def _meaning(scores: Scores) -> list[str]:
-    """The headline in plain words."""
-    words = []
-    if scores.task == "classify":
-        errors = 1 - scores.accuracy
-        if errors == 0:
-            words.append(f"No mistake in {scores.count:,} images.")
-        elif errors < 0.5:
-            words.append(f"About one image in {1 / errors:.0f} is misread.")
-        else:
-            words.append(f"About {round(10 * errors)} images in 10 are misread.")
-        neighbor = next((b for b in scores.baselines if b.name == "neighbor"), None)
-        if neighbor is not None and errors and neighbor.accuracy < scores.interval[0]:
-            times = (1 - neighbor.accuracy) / errors
-            often = f"{times:.1f}" if times < 10 else f"{times:.0f}"
-            words.append(f"Looking up the most similar training image errs {often} times as often.")
-    else:
-        words.append(f"All labels are right for {percent(scores.accuracy, 0)} of the images.")
-    return words
-
-
-def _found(data: ReportData) -> list[Note]:
-    """What the numbers themselves say against the run."""
-    notes = []
-    scores = data.test or data.validation
-    if scores is not None:
-        for baseline in scores.baselines:
-            reached = getattr(baseline, scores.headline)
-            if reached is not None and scores.bounds and scores.bounds[0] <= reached:
-                rule = _rule(baseline.name, data.task)
-                text = f"The model is not clearly better than a simple rule ({rule})."
-                notes.append(Note(text, "warning"))
-        absent = [row.name for row in scores.per_class if not row.support]
-        if absent:
-            shown = ", ".join(absent[:8]) + (" and others" if len(absent) > 8 else "")
-            part = "test" if data.test else "validation"
-            text = f"The {part} part has no example of {shown}; nothing is known about these."
-            notes.append(Note(text, "warning"))
-    if data.test is None and data.validation is not None:
-        text = (
-            "These are validation scores. The best epoch was chosen by them, so they are"
-            " slightly too good; a test part would tell."
-        )
-        notes.append(Note(text))
-    if data.test is not None and (data.test_uses or 1) > 1:
-        text = (
-            f"The test part has been scored {data.test_uses} times. Each choice that followed such"
-            " a score makes the next one less honest."
-        )
-        notes.append(Note(text, "warning"))
-    curves = _columns(data.curves)
-    if "train_loss" in curves and "validation_loss" in curves:
-        both = [e for e in data.curves if "train_loss" in e and "validation_loss" in e]
-        accuracy = [e.get("validation_accuracy", float("nan")) for e in both]
-        known = all(isfinite(a) for a in accuracy)
-        found = overfit.alarm(
-            [e["train_loss"] for e in both],
-            [e["validation_loss"] for e in both],
-            accuracy if known else None,
-        )
-        if found is not None:
-            notes.append(Note(found.explanation, "advice"))
-    return notes
 
 
 def _columns(curves: Sequence[Mapping[str, float]]) -> dict[str, Line]:
@@ -381,7 +222,7 @@ def _curve_charts(data: ReportData) -> list[Markup]:
         names = (f"train_{score}", f"validation_{score}")
         lines = [columns[name] for name in names if name in columns]
         if lines:
-            form = chart.plain if score == "loss" else chart.round_percent
+            form = plain if score == "loss" else round_percent
             charts.append(
                 chart.line_chart(lines, title=title, x_label="epoch", y_format=form, mark=mark)
             )
@@ -407,7 +248,7 @@ def _confusion(scores: Scores) -> dict[str, Any] | None:
         "rows": list(zip(scores.classes, matrix.tolist(), shade.tolist(), strict=True))
         if numbered
         else [],
-        "map": None if numbered else chart.heat_map(matrix, scores.classes),
+        "map": None if numbered else heat_map(matrix, scores.classes),
         "cell": next(rem for most, rem in CELLS if len(scores.classes) <= most),
         "upright": len(scores.classes) > 4 and max(map(len, scores.classes)) > 3,
         "top": top_confusions(matrix, scores.classes, 10),
@@ -433,7 +274,8 @@ def _reliability(scores: Scores) -> Markup:
 def _profile(data: ReportData) -> Markup | None:
     if data.data is None or not data.data.counts or len(data.classes) <= 2:
         return None
-    return chart.profile_chart(list(data.data.counts.items()), title="Images of each class")
+    parts = [(PARTS.get(name, (name, 0))[0], counts) for name, counts in data.data.counts.items()]
+    return chart.profile_chart(parts, title="Images of each class")
 
 
 def _sizes(sizes: Sequence[tuple[int, int, int]]) -> list[str]:

@@ -1,0 +1,97 @@
+"""Axes of charts: which round values are named, and how numbers are written."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from math import ceil, floor, isfinite, log10
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+Format = Callable[[float], str]
+
+
+def plain(value: float) -> str:
+    """Three digits that matter: 0.123, 12.3, 1,230."""
+    if value and not 1e-3 <= abs(value) < 1e6:
+        return f"{value:.3g}"
+    if float(value).is_integer():
+        return f"{value:,.0f}"
+    text = f"{value:,.{max(0, 2 - floor(log10(abs(value))))}f}"
+    return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+def percent(value: float, digits: int = 1) -> str:
+    """A fraction in percent; what is not quite 0 or 1 is not rounded to it."""
+    least = 10.0**-digits
+    if 0 < value < 0.005 * least:
+        return f"<{least:.{digits}f}\u202f%"
+    if 1 - 0.005 * least < value < 1:
+        return f">{100 - least:.{digits}f}\u202f%"
+    return f"{100 * value:.{digits}f}\u202f%"
+
+
+def round_percent(value: float) -> str:
+    """A fraction at an axis: 40 %, 97.5 %."""
+    return f"{100 * value:.4g}\u202f%"
+
+
+@dataclass(frozen=True)
+class Axis:
+    """A range of values laid on [0, 1], with the round values that are named."""
+
+    low: float
+    high: float
+    ticks: tuple[float, ...]
+    log: bool = False
+
+    def place(self, values: ArrayLike) -> NDArray[np.float64]:
+        """Values as fractions of the axis."""
+        array = np.asarray(values, np.float64)
+        low, high = self.low, self.high
+        if self.log:
+            array, low, high = np.log10(array), log10(low), log10(high)
+        return np.asarray((array - low) / (high - low))
+
+
+def axis(values: Iterable[float], *, count: int = 5, log: bool = False, zero: bool = False) -> Axis:
+    """An axis that holds all values and begins and ends at a round one.
+
+    count  about how many ticks
+    log    ticks at powers of ten, and at 2 and 5 times these where the range is short
+    zero   does the axis begin at 0?
+    """
+    known = [float(v) for v in values if isfinite(v) and (v > 0 or not log)]
+    low, high = (min(known), max(known)) if known else (0.0, 1.0)
+    if log:
+        return _log_axis(low, high, count)
+    low = min(low, 0.0) if zero else low
+    if high <= low:
+        low, high = low - 0.5 * (abs(low) or 1), high + 0.5 * (abs(high) or 1)
+    rough = (high - low) / count
+    power = 10.0 ** floor(log10(rough))
+    step = next(m * power for m in (1, 2, 2.5, 5, 10) if m * power >= rough * 0.999)
+    first, last = floor(low / step + 1e-9), ceil(high / step - 1e-9)
+    ticks = tuple(round(k * step, 12) for k in range(first, last + 1))
+    return Axis(ticks[0], ticks[-1], ticks)
+
+
+def _log_axis(low: float, high: float, count: int) -> Axis:
+    first, last = floor(log10(low)), ceil(log10(high))
+    last = max(last, first + 1)
+    every = max(1, ceil((last - first) / count))
+    factors = (1, 2, 5) if last - first <= 2 else (1,)
+    ticks = [f * 10.0**k for k in range(first, last + 1, every) for f in factors]
+    below = max((t for t in ticks if t <= low), default=ticks[0])
+    above = min((t for t in ticks if t >= high), default=10.0**last)
+    return Axis(below, above, tuple(t for t in ticks if below <= t <= above), log=True)
+
+
+def tight_axis(values: Sequence[float]) -> Axis:
+    """An axis that ends where the values end, with round ticks in between."""
+    low, high = (min(values), max(values)) if values else (0.0, 1.0)
+    if high <= low:
+        return Axis(low - 0.5, low + 0.5, (low,))
+    wide = axis([low, high], count=6)
+    return Axis(low, high, tuple(t for t in wide.ticks if low <= t <= high))
