@@ -48,9 +48,9 @@ class ConvNormAct(nn.Sequential):
     """Children `conv`, `norm`, `act`; the last two only where asked for.
 
     padding  None is half the kernel (the size stays at stride 1), "same" is TensorFlow's rule
-    norm     makes the normalization for a number of channels; None leaves it out, and the
-             convolution then has a bias
+    norm     makes the normalization for a number of channels; None leaves it out
     act      a name of the activation table, or None
+    bias     None is a bias where no normalization would take it away again
     """
 
     def __init__(
@@ -64,14 +64,16 @@ class ConvNormAct(nn.Sequential):
         groups: int = 1,
         norm: Callable[[int], nn.Module] | None = nn.BatchNorm2d,
         act: str | None = "relu",
+        bias: bool | None = None,
     ) -> None:
         layers: OrderedDict[str, nn.Module] = OrderedDict()
         shape = in_channels, out_channels, kernel, stride
+        bias = norm is None if bias is None else bias
         if padding == "same":
-            layers["conv"] = SameConv2d(*shape, groups=groups, bias=norm is None)
+            layers["conv"] = SameConv2d(*shape, groups=groups, bias=bias)
         else:
             half = kernel // 2 if padding is None else padding
-            layers["conv"] = nn.Conv2d(*shape, half, groups=groups, bias=norm is None)
+            layers["conv"] = nn.Conv2d(*shape, half, groups=groups, bias=bias)
         if norm is not None:
             layers["norm"] = norm(out_channels)
         if act is not None:

@@ -1,5 +1,8 @@
 """Networks that see, in the order of their history, and the tools to build on them."""
 
+from vitreous.models.convolutionalize import convolutionalize
+from vitreous.models.ensemble import Ensemble
+from vitreous.models.fold import fold
 from vitreous.models.surgery import (
     backbone_and_head,
     freeze,
@@ -18,10 +21,13 @@ from vitreous.models.table import (
 
 __all__ = [
     "MODELS",
+    "Ensemble",
     "backbone_and_head",
+    "convolutionalize",
     "create",
     "default_size",
     "fitting_size",
+    "fold",
     "freeze",
     "head",
     "minimum_size",

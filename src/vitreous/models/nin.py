@@ -93,7 +93,7 @@ VARIANTS = (
         build=NiN,
         year=2013,
         paper=_PAPER,
-        parameters=0,
+        parameters=7_595_176,
         sizes=Sizes(default=224, minimum=11),
         arguments={
             "layers": (

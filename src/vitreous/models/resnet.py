@@ -258,7 +258,7 @@ VARIANTS = (
     _cifar(
         "resnet1202_stochastic", 19_421_274, 200, year=2016, paper=_STOCHASTIC, drop_path=0.5
     ),
-    _cifar("wide_resnet20_4", 0, 3, year=2016, paper=_WIDE, widths=(64, 128, 256)),
+    _cifar("wide_resnet20_4", 4_286_026, 3, year=2016, paper=_WIDE, widths=(64, 128, 256)),
     _imagenet(
         "wide_resnet50_2", 68_883_240, Bottleneck, (3, 4, 6, 3), year=2016, paper=_WIDE,
         base_width=128,

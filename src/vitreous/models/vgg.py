@@ -25,7 +25,7 @@ class VGG(Network):
     """`stage1` to `stage5`, each of some convolutions and a pooling; `fc6`, `fc7`, `head`.
 
     depths      convolutions of each stage
-    batch_norm  after every convolution, which came after the paper
+    batch_norm  after every convolution, as came into use later (published weights keep the biases)
     dropout     of the two hidden dense layers
 
     Images of other sizes than 224 are averaged to the 7×7 maps that the dense layers expect.
@@ -46,7 +46,7 @@ class VGG(Network):
         for number, (depth, width) in enumerate(zip(depths, WIDTHS, strict=True), 1):
             stage: OrderedDict[str, nn.Module] = OrderedDict()
             for position in range(1, depth + 1):
-                stage[f"conv{position}"] = ConvNormAct(channels, width, 3, norm=norm)
+                stage[f"conv{position}"] = ConvNormAct(channels, width, 3, norm=norm, bias=True)
                 channels = width
             stage["pool"] = nn.MaxPool2d(2)
             self.add_module(f"stage{number}", nn.Sequential(stage))

@@ -119,6 +119,6 @@ VARIANTS = (
     _variant("vit_l16", 304_326_632, 16, 1024, 24, 16),
     _variant("vit_l32", 306_535_400, 32, 1024, 24, 16),
     # For images of 28² and 32² pixels, whose patches must be small.
-    _variant("vit_nano4", 0, 4, 96, 6, 3, size=32, num_classes=10),
-    _variant("vit_ti4", 0, 4, 192, 12, 3, size=32, num_classes=10),
+    _variant("vit_nano4", 683_242, 4, 96, 6, 3, size=32, num_classes=10),
+    _variant("vit_ti4", 5_362_762, 4, 192, 12, 3, size=32, num_classes=10),
 )
