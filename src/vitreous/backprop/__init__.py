@@ -1,1 +1,8 @@
 """Back-propagation that can be read: every derivative written by hand, and checked."""
+
+from vitreous.backprop.check import Report, check
+from vitreous.backprop.rules import RULES, Rule
+from vitreous.backprop.twin import Twin, manual_gradients, twin
+from vitreous.backprop.value import Value
+
+__all__ = ["RULES", "Report", "Rule", "Twin", "Value", "check", "manual_gradients", "twin"]

@@ -9,14 +9,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-import torch
 from torch import Tensor, nn
 
 from vitreous.backprop.modules.arrange import Flatten, Identity, Pad, Permute, Slice
 from vitreous.backprop.modules.attention import Attention, SelfAttention
 from vitreous.backprop.modules.branch import Concatenate
 from vitreous.backprop.modules.convolution import Convolution, TransposedConvolution
-from vitreous.backprop.modules.layer import Dropout, Layer, Operation, Pointwise, PReLU
+from vitreous.backprop.modules.layer import Dropout, Layer, LeakyReLU, Operation, Pointwise, PReLU
 from vitreous.backprop.modules.linear import Linear
 from vitreous.backprop.modules.normalization import BatchNorm, LayerNorm
 from vitreous.backprop.modules.pooling import (
@@ -118,12 +117,6 @@ def _attention(module: nn.MultiheadAttention) -> Layer:
     )
 
 
-def _leaky(module: nn.LeakyReLU) -> Layer:
-    if module.negative_slope == 0.01:
-        return Pointwise(RULES["leaky_relu"])
-    return PReLU(torch.tensor([module.negative_slope]))
-
-
 def _pointwise(rule: str, **standard: Any) -> Callable[[Any], Layer]:
     """An activation whose attributes, if it has any, must have these values."""
 
@@ -153,7 +146,7 @@ LAYERS: dict[type[nn.Module], Callable[[Any], Layer]] = {
     nn.Dropout2d: lambda m: Dropout(m.p, channels=True),
     nn.MultiheadAttention: _attention,
     nn.PReLU: lambda m: PReLU(m.weight),
-    nn.LeakyReLU: _leaky,
+    nn.LeakyReLU: lambda m: LeakyReLU(m.negative_slope),
     nn.ReLU: _pointwise("relu"),
     nn.ReLU6: _pointwise("relu6"),
     nn.ELU: _pointwise("elu", alpha=1.0),

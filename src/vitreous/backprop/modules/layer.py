@@ -129,6 +129,21 @@ class Pointwise(Layer):
         return self.rule.formula
 
 
+class LeakyReLU(Layer):
+    """x where positive, else a small fixed share of it."""
+
+    def __init__(self, share: float):
+        super().__init__()
+        self.share = share
+
+    def forward(self, x: Tensor) -> Tensor:
+        self.x = x
+        return torch.where(x > 0, x, self.share * x)
+
+    def input_gradient(self, gradient: Tensor) -> Tensor:
+        return torch.where(self.x > 0, gradient, self.share * gradient)
+
+
 class PReLU(Layer):
     """A leaky ReLU that learns its slope a, one for all channels or one for each (B, C, ...).
 
@@ -173,8 +188,9 @@ class Dropout(Layer):
         self.mask: Tensor | None = None
         if not self.training or self.p == 0:
             return x
-        whole = x[(slice(None), slice(None), *(slice(1) for _ in x.shape[2:]))]
-        noise = torch.empty_like(whole if self.channels else x)
+        noise = torch.empty_like(x)
+        if self.channels:
+            noise = x.new_empty(*x.shape[:2], *(1 for _ in x.shape[2:]))
         keep = 1 - self.p
         self.mask = noise.bernoulli_(keep).div_(keep) if keep > 0 else noise.zero_()
         return x * self.mask
