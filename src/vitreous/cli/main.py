@@ -10,18 +10,16 @@ import os
 import sys
 from collections.abc import Sequence
 
-from cyclopts import App, CycloptsError, Group
+from cyclopts import App, CycloptsError, Group, Parameter
 from cyclopts.config import Env, Yaml
 
 from vitreous import __version__
 from vitreous.cli.failure import tell
 from vitreous.errors import UsageError, VitreousError
 
-TRAIN, LOOK, SHARE = (
-    Group("Train", sort_key=1),
-    Group("See through", sort_key=2),
-    Group("Use", sort_key=3),
-)
+TRAIN = Group("Train", sort_key=1)
+LOOK = Group("See through", sort_key=2)
+USE = Group("Use", sort_key=3)
 
 # verb, module that holds a function of the same name, group, one line of help
 VERBS = (
@@ -31,7 +29,7 @@ VERBS = (
     ("split", TRAIN, "Write the parts of a data set as a manifest."),
     ("report", LOOK, "Show a run as one HTML file."),
     ("models", LOOK, "List the networks: parameters, work, year, paper."),
-    ("evaluate", USE := SHARE, "Measure a model on data."),
+    ("evaluate", USE, "Measure a model on data."),
     ("predict", USE, "Name what is in images."),
 )
 
@@ -42,9 +40,10 @@ def app() -> App:
         name="vitreous",
         version=__version__,
         help="A glass box for neural networks that see. Train it, see through it, trust it.",
-        help_format="plaintext",
+        help_format="markdown",
+        default_parameter=Parameter(show_env_var=False),
         version_flags=["--version"],
-        help_epilogue="vitreous VERB --help explains a verb.   vitreous train digits   is a start.",
+        help_epilogue="`vitreous VERB --help` explains a verb; `vitreous train digits` is a start.",
     )
     for verb, group, summary in VERBS:
         cli.command(f"vitreous.cli.{verb}:{verb}", name=verb, group=group, help=summary)

@@ -92,7 +92,9 @@ class LiveProgress(Progress):
         judged = next((key for key in JUDGED if key in scores), None)
         if judged is not None:
             self.history.append(float(scores[judged]))
-            self.latest = " ".join(scores_in_words({judged.removeprefix("validation_"): scores[judged]}))
+            self.latest = " ".join(
+                scores_in_words({judged.removeprefix("validation_"): scores[judged]})
+            )
         self._draw(now=True)
 
     def note(self, text: str) -> None:

@@ -68,15 +68,12 @@ def verdict(parts: Mapping[str, Scores]) -> Verdict:
     """
     scores = next(iter(parts.values()))
     name = scores.headline
-    measured: list[tuple[str, Scores | Baseline]] = [
-        (label, one)
-        for label, one in (*parts.items(), *((b.name, b) for b in scores.baselines))
-        if getattr(one, name) is not None
-    ]
+    measured: list[tuple[str, Scores | Baseline]] = [*parts.items()]
+    measured += [(baseline.name, baseline) for baseline in scores.baselines]
+    measured = [(label, one) for label, one in measured if getattr(one, name) is not None]
     values = [float(getattr(one, name)) for _, one in measured]
-    intervals = [
-        one.bounds_of(name) or (v, v) for (_, one), v in zip(measured, values, strict=True)
-    ]
+    known = [one.bounds_of(name) for _, one in measured]
+    intervals = [bounds or (value, value) for bounds, value in zip(known, values, strict=True)]
     wide = axis([*(low for low, _ in intervals), *values, 1.0])
     scale = Axis(max(wide.low, 0.0), 1.0, tuple(t for t in wide.ticks if 0 <= t <= 1))
 

@@ -1,0 +1,38 @@
+"""`vitreous check DATA`: what is wrong with data, before an hour is spent on it."""
+
+from __future__ import annotations
+
+import json as notation
+from typing import Annotated
+
+from cyclopts import Parameter
+
+
+def check(
+    data: str,
+    /,
+    *,
+    json: Annotated[bool, Parameter(negative="")] = False,
+    quiet: Annotated[bool, Parameter(negative="")] = False,
+) -> int:
+    """Look at every image and label. Exit code 1 when something would spoil training.
+
+    Damaged files, duplicates and near duplicates within and across the parts, contradicting labels,
+    class counts, odd sizes and modes, classes missing in a part, memory.
+
+    Parameters
+    ----------
+    data
+        as for `vitreous train`
+    json
+        print one JSON object
+    quiet
+        no progress
+    """
+    from vitreous.data.check import check as examine
+    from vitreous.experiment.progress import progress
+
+    with progress(style="none" if quiet else "auto") as shown:
+        findings = examine(data, progress=shown.task("reading images"))
+    print(notation.dumps(findings.to_json()) if json else findings.text())
+    return 1 if findings.fatal else 0

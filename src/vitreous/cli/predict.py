@@ -1,0 +1,129 @@
+"""`vitreous predict MODEL IMAGES...`: names of what is in the images."""
+
+from __future__ import annotations
+
+import csv as table
+import io
+import json as notation
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+from cyclopts import Parameter
+
+from vitreous.errors import ImageError, UsageError
+
+if TYPE_CHECKING:
+    from vitreous.export.bundle import Bundle
+    from vitreous.tasks import Prediction
+
+CHUNK = 32  # images that are decoded and predicted together
+
+Answer = tuple[Path, "Prediction | ImageError"]
+
+
+def predict(
+    model: Path,
+    /,
+    *images: Path,
+    top: int = 3,
+    json: Annotated[bool, Parameter(negative="")] = False,
+    csv: Annotated[bool, Parameter(negative="")] = False,
+    out: Path | None = None,
+) -> int:
+    """Name what is in images. One that cannot be read is named on stderr, and the others go on.
+
+    Parameters
+    ----------
+    model
+        a run folder or a model file
+    images
+        image files, or folders of them
+    top
+        how many classes to rank
+    json
+        print one JSON object
+    csv
+        print a CSV table
+    out
+        write to this file instead of stdout
+    """
+    from vitreous.atomic import write_text
+    from vitreous.export.bundle import load
+
+    if top < 1:
+        raise UsageError(f"{top} is out of range", where="--top", remedy="Give 1 or more.")
+    if not images:
+        raise UsageError("no images are given", remedy="Name image files, or folders of them.")
+    bundle = load(model)
+    paths = [path for image in images for path in (_below(image) if image.is_dir() else [image])]
+    answers = list(_answers(bundle, paths, top))
+    write = _json if json else _csv if csv else _plain
+    text = write(answers)
+    if out is None:
+        sys.stdout.write(text)
+    else:
+        write_text(out, text)
+    failures = [answer for _, answer in answers if isinstance(answer, ImageError)]
+    for failure in failures:
+        print(f"error: {failure}", file=sys.stderr)
+    return 1 if failures or not paths else 0
+
+
+def _answers(bundle: Bundle, paths: Sequence[Path], top: int) -> Iterator[Answer]:
+    """Chunk by chunk; a chunk with an image that cannot be read is asked one by one."""
+    for start in range(0, len(paths), CHUNK):
+        chunk = paths[start : start + CHUNK]
+        try:
+            yield from zip(chunk, bundle.predict([*chunk], top=top), strict=True)
+        except ImageError:
+            for path in chunk:
+                try:
+                    yield path, bundle.predict(path, top=top)
+                except ImageError as error:
+                    yield path, error
+
+
+def _below(folder: Path) -> list[Path]:
+    """The images in a folder and its folders, in order; hidden ones are passed over."""
+    from vitreous.data.files import SUFFIXES
+
+    return sorted(
+        path
+        for path in folder.rglob("*")
+        if path.suffix.lower() in SUFFIXES
+        and not any(part.startswith(".") for part in path.relative_to(folder).parts)
+    )
+
+
+def _json(answers: Sequence[Answer]) -> str:
+    predictions, errors = [], []
+    for path, answer in answers:
+        if isinstance(answer, ImageError):
+            errors.append({"path": str(path), "message": answer.message, "remedy": answer.remedy})
+        else:
+            predictions.append({"path": str(path), **answer.to_json()})
+    found = {"predictions": predictions, **({"errors": errors} if errors else {})}
+    return notation.dumps(found) + "\n"
+
+
+def _csv(answers: Sequence[Answer]) -> str:
+    file = io.StringIO()
+    writer = table.writer(file)
+    writer.writerow(["path", "label", "score"])
+    for path, answer in answers:
+        if not isinstance(answer, ImageError):
+            writer.writerow([path, answer.text, f"{answer.score:.6f}"])
+    return file.getvalue()
+
+
+def _plain(answers: Sequence[Answer]) -> str:
+    """A line an image: its path, and the ranked classes with their probabilities."""
+    width = max((len(str(path)) for path, _ in answers), default=0)
+    lines = []
+    for path, answer in answers:
+        if not isinstance(answer, ImageError):
+            ranked = "   ".join(f"{label} {score:.1%}" for label, score in answer.top)
+            lines.append(f"{path!s:{width}}   {ranked}\n")
+    return "".join(lines)

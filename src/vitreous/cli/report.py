@@ -1,0 +1,32 @@
+"""`vitreous report RUN`: a run as one file to look at."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
+
+
+def report(
+    run: Path, /, *, out: Path | None = None, open: Annotated[bool, Parameter(negative="")] = False
+) -> None:
+    """Write a run's report anew, from what lies in its folder; prints the file's path.
+
+    Parameters
+    ----------
+    run
+        the run folder
+    out
+        write to this file instead of RUN/report.html
+    open
+        show it in the browser
+    """
+    from vitreous.experiment.summary import write_report
+
+    path = write_report(run, out)
+    print(path)
+    if open:
+        import webbrowser
+
+        webbrowser.open(path.resolve().as_uri())

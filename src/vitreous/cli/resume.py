@@ -1,0 +1,36 @@
+"""`vitreous resume RUN`: go on as if nothing had happened."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from vitreous.cli.verdict import verdict
+
+
+def resume(
+    run: Path,
+    /,
+    *,
+    json: Annotated[bool, Parameter(negative="")] = False,
+    quiet: Annotated[bool, Parameter(negative="")] = False,
+) -> None:
+    """Go on with a run that was interrupted; on a CPU the result is the same to the last bit.
+
+    Parameters
+    ----------
+    run
+        the run folder
+    json
+        print one JSON object
+    quiet
+        no progress
+    """
+    from vitreous.experiment.progress import progress
+    from vitreous.experiment.run import resume as go_on
+
+    with progress(style="none" if quiet else "auto") as shown:
+        finished = go_on(run, progress=shown)
+    verdict(finished.summary(), json, finished.report_path)

@@ -1,0 +1,46 @@
+"""`vitreous train DATA`: from images to a trained, measured network."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from vitreous.cli.verdict import verdict
+from vitreous.experiment.recipe import Recipe
+
+
+def train(
+    data: str = "digits",
+    /,
+    recipe: Annotated[Recipe | None, Parameter(name="*")] = None,
+    *,
+    out: Path | None = None,
+    json: Annotated[bool, Parameter(negative="")] = False,
+    quiet: Annotated[bool, Parameter(negative="")] = False,
+) -> None:
+    """Train a network on images, measure it on images it has not seen, write a report.
+
+    Without flags, everything is chosen from the data; the run folder and the report say what was
+    chosen, and why. `--config FILE.yaml` reads flags from a file.
+
+    Parameters
+    ----------
+    data
+        a folder with one folder a class (or train/ val/ test/ of these), a CSV with the columns
+        path and label, a folder with MNIST's or CIFAR's files, an .npz, or the name of a set:
+        `digits` comes along, others lie under $VITREOUS_DATA
+    out
+        the run folder; it must not exist yet. Default: runs/NAME
+    json
+        print one JSON object
+    quiet
+        no progress
+    """
+    from vitreous.experiment.progress import progress
+    from vitreous.experiment.run import train as learn
+
+    with progress(style="none" if quiet else "auto") as shown:
+        finished = learn(data, recipe, out=out, progress=shown)
+    verdict(finished.summary(), json, finished.report_path)

@@ -1,0 +1,314 @@
+"""A settled recipe made real: the network, its batches, and the phases in which it learns."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+from vitreous import __version__
+from vitreous.augment.recipe import recipe as augmentation
+from vitreous.data.batches import Batches
+from vitreous.data.dataset import Dataset, Part
+from vitreous.data.pack import Pack, key
+from vitreous.data.split import Split
+from vitreous.data.statistics import statistics
+from vitreous.errors import DivergedError
+from vitreous.evaluate.scores import Scores
+from vitreous.experiment.choose import Settled
+from vitreous.experiment.evaluation import answers
+from vitreous.experiment.features import FeatureBatches, features
+from vitreous.experiment.folder import RunFolder
+from vitreous.experiment.learning import Phase
+from vitreous.experiment.progress import Progress
+from vitreous.export.bundle import Bundle
+from vitreous.losses.balance import class_weights, positive_weights
+from vitreous.models import backbone_and_head, create
+from vitreous.tasks import TASKS, Task
+from vitreous.train.optimizer import optimizer
+from vitreous.train.precision import Precision, choose, multiply_accumulates
+
+
+class Course:
+    """Everything that one run trains with.
+
+    network  the whole network, on its device
+    ids      by part, the rows that can be read
+    """
+
+    def __init__(
+        self,
+        dataset: Dataset,
+        parts: Split,
+        packed: Pack,
+        settled: Settled,
+        module: nn.Module | None,
+        progress: Progress,
+    ):
+        self.dataset, self.parts, self.packed, self.progress = dataset, parts, packed, progress
+        self.recipe, self.contract = settled.recipe, settled.contract
+        self.ids: dict[Part, NDArray[np.int64]] = {}
+        for part in (Part.TRAIN, Part.VALIDATION, Part.TEST):
+            chosen = parts.indices(part)
+            self.ids[part] = chosen[packed.good[chosen]]
+        self.arguments: dict[str, Any] = {}
+        self.network = self._network(module).to(self.recipe.device)
+        height, width, channels = self.contract.shape
+        probe = torch.zeros(2, channels, height, width, device=self.recipe.device)
+        self.macs = multiply_accumulates(self.network, probe)
+        self.precision = choose(self.recipe.precision, self.recipe.device, self.macs)
+        self.augment = augmentation(
+            self.recipe.augment or "none",
+            contract=self.contract,
+            classes=dataset.classes,
+            dataset=dataset.name,
+            mixup=self.recipe.mixup,
+            cutmix=self.recipe.cutmix,
+        )
+        self.task = self._task()
+
+    def targets(self, part: Part) -> NDArray[Any]:
+        return self.dataset.targets[self.ids[part]]
+
+    def phases(self) -> list[Phase]:
+        """One for the whole network; or one for its last layer on features computed once, and a
+        second one for the whole network if it is to be fine-tuned.
+        """
+        recipe = self.recipe
+        if recipe.freeze == "none":
+            return [self._whole(recipe.epochs or 1, recipe.lr)]
+        phases = [self._head()]
+        if recipe.fine_tune:
+            phases.append(self._whole(recipe.fine_tune, (recipe.lr or 1e-3) / 10))
+        return phases
+
+    def bundle(self, history: Sequence[Mapping[str, Any]] = ()) -> Bundle:
+        """The network as it is, with all that a prediction depends on."""
+        return Bundle(
+            model=self.network.eval(),
+            architecture=self.recipe.model,
+            arguments=self.arguments,
+            classes=self.dataset.classes,
+            contract=self.contract,
+            task=self.task.name,
+            precision=self.precision.name,
+            training={
+                "data": self.dataset.name,
+                "fingerprint": self.dataset.fingerprint,
+                "split": {"validation": self.recipe.validation, "test": self.recipe.test},
+                "examples": {part.name.lower(): len(ids) for part, ids in self.ids.items()},
+                "parameters": sum(p.numel() for p in self.network.parameters()),
+                "macs": int(self.macs),
+                "epochs": len(history),
+                "best_epoch": best_epoch(history),
+                "seed": self.recipe.seed,
+                "vitreous": __version__,
+            },
+        )
+
+    def notes(self) -> list[str]:
+        """What a reader of the scores should know about the data."""
+        notes = []
+        if self.packed.bad:
+            notes.append(f"{len(self.packed.bad)} image(s) could not be read and were left out")
+        if self.parts.leaks:
+            notes.append(
+                f"{len(self.parts.leaks)} image(s) stand in more than one part, so the scores "
+                "flatter the network; `vitreous check` names them"
+            )
+        if not len(self.ids[Part.TEST]):
+            notes.append(
+                "there is no test part: the validation scores were used for choosing, and are a "
+                "little too good"
+            )
+        counts = self.counts()
+        if self.recipe.balance == "none" and counts.max() > 4 * max(counts.min(), 1):
+            most, least = (self.dataset.classes[i] for i in (counts.argmax(), counts.argmin()))
+            notes.append(
+                f"classes are unequal: {counts.max():,} training images of '{most}', "
+                f"{counts.min():,} of '{least}'; --balance weights or sampler may help"
+            )
+        return notes
+
+    def counts(self) -> NDArray[np.int64]:
+        """(L,) training images of each class."""
+        targets = self.targets(Part.TRAIN)
+        if targets.ndim == 2:
+            return np.asarray(targets.sum(axis=0), np.int64)
+        return np.bincount(targets, minlength=len(self.dataset.classes))
+
+    def rescued(self, error: DivergedError, folder: RunFolder) -> DivergedError:
+        """After a divergence: save what was best, and say so."""
+        weights = [t for t in self.network.state_dict().values() if t.is_floating_point()]
+        if all(bool(torch.isfinite(t).all()) for t in weights):
+            self.bundle().save(folder.model)
+            kept = f" The best weights before that are in {folder.model}."
+        else:
+            kept = ""
+        return DivergedError(error.message, where=error.where, remedy=f"{error.remedy or ''}{kept}")
+
+    def _network(self, module: nn.Module | None) -> nn.Module:
+        if module is not None:
+            return module
+        recipe, contract = self.recipe, self.contract
+        assert recipe.model is not None
+        self.arguments = {
+            "num_classes": len(self.dataset.classes),
+            "in_channels": contract.channels,
+            "size": contract.height,
+        }
+        if recipe.dropout:
+            self.arguments["dropout"] = recipe.dropout
+        asked = recipe.pretrained or "no"
+        weights = {"yes": True, "no": False}.get(asked, asked)
+        if weights is False:
+            mean, std = statistics(self._chunks())
+            self.arguments |= {"mean": mean.tolist(), "std": std.tolist()}
+        network = create(recipe.model, **self.arguments, pretrained=weights)
+        for note in network.notes:
+            self.progress.note(note)
+        # The model file must say how pixels are normalized, wherever that came from.
+        for name in ("mean", "std"):
+            self.arguments[name] = getattr(network.normalize, name).flatten().tolist()
+        return network.to(memory_format=torch.channels_last)  # type: ignore[call-overload,no-any-return]
+
+    def _chunks(self) -> Any:
+        ids = self.ids[Part.TRAIN]
+        return (self.packed.rows[ids[i : i + 1024]] for i in range(0, len(ids), 1024))
+
+    def _task(self) -> Task:
+        recipe = self.recipe
+        balance = None
+        if recipe.balance == "weights":
+            counts = torch.from_numpy(self.counts())
+            balance = (
+                positive_weights(counts, len(self.ids[Part.TRAIN]))
+                if self.dataset.multilabel
+                else class_weights(counts)
+            ).to(recipe.device)
+        return TASKS[recipe.task](
+            criterion="cross_entropy" if recipe.loss == "auto" else recipe.loss,
+            smoothing=recipe.label_smoothing or 0.0,
+            balance=balance,
+        )
+
+    def _whole(self, epochs: int, lr: float | None) -> Phase:
+        recipe = self.recipe
+        ids = self.ids[Part.TRAIN]
+        batches = Batches(
+            self.packed.rows,
+            self.dataset.targets,
+            ids,
+            self.contract,
+            batch_size=recipe.batch_size or 64,
+            seed=recipe.seed,
+            augment=self.augment,
+            num_classes=len(self.dataset.classes),
+            weights=self.dataset.weights,
+            balance="sampler" if recipe.balance == "sampler" else None,
+            device=recipe.device,
+        )
+        warm = recipe.pretrained not in (None, "no")
+        _, head = backbone_and_head(self.network) if warm else (None, None)
+        method = optimizer(
+            recipe.optimizer or "adamw",
+            self.network,
+            lr=lr,
+            weight_decay=recipe.weight_decay,
+            momentum=recipe.momentum,
+            head=head,
+            backbone_lr=recipe.backbone_lr if warm else 1.0,
+        )
+        return Phase(
+            name="network",
+            network=self.network,
+            batches=batches,
+            validate=self._validation(),
+            optimizer=method,
+            epochs=epochs,
+            precision=self.precision,
+        )
+
+    def _validation(self) -> Any:
+        ids = self.ids[Part.VALIDATION]
+        if not len(ids):
+            return None
+
+        def validate() -> Scores:
+            bundle = self.bundle()
+            probabilities = answers(bundle, self.packed.rows, ids)
+            return self.task.scores(probabilities, self.dataset.targets[ids], bundle.classes)
+
+        return validate
+
+    def _head(self) -> Phase:
+        """The last layer alone. The backbone is frozen, its statistics too."""
+        recipe = self.recipe
+        backbone, head = backbone_and_head(self.network.eval())
+        identity = key(self.dataset, self.contract)
+        seen = {}
+        for part in (Part.TRAIN, Part.VALIDATION):
+            seen[part] = features(
+                backbone,
+                self.network,
+                self.packed.rows,
+                self.ids[part],
+                self.contract,
+                self.precision,
+                mirrored=part is Part.TRAIN and self.augment.flip > 0,
+                key=identity,
+                progress=self.progress.task(f"features of the {part.name.lower()} part"),
+            )
+        ids = self.ids[Part.TRAIN]
+        weights = self.dataset.weights
+        batches = FeatureBatches(
+            seen[Part.TRAIN],
+            self.targets(Part.TRAIN),
+            batch_size=recipe.batch_size or 64,
+            num_classes=len(self.dataset.classes),
+            seed=recipe.seed,
+            weights=None if weights is None else weights[ids],
+            balance="sampler" if recipe.balance == "sampler" else None,
+            device=recipe.device,
+        )
+
+        @torch.inference_mode()
+        def validate() -> Scores:
+            views = torch.from_numpy(seen[Part.VALIDATION][:, 0].astype(np.float32))
+            logits = head.eval()(views.to(recipe.device))
+            probabilities = self.task.probabilities(logits).double().cpu().numpy()
+            return self.task.scores(
+                probabilities, self.targets(Part.VALIDATION), self.dataset.classes
+            )
+
+        return Phase(
+            name="head",
+            network=head,
+            batches=batches,
+            validate=validate if len(self.ids[Part.VALIDATION]) else None,
+            optimizer=optimizer(
+                recipe.optimizer or "adamw",
+                head,
+                lr=recipe.lr,
+                weight_decay=recipe.weight_decay,
+                momentum=recipe.momentum,
+            ),
+            epochs=recipe.epochs or 1,
+            precision=Precision("float32", self.precision.device),
+        )
+
+
+def best_epoch(history: Sequence[Mapping[str, Any]]) -> int | None:
+    """The epoch whose weights were kept: the best score, of equal ones the lowest loss.
+
+    Only the last phase counts: it started from the best of the one before.
+    """
+    last = [row for row in history if row["phase"] == history[-1]["phase"]]
+    judged = [row for row in last if "validation_score" in row]
+    if not judged:
+        return int(last[-1]["epoch"]) if last else None
+    return int(max(judged, key=lambda row: float(row["validation_score"]))["epoch"])

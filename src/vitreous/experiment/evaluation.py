@@ -1,0 +1,133 @@
+"""A model measured on data: the pixel contract, the classes by name, the part, the scores.
+
+The model file decides how pixels are made; the data decide what is true. Where they disagree about
+classes, it is said, and what the model cannot know is left out of the scores.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vitreous.data.dataset import Dataset, Part
+from vitreous.data.open import open as open_data
+from vitreous.data.pack import Pack, Rows, pack
+from vitreous.data.split import split as assign
+from vitreous.errors import DataError
+from vitreous.evaluate.align import align
+from vitreous.evaluate.scores import Scores
+from vitreous.experiment.folder import RunFolder
+from vitreous.experiment.progress import Progress, silent
+from vitreous.export.bundle import Bundle, load
+from vitreous.tasks import TASKS
+
+PIXELS = 4 << 20  # of the images that are predicted together
+
+
+def evaluate(
+    model: str | Path | Bundle,
+    data: object,
+    *,
+    split: str = "test",
+    progress: Progress | None = None,
+) -> dict[str, Any]:
+    """Measure a model on one part of data.
+
+    model  a run folder, a model file, or a loaded one
+    data   whatever `vt.open` takes
+    split  train, validation, test or all
+
+    Returns {"run", "model", "task", "seconds", "scores": {split: ...}, "notes": [...]}; each use of
+    the test part is written into the run's journal, and from the second on there is a note.
+    Raises DataError if that part is empty, or no class is known to the model.
+    """
+    start = time.perf_counter()
+    shown = progress or silent()
+    bundle = model if isinstance(model, Bundle) else load(model)
+    dataset = open_data(data)
+    indices = _part(dataset, split, bundle)
+    packed = pack(dataset, bundle.contract, progress=shown.task("reading images"))
+    notes = _bad(packed, indices)
+    indices = indices[packed.good[indices]]
+
+    alignment = align(bundle.classes, dataset.classes)
+    targets, known = alignment.targets(dataset.targets[indices])
+    indices, targets = indices[known], targets[known]
+    notes += alignment.describe()
+    if not len(indices):
+        raise DataError(
+            f"the {split} part has no image that the model could know", where=dataset.name
+        )
+    probabilities = answers(bundle, packed.rows, indices, shown.task("predicting"))
+    scores = TASKS[bundle.task].scores(probabilities, targets, bundle.classes, bundle.thresholds)
+
+    run = None if isinstance(model, Bundle) or not Path(model).is_dir() else Path(model)
+    if run is not None and split == "test":
+        notes += use_test(RunFolder(run), dataset, scores)
+    return {
+        "run": str(run) if run else None,
+        "model": bundle.architecture,
+        "task": bundle.task,
+        "seconds": time.perf_counter() - start,
+        "scores": {split: scores.to_json()},
+        "notes": notes,
+    }
+
+
+def answers(
+    bundle: Bundle,
+    rows: Rows,
+    indices: NDArray[np.int64],
+    progress: Callable[[int, int], None] | None = None,
+) -> NDArray[np.float64]:
+    """(N, L) probabilities for the rows `indices`, as the model file would give them."""
+    height, width, channels = bundle.contract.shape
+    step = max(1, min(512, PIXELS // (height * width * channels)))
+    parts = [np.zeros((0, len(bundle.classes)))]
+    for first in range(0, len(indices), step):
+        chunk = indices[first : first + step]
+        parts.append(bundle.probabilities(bundle.contract.images(rows[chunk])))
+        if progress:
+            progress(first + len(chunk), len(indices))
+    return np.concatenate(parts)
+
+
+def use_test(folder: RunFolder, dataset: Dataset, scores: Scores) -> list[str]:
+    """Write a use of the test part into the journal; returns a warning from the second use on."""
+    earlier = [use for use in folder.events("test") if use.get("data") == dataset.fingerprint]
+    folder.note("test", data=dataset.fingerprint, examples=scores.count, value=scores.value)
+    if not earlier:
+        return []
+    return [
+        f"this test part was used {len(earlier)} time(s) before (first {earlier[0]['time']}): a "
+        "number that has been looked at while choosing is no test any more"
+    ]
+
+
+def _part(dataset: Dataset, split: str, bundle: Bundle) -> NDArray[np.int64]:
+    """Row numbers of the part that this model's training would have kept for it."""
+    if split == "all":
+        return np.arange(len(dataset))
+    shares = bundle.training.get("split", {})
+    parts = assign(dataset, **shares)
+    indices = parts.indices(Part[split.upper()])
+    if not len(indices):
+        sizes = ", ".join(f"{name} {count:,}" for name, count in parts.sizes().items() if count)
+        raise DataError(
+            f"there is no {split} part; there is: {sizes}",
+            where=dataset.name,
+            remedy="Choose one of these with --split, or `--split all`.",
+        )
+    return indices
+
+
+def _bad(packed: Pack, indices: NDArray[np.int64]) -> list[str]:
+    bad = [image for image in packed.bad if image.index in set(indices.tolist())]
+    if not bad:
+        return []
+    return [f"{len(bad)} image(s) could not be read and are not counted, such as {bad[0].id}"]

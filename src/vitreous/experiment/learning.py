@@ -1,0 +1,260 @@
+"""The consumer of the training loop: it watches, validates, keeps the best, and can stop anywhere.
+
+A run learns in phases (a last layer on frozen features, then perhaps the whole network), each a
+pass through the same loop. Between any two steps everything that decides the rest of the run can be
+written into a checkpoint; a run that goes on from there ends in the same bits on a CPU.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import nullcontext
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor, nn
+from torch.optim import Optimizer
+
+from vitreous.data.batches import Batch
+from vitreous.errors import DivergedError, RunError
+from vitreous.evaluate.scores import Scores
+from vitreous.experiment.folder import RunFolder, write_lines
+from vitreous.experiment.interrupt import Interrupt
+from vitreous.experiment.progress import Progress
+from vitreous.experiment.recipe import Recipe, seconds
+from vitreous.losses.penalty import Penalty
+from vitreous.tasks import Task
+from vitreous.train import checkpoint
+from vitreous.train.average import Average
+from vitreous.train.budget import Budget
+from vitreous.train.fit import Step, fit
+from vitreous.train.precision import Precision
+from vitreous.train.schedule import Schedule
+from vitreous.train.stopping import EarlyStopping
+
+
+class Supply(Protocol):
+    """Batches by epoch: `data.Batches`, or features of a frozen backbone."""
+
+    def __len__(self) -> int: ...
+
+    def epoch(self, number: int, start: int = 0) -> Iterator[Batch]: ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class Phase:
+    """One pass through the loop.
+
+    name       head or network: what it trains
+    network    the module that takes the batches
+    validate   scores of the validation part with the network as it is; None without such a part
+    epochs     at most
+    precision  number format of its forward pass
+    """
+
+    name: str
+    network: nn.Module
+    batches: Supply
+    validate: Callable[[], Scores] | None
+    optimizer: Optimizer
+    epochs: int
+    precision: Precision
+
+
+@dataclass
+class Position:
+    """Where a run is: what a checkpoint says besides weights.
+
+    phase    number of the phase in hand; as many as there are when learning is done
+    step     optimizer steps taken in it
+    losses   of the steps of the epoch in hand
+    history  one row an epoch
+    elapsed  seconds of learning, over all sittings
+    """
+
+    phase: int = 0
+    step: int = 0
+    losses: list[Tensor] = field(default_factory=list)
+    history: list[dict[str, Any]] = field(default_factory=list)
+    elapsed: float = 0.0
+
+
+class Interrupted(KeyboardInterrupt):
+    """The run was asked to stop, and has written a checkpoint."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sitting:
+    """What learning needs besides its phases.
+
+    whole        the network that the phases are about; it ends with the best weights
+    fingerprint  of data and recipe: a checkpoint of anything else is not gone on with
+    """
+
+    whole: nn.Module
+    task: Task
+    recipe: Recipe
+    folder: RunFolder
+    progress: Progress
+    interrupt: Interrupt
+    fingerprint: str
+
+    def save(self, position: Position, **parts: Any) -> None:
+        state = checkpoint.gather(position=vars(position), fingerprint=self.fingerprint, **parts)
+        # Phases follow each other, and so do the numbers of their checkpoints.
+        checkpoint.save(self.folder.checkpoints, state, position.phase * PHASE + position.step)
+
+    def found(self) -> dict[str, Any] | None:
+        """The state of the newest valid checkpoint. Raises RunError if it is of something else."""
+        latest = checkpoint.latest(self.folder.checkpoints)
+        if latest is None:
+            return None
+        for path in latest.damaged:
+            self.progress.note(f"{path.name} is damaged; going on from the one before it")
+        if latest.state["fingerprint"] != self.fingerprint:
+            raise RunError(
+                "its checkpoints belong to other data or another recipe",
+                where=str(self.folder.path),
+                remedy="Bring the data back as they were, or start a new run.",
+            )
+        return latest.state
+
+
+PHASE = 100_000_000  # more steps than a phase has
+
+
+def learn(phases: Sequence[Phase], sitting: Sitting) -> list[dict[str, Any]]:
+    """Train through all phases, from the latest checkpoint if there is one.
+
+    Returns the history: one row an epoch. Raises Interrupted after a checkpoint, and DivergedError
+    with the best weights restored.
+    """
+    position, state = Position(), sitting.found()
+    if state is not None:
+        position = Position(**state["position"])
+        if position.step == 0:  # between two phases
+            checkpoint.restore(state, whole=sitting.whole)
+            state = None
+    for number in range(position.phase, len(phases)):
+        run_phase(phases[number], sitting, position, state)
+        state = None
+        position.phase, position.step, position.losses = number + 1, 0, []
+        sitting.save(position, whole=sitting.whole)
+    write_lines(sitting.folder.metrics, position.history)
+    return position.history
+
+
+def run_phase(
+    phase: Phase, sitting: Sitting, position: Position, state: dict[str, Any] | None
+) -> None:
+    """One phase, from its beginning or from `state`, to its end; it leaves the best weights."""
+    recipe, network, progress = sitting.recipe, phase.network, sitting.progress
+    # With accumulation, a step may take its batches from the end of one epoch and the start of the
+    # next; an epoch ends with the step that takes its last batch.
+    per_epoch = len(phase.batches) / recipe.accumulate
+    plan = Schedule(
+        recipe.schedule or "one_cycle", math.ceil(phase.epochs * per_epoch), recipe.warmup
+    )
+    schedule: Schedule | Budget = plan
+    stopping = EarlyStopping(recipe.patience)
+    parts: dict[str, Any] = {
+        "network": network,
+        "optimizer": phase.optimizer,
+        "scaler": phase.precision.scaler,
+        "stopping": stopping,
+    }
+    if recipe.time is not None:
+        parts["budget"] = schedule = Budget(plan, seconds(recipe.time))
+    average = None
+    if recipe.ema:
+        parts["average"] = average = Average(network, recipe.ema)
+    if state is not None:
+        checkpoint.restore(state, **parts)
+
+    progress.begin(phase.name, schedule.total, done=position.step)
+    earlier, began = position.elapsed, time.monotonic()
+    saved = began
+    steps = fit(
+        network,
+        stream(phase.batches, phase.epochs, position.step * recipe.accumulate),
+        sitting.task.loss,
+        phase.optimizer,
+        schedule,
+        precision=phase.precision,
+        clip=recipe.clip,
+        accumulate=recipe.accumulate,
+        average=average,
+        penalty=Penalty(recipe.l1, recipe.l2, math.ceil(recipe.penalty_from * per_epoch))
+        if recipe.l1 or recipe.l2
+        else None,
+        seed=recipe.seed,
+        first_step=position.step,
+    )
+    try:
+        for step in steps:
+            position.step = step.number
+            position.losses.append(step.loss)
+            position.elapsed = earlier + time.monotonic() - began
+            if isinstance(schedule, Budget):
+                schedule.observe(step.number, step.seconds, position.elapsed)
+            progress.step(step)
+            over = step.number >= schedule.total
+            if over or step.number // per_epoch > (step.number - 1) // per_epoch:
+                with average.applied(network) if average else nullcontext():
+                    scores = phase.validate() if phase.validate else None
+                    if scores is not None:
+                        over |= stopping.observe(judged(scores), network)
+                position.history.append(row(phase, position, step, scores))
+                position.losses = []
+                progress.epoch(position.history[-1])
+                write_lines(sitting.folder.metrics, position.history)
+            if over:
+                break
+            if sitting.interrupt.asked or time.monotonic() - saved >= recipe.checkpoint:
+                sitting.save(position, **parts)
+                saved = time.monotonic()
+            if sitting.interrupt.asked:
+                raise Interrupted
+    except DivergedError:
+        stopping.restore(network)
+        raise
+    finally:
+        steps.close()
+    if average is not None and not stopping.weights:
+        network.load_state_dict(average.values)
+    stopping.restore(network)
+
+
+def stream(batches: Supply, epochs: int, first: int) -> Iterator[Batch]:
+    """The batches of all epochs, from number `first` on."""
+    epoch, start = divmod(first, len(batches))
+    for number in range(epoch, epochs):
+        yield from batches.epoch(number, start)
+        start = 0
+
+
+def row(phase: Phase, position: Position, step: Step, scores: Scores | None) -> dict[str, Any]:
+    """One line of metrics.jsonl: nothing in it depends on the clock."""
+    found: dict[str, Any] = {
+        "epoch": len(position.history) + 1,
+        "phase": phase.name,
+        "step": step.number,
+        "lr": step.lr,
+        "train_loss": float(torch.stack(position.losses).double().mean()),
+    }
+    if scores is not None:
+        found |= {
+            "validation_loss": scores.loss,
+            "validation_accuracy": scores.accuracy,
+            f"validation_{scores.headline}": scores.value,
+            "validation_score": judged(scores),
+        }
+    return found
+
+
+def judged(scores: Scores) -> float:
+    """What an epoch is judged by: the headline score; of equal ones, the lower loss is better."""
+    return scores.value - 1e-6 * min(scores.loss, 100.0)

@@ -1,0 +1,275 @@
+"""From data and a recipe to a run folder: the one place where training and evaluation meet.
+
+`train` prepares a folder and hands it to `carry_on`; `resume` hands over one that is there already.
+All that a run needs lies in its folder, so there is only one way to go on.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from torch import nn
+
+from vitreous.atomic import write_text
+from vitreous.data import quarantine
+from vitreous.data.dataset import Dataset, Part
+from vitreous.data.open import open as open_data
+from vitreous.data.pack import pack
+from vitreous.data.split import Split
+from vitreous.data.split import split as assign
+from vitreous.errors import DataError, DivergedError, RunError
+from vitreous.evaluate.scores import Scores
+from vitreous.experiment.choose import Facts, Settled, settle
+from vitreous.experiment.course import Course
+from vitreous.experiment.environment import environment
+from vitreous.experiment.folder import RunFolder, read_json, read_yaml, write_json
+from vitreous.experiment.interrupt import Interrupt
+from vitreous.experiment.learning import Interrupted, Sitting, learn
+from vitreous.experiment.measuring import measure
+from vitreous.experiment.progress import Progress, silent
+from vitreous.experiment.recipe import Recipe
+from vitreous.experiment.summary import write_report
+from vitreous.export.bundle import Bundle, load
+from vitreous.train.reproduce import seed_everything
+
+
+@dataclass(frozen=True)
+class Run:
+    """A finished run.
+
+    folder  where everything lies
+    model   the network that was measured, ready to predict
+    scores  by part: "validation" and "test", as far as these parts exist
+    """
+
+    folder: RunFolder
+    model: Bundle
+    scores: dict[str, Scores]
+
+    @property
+    def report_path(self) -> Path:
+        return self.folder.report
+
+    def summary(self) -> dict[str, Any]:
+        """What `--json` prints."""
+        summary: dict[str, Any] = read_json(self.folder.scores)
+        return {"run": str(self.folder.path), **summary}
+
+    def report(self) -> Path:
+        """Write the report anew from what lies in the folder; returns its path."""
+        return write_report(self.folder.path)
+
+
+def train(
+    data: object = "digits",
+    recipe: Recipe | None = None,
+    *,
+    model: str | nn.Module | None = None,
+    out: str | Path | None = None,
+    progress: Progress | None = None,
+    **fields: Any,
+) -> Run:
+    """Train a network, measure it on data it has not seen, write a report.
+
+    data    whatever `vt.open` takes: a path, a name, arrays, a torch Dataset
+    model   a name from `vt.models()`, or a module of your own: images (B, C, H, W) in [0, 1] to
+            logits (B, L)
+    out     the run folder, which must not exist; default: runs/NAME
+    fields  fields of the recipe, such as epochs=30
+
+    What the recipe leaves open is chosen from the data. Raises UsageError, DataError, RunError,
+    DivergedError; KeyboardInterrupt after a checkpoint.
+    """
+    module = model if isinstance(model, nn.Module) else None
+    if isinstance(model, str):
+        fields["model"] = model
+    recipe = (recipe or Recipe()).replace(**fields)
+    shown = progress or silent()
+    dataset = open_data(data)
+    parts = assign(dataset, validation=recipe.validation, test=recipe.test)
+    training = parts.indices(Part.TRAIN)
+    check_trainable(dataset, parts)
+    settled = settle(recipe, Facts.of(dataset, training), own_module=module is not None)
+    folder = RunFolder.create(dataset.name, out)
+    source = where(data)
+    write_text(folder.recipe, settled.to_yaml(source, dataset.fingerprint))
+    write_json(folder.environment, environment())
+    parts.write(folder.split, dataset)
+    folder.note("start", data=source)
+    return carry_on(folder, dataset, parts, settled, module, shown)
+
+
+def resume(
+    run: str | Path,
+    data: object = None,
+    *,
+    model: nn.Module | None = None,
+    progress: Progress | None = None,
+) -> Run:
+    """Go on with an interrupted run; on a CPU the result is the same to the last bit.
+
+    data   needed only where the run was started on data in memory
+    model  the network, where it is one of your own, as it was before training
+
+    Raises RunError if the data have changed, or the run has ended.
+    """
+    folder = RunFolder.open(run)
+    written = read_yaml(folder.recipe)
+    settled = Settled.from_mapping(written, str(folder.recipe))
+    if data is None and written["data"] is None:
+        raise RunError(
+            "this run was started on data in memory",
+            where=str(run),
+            remedy="Pass the same data: vt.resume(run, data).",
+        )
+    if settled.recipe.model is None and model is None:
+        raise RunError(
+            "this run trains a network of your own",
+            where=str(run),
+            remedy="Pass it as it was before training: vt.resume(run, model=YourNetwork()).",
+        )
+    if folder.finished:
+        raise RunError(
+            "this run has ended",
+            where=str(run),
+            remedy=f"Its report is {folder.report}; start another with `vitreous train`.",
+        )
+    dataset = open_data(data if data is not None else written["data"])
+    if dataset.fingerprint != written["fingerprint"]:
+        raise RunError(
+            "the data are not those that this run was started on: files or labels have changed",
+            where=str(written["data"]),
+            remedy="Bring them back as they were, or start a new run.",
+        )
+    parts = Split.read(folder.split, dataset)
+    folder.note("resume")
+    return carry_on(folder, dataset, parts, settled, model, progress or silent())
+
+
+def carry_on(
+    folder: RunFolder,
+    dataset: Dataset,
+    parts: Split,
+    settled: Settled,
+    module: nn.Module | None,
+    progress: Progress,
+) -> Run:
+    """From a prepared folder to a finished run, whatever has been done before."""
+    clock = Clock()
+    recipe = settled.recipe
+    seed_everything(recipe.seed)
+    packed = pack(
+        dataset,
+        settled.contract,
+        threads=recipe.threads or 2,
+        bad_images=recipe.bad_images,
+        progress=progress.task("reading images"),
+    )
+    if packed.note:
+        progress.note(packed.note)
+    if packed.bad:
+        quarantine.write(packed.bad, folder.quarantine)
+        progress.note(quarantine.report(packed.bad, len(dataset)))
+    clock.lap("reading")
+    course = Course(dataset, parts, packed, settled, module, progress)
+    phases = course.phases()
+    clock.lap("preparing")
+    with Interrupt() as interrupt:
+        sitting = Sitting(
+            whole=course.network,
+            task=course.task,
+            recipe=recipe,
+            folder=folder,
+            progress=progress,
+            interrupt=interrupt,
+            fingerprint=fingerprint(dataset, settled),
+        )
+        try:
+            history = learn(phases, sitting)
+        except Interrupted:
+            folder.note("interrupted")
+            progress.note(f"interrupted; `vitreous resume {folder.path}` goes on from here")
+            raise
+        except DivergedError as error:
+            folder.note("diverged", message=error.message)
+            raise course.rescued(error, folder) from error
+    clock.lap("training")
+    bundle, scores = measure(course.bundle(history), course, folder, progress)
+    bundle.save(folder.model)
+    clock.lap("measuring")
+    write_json(
+        folder.scores,
+        {
+            "model": recipe.model,
+            "task": recipe.task,
+            "seconds": clock.total,
+            "scores": {name: found.to_json() for name, found in scores.items()},
+            "timings": clock.laps,
+            "notes": course.notes(),
+        },
+    )
+    write_report(folder.path, dataset=dataset)
+    folder.note("end")
+    return Run(folder, load(folder.model, module), scores)
+
+
+class Clock:
+    """Seconds of each stage of this sitting, in order."""
+
+    def __init__(self) -> None:
+        self.began = self.last = time.monotonic()
+        self.laps: dict[str, float] = {}
+
+    def lap(self, stage: str) -> None:
+        now = time.monotonic()
+        self.laps[stage] = now - self.last
+        self.last = now
+
+    @property
+    def total(self) -> float:
+        return time.monotonic() - self.began
+
+
+def check_trainable(dataset: Dataset, parts: Split) -> None:
+    """Raises DataError where there is nothing to learn, and says what is missing."""
+    training = parts.indices(Part.TRAIN)
+    if not len(training):
+        raise DataError(
+            f"there is no image to train on; found: {parts.describe()}",
+            where=dataset.name,
+            remedy="Put images into one folder a class, or into train/CLASS/.",
+        )
+    targets = dataset.targets[training]
+    if dataset.multilabel:
+        return
+    present = np.unique(targets)
+    if len(present) < 2:
+        raise DataError(
+            f"all {len(training):,} training images are of the class "
+            f"'{dataset.classes[present[0]]}': there is nothing to tell apart",
+            where=dataset.name,
+            remedy="Add images of at least one more class.",
+        )
+
+
+def fingerprint(dataset: Dataset, settled: Settled) -> str:
+    """A hash of all that decides a run's result."""
+    decisive = {
+        "data": dataset.fingerprint,
+        "recipe": settled.recipe.to_mapping(),
+        "contract": settled.contract.to_json(),
+    }
+    return hashlib.sha256(json.dumps(decisive, sort_keys=True).encode()).hexdigest()
+
+
+def where(data: object) -> str | None:
+    """How `resume` finds the data again: an absolute path, a name, or None for data in memory."""
+    if not isinstance(data, str | Path):
+        return None
+    return str(Path(data).resolve()) if Path(data).exists() else str(data)

@@ -1,0 +1,221 @@
+"""From what lies in a run folder to the report that shows it."""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from vitreous import __version__
+from vitreous.atomic import write_text
+from vitreous.augment.recipe import recipe as augmentation
+from vitreous.data.batches import Batches
+from vitreous.data.dataset import Dataset
+from vitreous.data.open import open as open_data
+from vitreous.errors import RunError, VitreousError
+from vitreous.evaluate.scores import Scores
+from vitreous.experiment.choose import Settled
+from vitreous.experiment.folder import RunFolder, read_json, read_lines, read_yaml
+from vitreous.experiment.report import (
+    DataSummary,
+    Note,
+    Picture,
+    ReportData,
+    Setting,
+    render,
+)
+from vitreous.experiment.thumbnail import SIDE, thumbnail
+from vitreous.export.header import Header
+
+SHOWN = 24  # pictures in a gallery
+
+
+def write_report(
+    run: str | Path, out: str | Path | None = None, dataset: Dataset | None = None
+) -> Path:
+    """Write a run's report; returns its path.
+
+    dataset  the data that the run was made of; opened anew if it is left out, and if it is no
+             longer there, the report has no pictures
+
+    Raises RunError for a run that has not ended.
+    """
+    folder = RunFolder.open(run)
+    if not folder.finished:
+        raise RunError(
+            "this run has not ended, so there is nothing to report",
+            where=str(run),
+            remedy=f"Go on with it by `vitreous resume {run}`.",
+        )
+    path = Path(out) if out is not None else folder.report
+    write_text(path, render(report_data(folder, dataset)))
+    return path
+
+
+def report_data(folder: RunFolder, dataset: Dataset | None = None) -> ReportData:
+    """Everything that the report shows, read from the folder."""
+    written, summary = read_yaml(folder.recipe), read_json(folder.scores)
+    settled = Settled.from_mapping(written, str(folder.recipe))
+    header = Header.read(folder.model.read_bytes(), str(folder.model))
+    scores = {name: Scores.from_json(found) for name, found in summary["scores"].items()}
+    surroundings = read_json(folder.environment)
+    notes = [Note(text) for text in summary["notes"]]
+    if dataset is None:
+        try:
+            dataset = open_data(written["data"])
+        except (VitreousError, TypeError) as error:
+            notes.append(Note(f"The data are not here any more, hence no pictures: {error}"))
+    mistakes, right = gallery(read_table(folder.predictions))
+    contract, training = settled.contract, header.training
+    return ReportData(
+        title=folder.path.resolve().name,
+        model=header.architecture or "a network of your own",
+        task=header.task,  # type: ignore[arg-type]
+        classes=header.classes,
+        input=f"{contract.channels} × {contract.height} × {contract.width}",
+        parameters=training["parameters"],
+        macs=training["macs"],
+        validation=scores.get("validation"),
+        test=scores.get("test"),
+        curves=read_lines(folder.metrics),
+        best_epoch=training["best_epoch"],
+        mistakes=pictures(dataset, mistakes),
+        right=pictures(dataset, right),
+        augmented=augmented(dataset, settled),
+        data=data_summary(folder, header, written["fingerprint"]),
+        recipe={
+            name: Setting(str(value), settled.reasons.get(name, ""))
+            for name, value in settled.recipe.to_mapping().items()
+            if value is not None
+        },
+        environment=flat(surroundings),
+        timings=summary["timings"],
+        notes=notes,
+        test_uses=len(folder.events("test")) or None,
+        command=surroundings["command"] or "",
+        created=(folder.events("start") or [{"time": ""}])[0]["time"],
+        version=__version__,
+    )
+
+
+def read_table(path: Path) -> list[dict[str, str]]:
+    """The rows of a CSV file by column; none if there is no such file."""
+    if not path.is_file():
+        return []
+    with path.open(encoding="utf-8", errors="surrogateescape", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def gallery(
+    answers: Sequence[dict[str, str]],
+) -> tuple[list[dict[str, str]], list[dict[str, str]]]:
+    """The most confident mistakes, and right answers spread over the classes; of the test part if
+    there is one.
+    """
+    parts = {answer["part"] for answer in answers}
+    shown = [a for a in answers if a["part"] == ("test" if "test" in parts else "validation")]
+    wrong = [answer for answer in shown if answer["correct"] == "0"]
+    mistakes = sorted(wrong, key=lambda answer: -float(answer["score"]))[:SHOWN]
+    right: list[dict[str, str]] = []
+    seen = Counter[str]()
+    each = max(1, SHOWN // (2 * max(len({a["label"] for a in shown}), 1)))
+    for answer in shown:
+        if answer["correct"] == "1" and seen[answer["label"]] < each and len(right) < SHOWN // 2:
+            seen[answer["label"]] += 1
+            right.append(answer)
+    return mistakes, right
+
+
+def pictures(dataset: Dataset | None, answers: Sequence[dict[str, str]]) -> list[Picture]:
+    """The answers with their images, as far as these can be read."""
+    if dataset is None or not answers:
+        return []
+    wanted = {answer["path"] for answer in answers}
+    rows = {dataset.id(i): i for i in range(len(dataset)) if dataset.id(i) in wanted}
+    found = []
+    for answer in answers:
+        try:
+            image = thumbnail(dataset.read(rows[answer["path"]], SIDE))
+        except (KeyError, VitreousError):
+            continue
+        found.append(
+            Picture(
+                image=image,
+                id=answer["path"],
+                truth=answer["label"],
+                predicted=answer["predicted"],
+                probability=float(answer["score"]),
+            )
+        )
+    return found
+
+
+def augmented(dataset: Dataset | None, settled: Settled) -> list[Picture]:
+    """A dozen images as training sees them."""
+    recipe, contract = settled.recipe, settled.contract
+    if dataset is None or recipe.augment in (None, "none") or dataset.multilabel:
+        return []
+    ids = np.linspace(0, len(dataset) - 1, 12).astype(np.int64)
+    try:
+        rows = np.stack([contract.row(dataset.read(int(i), contract.at_least)) for i in ids])
+    except VitreousError:
+        return []
+    batches = Batches(
+        rows,
+        dataset.targets[ids],
+        np.arange(len(ids)),
+        contract,
+        batch_size=len(ids),
+        shuffle=False,
+        num_classes=len(dataset.classes),
+        augment=augmentation(recipe.augment, contract=contract, classes=dataset.classes),
+    )
+    (batch,) = batches.epoch(0)
+    shown = (batch.images.permute(0, 2, 3, 1) * 255).round().byte().numpy()
+    return [
+        Picture(
+            image=thumbnail(image),
+            id=dataset.id(int(index)),
+            truth=dataset.classes[int(dataset.targets[index])],
+        )
+        for image, index in zip(shown, ids, strict=True)
+    ]
+
+
+def data_summary(folder: RunFolder, header: Header, fingerprint: str) -> DataSummary:
+    counts = {part: Counter[str]() for part in ("train", "validation", "test")}
+    examples = Counter[str]()
+    for line in read_table(folder.split):
+        part = "validation" if line["split"] == "val" else line["split"]
+        if part in counts:
+            examples[part] += 1
+            labels = re.split("[;|]", line["label"]) if header.task == "label" else [line["label"]]
+            counts[part].update(labels)
+    return DataSummary(
+        name=header.training["data"],
+        examples={part: examples[part] for part in counts if examples[part]},
+        counts={
+            part: [counts[part][name] for name in header.classes]
+            for part in counts
+            if examples[part]
+        },
+        channels=header.contract.channels,
+        bad=[(line["id"], line["reason"]) for line in read_table(folder.quarantine)],
+        fingerprint=fingerprint,
+    )
+
+
+def flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
+    """Nested mappings as one, with what is empty left out."""
+    found: dict[str, str] = {}
+    for name, value in values.items():
+        if isinstance(value, Mapping):
+            found |= flat(value, f"{prefix}{name} ")
+        elif value is not None and name != "command":
+            found[prefix + name] = str(value)
+    return found
