@@ -1,0 +1,399 @@
+"""What is wrong with this data, before an hour is spent on it: `vitreous check`.
+
+Every image is decoded once and hashed once; the rest is counting. An error is what would spoil
+training or its numbers; a warning is worth a look; a note is good to know.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vitreous.data import likeness
+from vitreous.data.dataset import Dataset, Part
+from vitreous.data.decode import printable
+from vitreous.data.digests import as_words, digests
+from vitreous.data.files import FileDataset
+from vitreous.data.findings import Finding, Findings, Severity, collected
+from vitreous.data.open import open
+from vitreous.data.split import Split, split
+from vitreous.data.survey import Survey, survey
+from vitreous.errors import ImageError
+
+SERIOUS = 0.01  # share of images from which damage and contradictions are errors
+LEAKING = 0.05  # share of a held-out part from which near copies of training images are one
+SKEWED = 10  # times as many images in the largest class as in the smallest
+FEW = 10  # images: a class with fewer can hardly be learned
+TINY, LONG = 8, 4  # pixels of the shorter side; times the longer side is longer
+DIM = 16  # of 255: the brightest value of a 16-bit image that uses 12 bits or fewer
+PROVEN = 20_000  # pairs of look-alikes that are compared by their pixels
+LATER = (Part.VALIDATION, Part.TEST)
+
+Progress = Callable[[int, int], None]
+
+
+def check(
+    source: Any,
+    *,
+    validation: float = 0.15,
+    test: float = 0.15,
+    threads: int | None = None,
+    progress: Progress | None = None,
+) -> Findings:
+    """Look at every image and label.
+
+    source      whatever `open` takes
+    validation  share that would be carved for it where no part is prescribed; likewise test
+    progress    is called with the number of images looked at so far and their total
+    """
+    dataset = open(source)
+    seen = survey(dataset, threads=threads, progress=progress)
+    parts = split(dataset, validation=validation, test=test, threads=threads)
+    contents, _ = digests(dataset, threads=threads)  # from the cache by now
+    view = _View(dataset, seen, parts)
+    twins = _twins(contents, seen.good)
+    found = [
+        *_damage(view),
+        *_labels(view),
+        *_copies(view, twins),
+        *_look_alikes(view, contents),
+        *_pictures(view),
+        _memory(view),
+        *(Finding(_weight_of(note), "opening", note) for note in dataset.notes),
+    ]
+    counts = view.counts(view.seen.good)
+    return Findings(
+        dataset.name,
+        len(dataset),
+        dict(zip(dataset.classes, counts.tolist(), strict=True)),
+        parts.sizes(),
+        collected(found),
+    )
+
+
+class _View:
+    """The data set with what the passes found."""
+
+    def __init__(self, dataset: Dataset, seen: Survey, split: Split):
+        self.dataset, self.seen, self.split = dataset, seen, split
+        self.parts = split.parts
+        self.good = int(seen.good.sum())
+
+    def name(self, index: int) -> str:
+        return printable(self.dataset.id(index))
+
+    def pair(self, one: int, other: int) -> str:
+        return f"{self.name(one)} = {self.name(other)}"
+
+    def names(self, indices: NDArray[np.int64]) -> tuple[str, ...]:
+        return tuple(self.name(index) for index in indices.tolist())
+
+    def counts(self, chosen: NDArray[np.bool_]) -> NDArray[np.int64]:
+        """Images of each class among the chosen ones."""
+        targets = self.dataset.targets[chosen]
+        if targets.ndim == 2:
+            return np.asarray(targets.sum(axis=0), np.int64)
+        return np.asarray(np.bincount(targets, minlength=len(self.dataset.classes)), np.int64)
+
+    def labels(self, index: int) -> str:
+        target = self.dataset.targets[index]
+        if not self.dataset.multilabel:
+            return self.dataset.classes[int(target)]
+        return "+".join(self.dataset.classes[label] for label in np.flatnonzero(target)) or "none"
+
+    def differ(self, one: int, other: int) -> bool:
+        return bool(np.any(self.dataset.targets[one] != self.dataset.targets[other]))
+
+
+def _damage(view: _View) -> Iterator[Finding]:
+    bad = view.seen.bad
+    if bad:
+        share = len(bad) / len(view.dataset)
+        yield Finding(
+            "error" if share >= SERIOUS else "warning",
+            "damaged",
+            f"{len(bad):,} of {len(view.dataset):,} images cannot be read",
+            tuple(f"{printable(image.id)}: {image.reason}" for image in bad),
+            "Repair or remove them; training leaves them out (--bad-images skip).",
+        )
+
+
+def _labels(view: _View) -> Iterator[Finding]:
+    classes, good = view.dataset.classes, view.seen.good
+    counts = view.counts(good)
+    present = [name for name, count in zip(classes, counts, strict=True) if count]
+    if len(present) < 2 and not view.dataset.multilabel:
+        only = f"is only one class, '{present[0]}'" if present else "is no image with a class"
+        yield Finding(
+            "error", "classes", f"there {only}", (), "A classifier needs two classes or more."
+        )
+    in_train = view.counts(good & (view.parts == Part.TRAIN))
+    missing = [name for name, count in zip(classes, in_train, strict=True) if not count]
+    if missing:
+        yield Finding(
+            "error",
+            "missing in train",
+            f"{_these(len(missing), 'class')} no training images",
+            tuple(missing),
+            "Add images of it to the training part, or remove the class.",
+        )
+    for part in LATER:
+        there = good & (view.parts == part)
+        if not there.any():
+            yield Finding(
+                "note", f"no {part.name.lower()}", f"there is no {part.name.lower()} part"
+            )
+            continue
+        lacking = (view.counts(there) == 0) & (in_train > 0)
+        if lacking.any():
+            names = tuple(np.array(classes)[lacking].tolist())
+            word = part.name.lower()
+            yield Finding(
+                "warning",
+                f"missing in {word}",
+                f"{_these(len(names), 'class')} no {word} images, and so no scores there",
+                names,
+                f"Add images of it to the {word} part.",
+            )
+    few = (in_train > 0) & (counts < FEW)
+    if few.any():
+        yield Finding(
+            "warning",
+            "few",
+            f"{_these(int(few.sum()), 'class')} fewer than {FEW} images",
+            tuple(f"{classes[label]}: {counts[label]}" for label in np.flatnonzero(few)),
+            "Collect more; from so few, neither learning nor measuring is possible.",
+        )
+    learned = in_train[in_train > 0]
+    if len(learned) > 1 and learned.max() >= 3 * learned.min():
+        ratio = learned.max() / learned.min()
+        most, least = (classes[int(np.flatnonzero(in_train == n)[0])] for n in _ends(learned))
+        yield Finding(
+            "warning" if ratio >= SKEWED else "note",
+            "imbalance",
+            f"the largest class has {ratio:.1f} times the training images of the smallest",
+            (f"{most}: {learned.max():,}", f"{least}: {learned.min():,}"),
+            "Look at balanced accuracy, and consider --balance." if ratio >= SKEWED else None,
+        )
+    if view.dataset.multilabel and (unlabeled := view.dataset.targets.sum(axis=1) == 0).any():
+        yield Finding(
+            "note",
+            "unlabeled",
+            f"{int(unlabeled.sum()):,} images have no label at all",
+            view.names(np.flatnonzero(unlabeled)),
+        )
+
+
+def _twins(contents: NDArray[np.uint8], good: NDArray[np.bool_]) -> list[NDArray[np.int64]]:
+    """Sets of images with the same content, each in the data set's order."""
+    indices = np.flatnonzero(good)
+    _, same, counts = np.unique(
+        as_words(contents[indices]), return_inverse=True, return_counts=True
+    )
+    chosen = np.flatnonzero(counts[same] > 1)
+    order = chosen[np.argsort(same[chosen], kind="stable")]
+    return np.split(indices[order], np.flatnonzero(np.diff(same[order])) + 1) if len(order) else []
+
+
+def _copies(view: _View, twins: list[NDArray[np.int64]]) -> Iterator[Finding]:
+    if view.split.leaks:
+        pairs = view.split.leaks
+        yield Finding(
+            "error",
+            "leak",
+            f"{len(pairs):,} images of one part are also in another: scores would be too good",
+            tuple(view.pair(*pair) for pair in pairs),
+            "Remove the copies, or let `vitreous split` choose the parts.",
+        )
+    clashes = [
+        (int(each[0]), int(other))
+        for each in twins
+        for other in each[1:]
+        if view.differ(int(each[0]), int(other))
+    ]
+    if clashes:
+        yield Finding(
+            "error" if len(clashes) >= SERIOUS * view.good else "warning",
+            "conflict",
+            f"{_these(len(clashes), 'image')} copies with another label",
+            tuple(
+                f"{view.pair(*pair)} ({view.labels(pair[0])}, {view.labels(pair[1])})"
+                for pair in clashes
+            ),
+            "Find out which label is right, and remove the other copy.",
+        )
+    extra = sum(len(each) - 1 for each in twins)
+    if extra:
+        yield Finding(
+            "warning" if extra >= SERIOUS * view.good else "note",
+            "duplicates",
+            f"{extra:,} images are exact copies of others",
+            tuple(view.pair(int(each[0]), int(other)) for each in twins for other in each[1:]),
+            "Copies always share a part; remove them if they were not meant.",
+        )
+
+
+def _look_alikes(view: _View, contents: NDArray[np.uint8]) -> Iterator[Finding]:
+    """Near duplicates among different images, proven by their pixels."""
+    seen = view.seen
+    large = seen.good & ~seen.flat & (seen.sizes.min(axis=1) >= likeness.SMALLEST)
+    chosen = np.flatnonzero(large)
+    if len(chosen) < 2:
+        return
+    # One image of each content is enough: copies are reported as copies.
+    chosen = chosen[np.unique(as_words(contents[chosen]), return_index=True)[1]]
+    pairs = chosen[likeness.candidates(seen.prints[chosen])]
+    apart = likeness.differing(seen.prints[pairs[:, 0]], seen.prints[pairs[:, 1]])
+    pairs = np.sort(pairs[np.argsort(apart, kind="stable")], axis=1)
+    proven = [pair for pair in pairs[:PROVEN].tolist() if _alike(view.dataset, *pair)]
+    if not proven:
+        return
+    across = [pair for pair in proven if view.parts[pair[0]] != view.parts[pair[1]]]
+    clashes = [pair for pair in proven if view.differ(*pair)]
+    yield Finding(
+        "note",
+        "near duplicates",
+        f"{len(proven):,} pairs of images look the same without being equal",
+        tuple(view.pair(*pair) for pair in proven),
+        "Frames of one film or photos of one scene belong into one group (column `group`).",
+    )
+    if across:
+        held = {index for pair in across for index in pair if view.parts[index] in LATER}
+        share = len(held) / max(1, sum(len(view.split.indices(part)) for part in LATER))
+        yield Finding(
+            "error" if share >= LEAKING else "warning",
+            "near leak",
+            f"{len(held):,} held-out images ({share:.1%}) look like images of another part",
+            tuple(view.pair(*pair) for pair in across),
+            "Name groups in a CSV file (column `group`), so that they stay together.",
+        )
+    if clashes:
+        yield Finding(
+            "warning",
+            "near conflict",
+            f"{len(clashes):,} pairs that look the same have different labels",
+            tuple(f"{view.pair(*p)} ({view.labels(p[0])}, {view.labels(p[1])})" for p in clashes),
+            "One of the two labels may be wrong.",
+        )
+
+
+def _alike(dataset: Dataset, one: int, other: int) -> bool:
+    try:
+        return likeness.alike(
+            likeness.thumbnail(dataset.read(one, 2 * likeness.SIDE)),
+            likeness.thumbnail(dataset.read(other, 2 * likeness.SIDE)),
+        )
+    except ImageError:
+        return False  # it could be read a moment ago
+
+
+def _pictures(view: _View) -> Iterator[Finding]:
+    seen, good = view.seen, view.seen.good
+    if not view.good:
+        return
+    flat = np.flatnonzero(good & seen.flat)
+    if len(flat):
+        yield Finding(
+            "warning" if len(flat) >= SERIOUS * view.good else "note",
+            "constant",
+            f"{_these(len(flat), 'image')} one single color",
+            view.names(flat),
+            "Look at them: an image of one color shows nothing.",
+        )
+    modes = Counter(seen.modes[kind] for kind in seen.kinds[good])
+    deep = [mode for mode in modes if mode.split()[-1] in ("I", "I;16", "I;16B", "uint16")]
+    dim = good & np.isin(seen.kinds, [seen.modes.index(mode) for mode in deep])
+    dim &= (seen.peaks < DIM) & ~seen.flat
+    if dim.any():
+        yield Finding(
+            "warning",
+            "dim",
+            f"{_these(int(dim.sum()), 'image')} 16 bits a value but use 12 or fewer of them",
+            view.names(np.flatnonzero(dim)),
+            "Of 16 bits the upper 8 are kept: scale them to the whole range first.",
+        )
+    if len(modes) > 1:
+        yield Finding(
+            "note",
+            "modes",
+            "images are of several kinds; all are brought to "
+            f"{view.dataset.channels} channel{'s' * (view.dataset.channels > 1)}",
+            tuple(f"{count:,} {mode}" for mode, count in modes.most_common()),
+        )
+    short, long = seen.sizes.min(axis=1), seen.sizes.max(axis=1)
+    for kind, odd, words in (
+        ("tiny", short < TINY, f"a shorter side below {TINY} pixels"),
+        ("long", long > LONG * np.maximum(short, 1), f"one side more than {LONG} times the other"),
+    ):
+        if (odd := odd & good).any():
+            yield Finding(
+                "note" if odd.all() else "warning",
+                kind,
+                f"{_these(int(odd.sum()), 'image')} {words}",
+                view.names(np.flatnonzero(odd)),
+                "Look at them: cropping or enlarging may leave nothing to see.",
+            )
+    heights, widths = seen.sizes[good].T
+    if heights.min() != heights.max() or widths.min() != widths.max():
+        yield Finding(
+            "note",
+            "sizes",
+            f"heights from {heights.min():,} to {heights.max():,} pixels (median "
+            f"{np.median(heights):,.0f}), widths from {widths.min():,} to {widths.max():,} "
+            f"(median {np.median(widths):,.0f})",
+        )
+
+
+def _memory(view: _View) -> Finding | None:
+    """Stored and decoded size: decoded images take many times the room."""
+    if not view.good:
+        return None
+    stored = int(view.seen.stored.sum())
+    decoded = int(view.seen.sizes.astype(np.int64).prod(axis=1).sum()) * view.dataset.channels
+    memory = _physical_memory()
+    place = "on disk" if isinstance(view.dataset, FileDataset) else "in memory"
+    return Finding(
+        "note",
+        "memory",
+        f"{_bytes(stored)} {place}, {_bytes(decoded)} decoded at full size; "
+        + (f"this machine has {_bytes(memory)} of memory" if memory else "memory is unknown"),
+        (),
+        "Decoded images are kept on disk and mapped, so they need not fit." * (decoded > memory)
+        or None,
+    )
+
+
+def _physical_memory() -> int:
+    try:
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (AttributeError, ValueError, OSError):  # not on Windows
+        return 0
+
+
+def _weight_of(note: str) -> Severity:
+    """What was left out is a warning if it looks like an accident."""
+    return "warning" if note.startswith(("classes that differ", "no images in")) else "note"
+
+
+def _ends(counts: NDArray[np.int64]) -> tuple[int, int]:
+    return int(counts.max()), int(counts.min())
+
+
+def _these(count: int, noun: str) -> str:
+    if count == 1:
+        return f"1 {noun} has"
+    return f"{count:,} {noun}{'es' if noun.endswith('s') else 's'} have"
+
+
+def _bytes(count: int) -> str:
+    size, unit = float(count), "bytes"
+    for larger in ("KiB", "MiB", "GiB", "TiB"):
+        if size < 1024:
+            break
+        size, unit = size / 1024, larger
+    return f"{size:,.0f} {unit}" if unit == "bytes" or size >= 100 else f"{size:,.1f} {unit}"
