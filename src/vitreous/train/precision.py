@@ -23,7 +23,7 @@ from vitreous.errors import UsageError, unknown
 PRECISIONS = {"float32": None, "bfloat16": torch.bfloat16, "float16": torch.float16}
 """The formats by name; None stands for no conversion at all."""
 
-WORTH_BFLOAT16 = 20e6
+WORTH_BFLOAT16 = 5e6
 """Multiply-accumulates of one example above which bfloat16 is faster on a CPU."""
 
 
