@@ -59,13 +59,13 @@ class Baseline:
 
 
 class Rows(Protocol):
-    """Images (N, H, W, C) uint8 that are read by `rows[number, ...]`: an array, a memory map, or a
-    choice from one."""
+    """Images (N, H, W, C) uint8 that are read one by one: an array, a memory map, a choice of
+    rows."""
 
     @property
     def shape(self) -> tuple[int, ...]: ...
     def __len__(self) -> int: ...
-    def __getitem__(self, key: Any, /) -> Any: ...
+    def __getitem__(self, row: Any, /) -> Any: ...
 
 
 def majority(

@@ -84,7 +84,7 @@ def _log_axis(low: float, high: float, count: int) -> Axis:
     factors = (1, 2, 5) if last - first <= 2 else (1,)
     ticks = [f * 10.0**k for k in range(first, last + 1, every) for f in factors]
     below = max((t for t in ticks if t <= low), default=ticks[0])
-    above = min((t for t in ticks if t >= high), default=10.0**last)
+    above = min((t for t in ticks if t >= high and t > below), default=10.0**last)
     return Axis(below, above, tuple(t for t in ticks if below <= t <= above), log=True)
 
 

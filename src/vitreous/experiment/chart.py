@@ -69,9 +69,10 @@ def line_chart(
     if mark is not None and horizontal.low <= mark[0] <= horizontal.high:
         x = float(horizontal.place(mark[0]))
         drawn.append(Markup('<path class="mark" d="M{0:.1f} 0V1000"/>').format(1000 * x))
+        side = "early" if x < 0.15 else "late" if x > 0.85 else ""
         notes.append(
-            Markup('<span class="mark-name" style="left:{:.2f}%">{}</span>').format(
-                100 * x, mark[1]
+            Markup('<span class="mark-name {}" style="left:{:.2f}%">{}</span>').format(
+                side, 100 * x, mark[1]
             )
         )
     return Markup(
