@@ -172,6 +172,34 @@ def test_without_the_settled_budget_the_bits_differ(net, batches, tmp_path: Path
         assert_equal(resumed.state(), whole.state())
 
 
+def test_a_state_in_another_order_of_memory_would_spoil_the_weights(tmp_path: Path) -> None:
+    """Fused Adam adds what lies side by side in memory, whatever the strides say. A state that a
+    file brought back as plain rows would go to the wrong weights, and nothing would complain.
+    """
+
+    def run(through: str) -> torch.Tensor:
+        generator = torch.Generator().manual_seed(0)
+        weight = torch.randn(4, 3, 5, 5, generator=generator)
+        weight = weight.to(memory_format=torch.channels_last).requires_grad_()
+        method = torch.optim.Adam([weight], 0.1, fused=True)
+        for number in range(6):
+            gradient = torch.randn(4, 3, 5, 5, generator=generator)
+            weight.grad = gradient.to(memory_format=torch.channels_last)
+            method.step()
+            state = method.state_dict()
+            if number == 2 and through == "file":
+                checkpoint.save(tmp_path, {"optimizer": state}, number)
+                method.load_state_dict(checkpoint.latest(tmp_path).state["optimizer"])
+            if number == 2 and through == "rows":
+                moments = state["state"][0]
+                moments["exp_avg"] = moments["exp_avg"].contiguous()
+                method.load_state_dict(state)
+        return weight.detach()
+
+    assert torch.equal(run("file"), run("nothing"))
+    assert not torch.allclose(run("rows"), run("nothing"), atol=0.01)
+
+
 def test_another_seed_differs(net, batches) -> None:
     """Dropout is part of these runs: with the seed of the steps changed the bits differ."""
     one, other = (Run(net, batches, "sgd", None, 1) for _ in range(2))

@@ -101,7 +101,7 @@ def fit(
         shares = []
         for batch in parts:
             with precision.autocast():
-                outputs = model(batch.images)
+                outputs = forward(model, batch)
             losses = loss(widened(outputs), batch.targets)
             share = weighted_sum(losses, batch.weights, len(batch)) / total
             torch.autograd.backward(scaler.scale(share))
@@ -125,6 +125,21 @@ def fit(
         yield Step(number + 1, mean, lr, seconds, sum(len(batch) for batch in parts))
         start = time.perf_counter()
     watch.look()
+
+
+def forward(model: nn.Module, batch: Batch) -> Tensor:
+    """The network's outputs; says what torch means by refusing a single example."""
+    try:
+        outputs: Tensor = model(batch.images)
+    except ValueError as error:
+        if len(batch) > 1:
+            raise
+        raise UsageError(
+            f"the network cannot learn from a batch of one example: {error}",
+            where="--batch-size",
+            remedy="Use batches of 2 or more: batch normalization needs a variance.",
+        ) from error
+    return outputs
 
 
 def grouped(batches: Iterable[Batch], size: int) -> Iterator[list[Batch]]:
