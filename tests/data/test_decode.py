@@ -54,7 +54,7 @@ def png_of_one_color(side):
             struct.pack(">I", len(body)) + name + body + struct.pack(">I", zlib.crc32(name + body))
         )
 
-    packer = zlib.compressobj(9)
+    packer = zlib.compressobj(1)
     row = bytes(1 + 3 * side)
     body = b"".join(packer.compress(row) for _ in range(side)) + packer.flush()
     size = struct.pack(">IIBBBBB", side, side, 8, 2, 0, 0, 0)

@@ -106,7 +106,7 @@ DAMAGED = {
     "cut and closed.jpg": (JPEG[: -len(JPEG) // 4] + b"\xff\xd9", "lacks data for its last rows"),
     "cut.png": (PNG[: len(PNG) // 2], "truncated"),
     "cut early.png": (PNG[:20], "cannot be decoded"),
-    "cut.gif": (saved(picture(), "GIF")[:300], "truncated"),
+    "cut.gif": (saved(picture(), "GIF")[:300], "cannot be decoded"),
     "cut.webp": (saved(picture(), "WEBP")[:80], "cannot be decoded"),
     "web page.jpg": (b"<!DOCTYPE html><title>404</title>", "is a web page"),
     "archive.png": (zipped(), "is a zip archive"),
