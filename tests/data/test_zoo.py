@@ -62,7 +62,12 @@ def many_channels(**options):
 def claims(side):
     head = struct.pack(">IIBBBBB", side, side, 8, 2, 0, 0, 0)
     chunk = b"IHDR" + head
-    return b"\x89PNG\r\n\x1a\n\0\0\0\r" + chunk + struct.pack(">I", zlib.crc32(chunk)) + bytes(64)
+    return (
+        b"\x89PNG\r\n\x1a\n\0\0\0\r"
+        + chunk
+        + struct.pack(">I", zlib.crc32(chunk))
+        + b"\0\0\0\x40IDAT"
+    )
 
 
 JPEG, PNG = saved(picture(1), "JPEG"), saved(picture(2), "PNG")
@@ -114,8 +119,8 @@ DAMAGED = {
     "lfs.jpg": (b"version https://git-lfs.github.com/spec/v1\noid sha256:0", "Git LFS pointer"),
     "zeros.jpg": (bytes(4096), "nothing but zero bytes"),
     "noise.jpg": (rng.bytes(4096), "no image format"),
-    "size zero.ppm": (b"P6 0 0 255\n", ""),
-    "huge.png": (claims(20_000), "400"),
+    "size zero.ppm": (b"P6 0 0 255\n", "cannot be decoded|no pixels"),
+    "huge.png": (claims(20_000), "100,000,000 pixels are allowed"),
     "six channels.tif": (many_channels(), "6 channels where 3 are expected"),
     "objects.npy": (b"\x93NUMPY\1\0\x46\0{'descr': '|O', 'fortran_order': False, "
                     b"'shape': (2, 2), }          \n", "cannot be decoded|pickle"),
