@@ -27,7 +27,8 @@ Shape = tuple[int, ...]
 
 @dataclass(frozen=True)
 class Operation:
-    """One elementary operation. Views are none: they move no numbers.
+    """One elementary operation. Views are none, as they move no numbers, unless one is all that a
+    module does (flattening): then it is called "view".
 
     name       torch's word for it: "convolution", "addmm", "relu", ...
     path       the module call that it happened in, "" for the network itself
@@ -109,6 +110,13 @@ class _Writer(TorchDispatchMode):  # type: ignore[no-untyped-call]
 
     def value(self, tensor: Tensor) -> int | None:
         return self.current.get(id(tensor.untyped_storage()))
+
+    def rearrange(self, result: Tensor, before: tuple[int, Shape]) -> None:
+        """Note a module that only changes the shape of what it was given."""
+        value, shape = self.hold(result), tuple(result.shape)
+        self.operations.append(
+            Operation("view", self.path(), (before,), value, shape, (), False, bytes=0)
+        )
 
     def __torch_dispatch__(
         self, operation: Any, types: Any, args: Any = (), kwargs: Any = None
@@ -194,6 +202,7 @@ def evaluating(model: nn.Module) -> Iterator[None]:
 def _trace(model: nn.Module, shape: Shape, *, meta: bool) -> Trace:
     path: list[str] = [""]
     begun: list[tuple[str, str, nn.Module, str]] = []
+    started: list[int] = []  # how many operations there were when each open call began
     finished: dict[str, tuple[int, Shape] | None] = {}
     counts: Counter[str] = Counter()
     writer = _Writer(lambda: path[-1])
@@ -215,9 +224,13 @@ def _trace(model: nn.Module, shape: Shape, *, meta: bool) -> Trace:
         counts[call] += 1
         call = call if counts[call] == 1 else f"{call}#{counts[call]}"
         begun.append((call, name, module, parent))
+        started.append(len(writer.operations))
         path.append(call)
 
     def end(module: nn.Module, inputs: Any, result: Any) -> None:
+        before, after = located(inputs), located(result)
+        if started.pop() == len(writer.operations) and before and after and before[1] != after[1]:
+            writer.rearrange(next(x for x in tree_leaves(result) if isinstance(x, Tensor)), before)
         finished[path.pop()] = located(result)
 
     with ExitStack() as stack:

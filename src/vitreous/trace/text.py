@@ -1,0 +1,110 @@
+"""Graphs as text: a network as a table, a formula as its derivation, step by step."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from vitreous.trace.graph import Graph
+
+
+def number(value: float) -> str:
+    """Six significant digits, with a real minus sign."""
+    return f"{value:.6g}".replace("-", "−")
+
+
+def written(value: Any) -> str:
+    """A number or nested lists, as a reader writes them."""
+    if isinstance(value, dict):
+        if "rms" in value:
+            return f"{value['rms']:.2g}"
+        return f"{number(round(value['mean'], 4))} ± {value['deviation']:.3g}"
+    if isinstance(value, list):
+        return "[" + ", ".join(map(written, value)) + "]"
+    return number(value)
+
+
+def shaped(shape: tuple[int, ...], batch: bool = True) -> str:
+    """64×56×56: without the batch axis."""
+    sizes = shape[1:] if batch and len(shape) > 1 else shape
+    return "×".join(map(str, sizes)) or "number"
+
+
+def columns(rows: Sequence[tuple[str, ...]], right: set[int]) -> str:
+    """Rows as aligned columns, two spaces apart; those in `right` are set flush right."""
+    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
+    return "\n".join(
+        "  ".join(
+            cell.rjust(width) if i in right else cell.ljust(width)
+            for i, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ).rstrip()
+        for row in rows
+    )
+
+
+def listing(graph: Graph) -> str:
+    """A network: a node a line, in the order of computation, with where its inputs come from."""
+    previous: str | None = None
+    sources: dict[str, list[str]] = {node.id: [] for node in graph.nodes}
+    for edge in graph.edges:
+        sources[edge.target].append(edge.source)
+    with_values = any(node.value is not None for node in graph.nodes)
+    header = ("name", "layer", "output", "parameters", "MACs", "from")
+    rows: list[tuple[str, ...]] = [(*header, "value", "gradient") if with_values else header]
+    for node in graph.nodes:
+        # What simply follows the line above needs no mention.
+        origin = "" if sources[node.id] in ([], [previous]) else ", ".join(sources[node.id])
+        row = (
+            node.id,
+            f"{node.label} {node.detail}".strip(),
+            shaped(node.shape),
+            f"{node.parameters:,}" if node.parameters else "",
+            f"{node.macs:,}" if node.macs else "",
+            origin,
+        )
+        values = ("" if v is None else written(v) for v in (node.value, node.gradient))
+        rows.append((*row, *values) if with_values else row)
+        previous = node.id
+    total = sum(node.parameters for node in graph.nodes), sum(node.macs for node in graph.nodes)
+    summary = f"{total[0]:,} parameters, {total[1]:,} multiply-accumulates"
+    return f"{graph.title}\n\n{columns(rows, {3, 4, 6, 7})}\n\n{summary}"
+
+
+def derivation(graph: Graph) -> str:
+    """A formula: the values forward, then the gradients backward by the chain rule."""
+    nodes = {node.id: node for node in graph.nodes}
+    final = graph.nodes[-1]
+    forward = [
+        (f"  {node.id}", f"= {node.formula}" if node.formula else "", written(node.value))
+        for node in sorted(graph.nodes, key=lambda node: bool(node.formula))
+        if node.family != "constant"
+    ]
+    backward = [(f"  ∂{final.id}/∂{final.id}", "", written(final.gradient), "")]
+    for node in reversed(graph.nodes[:-1]):
+        if node.gradient is None:
+            continue
+        paths = [(edge.local, nodes[edge.target]) for edge in graph.edges if edge.source == node.id]
+        if node.shape or any(target.shape for _, target in paths):
+            terms = [f"∂{final.id}/∂{t.id} · ∂{t.id}/∂{node.id}" for _, t in paths]
+            remark = "; ".join(dict.fromkeys(target.detail for _, target in paths))
+        else:
+            terms = [f"{written(local)}·{written(target.gradient)}" for local, target in paths]
+            remark = ""
+        gradient = written(node.gradient)
+        backward.append((f"  ∂{final.id}/∂{node.id}", f"= {' + '.join(terms)}", gradient, remark))
+    return "\n".join(
+        [
+            f"{final.id} = {graph.title}",
+            "",
+            "forward",
+            columns(forward, {2}),
+            "",
+            "backward",
+            columns(backward, {2}),
+        ]
+    )
+
+
+def text(graph: Graph) -> str:
+    """A network as a table, a node a line; a formula as its derivation, step by step."""
+    return derivation(graph) if graph.kind == "formula" else listing(graph)
