@@ -20,8 +20,10 @@ from vitreous.experiment.report import (
     ReportData,
     Setting,
     duration,
+    moment,
     quantity,
     render,
+    times,
 )
 from vitreous.experiment.thumbnail import thumbnail
 from vitreous.experiment.verdict import findings, verdict
@@ -346,3 +348,14 @@ def test_quantities(value: float, text: str) -> None:
 )  # fmt: skip
 def test_durations(seconds: float, text: str) -> None:
     assert duration(seconds) == text
+
+
+@pytest.mark.parametrize(("count", "text"), [(1, "once"), (2, "twice"), (1234, "1,234 times")])
+def test_how_often(count: int, text: str) -> None:
+    assert times(count) == text
+
+
+def test_moments_are_written_out() -> None:
+    assert moment("2026-11-21T08:19:58+00:00") == "21 November 2026, 08:19 UTC"
+    assert moment("2026-11-21") == "21 November 2026"
+    assert moment("yesterday") == "yesterday"

@@ -28,6 +28,7 @@ from vitreous.experiment.axis import (
     tight_axis,
 )
 
+FEW = 10  # predictions in a bin that say little; they are drawn pale
 MOST_POINTS = 500  # of a line; more could not be told apart on a screen
 
 
@@ -82,7 +83,7 @@ def line_chart(
     ).format(
         kind=kind,
         title=title,
-        legend=_legend((line.name, line.color) for line in lines) if len(lines) > 1 else "",
+        legend=_legend((line.name, line.color) for line in lines) if kind == "curves" else "",
         words=_in_words(title, x_label, lines, y_format),
         svg=_svg(drawn),
         y=_y_ticks(vertical, y_format),
@@ -95,20 +96,23 @@ def line_chart(
 def reliability_chart(bins: Sequence[Bin], *, label: str) -> Markup:
     """Accuracy over confidence as bars against the diagonal, the count of each bin below.
 
+    Bins of fewer than ten predictions are pale.
+
     label  what the bars are, for example "share of right answers"
     """
     unit = axis([0, 1], count=5)
     most = max((b.count for b in bins), default=1.0)
-    bars: list[str] = []
-    sure: list[str] = []
-    modest: list[str] = []
+    shapes: dict[str, list[str]] = {}
     counts: list[str] = []
     for b in bins:
         left, width = 1000 * b.low, 1000 * max(b.high - b.low, 0.004)
         low, high = sorted((b.accuracy, b.confidence))
-        bars.append(_rectangle(left, 1000 * (1 - low), width, 1000 * low))
-        gaps = sure if b.confidence > b.accuracy else modest
-        gaps.append(_rectangle(left, 1000 * (1 - high), width, 1000 * (high - low)))
+        pale = " few" if b.count < FEW else ""
+        gap = "sure-gap" if b.confidence > b.accuracy else "modest-gap"
+        bar = _rectangle(left, 1000 * (1 - low), width, 1000 * low)
+        shapes.setdefault(f"right-area{pale}", []).append(bar)
+        rest = _rectangle(left, 1000 * (1 - high), width, 1000 * (high - low))
+        shapes.setdefault(f"{gap}{pale}", []).append(rest)
         counts.append(_rectangle(left, 1000 - 1000 * b.count / most, width, 1000 * b.count / most))
     words = "; ".join(
         f"confidence {percent(b.confidence, 0)}: {percent(b.accuracy, 0)} right of {b.count:,.0f}"
@@ -116,22 +120,22 @@ def reliability_chart(bins: Sequence[Bin], *, label: str) -> Markup:
     )
     drawn = [
         _grid(unit),
-        Markup('<path class="right-area" d="{}"/>').format("".join(bars)),
-        Markup('<path class="sure-gap" d="{}"/>').format("".join(sure)),
-        Markup('<path class="modest-gap" d="{}"/>').format("".join(modest)),
+        *(Markup('<path class="{}" d="{}"/>').format(k, "".join(v)) for k, v in shapes.items()),
         Markup('<path class="diagonal" d="M0 1000L1000 0"/>'),
     ]
     crowd = [Markup('<path class="quiet-area" d="{}"/>').format("".join(counts))]
     return Markup(
         '<figure class="chart reliability"><figcaption>{label}, by confidence</figcaption>'
         '<ul class="legend"><li class="right-area">{label}</li><li class="sure-gap">too sure</li>'
-        '<li class="modest-gap">too modest</li></ul>'
+        '<li class="modest-gap">too modest</li>'
+        '<li class="pale">pale: fewer than {few}</li></ul>'
         '<div class="plot square" role="img" aria-label="{words}">{svg}{y}</div>'
         '<div class="plot crowd" aria-hidden="true">{crowd}{x}'
         '<span class="y tick" style="top:50%">count</span></div>'
         '<div class="x-label" aria-hidden="true">confidence</div></figure>'
     ).format(
         label=label,
+        few=FEW,
         words=f"{label}: {words}",
         svg=_svg(drawn),
         crowd=_svg(crowd),

@@ -53,7 +53,7 @@ def heat_map(matrix: NDArray[np.number], classes: Sequence[str]) -> Markup:
         ' shape-rendering="crispEdges">{paths}</svg></div></div>'
     ).format(
         count=count,
-        cell=14 if count <= 60 else 9 if named else 2,
+        cell=14 if count <= 60 else 9 if named else round(max(900 / count, 0.9), 2),
         names=7 if count <= 60 else 5.5 if named else 3,
         right=percent(right),
         columns=join(columns),

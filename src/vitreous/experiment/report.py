@@ -10,6 +10,7 @@ from __future__ import annotations
 from base64 import b64encode
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from io import BytesIO
 from math import isfinite, log
 from typing import Any, Literal
@@ -142,9 +143,9 @@ def render(data: ReportData) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters.update(
-        percent=percent, quantity=quantity, duration=duration, source=_source, plain=plain
-    )
+    for form in (percent, plain, quantity, duration, times, moment):
+        environment.filters[form.__name__] = form
+    environment.filters["source"] = _source
     parts = {
         name: scores
         for name, scores in (("test", data.test), ("validation", data.validation))
@@ -176,6 +177,23 @@ def quantity(value: float) -> str:
         if abs(value) >= power:
             return f"{value / power:.3g}\u202f{prefix}"
     return f"{value:g}"
+
+
+def times(count: float) -> str:
+    """Once, twice, 3 times."""
+    if count in (1, 2):
+        return "once" if count == 1 else "twice"
+    return f"{count:,.6g} times"
+
+
+def moment(iso: str) -> str:
+    """21 November 2026, 08:19 UTC; what is no ISO 8601 stays as it is."""
+    try:
+        when = datetime.fromisoformat(iso)
+    except ValueError:
+        return iso
+    clock = f", {when:%H:%M} {when.tzname() or ''}".rstrip() if len(iso) > 10 else ""
+    return f"{when.day} {when:%B %Y}{clock}"
 
 
 def duration(seconds: float) -> str:
