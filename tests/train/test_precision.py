@@ -120,8 +120,9 @@ def test_work_of_known_layers() -> None:
 
 def test_counting_leaves_no_trace(net) -> None:
     model = net().train()
+    model[1].eval()
     before = {name: t.clone() for name, t in model.state_dict().items()}
     multiply_accumulates(model, torch.zeros(1, 1, 6, 6))
-    assert model.training
+    assert [module.training for module in model] == [True, False, True, True, True, True, True]
     assert all(torch.equal(before[name], t) for name, t in model.state_dict().items())
     assert not any(module._forward_hooks for module in model.modules())

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from vitreous.errors import DivergedError
 
@@ -45,9 +45,3 @@ class Watch:
                 where=f"step {self.number}",
                 remedy="Lower the learning rate (--lr), or bound the gradient (--clip 1).",
             )
-
-
-def finite(model: nn.Module) -> bool:
-    """Are all floating-point parameters and buffers finite numbers?"""
-    state = [t for t in model.state_dict().values() if t.is_floating_point()]
-    return all(bool(torch.isfinite(t).all()) for t in state)

@@ -1,8 +1,9 @@
 """Number formats of the forward pass.
 
 Half the bits, half the memory traffic: where the processor multiplies bfloat16 natively, large
-networks train about twice as fast in it. Small ones are slower, because the conversions cost more
-than the products save. Weights, gradients and the optimizer stay in float32 in any case.
+networks train about twice as fast in it. Small ones gain nothing, because the conversions cost as
+much as the products save (benchmarks/precision.py). Weights, gradients and the optimizer stay in
+float32 in any case.
 Micikevicius et al. (2018), "Mixed precision training", arXiv:1710.03740.
 """
 
@@ -19,6 +20,7 @@ from torch import Tensor, nn
 from torch.amp import GradScaler
 
 from vitreous.errors import UsageError, unknown
+from vitreous.trace.operations import evaluating
 
 PRECISIONS = {"float32": None, "bfloat16": torch.bfloat16, "float16": torch.float16}
 """The formats by name; None stands for no conversion at all."""
@@ -110,20 +112,17 @@ def multiply_accumulates(model: nn.Module, images: Tensor) -> float:
         weight = module.weight
         assert isinstance(weight, Tensor)
         # Each weight of a kernel is used once a position, each weight of a matrix once a token.
-        channels = 1 if isinstance(module, nn.Linear) else 2
-        positions = output.shape[1:-1] if channels == 1 else output.shape[2:]
+        positions = output.shape[1:-1] if isinstance(module, nn.Linear) else output.shape[2:]
         counts.append(weight.numel() * positions.numel())
 
     layers = [
         m for m in model.modules() if isinstance(m, nn.Linear | nn.Conv1d | nn.Conv2d | nn.Conv3d)
     ]
     hooks = [layer.register_forward_hook(count) for layer in layers]
-    training = model.training
     try:
-        with torch.inference_mode():
-            model.eval()(images)
+        with torch.inference_mode(), evaluating(model):
+            model(images)
     finally:
-        model.train(training)
         for hook in hooks:
             hook.remove()
     return float(sum(counts))

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from vitreous.shapes import Images
+from vitreous.trace.operations import evaluating
 
 
 class Moments:
@@ -54,8 +55,8 @@ def recalibrate(model: nn.Module, batches: Iterable[Images]) -> int:
     model is put into training mode, keep their statistics. Dropout is off. Each layer sees its
     input as training made it: normalized by the statistics of the batch.
     """
-    training = model.training
-    layers = [m for m in model.train().modules() if isinstance(m, _BatchNorm) and m.training]
+    with evaluating(model):
+        layers = [m for m in model.train().modules() if isinstance(m, _BatchNorm) and m.training]
     layers = [layer for layer in layers if layer.track_running_stats]
     moments = {layer: Moments() for layer in layers}
     before = {layer: [b.clone() for b in layer.buffers()] for layer in layers}
@@ -67,15 +68,14 @@ def recalibrate(model: nn.Module, batches: Iterable[Images]) -> int:
         layer.register_forward_pre_hook(partial(look, found)) for layer, found in moments.items()
     ]
     try:
-        model.eval()
-        for layer in layers:
-            layer.train()
-        for images in batches:
-            model(images)
+        with evaluating(model):
+            for layer in layers:
+                layer.train()
+            for images in batches:
+                model(images)
     finally:
         for hook in hooks:
             hook.remove()
-        model.train(training)
         for layer, buffers in before.items():
             for buffer, value in zip(layer.buffers(), buffers, strict=True):
                 buffer.copy_(value)
