@@ -219,6 +219,11 @@ def test_names_are_escaped_in_large_matrices_too() -> None:
     Outline(page)
 
 
+def test_a_name_that_is_no_utf8_can_be_written() -> None:
+    odd = Picture(image=picture(), id="caf\udce9.png", truth="a\udcff")
+    assert "caf\\udce9.png" in render(replace(report(), right=[odd])).encode("utf-8").decode()
+
+
 EMPTY = {
     "validation": None, "test": None, "curves": (), "best_epoch": None, "mistakes": (),
     "right": (), "augmented": (), "data": None, "recipe": {}, "environment": {}, "timings": {},
@@ -335,7 +340,13 @@ def test_diverging_curves_are_reported() -> None:
 
 @pytest.mark.parametrize(
     ("value", "text"),
-    [(12, "12"), (61_706, "61.7\u202fk"), (11_689_512, "11.7\u202fM"), (4.09e9, "4.09\u202fG")],
+    [
+        (12, "12"),
+        (61_706, "61.7\u202fk"),
+        (11_689_512, "11.7\u202fM"),
+        (4.09e9, "4.09\u202fG"),
+        (999_999, "1\u202fM"),
+    ],
 )
 def test_quantities(value: float, text: str) -> None:
     assert quantity(value) == text

@@ -154,7 +154,7 @@ def render(data: ReportData) -> str:
     scores = next(iter(parts.values()), None)
     notes = [*data.notes, *findings(parts, data.curves, test_uses=data.test_uses)]
     template = environment.get_template("report.html.j2")
-    return template.render(
+    page = template.render(
         run=data,
         scores=scores,
         part=next(iter(parts), ""),
@@ -168,13 +168,15 @@ def render(data: ReportData) -> str:
         sizes=_sizes(data.data.sizes) if data.data is not None else [],
         guessing=log(2 if data.task == "label" else max(len(data.classes), 2)),
         listed=LISTED,
-    ).lstrip()
+    )
+    # A file name that is no UTF-8 holds lone surrogates, which no file could be written with.
+    return page.lstrip().encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def quantity(value: float) -> str:
     """A large number with its prefix: 61.7 k, 11.7 M, 4.09 G."""
     for power, prefix in ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k")):
-        if abs(value) >= power:
+        if abs(value) >= 0.9995 * power:  # what would be written as 1000 of the smaller
             return f"{value / power:.3g}\u202f{prefix}"
     return f"{value:g}"
 
