@@ -515,7 +515,7 @@ def test_the_limit_is_in_pixels_not_bytes():
 
 
 def test_the_limit_in_bytes(monkeypatch):
-    monkeypatch.setattr("vitreous.data.decode.MAX_BYTES", 10)
+    monkeypatch.setattr("vitreous.data.content.MAX_BYTES", 10)
     with pytest.raises(ImageError, match="10 are allowed"):
         decode(__file__)
 

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from vitreous.data.content import printable
 from vitreous.data.dataset import Dataset, Part, Pixels
-from vitreous.data.decode import printable
 from vitreous.data.labels import encode
 from vitreous.data.pixels import as_bytes
 from vitreous.errors import DataError, ImageError

@@ -15,8 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vitreous.data import likeness
+from vitreous.data.content import printable
 from vitreous.data.dataset import Dataset, Part
-from vitreous.data.decode import printable
 from vitreous.data.digests import as_words, digests
 from vitreous.data.files import FileDataset
 from vitreous.data.findings import Finding, Findings, Severity, collected

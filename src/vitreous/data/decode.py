@@ -10,11 +10,9 @@ everything else through Pillow.
 
 from __future__ import annotations
 
-import errno
+import contextlib
 import io
-import os
-import stat
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
@@ -34,6 +32,7 @@ from PIL import (
     WebPImagePlugin,
 )
 
+from vitreous.data.content import printable, read_bytes
 from vitreous.data.dataset import Pixels
 from vitreous.data.exif import upright
 from vitreous.data.jpeg import Frame, decode_jpeg, frame
@@ -45,7 +44,6 @@ Source: TypeAlias = str | Path | bytes | NDArray[np.generic] | Image.Image
 
 MAX_PIXELS = 100_000_000  # height x width
 MAX_VALUES = 4 * MAX_PIXELS  # height x width x channels
-MAX_BYTES = 1 << 29  # of a file
 
 # The plugins are called directly: `Image.open` would warn about sizes that are allowed here.
 PILLOW: dict[str, Callable[[io.BytesIO], ImageFile.ImageFile]] = {
@@ -107,61 +105,30 @@ def decode(
     """
     if where is None and isinstance(source, str | Path):
         where = printable(source)
-    try:
+    with _named(where):
         return with_channels(_decode(source, at_least), channels)
-    except ImageError as error:
-        raise ImageError(error.message, where=where, remedy=error.remedy) from error.__cause__
-    except Exception as error:
-        # Damaged files raise nearly every exception there is, out of three foreign parsers.
-        reason = str(error).rstrip(".") or type(error).__name__
-        raise ImageError(f"cannot be decoded: {reason}", where=where, remedy=REMOVE) from error
 
 
 def header(source: str | Path | bytes, *, where: str | None = None) -> Header:
     """What the file says about its image. Raises ImageError as `decode` does."""
     if where is None and not isinstance(source, bytes):
         where = printable(source)
+    with _named(where):
+        return _open(source if isinstance(source, bytes) else read_bytes(source))[0]
+
+
+@contextlib.contextmanager
+def _named(where: str | None) -> Iterator[None]:
+    """Any failure becomes an ImageError with the name of the image."""
     try:
-        data = source if isinstance(source, bytes) else read_bytes(source)
-        return _open(data)[0]
+        yield
     except ImageError as error:
-        raise ImageError(error.message, where=where, remedy=error.remedy) from error.__cause__
+        error.where = error.where or where
+        raise
     except Exception as error:
+        # Damaged files raise nearly every exception there is, out of three foreign parsers.
         reason = str(error).rstrip(".") or type(error).__name__
-        raise ImageError(f"cannot be opened: {reason}", where=where, remedy=REMOVE) from error
-
-
-def printable(path: str | Path) -> str:
-    """A path as text that any terminal can show: bytes that are no UTF-8 become `\\xff`."""
-    return os.fsencode(path).decode("utf-8", "backslashreplace")
-
-
-def read_bytes(path: str | Path) -> bytes:
-    """A file's content, bounded by MAX_BYTES. Raises ImageError."""
-    try:
-        status = os.stat(path)
-        if not stat.S_ISREG(status.st_mode):  # opening a pipe would wait for ever
-            kind = "a folder" if stat.S_ISDIR(status.st_mode) else "not a regular file"
-            raise ImageError(f"is {kind}, though it has the name of an image")
-        if status.st_size > MAX_BYTES:
-            raise ImageError(
-                f"has {status.st_size:,} bytes; {MAX_BYTES:,} are allowed",
-                remedy="Make the image smaller.",
-            )
-        with open(path, "rb") as file:
-            data = file.read(MAX_BYTES)
-    except OSError as error:
-        reason = error.strerror or str(error)
-        if error.errno == errno.ENOENT and os.path.islink(path):
-            reason = "is a link to a file that does not exist"
-        elif error.errno == errno.ELOOP:
-            reason = "is a link that leads back to itself"
-        elif error.errno == errno.EACCES:
-            reason = "may not be read: permission denied"
-        raise ImageError(reason, remedy="Restore the file, or remove its entry.") from error
-    if not data:
-        raise ImageError("the file is empty", remedy=REMOVE)
-    return data
+        raise ImageError(f"cannot be decoded: {reason}", where=where, remedy=REMOVE) from error
 
 
 def _decode(source: Source, at_least: int) -> Pixels:

@@ -11,8 +11,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from vitreous.data.content import printable, read_bytes
 from vitreous.data.dataset import Dataset, Pixels
-from vitreous.data.decode import decode, header, printable, read_bytes
+from vitreous.data.decode import decode, header
 from vitreous.data.index import Names
 from vitreous.errors import ImageError
 
@@ -64,13 +65,7 @@ class FileDataset(Dataset):
         return decode(self.path(index), channels=self.channels, at_least=at_least)
 
     def digest(self, index: int) -> bytes:
-        path = self.path(index)
-        try:
-            return hashlib.blake2b(read_bytes(path), digest_size=16).digest()
-        except ImageError as error:
-            raise ImageError(
-                error.message, where=printable(path), remedy=error.remedy
-            ) from error.__cause__
+        return hashlib.blake2b(read_bytes(self.path(index)), digest_size=16).digest()
 
     def stamp(self, index: int) -> bytes:
         try:

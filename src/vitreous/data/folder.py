@@ -16,8 +16,8 @@ from pathlib import Path
 
 import numpy as np
 
+from vitreous.data.content import printable
 from vitreous.data.dataset import Part
-from vitreous.data.decode import printable
 from vitreous.data.files import SUFFIXES, FileDataset
 from vitreous.data.index import Names
 from vitreous.errors import DataError

@@ -20,8 +20,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vitreous.data.arrays import ArrayDataset, join
+from vitreous.data.content import printable
 from vitreous.data.dataset import Part
-from vitreous.data.decode import printable
 from vitreous.errors import DataError
 
 NAME = re.compile(r"(?:.*-)?(train|t10k|test)-(images|labels)[-.]idx([134])-ubyte(\.gz)?")

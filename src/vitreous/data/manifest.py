@@ -21,8 +21,8 @@ from typing import Literal, NoReturn
 import numpy as np
 from numpy.typing import NDArray
 
+from vitreous.data.content import printable
 from vitreous.data.dataset import Part
-from vitreous.data.decode import printable
 from vitreous.data.files import FileDataset
 from vitreous.data.folder import PARTS
 from vitreous.data.index import Names

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from vitreous.data import arrays, cifar, idx
+from vitreous.data.content import printable
 from vitreous.data.dataset import Dataset
-from vitreous.data.decode import printable
 from vitreous.data.files import SUFFIXES
 from vitreous.data.folder import open_folder
 from vitreous.data.manifest import BadImages, open_manifest

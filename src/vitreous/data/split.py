@@ -21,8 +21,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vitreous.atomic import write_text
+from vitreous.data.content import printable
 from vitreous.data.dataset import Dataset, Part
-from vitreous.data.decode import printable
 from vitreous.data.digests import Progress, as_words, digests
 from vitreous.data.files import FileDataset
 from vitreous.data.folder import PARTS

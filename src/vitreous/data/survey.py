@@ -11,8 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vitreous.data import likeness
+from vitreous.data.content import printable, read_bytes
 from vitreous.data.dataset import Dataset, Pixels
-from vitreous.data.decode import decode, header, printable, read_bytes
+from vitreous.data.decode import decode, header
 from vitreous.data.files import FileDataset
 from vitreous.data.quarantine import BadImage
 from vitreous.errors import ImageError
@@ -95,13 +96,7 @@ def _read(dataset: Dataset, index: int) -> tuple[Pixels, tuple[int, int], str, i
         image = dataset.read(index)
         return image, image.shape[:2], f"array of {image.shape[2]} channels", image.nbytes
     path = dataset.path(index)
-    try:
-        data = read_bytes(path)
-    except ImageError as error:
-        raise ImageError(
-            error.message, where=printable(path), remedy=error.remedy
-        ) from error.__cause__
-    where = printable(path)
+    data, where = read_bytes(path), printable(path)
     head = header(data, where=where)
     image = decode(data, channels=dataset.channels, at_least=AT_LEAST, where=where)
     return image, (head.height, head.width), f"{head.format} {head.mode}", len(data)
