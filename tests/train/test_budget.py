@@ -34,10 +34,16 @@ def test_the_rate_does_not_jump_where_the_total_is_settled() -> None:
     assert max(jumps) < 0.01
 
 
-def test_other_work_is_reserved_for() -> None:
-    budget = Budget(Schedule("cosine", 1_000_000), seconds=60, reserve=0.05)
+def test_other_work_between_the_steps_is_planned_for() -> None:
+    budget = Budget(Schedule("cosine", 1_000_000), seconds=60)
     elapsed, _ = simulate(budget, 0.05, extra=0.05)
     assert 0.85 * 60 < elapsed <= 60
+
+
+def test_a_reserve_is_left_over() -> None:
+    budget = Budget(Schedule("cosine", 1_000_000), seconds=60, reserve=20)
+    elapsed, _ = simulate(budget, 0.05)
+    assert 0.85 * 40 < elapsed <= 40
 
 
 def test_enough_time_changes_nothing() -> None:

@@ -6,14 +6,13 @@ ends where the time is expected to end; a resumed run follows the same schedule 
 
 from __future__ import annotations
 
-import statistics
 from typing import Any
 
 from vitreous.train.schedule import Schedule
 
 SKIPPED = 3  # first steps, which are slower than the others
-LEAST, MOST = 10, 200  # measured steps
-SHARE = 0.05  # of the time is spent on measuring, within the bounds above
+LEAST = 10  # measured steps
+SHARE = 0.05  # of the time is spent on measuring
 MARGIN = 0.95  # of the time that is left is planned for
 
 
@@ -27,10 +26,11 @@ class Budget:
 
     schedule  its total is the largest number of steps, such as that of all epochs asked for
     seconds   for the whole training
-    reserve   seconds of each step that other work takes, such as evaluation after an epoch
-              divided by the steps of an epoch
+    reserve   seconds to be left over at the end, such as for a last evaluation
 
-    Progress through the schedule goes on without a jump where the total is settled.
+    Other work between the steps, such as evaluation after an epoch, is measured along with them as
+    far as it occurs in the first twentieth of the time. Progress through the schedule goes on
+    without a jump where the total is settled.
     """
 
     def __init__(self, schedule: Schedule, seconds: float, *, reserve: float = 0.0):
@@ -39,7 +39,8 @@ class Budget:
         self.reserve = reserve
         self.total = schedule.total
         self.settled: int | None = None
-        self.measured: list[float] = []
+        self.began = 0.0
+        self.measured, self.spent = 0, 0.0
 
     def __call__(self, number: int) -> float:
         return self.schedule.at(self.progress(number))
@@ -62,24 +63,29 @@ class Budget:
         """
         if self.settled is not None:
             return
-        if number > SKIPPED:
-            self.measured.append(seconds)
-        enough = elapsed >= SHARE * self.seconds or len(self.measured) >= MOST
-        if (enough and len(self.measured) >= LEAST) or elapsed >= self.seconds:
+        if number <= SKIPPED:
+            self.began = elapsed
+        else:
+            self.measured, self.spent = self.measured + 1, self.spent + seconds
+        enough = elapsed >= SHARE * self.seconds and self.measured >= LEAST
+        if enough or elapsed >= self.seconds:
             self.settle(number, elapsed)
 
     def settle(self, number: int, elapsed: float) -> None:
         """End the schedule with the time, seen from step `number` after `elapsed` seconds."""
-        each = statistics.fmean(self.measured or [elapsed / max(number, 1)]) + self.reserve
-        left = max(self.seconds - elapsed, 0.0) * MARGIN
+        if self.measured:
+            each = max(self.spent, elapsed - self.began) / self.measured
+        else:
+            each = elapsed / max(number, 1)
+        left = max(self.seconds - self.reserve - elapsed, 0.0) * MARGIN
         self.settled = number
         self.total = min(number + int(left / max(each, 1e-9)), self.schedule.total)
         self.total = max(self.total, number)
 
     def state_dict(self) -> dict[str, Any]:
-        return {"total": self.total, "settled": self.settled, "measured": list(self.measured)}
+        names = ("total", "settled", "began", "measured", "spent")
+        return {name: getattr(self, name) for name in names}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        self.total = state["total"]
-        self.settled = state["settled"]
-        self.measured = list(state["measured"])
+        for name in self.state_dict():
+            setattr(self, name, state[name])
