@@ -8,7 +8,7 @@ of three classes) is left out: it is never 0, 1 or NaN.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -212,7 +212,7 @@ def multilabel(
     sizes = np.divide(support**2.0, squares, out=np.zeros(len(classes)), where=squares > 0)
     areas = [average_precision(table[:, k], truth[:, k], weight) for k in range(len(classes))]
     rows = tuple(
-        ClassScores(**{**vars(row), "average_precision": area, "threshold": float(cut)})
+        replace(row, average_precision=area, threshold=float(cut))
         for row, area, cut in zip(
             per_class(classes, hits, support, answers, sizes), areas, cuts, strict=True
         )

@@ -28,6 +28,7 @@ from vitreous.experiment.progress import Progress
 REFRESH = 0.1  # seconds between two drawings of the line
 READ = 0.2  # seconds between two readings of the loss
 BLOCKS = "▁▂▃▄▅▆▇█"
+LEAST_BAR, MOST_BAR = 10, 40  # columns
 SPARKS = 16  # epochs that the sparkline shows
 
 
@@ -137,19 +138,36 @@ class LiveProgress(Progress):
         return self._fitted(parts, min(pace.done / pace.total, 1.0) if pace.total else None)
 
     def _fitted(self, parts: list[tuple[Text, int]], fraction: float | None) -> RenderableType:
-        """The parts that fit in one line, in their order; a bar takes what is left."""
+        """The parts that fit in one line, in their order; a bar takes what is left.
+
+        parts  with what each matters: 0 most; the bar matters less than 3 and more than 4
+        """
         width = self.console.width - 1
         shown = [part for part in parts if part[0].plain]
-        while len(shown) > 1 and sum(len(text) + 2 for text, _ in shown) > width:
-            shown.remove(max(shown, key=lambda part: part[1]))
+
+        def room() -> int:
+            return width - sum(len(text) + 2 for text, _ in shown)
+
+        while len(shown) > 1:
+            least = max(shown, key=lambda part: part[1])
+            wanted = LEAST_BAR if fraction is not None and least[1] >= 4 else 0
+            if room() >= wanted:
+                break
+            shown.remove(least)
         texts = [text for text, _ in shown]
-        room = min(width - sum(len(text) + 2 for text in texts), 40)
         line = Table.grid(padding=(0, 2, 0, 0))
         for _ in range(len(texts) + 1):
             line.add_column(no_wrap=True, overflow="ellipsis")
         cells: list[RenderableType] = list(texts)
-        if fraction is not None and room >= 8:
-            cells.insert(1, ProgressBar(total=1.0, completed=fraction, width=room))
+        if fraction is not None and room() >= LEAST_BAR:
+            bar = ProgressBar(
+                total=1.0,
+                completed=fraction,
+                width=min(room(), MOST_BAR),
+                complete_style="cyan",
+                finished_style="cyan",
+            )
+            cells.insert(1, bar)
         line.add_row(*cells)
         return line
 
