@@ -43,6 +43,7 @@ def app() -> App:
         help_format="markdown",
         default_parameter=Parameter(show_env_var=False),
         version_flags=["--version"],
+        result_action="return_value",
         help_epilogue="`vitreous VERB --help` explains a verb; `vitreous train digits` is a start.",
     )
     for verb, group, summary in VERBS:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv as table
 import io
 import json as notation
+import os
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -92,7 +93,7 @@ def _below(folder: Path) -> list[Path]:
     return sorted(
         path
         for path in folder.rglob("*")
-        if path.suffix.lower() in SUFFIXES
+        if os.fsencode(path.suffix.lower()) in SUFFIXES
         and not any(part.startswith(".") for part in path.relative_to(folder).parts)
     )
 

@@ -7,6 +7,7 @@ into the run folder and shown in the report, so that nobody has to guess what "a
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,11 +16,16 @@ import torch
 import yaml
 from numpy.typing import NDArray
 
+from vitreous.augment.recipe import RECIPES
+from vitreous.blocks.init import INITIALIZERS
 from vitreous.data.contract import PixelContract
 from vitreous.data.dataset import Dataset
-from vitreous.errors import DataError, ImageError, RunError, UsageError
-from vitreous.experiment.recipe import Recipe
-from vitreous.models import default_size, minimum_size, variant
+from vitreous.errors import DataError, ImageError, RunError, UsageError, unknown
+from vitreous.experiment.recipe import Recipe, flag
+from vitreous.models import default_size, fitting_size, variant
+from vitreous.tasks import TASKS
+from vitreous.train.optimizer import OPTIMIZERS
+from vitreous.train.schedule import SCHEDULES
 
 SMALL = 64  # pixels; up to here images are learned from scratch at their own size
 PROBES = 24  # images that are opened to learn the usual size
@@ -158,10 +164,9 @@ def settle(recipe: Recipe, facts: Facts, *, own_module: bool = False) -> Settled
             pretrained,
             "its ImageNet weights come along" if has_weights else "none come along",
         )
-        lowest = minimum_size(values["model"])
         if facts.small or values["model"] == "convnet":
-            own = min(max(side, lowest), SMALL) if not facts.small else max(side, lowest)
-            choose("size", own, f"the images' own size, {facts.height} × {facts.width}")
+            own = fitting_size(values["model"], min(side, SMALL))
+            choose("size", own, f"the images have {facts.height} × {facts.width} pixels")
         else:
             choose("size", default_size(values["model"]), "the size this network was designed for")
     else:
@@ -213,8 +218,24 @@ def settle(recipe: Recipe, facts: Facts, *, own_module: bool = False) -> Settled
     contract = PixelContract(
         height=values["size"], width=values["size"], channels=channels, fit=values["fit"]
     )
-    settled = Recipe.from_mapping(values)
-    return Settled(settled, contract, reasons)
+    check_names(values)
+    return Settled(Recipe.from_mapping(values), contract, reasons)
+
+
+def check_names(values: dict[str, Any]) -> None:
+    """Raises UsageError for a name that is in no table, before anything has been written."""
+    tables: dict[str, Iterable[str]] = {
+        "optimizer": OPTIMIZERS,
+        "schedule": SCHEDULES,
+        "augment": RECIPES,
+        "loss": ("auto", *TASKS[values["task"]].LOSSES),
+        "init": INITIALIZERS,
+        "device": ("cpu", "cuda", "mps"),
+    }
+    for name, table in tables.items():
+        value = values[name]
+        if value is not None and value not in table:
+            raise unknown(name, value, table, where=flag(name))
 
 
 def _augment(facts: Facts, frozen: bool) -> str:

@@ -12,7 +12,9 @@ from torch import nn
 
 from vitreous import __version__
 from vitreous.augment.recipe import recipe as augmentation
+from vitreous.blocks.init import initialize
 from vitreous.data.batches import Batches
+from vitreous.data.contract import PixelContract
 from vitreous.data.dataset import Dataset, Part
 from vitreous.data.pack import Pack, key
 from vitreous.data.split import Split
@@ -25,6 +27,7 @@ from vitreous.experiment.features import FeatureBatches, features
 from vitreous.experiment.folder import RunFolder
 from vitreous.experiment.learning import Phase
 from vitreous.experiment.progress import Progress
+from vitreous.experiment.recipe import Recipe
 from vitreous.export.bundle import Bundle
 from vitreous.losses.balance import class_weights, positive_weights
 from vitreous.models import backbone_and_head, create
@@ -154,21 +157,17 @@ class Course:
     def _network(self, module: nn.Module | None) -> nn.Module:
         if module is not None:
             return module
-        recipe, contract = self.recipe, self.contract
+        recipe = self.recipe
         assert recipe.model is not None
-        self.arguments = {
-            "num_classes": len(self.dataset.classes),
-            "in_channels": contract.channels,
-            "size": contract.height,
-        }
-        if recipe.dropout:
-            self.arguments["dropout"] = recipe.dropout
+        self.arguments = arguments(recipe, self.contract, len(self.dataset.classes))
         asked = recipe.pretrained or "no"
         weights = {"yes": True, "no": False}.get(asked, asked)
         if weights is False:
             mean, std = statistics(self._chunks())
             self.arguments |= {"mean": mean.tolist(), "std": std.tolist()}
         network = create(recipe.model, **self.arguments, pretrained=weights)
+        if weights is False:
+            initialize(network, recipe.init)
         for note in network.notes:
             self.progress.note(note)
         # The model file must say how pixels are normalized, wherever that came from.
@@ -300,6 +299,21 @@ class Course:
             epochs=recipe.epochs or 1,
             precision=Precision("float32", self.precision.device),
         )
+
+
+def arguments(recipe: Recipe, contract: PixelContract, num_classes: int) -> dict[str, Any]:
+    """What the recipe's network is created with, apart from weights and normalization."""
+    dropout = {"dropout": recipe.dropout} if recipe.dropout else {}
+    shape = {"in_channels": contract.channels, "size": contract.height}
+    return {"num_classes": num_classes, **shape, **dropout}
+
+
+def check_network(settled: Settled, num_classes: int) -> None:
+    """Create the network without memory. Raises UsageError or ShapeError if that is impossible."""
+    recipe = settled.recipe
+    if recipe.model is not None:
+        with torch.device("meta"):
+            create(recipe.model, **arguments(recipe, settled.contract, num_classes))
 
 
 def best_epoch(history: Sequence[Mapping[str, Any]]) -> int | None:

@@ -26,7 +26,7 @@ from vitreous.data.split import split as assign
 from vitreous.errors import DataError, DivergedError, RunError
 from vitreous.evaluate.scores import Scores
 from vitreous.experiment.choose import Facts, Settled, settle
-from vitreous.experiment.course import Course
+from vitreous.experiment.course import Course, check_network
 from vitreous.experiment.environment import environment
 from vitreous.experiment.folder import RunFolder, read_json, read_yaml, write_json
 from vitreous.experiment.interrupt import Interrupt
@@ -96,6 +96,7 @@ def train(
     training = parts.indices(Part.TRAIN)
     check_trainable(dataset, parts)
     settled = settle(recipe, Facts.of(dataset, training), own_module=module is not None)
+    check_network(settled, len(dataset.classes))
     folder = RunFolder.create(dataset.name, out)
     source = where(data)
     write_text(folder.recipe, settled.to_yaml(source, dataset.fingerprint))
@@ -134,7 +135,7 @@ def resume(
             where=str(run),
             remedy="Pass it as it was before training: vt.resume(run, model=YourNetwork()).",
         )
-    if folder.finished:
+    if folder.finished and folder.report.exists():
         raise RunError(
             "this run has ended",
             where=str(run),
