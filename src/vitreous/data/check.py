@@ -14,25 +14,21 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from vitreous.data import likeness
 from vitreous.data.content import printable
-from vitreous.data.dataset import Dataset, Part
-from vitreous.data.digests import as_words, digests
+from vitreous.data.copies import copies, look_alikes, twins
+from vitreous.data.dataset import Part
+from vitreous.data.digests import digests
 from vitreous.data.files import FileDataset
 from vitreous.data.findings import Finding, Findings, Severity, collected
 from vitreous.data.open import open
-from vitreous.data.split import Split, split
-from vitreous.data.survey import Survey, survey
-from vitreous.errors import ImageError
+from vitreous.data.split import split
+from vitreous.data.survey import survey
+from vitreous.data.view import LATER, SERIOUS, View, these
 
-SERIOUS = 0.01  # share of images from which damage and contradictions are errors
-LEAKING = 0.05  # share of a held-out part from which near copies of training images are one
 SKEWED = 10  # times as many images in the largest class as in the smallest
 FEW = 10  # images: a class with fewer can hardly be learned
 TINY, LONG = 8, 4  # pixels of the shorter side; times the longer side is longer
 DIM = 16  # of 255: the brightest value of a 16-bit image that uses 12 bits or fewer
-PROVEN = 20_000  # pairs of look-alikes that are compared by their pixels
-LATER = (Part.VALIDATION, Part.TEST)
 
 Progress = Callable[[int, int], None]
 
@@ -55,13 +51,13 @@ def check(
     seen = survey(dataset, threads=threads, progress=progress)
     parts = split(dataset, validation=validation, test=test, threads=threads)
     contents, _ = digests(dataset, threads=threads)  # from the cache by now
-    view = _View(dataset, seen, parts)
-    twins = _twins(contents, seen.good)
+    view = View(dataset, seen, parts)
+    same = twins(contents, seen.good)
     found = [
         *_damage(view),
         *_labels(view),
-        *_copies(view, twins),
-        *_look_alikes(view, contents),
+        *copies(view, same),
+        *look_alikes(view, contents),
         *_pictures(view),
         _memory(view),
         *(Finding(_weight_of(note), "opening", note) for note in dataset.notes),
@@ -76,41 +72,7 @@ def check(
     )
 
 
-class _View:
-    """The data set with what the passes found."""
-
-    def __init__(self, dataset: Dataset, seen: Survey, split: Split):
-        self.dataset, self.seen, self.split = dataset, seen, split
-        self.parts = split.parts
-        self.good = int(seen.good.sum())
-
-    def name(self, index: int) -> str:
-        return printable(self.dataset.id(index))
-
-    def pair(self, one: int, other: int) -> str:
-        return f"{self.name(one)} = {self.name(other)}"
-
-    def names(self, indices: NDArray[np.int64]) -> tuple[str, ...]:
-        return tuple(self.name(index) for index in indices.tolist())
-
-    def counts(self, chosen: NDArray[np.bool_]) -> NDArray[np.int64]:
-        """Images of each class among the chosen ones."""
-        targets = self.dataset.targets[chosen]
-        if targets.ndim == 2:
-            return np.asarray(targets.sum(axis=0), np.int64)
-        return np.asarray(np.bincount(targets, minlength=len(self.dataset.classes)), np.int64)
-
-    def labels(self, index: int) -> str:
-        target = self.dataset.targets[index]
-        if not self.dataset.multilabel:
-            return self.dataset.classes[int(target)]
-        return "+".join(self.dataset.classes[label] for label in np.flatnonzero(target)) or "none"
-
-    def differ(self, one: int, other: int) -> bool:
-        return bool(np.any(self.dataset.targets[one] != self.dataset.targets[other]))
-
-
-def _damage(view: _View) -> Iterator[Finding]:
+def _damage(view: View) -> Iterator[Finding]:
     bad = view.seen.bad
     if bad:
         share = len(bad) / len(view.dataset)
@@ -123,7 +85,7 @@ def _damage(view: _View) -> Iterator[Finding]:
         )
 
 
-def _labels(view: _View) -> Iterator[Finding]:
+def _labels(view: View) -> Iterator[Finding]:
     classes, good = view.dataset.classes, view.seen.good
     counts = view.counts(good)
     present = [name for name, count in zip(classes, counts, strict=True) if count]
@@ -138,7 +100,7 @@ def _labels(view: _View) -> Iterator[Finding]:
         yield Finding(
             "error",
             "missing in train",
-            f"{_these(len(missing), 'class')} no training images",
+            f"{these(len(missing), 'class')} no training images",
             tuple(missing),
             "Add images of it to the training part, or remove the class.",
         )
@@ -156,7 +118,7 @@ def _labels(view: _View) -> Iterator[Finding]:
             yield Finding(
                 "warning",
                 f"missing in {word}",
-                f"{_these(len(names), 'class')} no {word} images, and so no scores there",
+                f"{these(len(names), 'class')} no {word} images, and so no scores there",
                 names,
                 f"Add images of it to the {word} part.",
             )
@@ -165,7 +127,7 @@ def _labels(view: _View) -> Iterator[Finding]:
         yield Finding(
             "warning",
             "few",
-            f"{_these(int(few.sum()), 'class')} fewer than {FEW} images",
+            f"{these(int(few.sum()), 'class')} fewer than {FEW} images",
             tuple(f"{classes[label]}: {counts[label]}" for label in np.flatnonzero(few)),
             "Collect more; from so few, neither learning nor measuring is possible.",
         )
@@ -189,110 +151,7 @@ def _labels(view: _View) -> Iterator[Finding]:
         )
 
 
-def _twins(contents: NDArray[np.uint8], good: NDArray[np.bool_]) -> list[NDArray[np.int64]]:
-    """Sets of images with the same content, each in the data set's order."""
-    indices = np.flatnonzero(good)
-    _, same, counts = np.unique(
-        as_words(contents[indices]), return_inverse=True, return_counts=True
-    )
-    chosen = np.flatnonzero(counts[same] > 1)
-    order = chosen[np.argsort(same[chosen], kind="stable")]
-    return np.split(indices[order], np.flatnonzero(np.diff(same[order])) + 1) if len(order) else []
-
-
-def _copies(view: _View, twins: list[NDArray[np.int64]]) -> Iterator[Finding]:
-    if view.split.leaks:
-        pairs = view.split.leaks
-        yield Finding(
-            "error",
-            "leak",
-            f"{len(pairs):,} images of one part are also in another: scores would be too good",
-            tuple(view.pair(*pair) for pair in pairs),
-            "Remove the copies, or let `vitreous split` choose the parts.",
-        )
-    clashes = [
-        (int(each[0]), int(other))
-        for each in twins
-        for other in each[1:]
-        if view.differ(int(each[0]), int(other))
-    ]
-    if clashes:
-        yield Finding(
-            "error" if len(clashes) >= SERIOUS * view.good else "warning",
-            "conflict",
-            f"{_these(len(clashes), 'image')} copies with another label",
-            tuple(
-                f"{view.pair(*pair)} ({view.labels(pair[0])}, {view.labels(pair[1])})"
-                for pair in clashes
-            ),
-            "Find out which label is right, and remove the other copy.",
-        )
-    extra = sum(len(each) - 1 for each in twins)
-    if extra:
-        yield Finding(
-            "warning" if extra >= SERIOUS * view.good else "note",
-            "duplicates",
-            f"{extra:,} images are exact copies of others",
-            tuple(view.pair(int(each[0]), int(other)) for each in twins for other in each[1:]),
-            "Copies always share a part; remove them if they were not meant.",
-        )
-
-
-def _look_alikes(view: _View, contents: NDArray[np.uint8]) -> Iterator[Finding]:
-    """Near duplicates among different images, proven by their pixels."""
-    seen = view.seen
-    large = seen.good & ~seen.flat & (seen.sizes.min(axis=1) >= likeness.SMALLEST)
-    chosen = np.flatnonzero(large)
-    if len(chosen) < 2:
-        return
-    # One image of each content is enough: copies are reported as copies.
-    chosen = chosen[np.unique(as_words(contents[chosen]), return_index=True)[1]]
-    pairs = chosen[likeness.candidates(seen.prints[chosen])]
-    apart = likeness.differing(seen.prints[pairs[:, 0]], seen.prints[pairs[:, 1]])
-    pairs = np.sort(pairs[np.argsort(apart, kind="stable")], axis=1)
-    proven = [pair for pair in pairs[:PROVEN].tolist() if _alike(view.dataset, *pair)]
-    if not proven:
-        return
-    across = [pair for pair in proven if view.parts[pair[0]] != view.parts[pair[1]]]
-    clashes = [pair for pair in proven if view.differ(*pair)]
-    yield Finding(
-        "note",
-        "near duplicates",
-        f"{len(proven):,} pairs of images look the same without being equal",
-        tuple(view.pair(*pair) for pair in proven),
-        "Frames of one film or photos of one scene belong into one group (column `group`).",
-    )
-    if across:
-        held = {index for pair in across for index in pair if view.parts[index] in LATER}
-        share = len(held) / max(1, sum(len(view.split.indices(part)) for part in LATER))
-        yield Finding(
-            "error" if share >= LEAKING else "warning",
-            "near leak",
-            f"{len(held):,} held-out images ({share:.1%}) look like images of another part",
-            tuple(view.pair(*pair) for pair in across),
-            "Name groups in a CSV file (column `group`), so that they stay together.",
-        )
-    if clashes:
-        yield Finding(
-            "warning",
-            "near conflict",
-            f"{len(clashes):,} pairs that look the same have different labels",
-            tuple(f"{view.pair(*p)} ({view.labels(p[0])}, {view.labels(p[1])})" for p in clashes),
-            "One of the two labels may be wrong.",
-        )
-
-
-def _alike(dataset: Dataset, one: int, other: int) -> bool:
-    try:
-        return likeness.alike(
-            likeness.thumbnail(dataset.read(one, 2 * likeness.SIDE)),
-            likeness.thumbnail(dataset.read(other, 2 * likeness.SIDE)),
-        )
-    except ImageError:
-        return False  # it could be read a moment ago
-
-
-def _pictures(view: _View) -> Iterator[Finding]:
+def _pictures(view: View) -> Iterator[Finding]:
     seen, good = view.seen, view.seen.good
     if not view.good:
         return
@@ -301,7 +160,7 @@ def _pictures(view: _View) -> Iterator[Finding]:
         yield Finding(
             "warning" if len(flat) >= SERIOUS * view.good else "note",
             "constant",
-            f"{_these(len(flat), 'image')} one single color",
+            f"{these(len(flat), 'image')} one single color",
             view.names(flat),
             "Look at them: an image of one color shows nothing.",
         )
@@ -313,7 +172,7 @@ def _pictures(view: _View) -> Iterator[Finding]:
         yield Finding(
             "warning",
             "dim",
-            f"{_these(int(dim.sum()), 'image')} 16 bits a value but use 12 or fewer of them",
+            f"{these(int(dim.sum()), 'image')} 16 bits a value but use 12 or fewer of them",
             view.names(np.flatnonzero(dim)),
             "Of 16 bits the upper 8 are kept: scale them to the whole range first.",
         )
@@ -334,7 +193,7 @@ def _pictures(view: _View) -> Iterator[Finding]:
             yield Finding(
                 "note" if odd.all() else "warning",
                 kind,
-                f"{_these(int(odd.sum()), 'image')} {words}",
+                f"{these(int(odd.sum()), 'image')} {words}",
                 view.names(np.flatnonzero(odd)),
                 "Look at them: cropping or enlarging may leave nothing to see.",
             )
@@ -349,7 +208,7 @@ def _pictures(view: _View) -> Iterator[Finding]:
         )
 
 
-def _memory(view: _View) -> Finding | None:
+def _memory(view: View) -> Finding | None:
     """Stored and decoded size: decoded images take many times the room."""
     if not view.good:
         return None
@@ -382,12 +241,6 @@ def _weight_of(note: str) -> Severity:
 
 def _ends(counts: NDArray[np.int64]) -> tuple[int, int]:
     return int(counts.max()), int(counts.min())
-
-
-def _these(count: int, noun: str) -> str:
-    if count == 1:
-        return f"1 {noun} has"
-    return f"{count:,} {noun}{'es' if noun.endswith('s') else 's'} have"
 
 
 def _bytes(count: int) -> str:

@@ -1,0 +1,122 @@
+"""Equal and nearly equal images: copies, contradictions between them, and leaks between parts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vitreous.data import likeness
+from vitreous.data.dataset import Dataset
+from vitreous.data.digests import as_words
+from vitreous.data.findings import Finding
+from vitreous.data.view import LATER, SERIOUS, View, these
+from vitreous.errors import ImageError
+
+LEAKING = 0.05  # share of the held-out images from which near copies elsewhere are an error
+PROVEN = 20_000  # pairs of look-alikes that are compared by their pixels
+
+
+def twins(contents: NDArray[np.uint8], good: NDArray[np.bool_]) -> list[NDArray[np.int64]]:
+    """Sets of images with the same content, each in the data set's order."""
+    indices = np.flatnonzero(good)
+    _, same, counts = np.unique(
+        as_words(contents[indices]), return_inverse=True, return_counts=True
+    )
+    chosen = np.flatnonzero(counts[same] > 1)
+    order = chosen[np.argsort(same[chosen], kind="stable")]
+    return np.split(indices[order], np.flatnonzero(np.diff(same[order])) + 1) if len(order) else []
+
+
+def copies(view: View, same: list[NDArray[np.int64]]) -> Iterator[Finding]:
+    """Leaks between prescribed parts, copies with contradicting labels, and copies at all."""
+    if view.split.leaks:
+        pairs = view.split.leaks
+        yield Finding(
+            "error",
+            "leak",
+            f"{len(pairs):,} images of one part are also in another: scores would be too good",
+            tuple(view.pair(*pair) for pair in pairs),
+            "Remove the copies, or let `vitreous split` choose the parts.",
+        )
+    clashes = [
+        (int(each[0]), int(other))
+        for each in same
+        for other in each[1:]
+        if view.differ(int(each[0]), int(other))
+    ]
+    if clashes:
+        yield Finding(
+            "error" if len(clashes) >= SERIOUS * view.good else "warning",
+            "conflict",
+            f"{these(len(clashes), 'image')} copies with another label",
+            tuple(
+                f"{view.pair(*pair)} ({view.labels(pair[0])}, {view.labels(pair[1])})"
+                for pair in clashes
+            ),
+            "Find out which label is right, and remove the other copy.",
+        )
+    extra = sum(len(each) - 1 for each in same)
+    if extra:
+        yield Finding(
+            "warning" if extra >= SERIOUS * view.good else "note",
+            "duplicates",
+            f"{extra:,} images are exact copies of others",
+            tuple(view.pair(int(each[0]), int(other)) for each in same for other in each[1:]),
+            "Copies always share a part; remove them if they were not meant.",
+        )
+
+
+def look_alikes(view: View, contents: NDArray[np.uint8]) -> Iterator[Finding]:
+    """Near duplicates among different images, proven by their pixels."""
+    seen = view.seen
+    large = seen.good & ~seen.flat & (seen.sizes.min(axis=1) >= likeness.SMALLEST)
+    chosen = np.flatnonzero(large)
+    if len(chosen) < 2:
+        return
+    # One image of each content is enough: copies are reported as copies.
+    chosen = chosen[np.unique(as_words(contents[chosen]), return_index=True)[1]]
+    pairs = chosen[likeness.candidates(seen.prints[chosen])]
+    apart = likeness.differing(seen.prints[pairs[:, 0]], seen.prints[pairs[:, 1]])
+    pairs = np.sort(pairs[np.argsort(apart, kind="stable")], axis=1)
+    proven = [pair for pair in pairs[:PROVEN].tolist() if _alike(view.dataset, *pair)]
+    if not proven:
+        return
+    across = [pair for pair in proven if view.parts[pair[0]] != view.parts[pair[1]]]
+    clashes = [pair for pair in proven if view.differ(*pair)]
+    yield Finding(
+        "note",
+        "near duplicates",
+        f"{len(proven):,} pairs of images look the same without being equal",
+        tuple(view.pair(*pair) for pair in proven),
+        "Frames of one film or photos of one scene belong into one group (column `group`).",
+    )
+    if across:
+        held = {index for pair in across for index in pair if view.parts[index] in LATER}
+        share = len(held) / max(1, sum(len(view.split.indices(part)) for part in LATER))
+        yield Finding(
+            "error" if share >= LEAKING else "warning",
+            "near leak",
+            f"{len(held):,} held-out images ({share:.1%}) look like images of another part",
+            tuple(view.pair(*pair) for pair in across),
+            "Name groups in a CSV file (column `group`), so that they stay together.",
+        )
+    if clashes:
+        yield Finding(
+            "warning",
+            "near conflict",
+            f"{len(clashes):,} pairs that look the same have different labels",
+            tuple(f"{view.pair(*p)} ({view.labels(p[0])}, {view.labels(p[1])})" for p in clashes),
+            "One of the two labels may be wrong.",
+        )
+
+
+def _alike(dataset: Dataset, one: int, other: int) -> bool:
+    try:
+        return likeness.alike(
+            likeness.thumbnail(dataset.read(one, 2 * likeness.SIDE)),
+            likeness.thumbnail(dataset.read(other, 2 * likeness.SIDE)),
+        )
+    except ImageError:
+        return False  # it could be read a moment ago

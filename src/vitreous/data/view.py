@@ -1,0 +1,55 @@
+"""A data set together with what was found out about it: what the findings are made from."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vitreous.data.content import printable
+from vitreous.data.dataset import Dataset, Part
+from vitreous.data.split import Split
+from vitreous.data.survey import Survey
+
+SERIOUS = 0.01  # share of images from which damage and contradictions are errors
+LATER = (Part.VALIDATION, Part.TEST)
+
+
+class View:
+    """Names, labels and counts, of the images that can be read."""
+
+    def __init__(self, dataset: Dataset, seen: Survey, split: Split):
+        self.dataset, self.seen, self.split = dataset, seen, split
+        self.parts = split.parts
+        self.good = int(seen.good.sum())
+
+    def name(self, index: int) -> str:
+        return printable(self.dataset.id(index))
+
+    def pair(self, one: int, other: int) -> str:
+        return f"{self.name(one)} = {self.name(other)}"
+
+    def names(self, indices: NDArray[np.int64]) -> tuple[str, ...]:
+        return tuple(self.name(index) for index in indices.tolist())
+
+    def counts(self, chosen: NDArray[np.bool_]) -> NDArray[np.int64]:
+        """Images of each class among the chosen ones."""
+        targets = self.dataset.targets[chosen]
+        if targets.ndim == 2:
+            return np.asarray(targets.sum(axis=0), np.int64)
+        return np.asarray(np.bincount(targets, minlength=len(self.dataset.classes)), np.int64)
+
+    def labels(self, index: int) -> str:
+        target = self.dataset.targets[index]
+        if not self.dataset.multilabel:
+            return self.dataset.classes[int(target)]
+        return "+".join(self.dataset.classes[label] for label in np.flatnonzero(target)) or "none"
+
+    def differ(self, one: int, other: int) -> bool:
+        return bool(np.any(self.dataset.targets[one] != self.dataset.targets[other]))
+
+
+def these(count: int, noun: str) -> str:
+    """The beginning of a sentence: "1 class has", "5 images have"."""
+    if count == 1:
+        return f"1 {noun} has"
+    return f"{count:,} {noun}{'es' if noun.endswith('s') else 's'} have"
