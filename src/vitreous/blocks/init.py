@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from typing import Literal
 
 import torch
 from torch import nn
@@ -57,13 +58,15 @@ def fans(layer: nn.Linear | nn.Conv1d | nn.Conv2d | nn.ConvTranspose2d) -> tuple
 
 
 @torch.no_grad()
-def he_convolutions(model: nn.Module) -> None:
-    """What convolutional networks with batch norm begin with: N(0, 2 / n_out), and biases 0.
+def he_convolutions(model: nn.Module, keep: Literal["signals", "gradients"] = "gradients") -> None:
+    """He's initialization of all convolutions, with biases 0.
 
-    Counting outputs keeps the size of gradients, as counting inputs keeps that of signals.
+    keep  the size of what is kept through the layers: N(0, 2 / n_in) keeps that of signals, which
+          networks without batch norm need; N(0, 2 / n_out) that of gradients
     """
     for layer in model.modules():
         if isinstance(layer, nn.Conv2d):
-            layer.weight.normal_(0, math.sqrt(2 / fans(layer)[1]))
+            n_in, n_out = fans(layer)
+            layer.weight.normal_(0, math.sqrt(2 / (n_in if keep == "signals" else n_out)))
             if layer.bias is not None:
                 layer.bias.zero_()

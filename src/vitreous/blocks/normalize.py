@@ -55,6 +55,8 @@ class Normalize(nn.Module):
         return (images - self.mean) / self.std
 
     def extra_repr(self) -> str:
+        if self.mean.is_meta:
+            return f"channels={self.channels}"
         mean, std = (", ".join(f"{v:.4g}" for v in s.flatten()) for s in (self.mean, self.std))
         return f"mean=({mean}), std=({std})"
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
+from vitreous.errors import unknown
 from vitreous.shapes import Features
 
 
@@ -27,3 +28,10 @@ class GlobalMaxPool(nn.Module):
 
 
 POOLS: dict[str, type[nn.Module]] = {"average": GlobalAveragePool, "max": GlobalMaxPool}
+
+
+def global_pool(name: str) -> nn.Module:
+    """A new layer of that name. Raises UsageError that offers the names."""
+    if name not in POOLS:
+        raise unknown("pooling", name, POOLS)
+    return POOLS[name]()

@@ -1,7 +1,7 @@
 """A small fast network for small images: what to try first on anything up to 64×64 pixels.
 
-Two 3×3 convolutions a stage, the first followed by pooling, each by batch norm; a global pool and
-one dense layer. The order (convolve, pool, normalize, activate) is that of Jordan (2024), "94% on
+Two 3×3 convolutions a stage, each with batch norm, the first with pooling; a global pool and one
+dense layer. The order (convolve, pool, normalize, activate) is that of Jordan (2024), "94% on
 CIFAR-10 in 3.29 seconds on a single GPU", arXiv:2404.00498: pooling early is what makes it fast.
 """
 
@@ -15,17 +15,20 @@ from torch import nn
 from vitreous.blocks.activation import activation
 from vitreous.blocks.conv import ConvNormAct
 from vitreous.blocks.init import he_convolutions
-from vitreous.blocks.pool import POOLS
+from vitreous.blocks.pool import global_pool
 from vitreous.models.network import Network, Sizes
 from vitreous.models.rows import Variant
 
 
 class ConvNet(Network):
-    """`stem`, then stages that halve the map: `stage1`, `stage2`, ..., pool, `head`.
+    """`stem`, then stages that halve the map: `stage1`, `stage2`, ..., `pool`, `head`.
 
-    stem     channels of the first convolution
-    widths   channels of each stage
-    act      a name of the activation table
+    stem       channels of the first convolution
+    pool_stem  halve the map there already: four times faster, for images that lose little by it
+    widths     channels of each stage
+    act        a name of the activation table
+    pool       "max" or "average" over the last map
+    dropout    before the head
     """
 
     def __init__(
@@ -34,54 +37,62 @@ class ConvNet(Network):
         num_classes: int,
         in_channels: int,
         stem: int = 16,
+        pool_stem: bool = False,
         widths: Sequence[int] = (32, 64, 128),
         act: str = "relu",
         pool: str = "max",
+        dropout: float = 0.0,
     ) -> None:
         super().__init__(in_channels)
-        self.stem = ConvNormAct(in_channels, stem, 3, act=act)
+        self.stem = (
+            ConvPool(in_channels, stem, act)
+            if pool_stem
+            else ConvNormAct(in_channels, stem, act=act)
+        )
         channels = stem
         for number, width in enumerate(widths, 1):
-            self.add_module(
-                f"stage{number}",
-                nn.Sequential(
-                    OrderedDict(
-                        conv1=nn.Conv2d(channels, width, 3, padding=1, bias=False),
-                        pool=nn.MaxPool2d(2),
-                        norm1=nn.BatchNorm2d(width),
-                        act1=activation(act),
-                        conv2=ConvNormAct(width, width, 3, act=act),
-                    )
-                ),
+            stage: OrderedDict[str, nn.Module] = OrderedDict(
+                conv1=ConvPool(channels, width, act), conv2=ConvNormAct(width, width, act=act)
             )
+            self.add_module(f"stage{number}", nn.Sequential(stage))
             channels = width
-        self.pool = POOLS[pool]()
+        self.pool = global_pool(pool)
+        self.dropout = nn.Dropout(dropout)
         self.head = nn.Linear(channels, num_classes)
         he_convolutions(self)
-        self.sizes = Sizes(default=32, minimum=2 ** len(widths))
 
 
-_PAPER = 'after Jordan, "94% on CIFAR-10 in 3.29 seconds on a single GPU", arXiv:2404.00498'
+class ConvPool(nn.Sequential):
+    """Children `conv`, `pool`, `norm`, `act`: normalizing after pooling costs a quarter."""
+
+    def __init__(self, in_channels: int, out_channels: int, act: str) -> None:
+        super().__init__(
+            OrderedDict(
+                conv=nn.Conv2d(in_channels, out_channels, 3, padding=1, bias=False),
+                pool=nn.MaxPool2d(2),
+                norm=nn.BatchNorm2d(out_channels),
+                act=activation(act),
+            )
+        )
+
+
+def _variant(
+    name: str, parameters: int, stem: int, *widths: int, pool_stem: bool = False
+) -> Variant:
+    return Variant(
+        name=name,
+        build=ConvNet,
+        year=2024,
+        paper='after Jordan, "94% on CIFAR-10 in 3.29 seconds", arXiv:2404.00498',
+        parameters=parameters,
+        num_classes=10,
+        sizes=Sizes(default=32, minimum=2 ** (len(widths) + pool_stem)),
+        arguments={"stem": stem, "widths": widths, "pool_stem": pool_stem},
+    )
+
 
 VARIANTS = (
-    Variant(
-        name="convnet",
-        build=ConvNet,
-        year=2024,
-        paper=_PAPER,
-        parameters=0,
-        num_classes=10,
-        sizes=Sizes(default=32, minimum=8),
-        arguments={"stem": 16, "widths": (16, 32, 64)},
-    ),
-    Variant(
-        name="convnet_wide",
-        build=ConvNet,
-        year=2024,
-        paper=_PAPER,
-        parameters=0,
-        num_classes=10,
-        sizes=Sizes(default=32, minimum=8),
-        arguments={"stem": 32, "widths": (64, 256, 256), "act": "gelu"},
-    ),
+    _variant("convnet", 70_618, 16, 32, 64, pool_stem=True),
+    _variant("convnet_medium", 292_954, 16, 32, 64, 128),
+    _variant("convnet_wide", 1_166_506, 32, 64, 128, 256),
 )

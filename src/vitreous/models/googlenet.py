@@ -19,7 +19,7 @@ from vitreous.blocks.conv import ConvNormAct
 from vitreous.blocks.dense import Dense
 from vitreous.blocks.init import he_convolutions
 from vitreous.blocks.pool import GlobalAveragePool
-from vitreous.models.network import Network
+from vitreous.models.network import Network, Sizes
 from vitreous.models.rows import Variant
 from vitreous.shapes import Features, Images, Labels, Logits
 
@@ -135,7 +135,7 @@ class GoogLeNet(Network):
         self.avgpool = GlobalAveragePool()
         self.dropout = nn.Dropout(dropout)
         self.head = nn.Linear(channels, num_classes)
-        he_convolutions(self)
+        he_convolutions(self, keep="signals")
 
     def with_auxiliary(self, images: Images) -> tuple[Logits, Logits, Logits]:
         """(logits, auxiliary logits after 4a, after 4d), for training."""
@@ -166,6 +166,7 @@ VARIANTS = (
         year=2014,
         paper='Szegedy et al., "Going deeper with convolutions", arXiv:1409.4842',
         parameters=6_998_552,
+        sizes=Sizes(default=224, minimum=31),
     ),
     Variant(
         name="googlenet_bn",
@@ -174,5 +175,6 @@ VARIANTS = (
         year=2015,
         paper='Ioffe and Szegedy, "Batch normalization", arXiv:1502.03167; torchvision\'s form',
         parameters=6_624_904,
+        sizes=Sizes(default=224, minimum=31),
     ),
 )

@@ -65,7 +65,7 @@ class NiN(Network):
             channels = layer.widths[-1]
         self.head = nn.Conv2d(channels, num_classes, 1)
         self.average = GlobalAveragePool()
-        he_convolutions(self)
+        he_convolutions(self, keep="signals")
         nn.init.normal_(self.head.weight, 0, 0.01)
 
 
@@ -79,7 +79,7 @@ VARIANTS = (
         paper=_PAPER,
         parameters=966_986,
         num_classes=10,
-        sizes=Sizes(default=32),
+        sizes=Sizes(default=32, minimum=4),
         arguments={
             "layers": (
                 Layer((192, 160, 96), 5, 1, 2),
@@ -94,7 +94,7 @@ VARIANTS = (
         year=2013,
         paper=_PAPER,
         parameters=7_595_176,
-        sizes=Sizes(default=224, minimum=11),
+        sizes=Sizes(default=224, minimum=39),
         arguments={
             "layers": (
                 Layer((96, 96, 96), 11, 4, 0),

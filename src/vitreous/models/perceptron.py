@@ -31,7 +31,8 @@ class Perceptron:
 
     def distance(self, x: Tensor) -> Tensor:
         """Signed distance to the hyperplane, (w·x + w₀) / |w|."""
-        return self.score(x) / torch.linalg.vector_norm(self.weight)
+        length: Tensor = torch.linalg.vector_norm(self.weight)
+        return self.score(x) / length
 
     def criterion(self, x: Tensor, t: Tensor) -> Tensor:
         """D(w) = -Σ t (w·x + w₀) over the misclassified points: 0 when all are right."""

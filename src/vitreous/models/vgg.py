@@ -55,7 +55,7 @@ class VGG(Network):
         self.fc6 = Dense(channels * 49, 4096, dropout=dropout)
         self.fc7 = Dense(4096, 4096, dropout=dropout)
         self.head = nn.Linear(4096, num_classes)
-        he_convolutions(self)
+        he_convolutions(self, keep="signals")
 
 
 def _variant(name: str, parameters: int, *depths: int, batch_norm: bool = False) -> Variant:

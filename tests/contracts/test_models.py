@@ -1,0 +1,278 @@
+"""What every network of the table promises, one test a promise and network.
+
+Small networks run by default; the others are built on the meta device, where shapes are computed
+without numbers, and run in full among the slow tests.
+"""
+
+from __future__ import annotations
+
+import copy
+import functools
+import math
+from collections.abc import Iterable
+
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from vitreous.blocks.drop import DropPath
+from vitreous.errors import ShapeError, VitreousError
+from vitreous.models import (
+    MODELS,
+    backbone_and_head,
+    create,
+    default_size,
+    fitting_size,
+    freeze,
+    head,
+    minimum_size,
+)
+from vitreous.models.network import Network
+
+CLASSES = 10
+BATCH = 8
+# Layers and width, not parameters, cost time on small images.
+HEAVY = {
+    "alexnet_two_towers", "alexnet", "alexnet_2014", "nin", "nin_cifar", "resnet34", "resnet50",
+    "resnet101", "resnet152", "resnet44", "resnet56", "resnet110", "resnet110_stochastic",
+    "resnet1202_stochastic", "plain56", "wide_resnet20_4", "wide_resnet50_2", "wide_resnet101_2",
+    "resnext50_32x4d", "resnext101_32x8d", "resnext101_64x4d", "densenet169", "densenet201",
+    "densenet161", "efficientnet_b1", "efficientnet_b2", "efficientnet_b3", "efficientnet_b4",
+    "efficientnet_b5", "efficientnet_b6", "efficientnet_b7", "vit_s32", "vit_b16", "vit_b32",
+    "vit_l16", "vit_l32", "vit_ti4",
+    *[name for name in MODELS if name.startswith("vgg")],
+}  # fmt: skip
+EACH = [pytest.param(name, marks=[pytest.mark.slow] * (name in HEAVY)) for name in MODELS]
+each = pytest.mark.parametrize("name", EACH)
+# Even without numbers, building and running a hundred layers takes a while.
+DEEP = HEAVY - {"alexnet", "nin", "nin_cifar", "vgg16", "resnet50", "vit_b32"}
+SHALLOW = [pytest.param(name, marks=[pytest.mark.slow] * (name in DEEP)) for name in MODELS]
+
+
+def side(name: str) -> int:
+    return fitting_size(name, 28 if MODELS[name].sized else 32)
+
+
+@functools.cache
+def images(name: str) -> Tensor:
+    generator = torch.Generator().manual_seed(1)
+    shape = BATCH, MODELS[name].in_channels, side(name), side(name)
+    return torch.rand(shape, generator=generator)
+
+
+def fresh(name: str, seed: int = 0) -> Network:
+    torch.manual_seed(seed)
+    return create(name, num_classes=CLASSES, size=side(name))
+
+
+@functools.cache
+def calibrated(name: str) -> Network:
+    """In evaluation mode, with the statistics of one batch; tests must not change it."""
+    model = fresh(name)
+    for layer in model.modules():
+        if isinstance(layer, nn.BatchNorm2d):
+            layer.momentum = 1.0
+    with torch.no_grad():
+        sober(model)(images(name))
+    return model.eval()
+
+
+def sober(model: Network) -> Network:
+    """In training mode, but without dropout, which may hide parts of the network."""
+    for layer in model.train().modules():
+        if isinstance(layer, (nn.Dropout, DropPath)):
+            layer.p = 0.0
+    return model
+
+
+@functools.cache
+def outputs(name: str) -> Tensor:
+    with torch.no_grad():
+        return calibrated(name)(images(name))
+
+
+def assert_near(actual: Tensor, expected: Tensor, tolerance: float) -> None:
+    """Relative to the largest logit: single ones may be close to 0."""
+    worst = (actual - expected).abs().max().item() / expected.abs().max().item()
+    assert worst <= tolerance, f"differ by {worst:.2g} of the largest value"
+
+
+@pytest.fixture(autouse=True)
+def one_thread() -> Iterable[None]:
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
+@pytest.mark.parametrize("name", SHALLOW)
+def test_shapes_of_all(name: str) -> None:
+    """On the meta device: logits (B, L), and named features that lead to them."""
+    size = default_size(name)
+    with torch.device("meta"):
+        model = create(name, num_classes=CLASSES, size=size).eval()
+        maps = model.features(torch.empty(2, model.in_channels, size, size))
+        logits = model(torch.empty(2, model.in_channels, size, size))
+    assert logits.shape == (2, CLASSES)
+    names = [stage for stage, _ in model.stages()]
+    assert [*maps] == names[:-1]
+    assert next(iter(dict(model.named_children()))) == "normalize"
+    assert all(isinstance(model.get_submodule(stage), nn.Module) for stage in names)
+
+
+@pytest.mark.parametrize("name", SHALLOW)
+@pytest.mark.parametrize("channels", [1, 6])
+def test_any_network_takes_any_small_images(name: str, channels: int) -> None:
+    """28 pixels, or the remedy names the size that works, and it does."""
+    size = fitting_size(name, 28)
+    with torch.device("meta"):
+        if size != 28:
+            with pytest.raises(ShapeError, match=f"{size}×{size}"):
+                create(name, num_classes=CLASSES, in_channels=channels, size=28)
+        model = create(name, num_classes=CLASSES, in_channels=channels, size=size).eval()
+        assert model(torch.empty(2, channels, size, size)).shape == (2, CLASSES)
+
+
+@pytest.mark.parametrize("name", SHALLOW)
+def test_minimum_size(name: str) -> None:
+    """The smallest size works, and a smaller one is refused with it as the remedy."""
+    size = minimum_size(name)
+    with torch.device("meta"):
+        model = create(name, num_classes=CLASSES, size=size).eval()
+        assert model(torch.empty(2, model.in_channels, size, size)).shape == (2, CLASSES)
+    if size > 1:
+        with pytest.raises(ShapeError, match=f"{size}×{size}"):
+            create(name, size=size - 1)
+
+
+@each
+def test_logits(name: str) -> None:
+    assert outputs(name).shape == (BATCH, CLASSES)
+    assert outputs(name).isfinite().all()
+
+
+@each
+def test_gradient_reaches_every_parameter(name: str) -> None:
+    model = sober(fresh(name))
+    generator = torch.Generator().manual_seed(2)
+    logits = model(images(name))
+    (logits * torch.randn(logits.shape, generator=generator)).sum().backward()
+    assert [n for n, p in model.named_parameters() if p.grad is None or not p.grad.any()] == []
+
+
+@each
+def test_images_do_not_influence_each_other(name: str) -> None:
+    with torch.no_grad():
+        apart = torch.cat([calibrated(name)(image[None]) for image in images(name)[:3]])
+    assert_near(apart, outputs(name)[:3], 1e-4)
+
+
+@each
+def test_same_seed_same_network(name: str) -> None:
+    first, second, other = fresh(name).state_dict(), fresh(name).state_dict(), fresh(name, 1)
+    assert all(torch.equal(first[key], second[key]) for key in first)
+    assert any(not torch.equal(first[key], value) for key, value in other.state_dict().items())
+
+
+@each
+def test_state_dict_round_trip(name: str) -> None:
+    other = fresh(name, seed=1).eval()
+    other.load_state_dict(calibrated(name).state_dict())
+    with torch.no_grad():
+        assert torch.equal(other(images(name)), outputs(name))
+
+
+@each
+def test_channels_last(name: str) -> None:
+    model = copy.deepcopy(calibrated(name)).to(memory_format=torch.channels_last)
+    with torch.no_grad():
+        logits = model(images(name).contiguous(memory_format=torch.channels_last))
+    assert_near(logits, outputs(name), 1e-4)
+
+
+@each
+def test_double_precision(name: str) -> None:
+    model = copy.deepcopy(calibrated(name)).double()
+    with torch.no_grad():
+        logits = model(images(name).double())
+    assert logits.dtype == torch.float64
+    assert_near(outputs(name).double(), logits, 1e-3)
+
+
+@each
+def test_features_are_what_the_stages_made(name: str) -> None:
+    """Each stage can be hooked by its name, and has made just what `features` returns."""
+    model, seen = calibrated(name), {}
+    hooks = [
+        stage.register_forward_hook(lambda _, __, y, key=key: seen.update({key: y}))
+        for key, stage in model.stages()
+    ]
+    with torch.no_grad():
+        logits = model(images(name))
+        for hook in hooks:
+            hook.remove()
+        maps = model.features(images(name))
+    assert [*seen] == [stage for stage, _ in model.stages()]
+    assert all(torch.equal(maps[stage], seen[stage]) for stage in maps)
+    assert torch.equal(seen[[*seen][-1]], logits)
+
+
+@each
+def test_begins_by_knowing_nothing(name: str) -> None:
+    """The first loss is near that of guessing, ln L."""
+    targets = torch.arange(BATCH) % CLASSES
+    with torch.no_grad():
+        loss = F.cross_entropy(sober(fresh(name))(images(name)), targets).item()
+    assert math.log(CLASSES) - 0.5 < loss < math.log(CLASSES) + 1.2
+
+
+@each
+def test_can_be_copied(name: str) -> None:
+    model = copy.deepcopy(calibrated(name))
+    with torch.no_grad():
+        assert torch.equal(model(images(name)), outputs(name))
+        next(model.parameters()).add_(1)
+        assert torch.equal(calibrated(name)(images(name)), outputs(name))
+
+
+@each
+def test_backbone_and_head(name: str) -> None:
+    backbone, classifier = backbone_and_head(calibrated(name))
+    with torch.no_grad():
+        features = backbone(images(name))
+        assert features.shape[0] == BATCH
+        assert features.dim() == 2
+        assert_near(classifier(features), outputs(name), 1e-4)
+
+
+@each
+def test_frozen_backbone_does_not_move(name: str) -> None:
+    """Neither weights nor statistics, after a step in training mode."""
+    model = fresh(name)
+    freeze(model, "backbone")
+    last = head(model)
+    before = copy.deepcopy(model.state_dict())
+    learning = [p for p in model.parameters() if p.requires_grad]
+    assert {*map(id, learning)} == {*map(id, last.parameters())}
+    model.train()
+    loss = model(images(name)).square().sum()
+    if learning:
+        loss.backward()
+        torch.optim.SGD(learning, 0.1).step()
+    own = {f"head.{key}" for key in last.state_dict()} | {f"fc.{key}" for key in last.state_dict()}
+    after = model.state_dict()
+    assert [k for k in before if k not in own and not torch.equal(before[k], after[k])] == []
+
+
+@each
+def test_wrong_number_of_channels(name: str) -> None:
+    wrong = torch.zeros(2, MODELS[name].in_channels + 1, side(name), side(name))
+    with pytest.raises(ShapeError, match="in_channels="):
+        calibrated(name)(wrong)
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_unknown_argument(name: str) -> None:
+    with torch.device("meta"), pytest.raises(VitreousError, match="unknown argument"):
+        create(name, no_such_argument=1)
