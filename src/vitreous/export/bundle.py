@@ -23,14 +23,13 @@ from torch import Tensor, nn
 
 from vitreous.atomic import write_bytes
 from vitreous.data.contract import PixelContract
-from vitreous.data.decode import Source, decode
+from vitreous.data.decode import Source
 from vitreous.errors import ModelFileError, VitreousError
 from vitreous.export.header import FORMAT, Header, damaged
 from vitreous.models import create
 from vitreous.shapes import Images
 from vitreous.tasks import TASKS, Prediction
 from vitreous.train.precision import forward_context
-
 
 BATCH = 64  # images that are decoded and predicted together
 
@@ -74,9 +73,9 @@ class Bundle:
     @overload
     def predict(self, source: Source, *, top: int = 5) -> Prediction: ...
     @overload
-    def predict(self, source: Sequence[Source], *, top: int = 5) -> list[Prediction]: ...
+    def predict(self, source: list[Source], *, top: int = 5) -> list[Prediction]: ...
     def predict(
-        self, source: Source | Sequence[Source], *, top: int = 5
+        self, source: Source | list[Source], *, top: int = 5
     ) -> Prediction | list[Prediction]:
         """What the network sees in one image, or in each of several.
 
@@ -85,7 +84,7 @@ class Bundle:
 
         Raises ImageError for an image that cannot be read.
         """
-        if isinstance(source, list | tuple):
+        if isinstance(source, list):
             chunks = [source[i : i + BATCH] for i in range(0, len(source), BATCH)]
             return [found for chunk in chunks for found in self._predict(chunk, top)]
         return self._predict([source], top)[0]
