@@ -1,6 +1,29 @@
 """Looking inside: activations, graphs, receptive fields, costs."""
 
 from vitreous.trace.cost import macs, parameters
-from vitreous.trace.record import record
+from vitreous.trace.graph import Graph, expression, graph
+from vitreous.trace.inspection import Inspection, inspect
+from vitreous.trace.receptive import ReceptiveField, measure, receptive_fields
+from vitreous.trace.record import Record, record
+from vitreous.trace.svg import draw
+from vitreous.trace.text import text
+from vitreous.trace.variable import Variable, variable
 
-__all__ = ["macs", "parameters", "record"]
+__all__ = [
+    "Graph",
+    "Inspection",
+    "ReceptiveField",
+    "Record",
+    "Variable",
+    "draw",
+    "expression",
+    "graph",
+    "inspect",
+    "macs",
+    "measure",
+    "parameters",
+    "receptive_fields",
+    "record",
+    "text",
+    "variable",
+]

@@ -82,7 +82,9 @@ class Graph:
     kind: str
     nodes: tuple[Node, ...]
     edges: tuple[Edge, ...]
-    modules: dict[str, str] = field(default_factory=dict)  # path of a container to its class
+    # Of networks: the class of each container by its path, and the node of each operation.
+    modules: dict[str, str] = field(default_factory=dict)
+    makers: tuple[str, ...] = ()
 
     def node(self, id: str) -> Node:
         return next(node for node in self.nodes if node.id == id)
@@ -245,6 +247,7 @@ def graph_of_trace(traced: Trace, title: str) -> Graph:
     }
     edges: dict[tuple[str, str], Edge] = {}
     counts: Counter[str] = Counter()
+    makers: list[str] = []
 
     for operation in traced.operations:
         path = operation.path
@@ -261,6 +264,7 @@ def graph_of_trace(traced: Trace, title: str) -> Graph:
             if source is not None and source != key:
                 edges.setdefault((source, key), Edge(source, key, read))
         maker[operation.value] = key
+        makers.append(key)
         nodes[key] = replace(before, shape=operation.shape, macs=before.macs + cost(operation).macs)
     # A layer's result may have another shape than its last operation: it was rearranged.
     for path, call in calls.items():
@@ -268,10 +272,14 @@ def graph_of_trace(traced: Trace, title: str) -> Graph:
             nodes[path] = replace(nodes[path], shape=call.output[1])
     counted: set[Tensor] = set()
     for path, call in calls.items():  # shared parameters count where they are used first
-        if path in nodes:
-            own = set(call.module.parameters()) - counted
+        # Parameters that a container uses itself belong to the first operation between its parts.
+        between = next((key for key in nodes if key.rpartition(".")[0] == path), None)
+        place = path if path in nodes else between
+        if place is not None and path not in ("input", "output"):
+            own = set(call.module.parameters(recurse=path in nodes)) - counted
             counted |= own
-            nodes[path] = replace(nodes[path], parameters=sum(p.numel() for p in own))
+            learned = nodes[place].parameters + sum(p.numel() for p in own)
+            nodes[place] = replace(nodes[place], parameters=learned)
     if traced.output is not None and traced.output[0] in maker:
         value, shape = traced.output
         nodes["output"] = Node("output", "output", "output", shape=shape, members=0)
@@ -279,7 +287,9 @@ def graph_of_trace(traced: Trace, title: str) -> Graph:
     containers = {
         call.path: type(call.module).__name__ for call in traced.calls if call.path not in leaves
     }
-    return Graph(title, "network", tuple(nodes.values()), tuple(edges.values()), containers)
+    return Graph(
+        title, "network", tuple(nodes.values()), tuple(edges.values()), containers, tuple(makers)
+    )
 
 
 def _layer(path: str, module: nn.Module) -> Node:

@@ -25,9 +25,10 @@ _HEADER = 62.0
 # Hue of each family; light and dark themes choose lightness themselves.
 _HUES = {
     "input": 215, "convolution": 205, "linear": 255, "normalization": 45, "activation": 145,
-    "pooling": 25, "attention": 320, "arrangement": 220, "operation": 185, "module": 265,
+    "pooling": 25, "attention": 300, "arrangement": 220, "operation": 185, "module": 340,
     "constant": 220, "output": 215,
 }  # fmt: skip
+_SMALL = {"input", "output", "operation"}
 _GREY = {"arrangement", "constant", "input", "output"}
 
 _STYLE = """
@@ -46,6 +47,7 @@ _STYLE = """
 .vitreous-graph .end { text-anchor: end; }
 .vitreous-graph .number { font-family: ui-monospace, "SF Mono", Consolas, "DejaVu Sans Mono",
   monospace; font-size: 11.5px; }
+.vitreous-graph .number { paint-order: stroke; stroke: var(--surface); stroke-width: 4px; }
 .vitreous-graph .value { fill: var(--value); }
 .vitreous-graph .gradient { fill: var(--gradient); }
 .vitreous-graph .wire { fill: none; stroke: var(--line); stroke-width: 1.5; }
@@ -54,7 +56,6 @@ _STYLE = """
 .vitreous-graph .bar { fill: hsl(var(--hue) var(--strength) var(--accent)); }
 .vitreous-graph .disc { fill: hsl(var(--hue) var(--strength) var(--tint));
   stroke: hsl(var(--hue) var(--strength) var(--accent)); stroke-width: 1.5; }
-.vitreous-graph .behind { fill: var(--surface); }
 """
 
 
@@ -99,7 +100,7 @@ def _formula(graph: Graph) -> str:
     line, disc = 15.0, 38.0
     texts = {node.id: (_matrix(node.value), _matrix(node.gradient)) for node in graph.nodes}
     bodies = {
-        node.id: disc if node.formula and len(node.label) < 4 else 26.0 + 9.5 * len(node.label)
+        node.id: disc if node.formula and len(node.label) < 3 else 26.0 + 9.5 * len(node.label)
         for node in graph.nodes
     }
     sizes = {}
@@ -151,7 +152,7 @@ def _network(graph: Graph) -> str:
     for node in graph.nodes:
         first = len(node.label) * 7.9 + len(node.detail) * 6.4 + 12
         second = len(_name(node)) * 6.3 + len(_parameters(node)) * 6.3 + 24
-        small = node.family in ("input", "output", "operation")
+        small = node.family in _SMALL
         width = max(first, second, 84.0 if small else 190.0) + 26
         notes[node.id] = [(shaped(node.shape), "muted")] + [
             (written(value), kind)
@@ -159,9 +160,14 @@ def _network(graph: Graph) -> str:
             if value is not None
         ]
         sizes[node.id] = width, 46.0 if _name(node) else 32.0
+    # Cards of one width make a calmer picture.
+    widest = max(width for width, _ in sizes.values())
+    for node in graph.nodes:
+        if node.family not in _SMALL:
+            sizes[node.id] = widest, sizes[node.id][1]
     pairs = list(dict.fromkeys((edge.source, edge.target) for edge in graph.edges))
     lines = max((len(note) for note in notes.values()), default=1)
-    placed = layered(sizes, pairs, gap=26, rank_gap=20 + line * lines)
+    placed = layered(sizes, pairs, gap=26, rank_gap=24 + line * lines)
 
     parts = [_wire(route) + _arrow(*route[-1]) for route in placed.routes.values()]
     leaving = {source for source, _ in pairs}
