@@ -2,7 +2,7 @@
 
     python benchmarks/precision.py [--rounds 12]
 
-The answer is `WORTH_BFLOAT16` in vitreous/train/precision.py. Plain convolutional networks of
+The answer is `WORTH_BFLOAT16` in vitreous/training/precision.py. Plain convolutional networks of
 growing width take whole training steps (AdamW) in both formats in turns, on one thread, measured by
 the processor time of that thread; the least of the rounds counts. On a processor with AVX-512
 bfloat16 instructions, shared with other programs:
@@ -27,7 +27,7 @@ import time
 import torch
 from torch import nn
 
-from vitreous.train.precision import forward_context, multiply_accumulates
+from vitreous.training.precision import forward_context, multiply_accumulates
 
 
 def convolution(inputs: int, outputs: int) -> nn.Sequential:

@@ -20,10 +20,10 @@ from torch import Tensor, nn
 
 from vitreous.data.batches import Batch
 from vitreous.losses import cross_entropy
-from vitreous.train.average import Average
-from vitreous.train.fit import fit
-from vitreous.train.optimizer import optimizer
-from vitreous.train.schedule import Schedule
+from vitreous.training.average import Average
+from vitreous.training.fit import fit
+from vitreous.training.optimizer import optimizer
+from vitreous.training.schedule import Schedule
 
 
 def lenet() -> nn.Sequential:

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-ORDER = (
-    "errors atomic shapes data augment backprop blocks models baselines trace losses evaluate tasks "
-    "train export experiment explain robust doctor labs serve playground cli"
-).split()
+ORDER = """
+    errors atomic shapes data augment backprop blocks models baselines trace losses metrics tasks
+    training export experiment retrieval explain robust doctor labs serve playground cli
+""".split()
 SOURCE = Path(__file__).parent.parent / "src" / "vitreous"
 FILES = sorted(SOURCE.rglob("*.py"))
 NAMELESS = {"utils", "util", "helpers", "helper", "common", "core", "misc"}

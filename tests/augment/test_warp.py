@@ -87,6 +87,24 @@ def test_whole_pixels_are_gathered_as_they_would_be_interpolated(border):
     np.testing.assert_array_equal(warp_rows(rows, matrices, (13, 17), border=border), expected)
 
 
+@pytest.mark.parametrize("border", BORDERS)
+@pytest.mark.parametrize("channels", [1, 2, 3, 6])
+@pytest.mark.parametrize("signs", [(1, 1), (-1, 1), (1, -1), (-1, -1)])
+def test_windows_are_resized_by_themselves(border, channels, signs):
+    """A crop of whole pixels, mirrored or not: both executors leave what is beside it out."""
+    rows = np.full((1, 20, 30, channels), 255, np.uint8)
+    rows[:, 4:11, 9:22] = window = noise(1, 7, 13, channels) // 2
+    middle = shift((9 + 22 - 30) / 2, (4 + 11 - 20) / 2)
+    step = compose(middle, scale(13 / 24 * signs[0], 7 / 16 * signs[1]))
+    matrix = centered(step, (20, 30), (16, 24))
+    by_opencv = as_images(warp_rows(rows, matrix, (16, 24), border=border))
+    by_torch = warp_images(as_images(rows), matrix, (16, 24), border=border)
+    alone = torch.nn.functional.interpolate(as_images(window), (16, 24), mode="bilinear")
+    alone = alone.flip([axis for axis, sign in zip((3, 2), signs, strict=True) if sign < 0])
+    torch.testing.assert_close(by_torch, alone, rtol=0, atol=1e-5)
+    torch.testing.assert_close(by_opencv, alone, rtol=0, atol=0.6 / 255)
+
+
 def test_the_identity_changes_nothing():
     rows = noise(3, 9, 11, 3)
     identity = centered(scale([1, 1, 1], 1), (9, 11), (9, 11))

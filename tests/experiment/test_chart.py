@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vitreous.evaluate.calibration import reliability
 from vitreous.experiment.axis import axis, percent, plain, round_percent
 from vitreous.experiment.chart import Line, line_chart, profile_chart, reliability_chart, thin
 from vitreous.experiment.heat import MOST_CELLS, heat_map
+from vitreous.metrics.calibration import reliability
 
 
 @given(

@@ -12,7 +12,6 @@ import pytest
 from PIL import Image
 
 from vitreous.errors import UsageError
-from vitreous.evaluate import classification, majority, multilabel, nearest_neighbor
 from vitreous.experiment.report import (
     DataSummary,
     Note,
@@ -27,6 +26,7 @@ from vitreous.experiment.report import (
 )
 from vitreous.experiment.thumbnail import thumbnail
 from vitreous.experiment.verdict import findings, verdict
+from vitreous.metrics import classification, majority, multilabel, nearest_neighbor
 
 EVIL = '<script>alert("x")</script>&\'" onload=x'
 VOID = {"meta", "link", "img", "br", "hr", "input"}

@@ -157,7 +157,7 @@ def test_a_signal_ends_after_a_checkpoint(
 def test_the_test_can_fail(processes: Any, data: str, reference: Path, tmp_path: Path) -> None:
     """A run that forgets its optimizer does not end in the same bytes."""
     from vitreous.experiment import run as experiment
-    from vitreous.train import checkpoint
+    from vitreous.training import checkpoint
 
     run = tmp_path / "run"
     process = processes.Process(target=work, args=(data, str(run), str(tmp_path), False))

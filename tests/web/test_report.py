@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from vitreous.evaluate import classification, majority
 from vitreous.experiment.report import DataSummary, Note, Picture, ReportData, Setting, render
 from vitreous.experiment.thumbnail import thumbnail
+from vitreous.metrics import classification, majority
 
 sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("chrome")

@@ -112,17 +112,26 @@ class PixelContract:
 
 
 def resize(image: Pixels, height: int, width: int) -> Pixels:
-    """Area averaging when shrinking, cubic when enlarging; any number of channels."""
-    channels = image.shape[2]
+    """Shrink linearly, below one half after averaging whole blocks of pixels; enlarge cubically.
+
+    Any number of channels. Exact areas throughout would take eight times as long.
+    """
+    tall, wide = image.shape[0] // height, image.shape[1] // width
+    if tall > 1 or wide > 1:
+        blocks = image.shape[0] // max(tall, 1), image.shape[1] // max(wide, 1)
+        image = center(image, blocks[0] * max(tall, 1), blocks[1] * max(wide, 1))
+        image = _interpolate(image, *blocks, cv2.INTER_AREA)
     if image.shape[:2] == (height, width):
         return image
-    if channels > 4:  # more than OpenCV averages over at once
-        parts = (
-            resize(image[..., first : first + 4], height, width) for first in range(0, channels, 4)
-        )
-        return np.concatenate(list(parts), axis=2)
     shrinking = height * width < image.shape[0] * image.shape[1]
-    method = cv2.INTER_AREA if shrinking else cv2.INTER_CUBIC
+    return _interpolate(image, height, width, cv2.INTER_LINEAR if shrinking else cv2.INTER_CUBIC)
+
+
+def _interpolate(image: Pixels, height: int, width: int, method: int) -> Pixels:
+    channels = image.shape[2]
+    if channels > 4:  # more than OpenCV averages at once
+        parts = (image[..., first : first + 4] for first in range(0, channels, 4))
+        return np.concatenate([_interpolate(p, height, width, method) for p in parts], axis=2)
     resized = cv2.resize(np.ascontiguousarray(image), (width, height), interpolation=method)
     return resized.reshape(height, width, channels).astype(np.uint8, copy=False)
 

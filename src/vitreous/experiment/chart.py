@@ -17,7 +17,6 @@ import numpy as np
 from markupsafe import Markup, escape
 from numpy.typing import NDArray
 
-from vitreous.evaluate.calibration import Bin
 from vitreous.experiment.axis import (
     Axis,
     Format,
@@ -27,6 +26,7 @@ from vitreous.experiment.axis import (
     round_percent,
     tight_axis,
 )
+from vitreous.metrics.calibration import Bin
 
 FEW = 10  # predictions in a bin that say little; they are drawn pale
 MOST_POINTS = 500  # of a line; more could not be told apart on a screen

@@ -24,8 +24,8 @@ from vitreous.errors import DataError, ImageError, RunError, UsageError, unknown
 from vitreous.experiment.recipe import Recipe, flag
 from vitreous.models import default_size, fitting_size, variant
 from vitreous.tasks import TASKS
-from vitreous.train.optimizer import OPTIMIZERS
-from vitreous.train.schedule import SCHEDULES
+from vitreous.training.optimizer import OPTIMIZERS
+from vitreous.training.schedule import SCHEDULES
 
 SMALL = 64  # pixels; up to here images are learned from scratch at their own size
 PROBES = 24  # images that are opened to learn the usual size

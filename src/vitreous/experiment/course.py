@@ -20,7 +20,6 @@ from vitreous.data.pack import Pack, key
 from vitreous.data.split import Split
 from vitreous.data.statistics import statistics
 from vitreous.errors import DivergedError
-from vitreous.evaluate.scores import Scores
 from vitreous.experiment.choose import Settled
 from vitreous.experiment.evaluation import answers
 from vitreous.experiment.features import FeatureBatches, features
@@ -30,10 +29,11 @@ from vitreous.experiment.progress import Progress
 from vitreous.experiment.recipe import Recipe
 from vitreous.export.bundle import Bundle
 from vitreous.losses.balance import class_weights, positive_weights
+from vitreous.metrics.scores import Scores
 from vitreous.models import backbone_and_head, create
 from vitreous.tasks import TASKS, Task
-from vitreous.train.optimizer import optimizer
-from vitreous.train.precision import Precision, choose, multiply_accumulates
+from vitreous.training.optimizer import optimizer
+from vitreous.training.precision import Precision, choose, multiply_accumulates
 
 
 class Course:

@@ -19,11 +19,11 @@ from vitreous.data.open import open as open_data
 from vitreous.data.pack import Pack, Rows, pack
 from vitreous.data.split import split as assign
 from vitreous.errors import DataError
-from vitreous.evaluate.align import align
-from vitreous.evaluate.scores import Scores
 from vitreous.experiment.folder import RunFolder
 from vitreous.experiment.progress import Progress, silent
 from vitreous.export.bundle import Bundle, load
+from vitreous.metrics.align import align
+from vitreous.metrics.scores import Scores
 from vitreous.tasks import TASKS
 
 PIXELS = 4 << 20  # of the images that are predicted together

@@ -24,7 +24,7 @@ from vitreous.data.chance import uniforms
 from vitreous.data.contract import PixelContract
 from vitreous.data.pack import Rows
 from vitreous.export.bundle import digest
-from vitreous.train.precision import Precision
+from vitreous.training.precision import Precision
 
 CHUNK = 32  # images that go through the backbone together
 

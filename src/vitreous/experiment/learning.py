@@ -20,20 +20,20 @@ from torch.optim import Optimizer
 
 from vitreous.data.batches import Batch
 from vitreous.errors import DivergedError, RunError
-from vitreous.evaluate.scores import Scores
 from vitreous.experiment.folder import RunFolder, write_lines
 from vitreous.experiment.interrupt import Interrupt
 from vitreous.experiment.progress import Progress
 from vitreous.experiment.recipe import Recipe, seconds
 from vitreous.losses.penalty import Penalty
+from vitreous.metrics.scores import Scores
 from vitreous.tasks import Task
-from vitreous.train import checkpoint
-from vitreous.train.average import Average
-from vitreous.train.budget import Budget
-from vitreous.train.fit import Step, fit
-from vitreous.train.precision import Precision
-from vitreous.train.schedule import Schedule
-from vitreous.train.stopping import EarlyStopping
+from vitreous.training import checkpoint
+from vitreous.training.average import Average
+from vitreous.training.budget import Budget
+from vitreous.training.fit import Step, fit
+from vitreous.training.precision import Precision
+from vitreous.training.schedule import Schedule
+from vitreous.training.stopping import EarlyStopping
 
 
 class Supply(Protocol):
@@ -200,7 +200,7 @@ def run_phase(
             position.elapsed = earlier + time.monotonic() - began
             if isinstance(schedule, Budget):
                 schedule.observe(step.number, step.seconds, position.elapsed)
-            progress.step(step)
+            progress.step(step, total_steps=schedule.total)
             over = step.number >= schedule.total
             if over or step.number // per_epoch > (step.number - 1) // per_epoch:
                 with average.applied(network) if average else nullcontext():

@@ -14,13 +14,13 @@ from numpy.typing import NDArray
 from vitreous.atomic import write_text
 from vitreous.data.dataset import Dataset, Part
 from vitreous.data.pack import Rows
-from vitreous.evaluate.baselines import majority, nearest_neighbor
-from vitreous.evaluate.scores import Scores
 from vitreous.experiment.course import Course
 from vitreous.experiment.evaluation import answers, use_test
 from vitreous.experiment.folder import RunFolder
 from vitreous.experiment.progress import Progress
 from vitreous.export.bundle import Bundle
+from vitreous.metrics.baselines import majority, nearest_neighbor
+from vitreous.metrics.scores import Scores
 from vitreous.tasks import TASKS
 
 

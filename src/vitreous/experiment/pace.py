@@ -16,7 +16,7 @@ LOSSES = ("train_loss", "validation_loss", "loss")
 
 
 class Stepped(Protocol):
-    """What progress needs of a training step: `vitreous.train.Step` has it."""
+    """What progress needs of a training step: `vitreous.training.Step` has it."""
 
     @property
     def number(self) -> int: ...

@@ -21,14 +21,14 @@ from markupsafe import Markup
 from PIL import Image
 
 from vitreous.errors import UsageError
-from vitreous.evaluate.confusion import ClassScores, top_confusions
-from vitreous.evaluate.scores import Scores
 from vitreous.experiment import chart
 from vitreous.experiment.axis import percent, plain, round_percent
 from vitreous.experiment.chart import Line
 from vitreous.experiment.heat import heat_map
 from vitreous.experiment.verdict import URGENCY, findings, verdict
 from vitreous.experiment.verdict import Note as Note
+from vitreous.metrics.confusion import ClassScores, top_confusions
+from vitreous.metrics.scores import Scores
 
 NUMBERED = 20  # classes up to which the confusion matrix shows its numbers
 CELLS = ((3, 5.0), (6, 3.6), (12, 2.6), (10**9, 2.1))  # most classes, rem of a cell of the matrix

@@ -24,7 +24,6 @@ from vitreous.data.pack import pack
 from vitreous.data.split import Split
 from vitreous.data.split import split as assign
 from vitreous.errors import DataError, DivergedError, RunError
-from vitreous.evaluate.scores import Scores
 from vitreous.experiment.choose import Facts, Settled, settle
 from vitreous.experiment.course import Course, check_network
 from vitreous.experiment.environment import environment
@@ -36,7 +35,8 @@ from vitreous.experiment.progress import Progress, silent
 from vitreous.experiment.recipe import Recipe
 from vitreous.experiment.summary import write_report
 from vitreous.export.bundle import Bundle, load
-from vitreous.train.reproduce import seed_everything
+from vitreous.metrics.scores import Scores
+from vitreous.training.reproduce import seed_everything
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,6 @@ from vitreous.data.batches import Batches
 from vitreous.data.dataset import Dataset
 from vitreous.data.open import open as open_data
 from vitreous.errors import RunError, VitreousError
-from vitreous.evaluate.scores import Scores
 from vitreous.experiment.choose import Settled
 from vitreous.experiment.folder import RunFolder, read_json, read_lines, read_yaml
 from vitreous.experiment.report import (
@@ -31,6 +30,7 @@ from vitreous.experiment.report import (
 )
 from vitreous.experiment.thumbnail import SIDE, thumbnail
 from vitreous.export.header import Header
+from vitreous.metrics.scores import Scores
 
 SHOWN = 24  # pictures in a gallery
 

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from math import isfinite, nan
 from typing import Literal
 
-from vitreous.evaluate import overfit
-from vitreous.evaluate.baselines import Baseline
-from vitreous.evaluate.interval import Interval
-from vitreous.evaluate.scores import Scores
 from vitreous.experiment.axis import Axis, axis, percent, round_percent
+from vitreous.metrics import overfit
+from vitreous.metrics.baselines import Baseline
+from vitreous.metrics.interval import Interval
+from vitreous.metrics.scores import Scores
 
 URGENCY = ("warning", "advice", "note")
 SCORE_NAMES = {

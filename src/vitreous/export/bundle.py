@@ -29,7 +29,7 @@ from vitreous.export.header import FORMAT, Header, damaged
 from vitreous.models import create
 from vitreous.shapes import Images
 from vitreous.tasks import TASKS, Prediction
-from vitreous.train.precision import forward_context
+from vitreous.training.precision import forward_context
 
 BATCH = 64  # images that are decoded and predicted together
 

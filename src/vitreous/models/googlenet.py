@@ -123,7 +123,9 @@ class GoogLeNet(Network):
         channels, middle = 192, {}
         for name, filters in ROWS.items():
             if filters is None:
-                self.add_module(name, pool())
+                # torchvision pools 2×2 here.
+                last = batch_norm and name == "pool4"
+                self.add_module(name, nn.MaxPool2d(2, ceil_mode=True) if last else pool())
                 continue
             five = 3 if batch_norm else 5
             self.add_module(name, Inception(channels, filters, conv, five))
@@ -175,6 +177,6 @@ VARIANTS = (
         year=2015,
         paper='Ioffe and Szegedy, "Batch normalization", arXiv:1502.03167; torchvision\'s form',
         parameters=6_624_904,
-        sizes=Sizes(default=224, minimum=31),
+        sizes=Sizes(default=224, minimum=15),
     ),
 )

@@ -164,9 +164,11 @@ def serve(port: int = 7007, run: str | Path | None = None, *, open_browser: bool
     the run raises.
     """
     app = create_app(run)
+    if not 0 <= port < 1 << 16:
+        raise UsageError(f"{port} is no port", where="--port", remedy="Give one from 0 to 65535.")
     try:
         listener = sockets.create_server(("127.0.0.1", port))
-    except (OSError, OverflowError) as error:
+    except OSError as error:
         raise UsageError(
             f"port {port} cannot be used ({error})",
             where="--port",

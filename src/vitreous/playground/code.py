@@ -21,7 +21,7 @@ from vitreous.blocks.activation import activation
 from vitreous.errors import UsageError
 from vitreous.playground.features import FEATURES
 from vitreous.playground.session import DECAY, Part, Session
-from vitreous.train.optimizer import OPTIMIZERS
+from vitreous.training.optimizer import OPTIMIZERS
 
 SCRIPT = '''\
 """{title}

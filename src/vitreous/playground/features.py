@@ -22,6 +22,10 @@ class Feature:
     compute: Callable[[Tensor, Tensor], Tensor]
 
 
+def _radius(x1: Tensor, x2: Tensor) -> Tensor:
+    return (x1 * x1 + x2 * x2).sqrt()
+
+
 FEATURES = {
     "x1": Feature("X₁", "x1", lambda x1, x2: x1),
     "x2": Feature("X₂", "x2", lambda x1, x2: x2),
@@ -32,7 +36,7 @@ FEATURES = {
     "sin_x2": Feature("sin X₂", "torch.sin(x2)", lambda x1, x2: torch.sin(x2)),
     "cos_x1": Feature("cos X₁", "torch.cos(x1)", lambda x1, x2: torch.cos(x1)),
     "cos_x2": Feature("cos X₂", "torch.cos(x2)", lambda x1, x2: torch.cos(x2)),
-    "radius": Feature("√(X₁²+X₂²)", "torch.hypot(x1, x2)", torch.hypot),
+    "radius": Feature("√(X₁²+X₂²)", "(x1 * x1 + x2 * x2).sqrt()", _radius),
     "abs_x1": Feature("|X₁|", "x1.abs()", lambda x1, x2: x1.abs()),
     "abs_x2": Feature("|X₂|", "x2.abs()", lambda x1, x2: x2.abs()),
 }

@@ -11,6 +11,15 @@ from typing import Any
 
 from vitreous.playground.state import State
 
+# Four points a corner, so that some can train and some can test.
+CORNERS = [
+    [3.0 * a + 0.3 * i, 3.0 * b + 0.3 * j, float(-a * b)]
+    for a in (-1, 1)
+    for b in (-1, 1)
+    for i in (-1, 1)
+    for j in (-1, 1)
+]
+XOR = {"data": "own", "points": CORNERS, "ratio": 0.75, "batch_size": 12, "lr": 0.1}
 LECTURE = ("x1", "x2", "x1_squared", "x2_squared", "product", "sin_x1", "sin_x2")
 
 
@@ -41,17 +50,17 @@ LESSONS = {
     "xor_one": Lesson(
         "XOR with one hidden unit",
         "One unit bends the plane once. Restart with as many seeds as you like: can it work?",
-        {"data": "xor", "hidden": [1], "activation": "relu", "lr": 0.1},
+        {**XOR, "hidden": [1], "activation": "relu"},
     ),
     "xor_two": Lesson(
         "XOR with two hidden units",
         "Two rectifiers suffice, from a lucky start. How many seeds out of ten are lucky?",
-        {"data": "xor", "hidden": [2], "activation": "relu", "lr": 0.1},
+        {**XOR, "hidden": [2], "activation": "relu"},
     ),
     "xor_linear": Lesson(
         "Depth without non-linearity",
         "Three linear layers in a row. Why is the boundary still a line?",
-        {"data": "xor", "hidden": [4, 4, 4], "activation": "linear"},
+        {**XOR, "hidden": [4, 4, 4], "activation": "linear"},
     ),
     "xor_feature": Lesson(
         "The right feature",
@@ -113,7 +122,16 @@ LESSONS = {
     "rosenbrock": Lesson(
         "Rosenbrock's banana",
         "Positive where 100(x₂-x₁²)²+(1-x₁)² < 0.5. Take the hidden layers away: is a line enough?",
-        {"data": "rosenbrock", "hidden": [12, 12], "optimizer": "adam", "lr": 0.02},
+        {
+            "data": "rosenbrock",
+            "count": 1000,
+            "batch_size": 30,
+            "hidden": [16, 16],
+            "activation": "relu",
+            "loss": "cross_entropy",
+            "optimizer": "adam",
+            "lr": 0.01,
+        },
     ),
     "valley": Lesson(
         "Regression: Rosenbrock's valley",

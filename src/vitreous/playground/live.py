@@ -22,7 +22,7 @@ from vitreous.playground.snapshot import flow, scene, snapshot
 from vitreous.playground.state import State, number
 from vitreous.playground.wire import pack
 
-SLICE = 0.012  # seconds of training between two looks at the messages
+SLICE = 0.008  # seconds of training between two looks at the messages
 SLOWEST, FASTEST = 0.5, 1e6  # steps a second that a page may ask for
 
 
@@ -108,11 +108,12 @@ class Live:
 
     async def _frame(self, kind: str, build: Callable[..., Any], *arguments: Any) -> None:
         facts, arrays = await asyncio.to_thread(build, *arguments)
-        await self.page.send_bytes(pack({"type": kind, **facts}, arrays))
+        facts |= {"type": kind, "playing": self.playing}
+        await self.page.send_bytes(pack(facts, arrays))
 
     async def scene(self, message: dict[str, Any] | None = None) -> None:
         """Send all that belongs to a fresh start."""
-        await self._frame("scene", scene, self.session, self.playing)
+        await self._frame("scene", scene, self.session)
         self.wanted = True
 
     async def set(self, message: dict[str, Any]) -> None:
@@ -146,6 +147,7 @@ class Live:
 
     async def play(self, message: dict[str, Any]) -> None:
         self.playing = not self.session.failure
+        self.wanted = True
         self._clock, self._due = time.monotonic(), 0.0
 
     async def pause(self, message: dict[str, Any]) -> None:

@@ -25,8 +25,8 @@ from vitreous.models.mlp import Dense, perceptron
 from vitreous.playground.features import Features
 from vitreous.playground.losses import Loss, loss_for
 from vitreous.playground.state import LIVE, OWN, State
-from vitreous.train.fit import Step, fit
-from vitreous.train.optimizer import optimizer
+from vitreous.training.fit import Step, fit
+from vitreous.training.optimizer import optimizer
 
 # Dropout and first weights draw from torch's one global generator: sessions must take turns.
 RANDOMNESS = threading.Lock()

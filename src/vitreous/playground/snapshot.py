@@ -30,10 +30,9 @@ SATURATED = 0.05  # share of the steepest slope below which a unit counts as sat
 Frame = tuple[dict[str, Any], dict[str, NDArray[Any]]]
 
 
-def scene(session: Session, playing: bool = False) -> Frame:
+def scene(session: Session) -> Frame:
     """What changes only when a session starts again: points, window, sizes of the layers."""
     facts = {
-        "playing": playing,
         "state": session.state.to_json(),
         "query": session.state.to_query(),
         "task": session.state.task,
@@ -120,19 +119,20 @@ def flow(session: Session) -> Frame:
 
 
 def health(session: Session, layer: Layer) -> dict[str, list[int]]:
-    """Units that no longer learn, by number.
+    """Units that hardly learn any more, by number.
 
     dead       the slope is 0 at every training point: no gradient will ever pass again
-    saturated  the slope is below 5 % of the steepest at nine tenths of the points or more
+    saturated  the values level off smoothly, as tanh's do, and at nine tenths of the points the
+               slope is below 5 % of the steepest
     """
     row = ACTIVATIONS[session.state.activation]
     slopes = row.derivative(layer.z).abs()
     dead = (slopes == 0).all(dim=0)
     saturated = torch.zeros_like(dead)
-    if math.isfinite(row.low) and math.isfinite(row.high):  # the values level off on both sides
+    if row.smooth and math.isfinite(row.low) and math.isfinite(row.high):
         steepest = row.derivative(torch.linspace(-4, 4, 81)).max()
-        saturated = ((slopes < SATURATED * steepest).float().mean(dim=0) >= 0.9) & ~dead
-    return {"dead": numbers(dead), "saturated": numbers(saturated)}
+        saturated = (slopes < SATURATED * steepest).float().mean(dim=0) >= 0.9
+    return {"dead": numbers(dead & ~saturated), "saturated": numbers(saturated)}
 
 
 def activation_histograms(layers: list[Layer]) -> tuple[NDArray[Any], NDArray[Any]]:
@@ -212,4 +212,5 @@ def numbers(marks: Tensor) -> list[int]:
 
 
 def _features(session: Session, side: int) -> Tensor:
-    return session.features(grid(session.state.window, side))
+    features: Tensor = session.features(grid(session.state.window, side))
+    return features

@@ -16,7 +16,7 @@ from vitreous.data.synthetic import PLANE, SETS, Window
 from vitreous.errors import UsageError, unknown
 from vitreous.playground.features import FEATURES
 from vitreous.playground.losses import LOSSES
-from vitreous.train.optimizer import OPTIMIZERS
+from vitreous.training.optimizer import OPTIMIZERS
 
 Point = tuple[float, float, float]  # x1, x2, target
 

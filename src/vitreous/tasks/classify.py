@@ -11,8 +11,8 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
-from vitreous.evaluate.scores import Scores, classification
 from vitreous.losses import cross_entropy, focal, hinge
+from vitreous.metrics.scores import Scores, classification
 from vitreous.shapes import Labels, Logits
 from vitreous.tasks.coding import CODINGS
 from vitreous.tasks.prediction import Prediction

@@ -15,9 +15,9 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
-from vitreous.evaluate.precision import choose_thresholds
-from vitreous.evaluate.scores import Scores, multilabel
 from vitreous.losses import binary_cross_entropy, binary_hinge
+from vitreous.metrics.precision import choose_thresholds
+from vitreous.metrics.scores import Scores, multilabel
 from vitreous.shapes import Labels, Logits
 from vitreous.tasks.coding import CODINGS
 from vitreous.tasks.prediction import Prediction

@@ -17,7 +17,7 @@ from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
 from vitreous.errors import UsageError, unknown
-from vitreous.evaluate.scores import Scores
+from vitreous.metrics.scores import Scores
 from vitreous.shapes import Labels, Logits
 from vitreous.tasks.prediction import Prediction
 
@@ -91,7 +91,7 @@ class Task(ABC):
         *,
         weights: ArrayLike | None = None,
     ) -> Scores:
-        """What the answers are worth; see `vitreous.evaluate.scores`."""
+        """What the answers are worth; see `vitreous.metrics.scores`."""
 
     @staticmethod
     @abstractmethod

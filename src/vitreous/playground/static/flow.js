@@ -17,7 +17,7 @@ export class Flow {
     clearInterval(this.timer);
     if (!this.phases) return;
     this.phases = null;
-    this.root.innerHTML = '<p class="hint">Press <b>Step</b> to see one batch go forward through the network, and its gradient come back.</p>';
+    this.root.hidden = true;
     this.on.mark([]);
     this.on.overlay(null);
   }
@@ -26,8 +26,11 @@ export class Flow {
     clearInterval(this.timer);
     this.phases = phases(flow, scene);
     this.rows = flow.arrays.rows;
-    this.root.innerHTML = '<div class="phases" role="group" aria-label="Phases of the batch"></div><p id="phase" aria-live="polite"></p>';
-    const strip = this.root.firstChild;
+    this.root.innerHTML = `<h3>One batch</h3><div class="phases" role="group" aria-label="Phases of the batch"></div>
+      <button class="quiet close" aria-label="Close the batch">Close</button><p id="phase" aria-live="polite"></p>`;
+    this.root.hidden = false;
+    this.root.querySelector(".close").onclick = () => this.clear();
+    const strip = this.root.querySelector(".phases");
     this.buttons = this.phases.map(({ name }, i) => {
       const button = document.createElement("button");
       button.textContent = name;

@@ -16,7 +16,7 @@ export class Inside {
       card.className = "layer-card";
       card.innerHTML = `<h3>${output ? "Answer" : `Layer ${layer + 1}, ${units} unit${units > 1 ? "s" : ""}`}</h3>
         <p class="what"><span>activations</span><span class="marks"></span></p><canvas role="img"></canvas><div class="axis"><span></span><span></span></div>
-        <p class="what"><span>gradients of the weights</span><span class="typical"></span></p><canvas role="img"></canvas>
+        <p class="what"><span>gradients</span><span class="typical"></span></p><canvas role="img"></canvas>
         <div class="axis"><span>10<sup>${scene.gradient_range[0]}</sup></span><span>10<sup>${scene.gradient_range[1]}</sup></span></div>`;
       grid.append(card);
       return card;
@@ -32,7 +32,10 @@ export class Inside {
       const [first, second] = card.querySelectorAll("canvas");
       const [from, to] = [ranges[2 * layer], ranges[2 * layer + 1]];
       const shares = activations.subarray(layer * bins, (layer + 1) * bins);
-      bars(first, shares, (bin) => colorOf((from + ((bin + 0.5) / bins) * (to - from)) / Math.max(-from, to)));
+      bars(first, shares, (bin) => {
+        const value = (from + ((bin + 0.5) / bins) * (to - from)) / Math.max(-from, to);
+        return colorOf(Math.sign(value) * (0.35 + 0.65 * Math.abs(value))); // never the paper's own color
+      });
       first.setAttribute("aria-label", `Activations from ${from.toFixed(1)} to ${to.toFixed(1)}`);
       const axis = card.querySelectorAll(".axis")[0].children;
       axis[0].textContent = +from.toFixed(1);
@@ -40,7 +43,7 @@ export class Inside {
       const slopes = gradients.subarray(layer * bins, (layer + 1) * bins);
       bars(second, slopes, () => css("--accent"));
       const middle = median(slopes);
-      const typical = middle === null ? "no step yet" : `typically 10^${(low + ((middle + 0.5) / bins) * (high - low)).toFixed(1)}`;
+      const typical = middle === null ? "no step yet" : middle === 0 ? "mostly zero" : `typically 10^${(low + ((middle + 0.5) / bins) * (high - low)).toFixed(1)}`;
       second.setAttribute("aria-label", `Gradients of the weights, ${typical}`);
       card.querySelector(".typical").innerHTML = typical.replace(/\^(-?[\d.]+)/, "<sup>$1</sup>");
       const health = frame.layers[layer];

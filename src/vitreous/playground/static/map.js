@@ -11,7 +11,7 @@ export class AnswerMap {
     this.side = 100;
     this.window = [-6, 6, -6, 6];
     this.train = this.test = [];
-    this.showTest = this.discretize = false;
+    this.showTest = this.discretize = this.regress = false;
     this.marked = new Set(); // rows of the batch that is being shown
     this.cursor = null; // where the keyboard draws
   }
@@ -81,6 +81,7 @@ export class AnswerMap {
     const [left, right, bottom, top] = this.window;
     const paper = css("--glass");
     const ink = css("--ink");
+    const classes = [css("--negative"), css("--positive")];
     for (let i = 0; i < rows.length; i += 3) {
       const x = ((rows[i] - left) / (right - left)) * size;
       const y = ((top - rows[i + 1]) / (top - bottom)) * size;
@@ -97,8 +98,9 @@ export class AnswerMap {
         context.closePath();
       }
       context.lineWidth = radius * (marked ? 1 : 0.55);
-      context.fillStyle = hollow ? paper : colorOf(rows[i + 2]);
-      context.strokeStyle = hollow ? colorOf(rows[i + 2]) : marked ? ink : paper;
+      const color = this.regress ? colorOf(rows[i + 2]) : classes[rows[i + 2] > 0 ? 1 : 0];
+      context.fillStyle = hollow ? paper : color;
+      context.strokeStyle = hollow ? color : marked ? ink : paper;
       context.fill();
       context.stroke();
     }

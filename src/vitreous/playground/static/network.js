@@ -27,10 +27,10 @@ export class NetworkView {
     const left = 92;
     const width = Math.max(this.stage.clientWidth - 4, left + 44 * (columns.length - 1) + 70);
     const room = (width - left - 50) / Math.max(columns.length - 1, 1);
-    this.tile = Math.round(Math.max(18, Math.min(44, room * 0.62, 640 / most - 8)));
-    const pitch = this.tile + Math.max(6, Math.min(14, 560 / most - this.tile));
+    this.tile = Math.round(Math.max(18, Math.min(44, room * 0.62, 640 / most - 8, 480 / features.length)));
+    const pitch = this.tile + Math.max(6, Math.min(14, 520 / most - this.tile));
     const height = HEAD + most * pitch + 14;
-    this.x = columns.map((_, c) => left + this.tile / 2 + c * Math.min(room, 170));
+    this.x = columns.map((_, c) => left + this.tile / 2 + c * Math.min(room, 210));
     this.y = columns.map((n) => Array.from({ length: n }, (_, u) => HEAD + (height - HEAD - n * pitch) / 2 + pitch * (u + 0.5)));
     this.active = features.map((name, i) => (scene.state.features.includes(name) ? i : -1)).filter((i) => i >= 0);
     this.rows = [this.active.map((i) => this.y[0][i]), ...this.y.slice(1)];
@@ -172,6 +172,7 @@ export class NetworkView {
     const values = this.overlay?.lines ?? this.frame.arrays.weights;
     const scale = this.overlay?.scale ?? 1.5;
     const colors = [css("--negative"), css("--positive")];
+    const thick = Math.min(1, 14 / Math.max(...this.rows.slice(1).map((row) => row.length)));
     context.lineCap = "round";
     this.eachLine((x0, y0, x1, y1, index, layer) => {
       if (this.overlay && this.overlay.layers && !this.overlay.layers.includes(layer)) return;
@@ -179,8 +180,8 @@ export class NetworkView {
       if (size < 0.01) return;
       const middle = (x0 + x1) / 2;
       context.strokeStyle = colors[values[index] > 0 ? 1 : 0];
-      context.globalAlpha = 0.18 + 0.72 * size;
-      context.lineWidth = 0.5 + 5 * size;
+      context.globalAlpha = (0.18 + 0.72 * size) * Math.sqrt(thick);
+      context.lineWidth = (0.5 + 5 * size) * thick;
       context.beginPath();
       context.moveTo(x0, y0);
       context.bezierCurveTo(middle, y0, middle, y1, x1, y1);

@@ -3,7 +3,7 @@
 
 const STOPS = {
   light: ["#43298f", "#9483cf", "#f6f4f0", "#efb650", "#b85f00"],
-  dark: ["#b7a3ff", "#5b4b9e", "#161d22", "#8a6220", "#ffb640"],
+  dark: ["#8a73e6", "#4d3f8c", "#151c21", "#79551c", "#d08a1c"],
 };
 
 const parts = (hex) => [1, 3, 5].map((at) => parseInt(hex.slice(at, at + 2), 16));

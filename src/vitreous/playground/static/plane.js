@@ -105,6 +105,7 @@ export class Plane {
     if (hidden[layer] >= 1 && hidden[layer] <= this.vocabulary.max_units) this.change({ hidden });
   }
 
+  /** Show whether training goes on; `tell` the server, if the user decided it. */
   setPlaying(playing, tell = false) {
     if (playing) this.flow.clear();
     this.playing = playing;
@@ -135,10 +136,9 @@ export class Plane {
 
   scene(scene) {
     this.current = scene;
-    this.setPlaying(scene.playing);
     this.flow.clear();
     this.chart.clear();
-    Object.assign(this.map, { train: scene.arrays.train, test: scene.arrays.test, window: scene.window, side: scene.side });
+    Object.assign(this.map, { train: scene.arrays.train, test: scene.arrays.test, window: scene.window, side: scene.side, regress: scene.task === "regress" });
     this.settings(scene);
     this.points.show(scene.state);
     this.inside.build(scene);
@@ -165,10 +165,11 @@ export class Plane {
   frame(frame) {
     this.latest = frame;
     this.frames = (this.frames ?? 0) + 1; // read by whoever measures frames a second
+    if (frame.playing !== this.playing) this.setPlaying(frame.playing);
     this.chart.add(frame.steps, frame.train_loss, frame.test_loss);
     requestAnimationFrame(() => {
+      if (frame.playing) this.socket.send("frame"); // the server prepares it while this one is drawn
       this.redraw();
-      if (this.playing) this.socket.send("frame");
     });
   }
 
@@ -204,7 +205,7 @@ export class Plane {
   }
 
   showFlow(flow) {
-    if (flow.taken) this.flow.show(flow, this.current);
+    if (flow.taken && this.current) this.flow.show(flow, this.current);
   }
 
   /** The theme has changed. */

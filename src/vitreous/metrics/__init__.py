@@ -1,0 +1,40 @@
+"""Pure functions from probabilities and truth to scores, with how far they can be trusted."""
+
+from vitreous.metrics.align import Alignment, align
+from vitreous.metrics.baselines import Baseline, majority, nearest_neighbor
+from vitreous.metrics.calibration import fit_temperature, temper
+from vitreous.metrics.confusion import ClassScores, Confusion, top_confusions
+from vitreous.metrics.interval import Paired, Spread, paired, spread, wilson
+from vitreous.metrics.mistakes import Case, LabelCase, hardest, sample, worst, worst_labels
+from vitreous.metrics.overfit import Overfit
+from vitreous.metrics.precision import choose_thresholds
+from vitreous.metrics.scores import Scores, classification, multilabel
+
+__all__ = [
+    "Alignment",
+    "Baseline",
+    "Case",
+    "ClassScores",
+    "Confusion",
+    "LabelCase",
+    "Overfit",
+    "Paired",
+    "Scores",
+    "Spread",
+    "align",
+    "choose_thresholds",
+    "classification",
+    "fit_temperature",
+    "hardest",
+    "majority",
+    "multilabel",
+    "nearest_neighbor",
+    "paired",
+    "sample",
+    "spread",
+    "temper",
+    "top_confusions",
+    "wilson",
+    "worst",
+    "worst_labels",
+]

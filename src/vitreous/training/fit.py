@@ -1,0 +1,166 @@
+"""The training loop, written out once, as a generator: each optimizer step is handed to whoever
+asks for it.
+
+    for step in fit(model, batches, loss, optimizer, schedule):
+        ...
+
+Logging, evaluation, checkpoints, early stopping and plots are consumers of these steps; there are
+no callbacks. Between two steps the model, the optimizer and the average agree with each other.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Generator, Iterable, Iterator
+from dataclasses import dataclass
+from itertools import islice
+
+import torch
+from torch import Tensor, nn
+
+from vitreous.data.batches import Batch
+from vitreous.errors import UsageError
+from vitreous.losses.penalty import Penalty, weights_of
+from vitreous.training.average import Average
+from vitreous.training.divergence import Watch
+from vitreous.training.precision import Precision, widened
+from vitreous.training.reproduce import seed_step
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What is known after one optimizer step.
+
+    number    steps taken so far, this one included: the `first_step` of a resumed loop
+    loss      mean loss of its examples without the penalty; a detached scalar that nobody has read
+              yet, because reading it makes a GPU wait
+    lr        learning rate of the first group of parameters
+    seconds   from asking for the examples to the end of the step, without the consumer's own time
+    examples  how many were used
+    """
+
+    number: int
+    loss: Tensor
+    lr: float
+    seconds: float
+    examples: int
+
+
+def fit(
+    model: nn.Module,
+    batches: Iterable[Batch],
+    loss: Callable[[Tensor, Tensor], Tensor],
+    optimizer: torch.optim.Optimizer,
+    schedule: Callable[[int], float],
+    *,
+    precision: Precision | None = None,
+    clip: float | None = None,
+    accumulate: int = 1,
+    average: Average | None = None,
+    penalty: Penalty | None = None,
+    seed: int = 0,
+    first_step: int = 0,
+) -> Generator[Step, None, None]:
+    """Train the model on all the batches, one optimizer step at a time.
+
+    loss        (outputs, targets) -> (B,) one loss an example; a scalar counts as their mean
+    schedule    step number, from 0 -> factor on each group's peak rate (its "initial_lr")
+    clip        largest norm of the whole gradient
+    accumulate  batches whose gradients make one step; the step is that of one large batch (for
+                networks without batch norm, which sees each batch alone), also if sizes differ
+    average     takes in the weights after each step
+    penalty     on the weights, added to the loss
+    seed        torch's generators are seeded from (seed, step number), so that dropout in a
+                resumed run needs no stored state
+    first_step  number of steps taken before
+
+    Examples are weighted by their batch's weights, if it has any: the loss is Σ w·l / Σ w.
+    Raises DivergedError when the loss is no number any more. On a CPU that is noticed before the
+    step, and the model still holds its last good weights; elsewhere within 20 steps.
+    """
+    precision = precision or Precision()
+    scaler = precision.scaler
+    trained = [p for group in optimizer.param_groups for p in group["params"]]
+    penalized = weights_of(model) if penalty else []
+    for group in optimizer.param_groups:
+        group.setdefault("initial_lr", group["lr"])
+    watch = Watch()
+    start = time.perf_counter()
+
+    for number, parts in enumerate(grouped(batches, accumulate), first_step):
+        if not model.training:  # a consumer may have evaluated it
+            model.train()
+        seed_step(seed, number)
+        factor = schedule(number)
+        for group in optimizer.param_groups:
+            group["lr"] = group["initial_lr"] * factor
+        lr = optimizer.param_groups[0]["lr"]
+
+        optimizer.zero_grad()
+        total = sum(weight(batch) for batch in parts)
+        shares = []
+        for batch in parts:
+            with precision.autocast():
+                outputs = forward(model, batch)
+            losses = loss(widened(outputs), batch.targets)
+            share = weighted_sum(losses, batch.weights, len(batch)) / total
+            torch.autograd.backward(scaler.scale(share))
+            shares.append(share.detach())
+        mean = shares[0] if len(shares) == 1 else torch.stack(shares).sum()
+        if penalty and number >= penalty.first_step:
+            torch.autograd.backward(scaler.scale(penalty(penalized)))
+        watch.add(mean)
+        if clip is not None:
+            scaler.unscale_(optimizer)
+            norm = nn.utils.clip_grad_norm_(trained, clip)
+            if not scaler.is_enabled():  # which overflows now and then, and then skips the step
+                watch.add(norm)
+        watch.step(number + 1, lr)
+        scaler.step(optimizer)
+        scaler.update()
+        if average is not None:
+            average.update(model)
+
+        seconds = time.perf_counter() - start
+        yield Step(number + 1, mean, lr, seconds, sum(len(batch) for batch in parts))
+        start = time.perf_counter()
+    watch.look()
+
+
+def forward(model: nn.Module, batch: Batch) -> Tensor:
+    """The network's outputs; says what torch means by refusing a single example."""
+    try:
+        outputs: Tensor = model(batch.images)
+    except ValueError as error:
+        if len(batch) > 1:
+            raise
+        raise UsageError(
+            f"the network cannot learn from a batch of one example: {error}",
+            where="--batch-size",
+            remedy="Use batches of 2 or more: batch normalization needs a variance.",
+        ) from error
+    return outputs
+
+
+def grouped(batches: Iterable[Batch], size: int) -> Iterator[list[Batch]]:
+    """Lists of `size` batches; the last may be shorter."""
+    supply = iter(batches)
+    while group := list(islice(supply, size)):
+        yield group
+
+
+def weight(batch: Batch) -> Tensor | int:
+    """The sum of the examples' weights."""
+    return len(batch) if batch.weights is None else batch.weights.sum().clamp_min(1e-12)
+
+
+def weighted_sum(losses: Tensor, weights: Tensor | None, examples: int) -> Tensor:
+    if losses.ndim == 0:
+        if weights is not None:
+            raise UsageError(
+                "this loss returns one number a batch, and the examples have weights",
+                where="loss",
+                remedy='Let it return one number an example, such as by reduction="none".',
+            )
+        return losses * examples
+    return losses.sum() if weights is None else (losses * weights).sum()

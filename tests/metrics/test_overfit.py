@@ -1,0 +1,62 @@
+"""The alarm rings where curves part, and keeps still where they only tremble."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from vitreous.metrics.overfit import alarm
+
+EPOCHS = np.arange(40)
+
+
+def test_diverging_curves_are_noticed() -> None:
+    train = np.exp(-EPOCHS / 8)
+    validation = 0.4 + 0.6 * np.exp(-EPOCHS / 4) + 0.012 * EPOCHS
+    found = alarm(train, validation, 0.9 - 0.004 * np.maximum(EPOCHS - 8, 0))
+    assert found is not None
+    assert 6 <= found.epoch <= 16
+    assert found.accuracy_fell
+    assert "by heart" in found.explanation
+    kept = alarm(train, validation, np.full(40, 0.9))
+    assert kept is not None
+    assert kept.accuracy_fell is False
+    assert "accuracy held" in kept.explanation
+
+
+def test_the_rise_is_found_in_noise_too() -> None:
+    rang = 0
+    for seed in range(100):
+        noise = np.random.default_rng(seed).normal(0, 0.03, 40)
+        validation = 0.4 + 0.6 * np.exp(-EPOCHS / 4) + 0.012 * EPOCHS + noise
+        rang += alarm(np.exp(-EPOCHS / 8), validation) is not None
+    assert rang > 95
+
+
+@pytest.mark.parametrize("epochs", [8, 20, 60, 300])
+@pytest.mark.parametrize("noise", [0.0, 0.02, 0.1])
+def test_healthy_curves_seldom_alarm(epochs: int, noise: float) -> None:
+    steps, false = np.arange(epochs), 0
+    for seed in range(200):
+        generator = np.random.default_rng(seed)
+        train = np.exp(-4 * steps / epochs) + 0.01
+        validation = (0.3 + np.exp(-6 * steps / epochs)) * np.exp(
+            generator.normal(0, noise, epochs)
+        )
+        false += alarm(train, validation) is not None
+    assert false <= 4  # of 200
+
+
+@pytest.mark.parametrize("epochs", [0, 1, 3, 5])
+def test_short_runs_show_no_trend(epochs: int) -> None:
+    assert alarm(np.linspace(1, 0, epochs), np.linspace(0, 1, epochs)) is None
+
+
+def test_what_both_losses_do_is_no_overfitting() -> None:
+    rising = np.linspace(0.5, 2, 40)
+    assert alarm(rising, rising) is None
+
+
+def test_unknown_values_raise_no_alarm() -> None:
+    train = np.exp(-EPOCHS / 8)
+    assert alarm(train, np.where(EPOCHS == 3, np.nan, EPOCHS)) is None

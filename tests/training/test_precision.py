@@ -1,0 +1,128 @@
+from __future__ import annotations
+
+import contextlib
+from pathlib import Path
+
+import pytest
+import torch
+from torch import nn
+
+from vitreous.errors import UsageError
+from vitreous.training import precision
+from vitreous.training.fit import fit
+from vitreous.training.precision import (
+    Precision,
+    choose,
+    forward_context,
+    has_bfloat16,
+    multiply_accumulates,
+)
+
+
+@pytest.mark.parametrize(
+    ("flags", "expected"),
+    [
+        ("flags : fpu avx512f avx512_bf16 amx_tile", True),
+        ("flags : fpu amx_bf16", True),
+        ("Features : fp asimd bf16", True),
+        ("flags : fpu avx512f avx512bw", False),
+        ("model name : bf16x", False),
+    ],
+)
+def test_the_processor_is_asked(tmp_path: Path, flags: str, expected: bool) -> None:
+    (tmp_path / "cpuinfo").write_text(flags)
+    assert has_bfloat16(tmp_path / "cpuinfo") is expected
+    assert not has_bfloat16(tmp_path / "missing")
+
+
+@pytest.mark.parametrize("native", [False, True])
+@pytest.mark.parametrize("macs", [precision.WORTH_BFLOAT16 / 2, precision.WORTH_BFLOAT16 * 2])
+def test_the_rule_on_a_cpu(monkeypatch: pytest.MonkeyPatch, native: bool, macs: float) -> None:
+    monkeypatch.setattr(precision, "has_bfloat16", lambda: native)
+    expected = "bfloat16" if native and macs > precision.WORTH_BFLOAT16 else "float32"
+    assert choose("auto", "cpu", macs).name == expected
+    assert choose("auto", torch.device("cpu"), macs) == choose("auto", "cpu", macs)
+
+
+def test_the_rule_elsewhere(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert choose("auto", "mps", 1e12).name == "float32"
+    monkeypatch.setattr(torch.cuda.amp.common, "amp_definitely_not_available", lambda: False)
+    for native, expected in ((True, "bfloat16"), (False, "float16")):
+        monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda _=True, n=native: n)
+        chosen = choose("auto", "cuda", 1.0)
+        assert chosen.name == expected
+        assert chosen.scaler.is_enabled() is (expected == "float16")
+
+
+def test_a_flag_decides() -> None:
+    assert choose("float32", "cpu", 1e12).name == "float32"
+    assert choose("bfloat16", "cpu", 1.0).name == "bfloat16"
+    with pytest.raises(UsageError, match="float16"):
+        choose("float16", "cpu", 1.0)
+    with pytest.raises(UsageError, match="bfloat16"):
+        choose("bflaot16", "cpu", 1.0)
+
+
+def test_off_is_a_context_that_does_nothing() -> None:
+    assert isinstance(forward_context("float32", "cpu"), contextlib.nullcontext)
+    assert not Precision().scaler.is_enabled()
+    with Precision("bfloat16").autocast():
+        assert nn.Linear(2, 2)(torch.ones(1, 2)).dtype == torch.bfloat16
+
+
+def test_training_in_bfloat16_learns_and_repeats_itself(net, batches) -> None:
+    """Weights and loss stay in float32; the bits depend on the seed alone."""
+
+    def run() -> tuple[nn.Module, list[float]]:
+        model = net()
+        optimizer = torch.optim.Adam(model.parameters(), 0.01)
+        loss = nn.CrossEntropyLoss(reduction="none")
+        steps = fit(
+            model,
+            batches([16] * 60),
+            loss,
+            optimizer,
+            lambda _: 1.0,
+            precision=Precision("bfloat16"),
+        )
+        losses = []
+        for step in steps:
+            assert step.loss.dtype == torch.float32
+            losses.append(step.loss.item())
+        return model, losses
+
+    (one, losses), (other, _) = run(), run()
+    assert sum(losses[-10:]) < 0.7 * sum(losses[:10])
+    for ours, theirs in zip(one.parameters(), other.parameters(), strict=True):
+        assert ours.dtype == torch.float32
+        assert torch.equal(ours, theirs)
+
+
+def test_work_of_known_layers() -> None:
+    """LeNet-5 on 28 × 28: 117 600 + 240 000 + 48 000 + 10 080 + 840 by hand."""
+    lenet = nn.Sequential(
+        nn.Conv2d(1, 6, 5, padding=2),
+        nn.AvgPool2d(2),
+        nn.Conv2d(6, 16, 5),
+        nn.AvgPool2d(2),
+        nn.Flatten(),
+        nn.Linear(400, 120),
+        nn.Linear(120, 84),
+        nn.Linear(84, 10),
+    )
+    assert multiply_accumulates(lenet, torch.zeros(1, 1, 28, 28)) == 416_520
+    assert multiply_accumulates(lenet, torch.zeros(3, 1, 28, 28)) == 416_520
+    grouped = nn.Conv2d(8, 8, 3, padding=1, groups=8)
+    assert multiply_accumulates(grouped, torch.zeros(1, 8, 4, 4)) == 8 * 9 * 16
+    tokens = nn.Linear(3, 5)
+    assert multiply_accumulates(tokens, torch.zeros(2, 7, 3)) == 7 * 15
+
+
+def test_counting_leaves_no_trace(net) -> None:
+    model = net().train()
+    model[1].eval()
+    before = {name: t.clone() for name, t in model.state_dict().items()}
+    multiply_accumulates(model, torch.zeros(1, 1, 6, 6))
+    assert [module.training for module in model] == [True, False, True, True, True, True, True]
+    assert all(torch.equal(before[name], t) for name, t in model.state_dict().items())
+    assert not any(module._forward_hooks for module in model.modules())
