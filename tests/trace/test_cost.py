@@ -113,6 +113,26 @@ def test_the_model_is_left_as_it_was() -> None:
     assert all(p.device.type == "cpu" for p in model.parameters())
 
 
+def test_modules_and_weights_that_are_shared_come_back_whole() -> None:
+    class Tied(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.one, self.two = nn.Linear(4, 4), nn.Linear(4, 4)
+            self.two.weight = self.one.weight
+            self.again = self.one
+
+        def forward(self, x: Tensor) -> Tensor:
+            return self.again(self.two(self.one(x)))  # type: ignore[no-any-return]
+
+    model = Tied()
+    before = [p.clone() for p in model.parameters()]
+    assert macs(model, (4,)) == 48
+    for parameter, value in zip(model.parameters(), before, strict=True):
+        assert torch.equal(parameter, value)
+    assert model.two.weight is model.one.weight
+    assert parameters(model) == 24
+
+
 def test_frozen_parameters_can_be_left_out() -> None:
     model = nn.Sequential(nn.Linear(3, 4), nn.Linear(4, 2))
     model[0].requires_grad_(False)

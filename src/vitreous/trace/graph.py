@@ -241,9 +241,10 @@ def graph_of_trace(traced: Trace, title: str) -> Graph:
     """A node for each call of a layer, and for each operation between layers."""
     calls = {call.path: call for call in traced.calls}
     leaves = traced.leaves()
-    maker = {traced.input[0]: "input"}
+    first, last = (name if name not in calls else f"{name}′" for name in ("input", "output"))
+    maker = {traced.input[0]: first}
     nodes: dict[str, Node] = {
-        "input": Node("input", "input", "input", shape=traced.input[1], members=0)
+        first: Node(first, "input", "input", shape=traced.input[1], members=0)
     }
     edges: dict[tuple[str, str], Edge] = {}
     counts: Counter[str] = Counter()
@@ -255,7 +256,7 @@ def graph_of_trace(traced: Trace, title: str) -> Graph:
             key, made = path, _layer(path, calls[path].module)
         else:
             stem = f"{path}.{operation.name}" if path else operation.name
-            counts[stem] += 1
+            counts[stem] += 1 + (stem in calls and not counts[stem])  # a layer has that name
             key = stem if counts[stem] == 1 else f"{stem}#{counts[stem]}"
             made = _function(key, operation)
         before = nodes.setdefault(key, made)
@@ -271,19 +272,17 @@ def graph_of_trace(traced: Trace, title: str) -> Graph:
         if path in nodes and call.output is not None:
             nodes[path] = replace(nodes[path], shape=call.output[1])
     counted: set[Tensor] = set()
-    for path, call in calls.items():  # shared parameters count where they are used first
-        # Parameters that a container uses itself belong to the first operation between its parts.
-        between = next((key for key in nodes if key.rpartition(".")[0] == path), None)
-        place = path if path in nodes else between
-        if place is not None and path not in ("input", "output"):
-            own = set(call.module.parameters(recurse=path in nodes)) - counted
-            counted |= own
-            learned = nodes[place].parameters + sum(p.numel() for p in own)
-            nodes[place] = replace(nodes[place], parameters=learned)
+    for key, operation in zip(makers, traced.operations, strict=True):
+        # Shared parameters count where they are used first.
+        used = calls[key].module.parameters() if key in calls else operation.learned
+        own = set(used) - counted
+        counted |= own
+        learned = nodes[key].parameters + sum(p.numel() for p in own)
+        nodes[key] = replace(nodes[key], parameters=learned)
     if traced.output is not None and traced.output[0] in maker:
         value, shape = traced.output
-        nodes["output"] = Node("output", "output", "output", shape=shape, members=0)
-        edges[maker[value], "output"] = Edge(maker[value], "output", shape)
+        nodes[last] = Node(last, "output", "output", shape=shape, members=0)
+        edges[maker[value], last] = Edge(maker[value], last, shape)
     containers = {
         call.path: type(call.module).__name__ for call in traced.calls if call.path not in leaves
     }

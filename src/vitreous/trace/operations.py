@@ -38,6 +38,7 @@ class Operation:
     arguments  as torch received them, with shapes in place of tensors
     in_place   it overwrote its operand instead of making a new tensor
     bytes      of its result
+    learned    parameters of the network among its operands
     """
 
     name: str
@@ -48,6 +49,7 @@ class Operation:
     arguments: tuple[Any, ...]
     in_place: bool
     bytes: int
+    learned: tuple[Tensor, ...] = field(default=(), compare=False, repr=False)
 
 
 @dataclass(frozen=True)
@@ -92,6 +94,7 @@ class _Writer(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """Sees every operation below autograd, and tells values apart by their storage."""
 
     path: Callable[[], str]
+    parameters: dict[int, Tensor]  # by their storage during this pass
     operations: list[Operation] = field(default_factory=list)
     current: dict[int, int] = field(default_factory=dict)  # storage to the value it holds now
     storages: list[torch.UntypedStorage] = field(default_factory=list)  # alive, so ids stay unique
@@ -148,6 +151,11 @@ class _Writer(TorchDispatchMode):  # type: ignore[no-untyped-call]
                 arguments=tuple(_described(argument) for argument in args),
                 in_place=in_place,
                 bytes=first.numel() * first.element_size(),
+                learned=tuple(
+                    self.parameters[key]
+                    for x in operands
+                    if (key := id(x.untyped_storage())) in self.parameters
+                ),
             )
         )
         return result
@@ -201,15 +209,28 @@ def evaluating(model: nn.Module) -> Iterator[None]:
 
 def _trace(model: nn.Module, shape: Shape, *, meta: bool) -> Trace:
     path: list[str] = [""]
+    names: list[str] = [""]
     begun: list[tuple[str, str, nn.Module, str]] = []
     started: list[int] = []  # how many operations there were when each open call began
     finished: dict[str, tuple[int, Shape] | None] = {}
     counts: Counter[str] = Counter()
-    writer = _Writer(lambda: path[-1])
-
-    state = {**dict(model.named_parameters()), **dict(model.named_buffers())}
+    # Each module once, under its first name: a tensor swapped under two names would not come back.
+    state = {
+        f"{name}.{own}" if name else own: tensor
+        for name, module in model.named_modules()
+        for own, tensor in (*module._parameters.items(), *module._buffers.items())
+        if tensor is not None
+    }
     like = next((t for t in state.values() if t.is_floating_point()), torch.empty(()))
     device = torch.device("meta") if meta else like.device
+    used = {name: tensor.to("meta") for name, tensor in state.items()} if meta else state
+    storages = {name: tensor.untyped_storage() for name, tensor in used.items()}
+    learned: dict[int, Tensor] = {
+        id(storages[name]): tensor
+        for name, tensor in state.items()
+        if isinstance(tensor, nn.Parameter)
+    }
+    writer = _Writer(lambda: path[-1], learned)
 
     def located(result: Any) -> tuple[int, Shape] | None:
         tensors = (x for x in tree_leaves(result) if isinstance(x, Tensor))
@@ -219,19 +240,23 @@ def _trace(model: nn.Module, shape: Shape, *, meta: bool) -> Trace:
 
     def begin(name: str, module: nn.Module, inputs: Any) -> None:
         parent = path[-1]
-        own = name.rpartition(".")[2]
+        # Relative to the caller: lists of modules are never called, but are part of the name.
+        prefix = f"{names[-1]}."
+        own = name.removeprefix(prefix) if names[-1] else name
         call = f"{parent}.{own}" if parent else own
         counts[call] += 1
         call = call if counts[call] == 1 else f"{call}#{counts[call]}"
         begun.append((call, name, module, parent))
         started.append(len(writer.operations))
         path.append(call)
+        names.append(name)
 
     def end(module: nn.Module, inputs: Any, result: Any) -> None:
         before, after = located(inputs), located(result)
         if started.pop() == len(writer.operations) and before and after and before[1] != after[1]:
             writer.rearrange(next(x for x in tree_leaves(result) if isinstance(x, Tensor)), before)
         finished[path.pop()] = located(result)
+        names.pop()
 
     with ExitStack() as stack:
         for name, module in model.named_modules():
@@ -243,9 +268,8 @@ def _trace(model: nn.Module, shape: Shape, *, meta: bool) -> Trace:
         example = torch.zeros(1, *shape, dtype=like.dtype, device=device)
         start = writer.hold(example), tuple(example.shape)
         if meta:
-            state = {name: tensor.to("meta") for name, tensor in state.items()}
             with writer:
-                result = functional_call(model, state, (example,), tie_weights=True)
+                result = functional_call(model, used, (example,), tie_weights=False)
         else:
             with writer:
                 result = model(example)

@@ -1,0 +1,124 @@
+"""The table of a network's layers, against figures from the lectures and papers."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+import torch
+from torch import nn
+
+from vitreous.trace.inspection import inspect
+
+
+def lenet() -> nn.Sequential:
+    return nn.Sequential(
+        nn.Conv2d(1, 6, 5), nn.ReLU(), nn.MaxPool2d(2), nn.Conv2d(6, 16, 5), nn.ReLU(),
+        nn.MaxPool2d(2), nn.Flatten(), nn.Linear(400, 120), nn.ReLU(),
+        nn.Linear(120, 84), nn.ReLU(), nn.Linear(84, 10),
+    )  # fmt: skip
+
+
+def test_lenet_layer_by_layer() -> None:
+    found = inspect(lenet(), (1, 32, 32))
+    assert [row.shape for row in found.layers[:6]] == [
+        (6, 28, 28), (6, 28, 28), (6, 14, 14), (16, 10, 10), (16, 10, 10), (16, 5, 5),
+    ]  # fmt: skip
+    assert [row.receptive_field for row in found.layers[:7]] == [
+        (5, 5), (5, 5), (6, 6), (14, 14), (14, 14), (16, 16), None,
+    ]  # fmt: skip
+    assert found.layers[0].connections == 6 * 25 * 28 * 28
+    assert found.layers[0].units == 6 * 28 * 28
+    assert found.parameters == 61_706
+    assert found.macs == sum(row.connections for row in found.layers) == 416_520
+    assert found.units == 4704 + 1600 + 120 + 84 + 10
+
+
+def test_alexnets_fifth_convolution() -> None:
+    """Krizhevsky et al. (2012) without groups, as the lecture counts it."""
+    widths = [
+        (3, 96, 11, 4, 2),
+        (96, 256, 5, 1, 2),
+        (256, 384, 3, 1, 1),
+        (384, 384, 3, 1, 1),
+        (384, 256, 3, 1, 1),
+    ]
+    layers: list[nn.Module] = []
+    for number, (a, b, kernel, stride, padding) in enumerate(widths):
+        layers += [nn.Conv2d(a, b, kernel, stride, padding), nn.ReLU()]
+        if number in (0, 1, 4):
+            layers.append(nn.MaxPool2d(3, 2))
+    layers += [nn.Flatten(), nn.Linear(9216, 4096), nn.ReLU(), nn.Linear(4096, 4096), nn.ReLU()]
+    with torch.device("meta"):
+        head = nn.Linear(4096, 1000)
+    found = inspect(nn.Sequential(*layers, head), (3, 224, 224))
+    conv5 = next(row for row in found.layers if row.detail == "3×3, 384 → 256")
+    assert conv5.units == 43_264
+    assert conv5.parameters == 884_992
+    assert conv5.connections == 149_520_384
+    assert found.parameters == 62_378_344
+    assert found.units == 659_272
+    dense = sum(row.parameters for row in found.layers if row.kind == "Linear")
+    assert round(100 * dense / found.parameters, 2) == 93.99
+
+
+def test_frozen_and_shared_parameters() -> None:
+    shared = nn.Linear(4, 4)
+    model = nn.Sequential(shared, nn.Tanh(), shared, nn.Linear(4, 2))
+    model[3].requires_grad_(False)
+    found = inspect(model, (4,))
+    assert [row.name for row in found.layers] == ["0", "1", "0#2", "3"] or [
+        row.name for row in found.layers
+    ] == ["0", "1", "2", "3"]
+    assert [row.parameters for row in found.layers] == [20, 0, 0, 10]
+    assert (found.parameters, found.trainable) == (30, 20)
+    assert "10 of them frozen" in str(found)
+
+
+def test_as_text_and_json() -> None:
+    found = inspect(lenet(), (1, 32, 32))
+    lines = found.text().splitlines()
+    assert lines[0] == "Sequential at 1×32×32"
+    assert lines[3].split() == [
+        "0",
+        "Conv2d",
+        "5×5,",
+        "1",
+        "→",
+        "6",
+        "6×28×28",
+        "4,704",
+        "156",
+        "117,600",
+        "18.38",
+        "5",
+        "1",
+    ]
+    assert lines[-1].startswith("activations")
+    data = json.loads(json.dumps(found.to_json()))
+    assert data["layers"][3]["parameters"] == 2416
+    assert set(data) == {
+        "model", "size", "layers", "parameters", "trainable", "units", "macs", "memory",
+        "memory_in_place",
+    }  # fmt: skip
+
+
+def test_rectangles_and_whole_images_are_told_apart() -> None:
+    model = nn.Sequential(nn.Conv2d(1, 2, (3, 5), stride=(1, 2)), nn.AdaptiveAvgPool2d(2))
+    found = inspect(model, (1, 12, 12))
+    assert found.layers[0].receptive_field == (3, 5)
+    assert found.layers[0].stride == (1, 2)
+    assert found.layers[1].receptive_field is None
+    assert "3×5" in str(found)
+    assert "all" in str(found)
+
+
+@pytest.mark.parametrize("in_place", [True, False])
+def test_both_countings_of_memory_do_not_depend_on_how_the_network_is_written(
+    in_place: bool,
+) -> None:
+    model = nn.Sequential(nn.Conv2d(1, 2, 3), nn.ReLU(in_place), nn.Flatten())
+    found = inspect(model, (1, 8, 8))
+    image, maps = 4 * 64, 4 * 72
+    assert found.memory_in_place == image + maps
+    assert found.memory == image + 2 * maps
