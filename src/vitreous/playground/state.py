@@ -144,7 +144,10 @@ class State:
     @classmethod
     def from_query(cls, query: str) -> State:
         """The inverse of `to_query`. Raises UsageError for anything that is not a setting."""
-        pairs = parse_qsl(query, keep_blank_values=True)
+        try:
+            pairs = parse_qsl(query, keep_blank_values=True, max_num_fields=len(fields(cls)))
+        except ValueError:
+            raise UsageError("more settings than there are", where="link") from None
         return cls().change({name: value_of(name, text) for name, text in pairs})
 
 
