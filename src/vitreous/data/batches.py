@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from vitreous.data.balance import class_weights, draw
+from vitreous.data.buffers import Buffers
 from vitreous.data.chance import Stream, permutation, uniforms
 from vitreous.data.contract import PixelContract
 from vitreous.data.pack import Rows
@@ -124,6 +125,7 @@ class Batches:
         self.seed, self.shuffle, self.augment = seed, shuffle, augment
         self.weights, self.balance = weights, balance or "none"
         self.device, self.prefetch, self.threads = torch.device(device), prefetch, threads
+        self._buffers = Buffers(contract.shape)
         self._check()
         if self.balance == "weights":
             counted = class_weights(targets[self.indices], num_classes)[targets]
@@ -191,19 +193,21 @@ class Batches:
         """Rows gathered, augmented and converted: on the CPU by threads, else on the device."""
         if self.device.type != "cpu":
             return self._images_on_device(epoch, ids, keys)
-        floats = np.empty((len(ids), *self.contract.shape), np.float32)
-        step = max(1, CHUNK // int(np.prod(self.rows.shape[1:])))
+        floats, images = self._buffers.lend(len(ids))
+        shares = -(-len(ids) * int(np.prod(self.rows.shape[1:])) // CHUNK)
+        if shares > 1:  # as much work for each thread
+            shares = min(len(ids), shares + -shares % self.threads)
+        edges = np.linspace(0, len(ids), shares + 1).astype(int).tolist()
 
-        def fill(first: int) -> None:
-            part = slice(first, first + step)
+        def fill(part: slice) -> None:
             rows = _gather(self.rows, ids[part])
             change = self._change(epoch, keys[part])
             if change is not None:
                 rows = change.rows(rows)
             self.contract.images(rows, floats[part])
 
-        list(executor.map(fill, range(0, len(ids), step)))
-        return torch.from_numpy(floats).permute(0, 3, 1, 2)
+        list(executor.map(fill, map(slice, edges, edges[1:])))
+        return images.permute(0, 3, 1, 2)
 
     def _images_on_device(
         self, epoch: int, ids: NDArray[np.int64], keys: NDArray[np.int64]
