@@ -29,6 +29,7 @@ VERBS = (
     ("split", TRAIN, "Write the parts of a data set as a manifest."),
     ("report", LOOK, "Show a run as one HTML file."),
     ("models", LOOK, "List the networks: parameters, work, year, paper."),
+    ("graph", LOOK, "Show what is computed from what, with values and gradients."),
     ("evaluate", USE, "Measure a model on data."),
     ("predict", USE, "Name what is in images."),
 )

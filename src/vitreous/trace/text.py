@@ -42,8 +42,8 @@ def columns(rows: Sequence[tuple[str, ...]], right: set[int]) -> str:
     )
 
 
-def listing(graph: Graph) -> str:
-    """A network: a node a line, in the order of computation, with where its inputs come from."""
+def layers(graph: Graph) -> list[tuple[str, ...]]:
+    """A network: a node a row, in the order of computation, with where its inputs come from."""
     previous: str | None = None
     sources: dict[str, list[str]] = {node.id: [] for node in graph.nodes}
     for edge in graph.edges:
@@ -65,21 +65,34 @@ def listing(graph: Graph) -> str:
         values = ("" if v is None else written(v) for v in (node.value, node.gradient))
         rows.append((*row, *values) if with_values else row)
         previous = node.id
+    return rows
+
+
+def totals(graph: Graph) -> str:
+    """What a network learns and computes altogether."""
     total = sum(node.parameters for node in graph.nodes), sum(node.macs for node in graph.nodes)
-    summary = f"{total[0]:,} parameters, {total[1]:,} multiply-accumulates"
-    return f"{graph.title}\n\n{columns(rows, {3, 4, 6, 7})}\n\n{summary}"
+    return f"{total[0]:,} parameters, {total[1]:,} multiply-accumulates"
 
 
-def derivation(graph: Graph) -> str:
-    """A formula: the values forward, then the gradients backward by the chain rule."""
-    nodes = {node.id: node for node in graph.nodes}
-    final = graph.nodes[-1]
-    forward = [
-        (f"  {node.id}", f"= {node.formula}" if node.formula else "", written(node.value))
+def listing(graph: Graph) -> str:
+    """A network: a node a line, and the totals below."""
+    return f"{graph.title}\n\n{columns(layers(graph), {3, 4, 6, 7})}\n\n{totals(graph)}"
+
+
+def forward(graph: Graph) -> list[tuple[str, ...]]:
+    """A formula: (name, how it is computed, value) of every variable and every step."""
+    return [
+        (node.id, f"= {node.formula}" if node.formula else "", written(node.value))
         for node in sorted(graph.nodes, key=lambda node: bool(node.formula))
         if node.family != "constant"
     ]
-    backward = [(f"  ∂{final.id}/∂{final.id}", "", written(final.gradient), "")]
+
+
+def backward(graph: Graph) -> list[tuple[str, ...]]:
+    """A formula: (∂f/∂name, the chain rule, gradient, the rule's derivatives), last node first."""
+    nodes = {node.id: node for node in graph.nodes}
+    final = graph.nodes[-1]
+    rows = [(f"∂{final.id}/∂{final.id}", "", written(final.gradient), "")]
     for node in reversed(graph.nodes[:-1]):
         if node.gradient is None:
             continue
@@ -91,16 +104,25 @@ def derivation(graph: Graph) -> str:
             terms = [f"{written(local)}·{written(target.gradient)}" for local, target in paths]
             remark = ""
         gradient = written(node.gradient)
-        backward.append((f"  ∂{final.id}/∂{node.id}", f"= {' + '.join(terms)}", gradient, remark))
+        rows.append((f"∂{final.id}/∂{node.id}", f"= {' + '.join(terms)}", gradient, remark))
+    return rows
+
+
+def derivation(graph: Graph) -> str:
+    """A formula: the values forward, then the gradients backward by the chain rule."""
+
+    def indented(rows: list[tuple[str, ...]]) -> str:
+        return columns([(f"  {row[0]}", *row[1:]) for row in rows], {2})
+
     return "\n".join(
         [
-            f"{final.id} = {graph.title}",
+            f"{graph.nodes[-1].id} = {graph.title}",
             "",
             "forward",
-            columns(forward, {2}),
+            indented(forward(graph)),
             "",
             "backward",
-            columns(backward, {2}),
+            indented(backward(graph)),
         ]
     )
 
