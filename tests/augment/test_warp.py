@@ -102,7 +102,8 @@ def test_windows_are_resized_by_themselves(border, channels, signs):
     alone = torch.nn.functional.interpolate(as_images(window), (16, 24), mode="bilinear")
     alone = alone.flip([axis for axis, sign in zip((3, 2), signs, strict=True) if sign < 0])
     torch.testing.assert_close(by_torch, alone, rtol=0, atol=1e-5)
-    torch.testing.assert_close(by_opencv, alone, rtol=0, atol=0.6 / 255)
+    # OpenCV's weights of bytes have 11 bits, and it rounds twice.
+    torch.testing.assert_close(by_opencv, alone, rtol=0, atol=0.9 / 255)
 
 
 def test_the_identity_changes_nothing():

@@ -2,9 +2,10 @@ from __future__ import annotations
 
 import threading
 
+import numpy as np
 import torch
 
-from vitreous.data.buffers import Buffers
+from vitreous.data.buffers import Buffers, Scratch
 
 
 def place(buffers, count=4):
@@ -82,3 +83,18 @@ def test_threads_never_share_a_loan():
     for thread in threads:
         thread.join()
     assert not wrong
+
+
+def test_scratch_is_one_place_a_use_and_a_thread():
+    scratch = Scratch()
+    large = scratch("a", 4, (3, 2))
+    assert large.shape == (4, 3, 2)
+    small, other = scratch("a", 2, (3, 2)), scratch("b", 2, (3, 2))
+    assert np.shares_memory(large, small)
+    assert not np.shares_memory(large, other)
+    assert scratch("a", 9, (3, 2)).shape == (9, 3, 2)
+    elsewhere = []
+    thread = threading.Thread(target=lambda: elsewhere.append(scratch("b", 2, (3, 2))))
+    thread.start()
+    thread.join()
+    assert not np.shares_memory(other, elsewhere[0])

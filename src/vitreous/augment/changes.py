@@ -33,16 +33,22 @@ class Changes:
     boxes: erase.Boxes | None = None
     grays: NDArray[np.float64] | None = None
 
-    def rows(self, rows: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        """Rows (B, h, w, C) uint8, which are not changed, to rows (B, *size, C)."""
+    def rows(
+        self, rows: NDArray[np.uint8], out: NDArray[np.uint8] | None = None
+    ) -> NDArray[np.uint8]:
+        """Rows (B, h, w, C) uint8 to rows (B, *size, C).
+
+        rows  may be overwritten
+        out   memory for the result, which may be used or not
+        """
         if self.moves is not None:
-            rows = warp.warp_rows(rows, self.moves, self.size, border=self.border)
+            rows = warp.warp_rows(rows, self.moves, self.size, border=self.border, out=out)
         if self.maps is not None:
-            rows = color.recolor_rows(rows, self.maps)
+            color.recolor_rows(rows, self.maps)
         if self.noise is not None:
-            rows = color.noise_rows(rows, *self.noise.T)
+            color.noise_rows(rows, *self.noise.T)
         if self.boxes is not None and self.grays is not None:
-            rows = erase.erase_rows(rows, self.boxes, self.grays)
+            erase.erase_rows(rows, self.boxes, self.grays)
         return rows
 
     def images(self, images: Images) -> Images:
@@ -74,9 +80,11 @@ class Blend:
     parts: tuple[Changes, ...]
     weights: NDArray[np.float64]
 
-    def rows(self, rows: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    def rows(
+        self, rows: NDArray[np.uint8], out: NDArray[np.uint8] | None = None
+    ) -> NDArray[np.uint8]:
         weights = self.weights.astype(np.float32).T[..., None, None, None]
-        changed = (part.rows(rows) for part in self.parts)
+        changed = (part.rows(rows.copy()) for part in self.parts)
         blended = reduce(np.add, map(np.multiply, weights, changed))
         return np.rint(blended).astype(np.uint8)
 

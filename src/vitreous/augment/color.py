@@ -59,19 +59,17 @@ def compose(*steps: Maps) -> Maps:
     return product
 
 
-def recolor_rows(rows: NDArray[np.uint8], maps: Maps) -> NDArray[np.uint8]:
-    """Map the channels of each row of bytes, with OpenCV.
+def recolor_rows(rows: NDArray[np.uint8], maps: Maps) -> None:
+    """Map the channels of each row of bytes in place, with OpenCV.
 
-    rows    (B, H, W, C) uint8; not changed
+    rows    (B, H, W, C) uint8
     maps    (B, C + 1, C + 1)
     """
     channels = rows.shape[3]
     scaled = maps[:, :channels].copy()
     scaled[:, :, channels] *= 255
-    colored = np.empty_like(rows)
-    for row, matrix, result in zip(rows, scaled, colored, strict=True):
-        result[:] = cv2.transform(row, matrix).reshape(row.shape)
-    return colored
+    for row, matrix in zip(rows, scaled, strict=True):
+        cv2.transform(row, matrix, row)
 
 
 def recolor_images(images: Images, maps: Maps) -> Images:
@@ -83,19 +81,16 @@ def recolor_images(images: Images, maps: Maps) -> Images:
     return (colored + offsets).clamp(0, 1).contiguous(memory_format=torch.channels_last)
 
 
-def noise_rows(rows: NDArray[np.uint8], deviations: Numbers, places: Numbers) -> NDArray[np.uint8]:
-    """Add normal noise to each row of bytes.
+def noise_rows(rows: NDArray[np.uint8], deviations: Numbers, places: Numbers) -> None:
+    """Add normal noise to each row of bytes, in place.
 
     deviations  (B,) standard deviation, where 1 is white
     places      (B,) in [0, 1): which window of the table
     """
-    noisy = np.empty_like(rows)
-    for row, deviation, window, result in zip(
-        rows, deviations, _windows(places, rows[0].size), noisy, strict=True
-    ):
-        values = row + float(255 * deviation) * window.reshape(row.shape)
-        result[:] = np.rint(np.clip(values, 0, 255, out=values), out=values)
-    return noisy
+    windows = _windows(places, int(np.prod(rows.shape[1:])))
+    for row, deviation, window in zip(rows, deviations.tolist(), windows, strict=True):
+        values = row + 255 * deviation * window.reshape(row.shape)
+        row[:] = np.rint(np.clip(values, 0, 255, out=values), out=values)
 
 
 def noise_images(images: Images, deviations: Numbers, places: Numbers) -> Images:

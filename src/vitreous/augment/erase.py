@@ -41,18 +41,15 @@ def boxes(
     return np.stack([left, top, left + sides[1], top + sides[0]], axis=1)
 
 
-def erase_rows(
-    rows: NDArray[np.uint8], where: Boxes, grays: NDArray[np.float64]
-) -> NDArray[np.uint8]:
-    """A copy of rows (B, H, W, C) with one gray, in [0, 1], in each box."""
-    erased = rows.copy()
-    for row, (left, top, right, bottom), gray in zip(erased, where, grays, strict=True):
-        row[top:bottom, left:right] = np.rint(255 * gray)
-    return erased
+def erase_rows(rows: NDArray[np.uint8], where: Boxes, grays: NDArray[np.float64]) -> None:
+    """Fill each box of rows (B, H, W, C) with one gray, in [0, 1], in place."""
+    levels = np.rint(255 * grays).astype(np.uint8)
+    for row, (left, top, right, bottom), level in zip(rows, where, levels, strict=True):
+        row[top:bottom, left:right] = level
 
 
 def erase_images(images: Images, where: Boxes, grays: NDArray[np.float64]) -> Images:
-    """The same for images (B, C, H, W)."""
+    """A copy of images (B, C, H, W) with one gray in each box."""
     inside = inside_boxes(where, (images.shape[2], images.shape[3]), images.device)
     values = torch.from_numpy(grays).to(images.device, images.dtype)[:, None, None, None]
     return torch.where(inside[:, None], values, images)

@@ -2,7 +2,7 @@
 
 A matrix says where in the source a pixel of the output is found, so steps that follow each other
 are multiplied in the order in which they are undone. OpenCV carries it out on rows of bytes, torch
-on images of any device; both interpolate linearly and agree to half a gray level. The inverse
+on images of any device; both interpolate linearly and agree to less than a gray level. The inverse
 matrix moves points, boxes and keypoints along.
 
 Hartley and Zisserman (2004), "Multiple View Geometry in Computer Vision", section 2.4.
@@ -25,6 +25,7 @@ from vitreous.shapes import Images
 Matrices: TypeAlias = NDArray[np.float64]  # (B, 3, 3): place in the output to place in the source
 Border = Literal["zero", "edge", "reflect"]
 
+SMALL = 1 << 14  # bytes of a row, up to which calling OpenCV takes longer than its work
 OUTSIDE = 1 << 24  # pixels: farther than any image reaches, and exact in float32
 
 BORDERS = {  # what lies outside of the source: OpenCV's name and torch's
@@ -36,8 +37,12 @@ BORDERS = {  # what lies outside of the source: OpenCV's name and torch's
 
 def matrices(*entries: ArrayLike) -> Matrices:
     """Nine numbers or (B,) arrays, row by row, as (B, 3, 3)."""
-    columns = np.broadcast_arrays(*(np.atleast_1d(np.asarray(e, np.float64)) for e in entries))
-    return np.stack(columns, axis=-1).reshape(-1, 3, 3)
+    columns = [np.asarray(entry, np.float64) for entry in entries]
+    count = max(column.size for column in columns)
+    table = np.empty((count, 9))
+    for place, column in enumerate(columns):
+        table[:, place] = column
+    return table.reshape(count, 3, 3)
 
 
 def shift(x: ArrayLike, y: ArrayLike) -> Matrices:
@@ -102,33 +107,39 @@ def warp_rows(
     size: tuple[int, int],
     *,
     border: Border = "reflect",
+    out: NDArray[np.uint8] | None = None,
 ) -> NDArray[np.uint8]:
     """Move each row of bytes by its own matrix, with OpenCV.
 
     rows    (B, h, w, C) uint8
     size    height and width of the result
+    out     memory that may be used for the result; not that of `rows`
     return  (B, *size, C) uint8
     """
-    if _whole_pixels(moves):
+    if rows[:1].size <= SMALL and _whole_pixels(moves):
         return _gather(rows, moves, size, border)
     count, channels = len(rows), rows.shape[3]
-    warped = np.empty((count, *size, channels), np.uint8)
+    warped = np.empty((count, *size, channels), np.uint8) if out is None else out
+    parts = _exactly_moved(channels)
     flat = np.all(moves[:, 2] == (0, 0, 1), axis=1)
     flags, mode = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP, BORDERS[border][0]
     corners, aligned = _windows(moves, size, (rows.shape[1], rows.shape[2]))
     for index, ((left, top), (right, bottom)) in enumerate(corners.tolist()):
         if aligned[index]:  # four times as fast as a warp
-            window = rows[index, top:bottom, left:right]
-            moved = cv2.resize(window, size[::-1], interpolation=cv2.INTER_LINEAR)
+            window, place = rows[index, top:bottom, left:right], warped[index]
+            cv2.resize(window, size[::-1], place, interpolation=cv2.INTER_LINEAR)
             across, down = moves[index, [0, 1], [0, 1]] < 0
             if across or down:
-                moved = cv2.flip(moved, 1 if not down else -1 if across else 0)
-            warped[index] = moved.reshape(*size, channels)
+                cv2.flip(place, 1 if not down else -1 if across else 0, place)
             continue
         method, lines = (cv2.warpAffine, 2) if flat[index] else (cv2.warpPerspective, 3)
-        for part in _exactly_moved(channels):
+        matrix = moves[index, :lines]
+        if len(parts) == 1:
+            method(rows[index], matrix, size[::-1], warped[index], flags, mode)
+            continue
+        for part in parts:
             image = np.ascontiguousarray(rows[index, ..., part])
-            moved = method(image, moves[index, :lines], size[::-1], None, flags, mode)
+            moved = method(image, matrix, size[::-1], None, flags, mode)
             warped[index, ..., part] = moved.reshape(*size, -1)
     return warped
 

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from vitreous.data.balance import class_weights, draw
-from vitreous.data.buffers import Buffers
+from vitreous.data.buffers import Buffers, Scratch
 from vitreous.data.chance import Stream, permutation, uniforms
 from vitreous.data.contract import PixelContract
 from vitreous.data.pack import Rows
@@ -27,14 +27,16 @@ from vitreous.errors import ShapeError, UsageError, unknown
 from vitreous.shapes import Images, Labels
 
 BLOCK = 1 << 20  # values of the pictures that are prepared together, if a batch has fewer
-CHUNK = 1 << 20  # bytes of rows that a thread takes at a time: they stay in its cache
+CHUNK = 2 << 20  # bytes of rows that a thread takes at a time: they stay in its cache
 BALANCES = ("none", "weights", "sampler")
 
 
 class Change(Protocol):
     """What happens to each picture of a batch, carried out on bytes or on tensors."""
 
-    def rows(self, rows: NDArray[np.uint8]) -> NDArray[np.uint8]: ...
+    def rows(
+        self, rows: NDArray[np.uint8], out: NDArray[np.uint8] | None = None
+    ) -> NDArray[np.uint8]: ...
     def images(self, images: Images) -> Images: ...
 
 
@@ -125,7 +127,7 @@ class Batches:
         self.seed, self.shuffle, self.augment = seed, shuffle, augment
         self.weights, self.balance = weights, balance or "none"
         self.device, self.prefetch, self.threads = torch.device(device), prefetch, threads
-        self._buffers = Buffers(contract.shape)
+        self._buffers, self._scratch = Buffers(contract.shape), Scratch()
         self._check()
         if self.balance == "weights":
             counted = class_weights(targets[self.indices], num_classes)[targets]
@@ -200,10 +202,10 @@ class Batches:
         edges = np.linspace(0, len(ids), shares + 1).astype(int).tolist()
 
         def fill(part: slice) -> None:
-            rows = _gather(self.rows, ids[part])
-            change = self._change(epoch, keys[part])
+            count, change = len(ids[part]), self._change(epoch, keys[part])
+            rows = self._gather(ids[part], self._scratch("gathered", count, self.rows.shape[1:]))
             if change is not None:
-                rows = change.rows(rows)
+                rows = change.rows(rows, self._scratch("changed", count, self.contract.shape))
             self.contract.images(rows, floats[part])
 
         list(executor.map(fill, map(slice, edges, edges[1:])))
@@ -212,7 +214,7 @@ class Batches:
     def _images_on_device(
         self, epoch: int, ids: NDArray[np.int64], keys: NDArray[np.int64]
     ) -> Images:
-        rows = torch.from_numpy(_gather(self.rows, ids))
+        rows = torch.from_numpy(self._gather(ids))
         if self.device.type == "cuda":
             rows = rows.pin_memory()  # so that the copy runs beside the computation
         height, width = self.rows.shape[1:3]
@@ -221,6 +223,14 @@ class Batches:
         )
         change = self._change(epoch, keys)
         return images if change is None else change.images(images)
+
+    def _gather(
+        self, ids: NDArray[np.int64], out: NDArray[np.uint8] | None = None
+    ) -> NDArray[np.uint8]:
+        """Rows of these numbers, a copy; without Python's lock, which a slow disk would hold."""
+        if isinstance(self.rows, np.ndarray):
+            return np.take(self.rows, ids, axis=0, out=out, mode="clip")
+        return self.rows[ids]
 
     def _change(self, epoch: int, keys: NDArray[np.int64]) -> Change | None:
         """What happens to these examples in this epoch."""
@@ -265,11 +275,6 @@ class Batches:
                 f"rows of {source} for a contract of {wanted} (height, width, channels)",
                 remedy="Pack them with the same contract.",
             )
-
-
-def _gather(rows: Rows, ids: NDArray[np.int64]) -> NDArray[np.uint8]:
-    """Rows of these numbers; from an array without Python's lock, which a slow disk would hold."""
-    return np.take(rows, ids, axis=0) if isinstance(rows, np.ndarray) else rows[ids]
 
 
 def _distinct(ids: NDArray[np.int64]) -> NDArray[np.int64]:

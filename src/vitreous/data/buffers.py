@@ -6,6 +6,7 @@ making a batch.
 
 from __future__ import annotations
 
+import math
 import threading
 import weakref
 
@@ -49,3 +50,17 @@ class Buffers:
         self._memory.append(memory)
         self._loans.append(weakref.ref(memory[:0]))
         return len(self._memory) - 1
+
+
+class Scratch(threading.local):
+    """Bytes that a thread writes, reads and forgets, each time in the same place."""
+
+    def __init__(self) -> None:
+        self._kept: dict[str, NDArray[np.uint8]] = {}
+
+    def __call__(self, use: str, count: int, shape: tuple[int, ...]) -> NDArray[np.uint8]:
+        """An array (count, *shape) of any content, which the next call for this use takes back."""
+        size = count * math.prod(shape)
+        if use not in self._kept or self._kept[use].size < size:
+            self._kept[use] = np.empty(size, np.uint8)
+        return self._kept[use][:size].reshape(count, *shape)
