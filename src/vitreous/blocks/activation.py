@@ -59,9 +59,8 @@ class Activation:
     smooth: bool = True
 
 
-def _where(condition: Tensor, slope: float | Tensor, otherwise: float | Tensor) -> Tensor:
-    like = torch.ones_like(condition, dtype=torch.get_default_dtype())
-    return torch.where(condition, like * slope, like * otherwise)
+def _either(x: Tensor, condition: Tensor, slope: float, otherwise: float) -> Tensor:
+    return torch.where(condition, torch.full_like(x, slope), torch.full_like(x, otherwise))
 
 
 def _silu_slope(x: Tensor) -> Tensor:
@@ -83,7 +82,7 @@ ACTIVATIONS: dict[str, Activation] = {
     "sign": Activation(Sign, torch.zeros_like, -1, 1, smooth=False),
     "linear": Activation(nn.Identity, torch.ones_like, -INFINITY, INFINITY),
     "piecewise_linear": Activation(
-        PiecewiseLinear, lambda x: _where(x.abs() < 0.5, 1, 0), 0, 1, smooth=False
+        PiecewiseLinear, lambda x: _either(x, x.abs() < 0.5, 1, 0), 0, 1, smooth=False
     ),
     "logistic": Activation(nn.Sigmoid, lambda x: x.sigmoid() * (1 - x.sigmoid()), 0, 1),
     "tanh": Activation(nn.Tanh, lambda x: 1 - x.tanh() ** 2, -1, 1),
@@ -91,21 +90,23 @@ ACTIVATIONS: dict[str, Activation] = {
         ScaledTanh, lambda x: 1.7159 * 2 / 3 * (1 - torch.tanh(x * 2 / 3) ** 2), -1.7159, 1.7159
     ),
     "softplus": Activation(nn.Softplus, torch.sigmoid, 0, INFINITY),
-    "relu": Activation(nn.ReLU, lambda x: _where(x > 0, 1, 0), 0, INFINITY, smooth=False),
-    "relu6": Activation(nn.ReLU6, lambda x: _where((x > 0) & (x < 6), 1, 0), 0, 6, smooth=False),
+    "relu": Activation(nn.ReLU, lambda x: _either(x, x > 0, 1, 0), 0, INFINITY, smooth=False),
+    "relu6": Activation(
+        nn.ReLU6, lambda x: _either(x, (x > 0) & (x < 6), 1, 0), 0, 6, smooth=False
+    ),
     # Maas et al. (2013): a slope of 0.01 lets a dead unit come back. The function is continuous.
     "leaky_relu": Activation(
         partial(nn.LeakyReLU, 0.01),
-        lambda x: _where(x > 0, 1, 0.01),
+        lambda x: _either(x, x > 0, 1, 0.01),
         -INFINITY,
         INFINITY,
         smooth=False,
     ),
     # He et al. (2015), "Delving deep into rectifiers": the slope is learned, and begins at 1/4.
     "prelu": Activation(
-        nn.PReLU, lambda x: _where(x > 0, 1, 0.25), -INFINITY, INFINITY, smooth=False
+        nn.PReLU, lambda x: _either(x, x > 0, 1, 0.25), -INFINITY, INFINITY, smooth=False
     ),
-    "elu": Activation(nn.ELU, lambda x: _where(x > 0, 1, x.clamp(max=0).exp()), -1, INFINITY),
+    "elu": Activation(nn.ELU, lambda x: x.clamp(max=0).exp(), -1, INFINITY),
     "silu": Activation(nn.SiLU, _silu_slope, -0.2785, INFINITY),
     "gelu": Activation(nn.GELU, _gelu_slope, -0.17, INFINITY),
     "hardswish": Activation(nn.Hardswish, _hardswish_slope, -0.375, INFINITY, smooth=False),
