@@ -3,7 +3,7 @@
     correlation  (I ⋆ K)(r, c) = Σ_u Σ_v  I(r + u, c + v) K(u, v)        what a network computes
     convolution  (I ∗ K)(r, c) = Σ_u Σ_v  I(r - u, c - v) K(u, v)        the same, kernel flipped
 
-A layer called "convolution" correlates; since its kernel is learned, the flip does not matter there.
+A layer called "convolution" correlates; since its kernel is learned, the flip does not matter.
 With a designed kernel it does: the sign of every odd filter depends on it.
 Prewitt (1970); Sobel and Feldman (1968); Gabor (1946), Daugman (1985), doi:10.1364/JOSAA.2.001160;
 Koenderink and van Doorn (1987), "Representation of local geometry in the visual system".
@@ -114,10 +114,9 @@ def derivatives(size: int, sigma: float, order: int = 2) -> dict[str, Tensor]:
     bend = bend - gauss * bend.sum()
     bend = 2 * bend / (bend * axis**2).sum()
     along = (gauss, slope, bend)
-    bank = {
+    return {
         "x" * i + "y" * j: torch.outer(along[j], along[i]).float()
         for total in range(order + 1)
         for i in range(total, -1, -1)
         for j in (total - i,)
     }
-    return bank
