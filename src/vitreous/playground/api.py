@@ -1,6 +1,6 @@
 """The playground's server: one page, one socket for each experiment, on this computer only.
 
-Limits: a message of 256 KiB, an uploaded image of 16 MiB, 16 sockets at a time. What breaks a limit
+Limits: a message of 256 KiB, an uploaded image of 8 MiB, 16 sockets at a time. What breaks a limit
 or is not understood is answered with what is wrong, and nothing else happens.
 """
 
@@ -19,7 +19,9 @@ from typing import Any, Protocol
 import torch
 
 from vitreous.errors import UsageError, VitreousError
+from vitreous.export.bundle import load
 from vitreous.playground.live import Live
+from vitreous.playground.look import Look
 from vitreous.playground.vocabulary import vocabulary
 
 try:
@@ -35,7 +37,6 @@ except ImportError as error:
     ) from error
 
 STATIC = Path(__file__).parent / "static"
-IMAGE_BYTES = 16 * 1024 * 1024
 MAX_SESSIONS = 16
 WAITING = 2  # messages that may wait for their turn; then the sender has to
 
@@ -47,10 +48,13 @@ def create_app(run: str | Path | None = None, *, sessions: int = MAX_SESSIONS) -
 
     run       a run folder or a model file to open in the view of images
     sessions  how many sockets may be open at a time
+
+    Raises ModelFileError if the run cannot be opened.
     """
     app = FastAPI(title="vitreous playground", docs_url=None, redoc_url=None, openapi_url=None)
     app.add_middleware(Guard)
     app.state.open = 0
+    bundle = None if run is None else (Path(run).resolve().name, load(run))
 
     @app.get("/vocabulary")
     def words() -> dict[str, Any]:
@@ -61,6 +65,12 @@ def create_app(run: str | Path | None = None, *, sessions: int = MAX_SESSIONS) -
         async with admitted(app, socket, sessions) as entered:
             if entered:
                 await converse(socket, Live(socket))
+
+    @app.websocket("/look")
+    async def look(socket: WebSocket) -> None:
+        async with admitted(app, socket, sessions) as entered:
+            if entered:
+                await converse(socket, Look(socket, bundle))
 
     app.mount("/", StaticFiles(directory=STATIC, html=True))
     return app
@@ -184,7 +194,7 @@ def serve(port: int = 7007, run: str | Path | None = None, *, open_browser: bool
     config = uvicorn.Config(
         app,
         log_level="warning",
-        ws_max_size=IMAGE_BYTES,
+        ws_max_size=Look.limit,
         ws_max_queue=WAITING,
         ws_per_message_deflate=False,
         timeout_graceful_shutdown=1,

@@ -17,11 +17,12 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from vitreous.blocks.dense import Dense
 from vitreous.data.batches import Batch
 from vitreous.data.synthetic import Points, divide, sample
 from vitreous.errors import DivergedError, UsageError
 from vitreous.losses.penalty import Penalty
-from vitreous.models.mlp import Dense, perceptron
+from vitreous.models.mlp import perceptron
 from vitreous.playground.features import Features
 from vitreous.playground.losses import Loss, loss_for
 from vitreous.playground.state import LIVE, OWN, State
