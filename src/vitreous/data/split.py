@@ -27,6 +27,7 @@ from vitreous.data.digests import Progress, as_words, digests
 from vitreous.data.files import FileDataset
 from vitreous.data.folder import PARTS
 from vitreous.data.quarantine import BadImage
+from vitreous.data.units import places_of, units_of
 from vitreous.errors import DataError, UsageError
 
 SHORT = {Part.UNASSIGNED: "", Part.TRAIN: "train", Part.VALIDATION: "val", Part.TEST: "test"}
@@ -40,11 +41,13 @@ class Split:
     unreadable  these images, with the reason
     leaks       pairs of examples with the same content in two different parts, which only a
                 prescribed split can have: (earlier part, later part)
+    duplicates  pairs with the same content in one part
     """
 
     parts: NDArray[np.int8]
     unreadable: tuple[BadImage, ...] = ()
     leaks: tuple[tuple[int, int], ...] = ()
+    duplicates: tuple[tuple[int, int], ...] = ()
 
     def indices(self, part: Part) -> NDArray[np.int64]:
         """The examples of a part, in the data set's order."""
@@ -157,14 +160,14 @@ def split(
     parts[pool & ~readable] = Part.UNASSIGNED
     pool &= readable
     if pool.any():
-        units, keys = _units(
+        units, keys = units_of(
             contents[pool], None if dataset.groups is None else dataset.groups[pool]
         )
-        places = _places(keys, seed)
+        places = places_of(keys, seed)
         of_units = _carve(places, shares)
         _complete(of_units, places, units, dataset, np.flatnonzero(pool), shares)
         parts[pool] = of_units[units]
-    return Split(parts, unreadable, _leaks(parts, contents, readable))
+    return Split(parts, unreadable, *_copies(parts, contents, readable))
 
 
 def _shares(parts: NDArray[np.int8], validation: float, test: float) -> dict[Part, float]:
@@ -176,40 +179,6 @@ def _shares(parts: NDArray[np.int8], validation: float, test: float) -> dict[Par
             shares[Part.TEST] = test
         shares[Part.VALIDATION] = validation
     return {part: share for part, share in shares.items() if share > 0}
-
-
-def _units(
-    contents: NDArray[np.uint8], groups: NDArray[np.int64] | None
-) -> tuple[NDArray[np.int64], list[bytes]]:
-    """What has to stay together: (M,) unit of each example, and a key of content for each unit.
-
-    Examples are tied by equal content and by an equal group, over any number of steps.
-    """
-    words = as_words(contents)
-    _, first, same = np.unique(words, return_index=True, return_inverse=True)
-    if groups is None:
-        return same, [contents[index].tobytes() for index in first]
-    from scipy.sparse import coo_array
-    from scipy.sparse.csgraph import connected_components
-
-    names, group = np.unique(groups, return_inverse=True)
-    ties = coo_array(
-        (np.ones(len(same), np.int8), (same, group + len(first))),
-        shape=(len(first) + len(names),) * 2,
-    )
-    count, component = connected_components(ties, directed=False)
-    # The least group of a component names it: its number does not depend on the order of rows.
-    least = np.full(count, np.iinfo(np.int64).max)
-    np.minimum.at(least, component[len(first) :], names)
-    return component[same].astype(np.int64), [b"group" + name.tobytes() for name in least]
-
-
-def _places(keys: list[bytes], seed: int) -> NDArray[np.float64]:
-    """A number in [0, 1) for each unit."""
-    salt = hashlib.blake2b(str(seed).encode(), digest_size=16).digest()
-    drawn = [hashlib.blake2b(key, digest_size=8, key=salt).digest() for key in keys]
-    bits = np.frombuffer(b"".join(drawn), "<u8") >> np.uint64(11)
-    return bits.astype(np.float64) * 2.0**-53
 
 
 def _bounds(shares: Mapping[Part, float]) -> dict[Part, tuple[float, float]]:
@@ -284,18 +253,27 @@ def _complete(
                 parts[unit] = part
 
 
-def _leaks(
+Pairs = tuple[tuple[int, int], ...]
+
+
+def _copies(
     parts: NDArray[np.int8], contents: NDArray[np.uint8], readable: NDArray[np.bool_]
-) -> tuple[tuple[int, int], ...]:
-    """For each later part's example, the first example of an earlier part with its content."""
+) -> tuple[Pairs, Pairs]:
+    """Each example that is a copy, after the first one with its content, of an earlier part if
+    there is one: such pairs between two parts, and those within a part.
+    """
     chosen = np.flatnonzero(readable & (parts != Part.UNASSIGNED))
     if not len(chosen):
-        return ()
+        return (), ()
     chosen = chosen[np.argsort(parts[chosen], kind="stable")]
     _, first, same = np.unique(as_words(contents[chosen]), return_index=True, return_inverse=True)
-    partner = chosen[first[same]]
-    leaking = parts[partner] != parts[chosen]
-    return tuple(zip(partner[leaking].tolist(), chosen[leaking].tolist(), strict=True))
+    pairs = np.stack([chosen[first[same]], chosen], axis=1)
+    pairs = pairs[pairs[:, 0] != pairs[:, 1]]
+    across = parts[pairs[:, 0]] != parts[pairs[:, 1]]
+    leaks, duplicates = (
+        tuple(map(tuple, found.tolist())) for found in (pairs[across], pairs[~across])
+    )
+    return leaks, duplicates
 
 
 def _name(dataset: Dataset, index: int, manifest: Path) -> str:
