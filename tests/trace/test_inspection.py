@@ -8,6 +8,7 @@ import pytest
 import torch
 from torch import nn
 
+from vitreous.models import create
 from vitreous.trace.inspection import inspect
 
 
@@ -94,7 +95,7 @@ def test_as_text_and_json() -> None:
         "5",
         "1",
     ]
-    assert lines[-1].startswith("activations")
+    assert lines[-2].startswith("activations")
     data = json.loads(json.dumps(found.to_json()))
     assert data["layers"][3]["parameters"] == 2416
     assert set(data) == {
@@ -122,3 +123,27 @@ def test_both_countings_of_memory_do_not_depend_on_how_the_network_is_written(
     image, maps = 4 * 64, 4 * 72
     assert found.memory_in_place == image + maps
     assert found.memory == image + 2 * maps
+
+
+def test_layers_and_the_image_add_up_to_the_totals() -> None:
+    for name, side in (("googlenet", 64), ("vit_nano4", 32), ("resnet20", 32)):
+        with torch.device("meta"):
+            model = create(name, size=side)
+        found = inspect(model, (3, side, side))
+        image = 4 * 3 * side * side
+        assert image + sum(row.memory for row in found.layers) == found.memory
+        assert image + sum(row.memory_in_place for row in found.layers) == found.memory_in_place
+        assert sum(row.connections for row in found.layers) == found.macs
+        assert sum(row.parameters for row in found.layers) == found.parameters
+
+
+def test_sums_and_local_normalization_see_as_far_as_what_they_read() -> None:
+    with torch.device("meta"):
+        resnet, googlenet = create("resnet20"), create("googlenet")
+    rows = {row.name: row for row in inspect(resnet, (3, 32, 32)).layers}
+    summed, before = rows["layer1.0.add"], rows["layer1.0.bn2"]
+    assert (summed.receptive_field, summed.stride) == (before.receptive_field, before.stride)
+    assert summed.receptive_field == (7, 7)
+    rows = {row.name: row for row in inspect(googlenet, (3, 224, 224)).layers}
+    assert rows["stem.norm1"].receptive_field == (11, 11)
+    assert rows["stem.pool2"].stride == (8, 8)

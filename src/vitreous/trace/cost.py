@@ -98,16 +98,25 @@ def cost(operation: Operation) -> Cost:
     )
 
 
-def total(traced: Trace, bytes_per_number: int = 4) -> Cost:
-    """The cost of the whole forward pass, its input included.
+def costs(traced: Trace) -> list[Cost]:
+    """The cost of each operation of the forward pass.
 
-    The image is counted once: normalizing it, before the first layer that multiplies, makes
-    nothing that would have to be kept beside it.
+    Normalizing the image, before the first layer that multiplies, makes nothing that would have to
+    be kept beside the image itself.
     """
-    costs = [cost(operation) for operation in traced.operations]
-    first = next((i for i, c in enumerate(costs) if c.macs), 0)
-    image = Cost(0, *[math.prod(traced.input[1]) * bytes_per_number] * 2)
-    return sum(costs[first:], image)
+    found = [cost(operation) for operation in traced.operations]
+    first = next((i for i, c in enumerate(found) if c.macs), 0)
+    return [Cost(c.macs) for c in found[:first]] + found[first:]
+
+
+def image(traced: Trace, bytes_per_number: int = 4) -> Cost:
+    """The cost of keeping the input itself."""
+    return Cost(0, *[math.prod(traced.input[1]) * bytes_per_number] * 2)
+
+
+def total(traced: Trace) -> Cost:
+    """The cost of the whole forward pass, its input included once."""
+    return sum(costs(traced), image(traced))
 
 
 def macs(model: nn.Module, shape: Shape) -> int:

@@ -13,10 +13,10 @@ from typing import Any
 
 from torch import nn
 
-from vitreous.trace.cost import Cost, cost, total
+from vitreous.trace.cost import Cost, costs, total
 from vitreous.trace.graph import graph_of_trace
 from vitreous.trace.operations import Shape, trace
-from vitreous.trace.receptive import fields_of
+from vitreous.trace.receptive import fields_by_value
 from vitreous.trace.text import columns, shaped
 
 
@@ -31,7 +31,8 @@ class LayerRow:
     units            numbers in its output
     parameters       learned numbers, counted where they are used first
     connections      multiply-accumulates: every weight at every place where it is used
-    memory           bytes of its results; memory_in_place without what non-linearities overwrite
+    memory           bytes of its results; memory_in_place without what non-linearities overwrite;
+                     with the image itself they add up to the totals
     receptive_field  (rows, columns) in pixels; None for the whole image or where there is no map
     stride           pixels between neighboring units, likewise
     """
@@ -112,7 +113,8 @@ class Inspection:
                 f"units        {self.units:,} in layers with weights",
                 f"MACs         {self.macs:,}",
                 f"activations  {self.memory_in_place / scale:.1f} {unit} for one image in float32, "
-                f"{self.memory / scale:.1f} {unit} if non-linearities do not work in place",
+                "non-linearities in place",
+                f"             {self.memory / scale:.1f} {unit} if they keep what they read",
             ]
         )
 
@@ -128,17 +130,21 @@ def inspect(model: nn.Module, size: Shape) -> Inspection:
     """
     traced = trace(model, size)
     network = graph_of_trace(traced, type(model).__name__)
-    fields = fields_of(traced) if len(size) == 3 else {}
-    costs: dict[str, Cost] = {}
-    for maker, operation in zip(network.makers, traced.operations, strict=True):
-        costs[maker] = costs.get(maker, Cost()) + cost(operation)
+    fields = fields_by_value(traced) if len(size) == 3 else {}
+    spent: dict[str, Cost] = {}
+    made: dict[str, int] = {}  # the value that each node hands on
+    for maker, operation, cost in zip(
+        network.makers, traced.operations, costs(traced), strict=True
+    ):
+        spent[maker] = spent.get(maker, Cost()) + cost
+        made[maker] = operation.value
     layers = []
     for node in network.nodes:
-        if node.id not in costs:
+        if node.id not in spent:
             continue
-        field = fields.get(node.id)
+        field = fields.get(made[node.id]) if len(node.shape) == 4 else None
         limited = field is not None and not math.isinf(max(field.size))
-        spent = costs[node.id]
+        cost = spent[node.id]
         layers.append(
             LayerRow(
                 name=node.id,
@@ -147,9 +153,9 @@ def inspect(model: nn.Module, size: Shape) -> Inspection:
                 shape=node.shape[1:],
                 units=math.prod(node.shape[1:]),
                 parameters=node.parameters,
-                connections=spent.macs,
-                memory=spent.memory,
-                memory_in_place=spent.memory_in_place,
+                connections=cost.macs,
+                memory=cost.memory,
+                memory_in_place=cost.memory_in_place,
                 receptive_field=(int(field.size[0]), int(field.size[1]))
                 if field and limited
                 else None,

@@ -117,6 +117,16 @@ def receptive_fields(model: nn.Module, shape: Shape) -> dict[str, ReceptiveField
 
 def fields_of(traced: Trace) -> dict[str, ReceptiveField]:
     """The receptive fields of a forward pass that has been traced; see `receptive_fields`."""
+    fields = fields_by_value(traced)
+    return {
+        call.path: fields[call.output[0]]
+        for call in traced.calls
+        if call.path and call.output and len(call.output[1]) == 4 and call.output[0] in fields
+    }
+
+
+def fields_by_value(traced: Trace) -> dict[int, ReceptiveField]:
+    """The receptive field of every value of the forward pass, by its number."""
     value, shape = traced.input
     if len(shape) != 4:
         raise ShapeError(
@@ -127,11 +137,7 @@ def fields_of(traced: Trace) -> dict[str, ReceptiveField]:
     maps = {value: _Map(ReceptiveField(pixel, pixel), (shape[2], shape[3]))}
     for operation in traced.operations:
         maps[operation.value] = _step(operation, maps)
-    return {
-        call.path: maps[call.output[0]].field
-        for call in traced.calls
-        if call.path and call.output and len(call.output[1]) == 4 and call.output[0] in maps
-    }
+    return {number: found.field for number, found in maps.items()}
 
 
 def _step(operation: Operation, maps: dict[int, _Map]) -> _Map:
@@ -149,7 +155,8 @@ def _step(operation: Operation, maps: dict[int, _Map]) -> _Map:
             rows, columns = rows.joined(other.field.rows), columns.joined(other.field.columns)
         return _Map(ReceptiveField(rows, columns), size)
     before, read = known[0]
-    if read[-2:] != before.size or len(read) != 4:
+    across_channels = name in ("constant_pad_nd", "avg_pool3d") and len(read) == 5
+    if read[-2:] != before.size or not (len(read) == 4 or across_channels):
         return whole
     steps = _window(name, arguments, before.size, size)
     if steps is None:
@@ -177,10 +184,10 @@ def _window(
     if name == "convolution":
         sizes = zip(arguments[1][2:], pairs(3, ones), pairs(4, zeros), pairs(5, ones), strict=True)
         return [_transposed(*size) if arguments[6] else _sliding(*size) for size in sizes]
-    if name in ("max_pool2d_with_indices", "avg_pool2d"):
-        kernel = pairs(1, ones)
+    if name in ("max_pool2d_with_indices", "avg_pool2d", "avg_pool3d"):
+        kernel = pairs(1, ones)[-2:]  # with a third axis where channels are averaged too
         dilation = pairs(4, ones) if name.startswith("max") else ones
-        sizes = zip(kernel, pairs(2, kernel), pairs(3, zeros), dilation, strict=True)
+        sizes = zip(kernel, pairs(2, kernel)[-2:], pairs(3, zeros)[-2:], dilation, strict=True)
         return [_sliding(*size) for size in sizes]
     if name == "constant_pad_nd":
         left, _, top, _ = (*arguments[1], 0, 0)[:4]
