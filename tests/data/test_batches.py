@@ -1,6 +1,10 @@
 from __future__ import annotations
 
 import gc
+import os
+import subprocess
+import sys
+import textwrap
 import threading
 import time
 
@@ -298,6 +302,43 @@ def test_the_device_path_agrees_with_the_threads():
     on_device = batches._images_on_device(0, ids, ids)
     assert on_device.shape == by_threads.shape
     torch.testing.assert_close(on_device, by_threads, rtol=0, atol=2 / 255)
+
+
+MEMORY = """
+    import sys
+    import numpy as np
+    from vitreous.augment import recipe
+    from vitreous.data.batches import Batches
+    from vitreous.data.contract import PixelContract
+
+    def resident():
+        with open("/proc/self/statm") as file:
+            return int(file.read().split()[1]) * 4096 / 2**20
+
+    size, count = 96, 1_000_000
+    contract = PixelContract(height=size, width=size, channels=3)
+    rows = np.zeros((300, size, size, 3), np.uint8)
+    entries = np.lib.stride_tricks.as_strided(rows, (count, size, size, 3), (0, *rows.strides[1:]))
+    before = resident()
+    targets, indices = np.zeros(count, np.int64), np.arange(count)
+    batches = Batches(entries, targets, indices, contract, batch_size=64, num_classes=2,
+                      augment=recipe("standard", contract=contract), threads=2)
+    grown = []
+    for epoch in range(4):
+        for number, batch in enumerate(batches.epoch(epoch)):
+            if number == 20:
+                grown.append(resident() - before)
+                break
+    print(*grown)
+"""
+
+
+@pytest.mark.skipif(not os.path.exists("/proc/self/statm"), reason="needs Linux's /proc")
+def test_a_million_entries_cost_little_and_epochs_do_not_grow():
+    command = [sys.executable, "-c", textwrap.dedent(MEMORY)]
+    grown = [float(part) for part in subprocess.check_output(command, text=True).split()]
+    assert max(grown) < 200  # MiB: 200 bytes an entry, with the batches in it
+    assert grown[-1] < grown[0] * 1.05 + 8
 
 
 @pytest.mark.gpu

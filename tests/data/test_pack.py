@@ -33,7 +33,7 @@ class Files(Dataset):
     channels = 3
 
     def __init__(self, folder: Path):
-        self.name, self.classes = folder.name, ("a", "b")
+        self.name, self.classes, self.root = folder.name, ("a", "b"), str(folder)
         self.paths = sorted(folder.iterdir())
         self.targets = np.arange(len(self.paths), dtype=np.int64) % 2
         self.reads: list[int] = []
@@ -141,7 +141,9 @@ def test_progress_counts_to_the_end(folder, cache, monkeypatch):
     assert seen == [(done, 30) for done in (4, 8, 12, 16, 20, 24, 28, 30)]
 
 
-@pytest.mark.parametrize("change", ["content", "time", "name", "added", "contract", "rules"])
+@pytest.mark.parametrize(
+    "change", ["content", "time", "name", "added", "folder", "contract", "rules"]
+)
 def test_any_change_makes_another_pack(folder, change, monkeypatch):
     before = key(Files(folder), CONTRACT)
     assert key(Files(folder), CONTRACT) == before
@@ -154,6 +156,8 @@ def test_any_change_makes_another_pack(folder, change, monkeypatch):
         first.rename(folder / "0000.png")
     elif change == "added":
         shutil.copy(first, folder / "added.png")
+    elif change == "folder":
+        folder = shutil.copytree(folder, folder.parent / "copy")  # with names, sizes and times
     elif change == "contract":
         contract = PixelContract(height=16, width=20, channels=3, fit="pad")
     else:

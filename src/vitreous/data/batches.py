@@ -228,7 +228,7 @@ class Batches:
         self, ids: NDArray[np.int64], out: NDArray[np.uint8] | None = None
     ) -> NDArray[np.uint8]:
         """Rows of these numbers, a copy; without Python's lock, which a slow disk would hold."""
-        if isinstance(self.rows, np.ndarray):
+        if isinstance(self.rows, np.ndarray) and self.rows.flags.c_contiguous:  # or all are copied
             return np.take(self.rows, ids, axis=0, out=out, mode="clip")
         return self.rows[ids]
 

@@ -160,7 +160,9 @@ def key(dataset: Dataset, contract: PixelContract) -> str:
     """A hash of everything that the rows depend on: files, sizes, times, rules and contract."""
     state = blake2b(digest_size=20)
     rules = [VERSION, cv2.__version__, PIL.__version__, contract.to_json()]
-    state.update(json.dumps([type(dataset).__name__, len(dataset), *rules]).encode())
+    # Unpacking can give other files the same names, sizes and times, in another folder.
+    place = os.path.abspath(getattr(dataset, "root", ""))
+    state.update(json.dumps([type(dataset).__name__, place, len(dataset), *rules]).encode())
     for index in range(len(dataset)):
         try:
             stamp = dataset.stamp(index)
