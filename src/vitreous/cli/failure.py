@@ -1,4 +1,4 @@
-"""How an error reaches a person, or a program."""
+"""How an error, or an interrupt, reaches a person or a program."""
 
 from __future__ import annotations
 
@@ -8,16 +8,18 @@ import sys
 from vitreous.errors import VitreousError
 
 
-def tell(error: VitreousError, as_json: bool = False) -> int:
+def tell(error: VitreousError | KeyboardInterrupt, as_json: bool = False) -> int:
     """Print the error, to stdout as JSON if asked for, else to stderr; returns its exit code."""
+    if isinstance(error, KeyboardInterrupt):
+        # A run's own has a place and a remedy; one from anywhere else has neither.
+        kind, exit_code, message = "interrupted", 130, str(error) or "interrupted"
+    else:
+        kind, exit_code, message = error.kind, error.exit_code, error.message
+    where, remedy = getattr(error, "where", None), getattr(error, "remedy", None)
     if as_json:
-        fields = {
-            "kind": error.kind,
-            "message": error.message,
-            "where": error.where,
-            "remedy": error.remedy,
-        }
+        fields = {"kind": kind, "message": message, "where": where, "remedy": remedy}
         print(json.dumps({"error": fields}))
     else:
-        print(f"error: {error}", file=sys.stderr)
-    return error.exit_code
+        place = f"{where}: " if where else ""
+        print(f"error: {place}{message}" + (f"\n  {remedy}" if remedy else ""), file=sys.stderr)
+    return exit_code

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
-from vitreous.errors import ImageError, UsageError
+from vitreous.errors import DataError, ImageError, UsageError
 
 if TYPE_CHECKING:
     from vitreous.export.bundle import Bundle
@@ -59,6 +59,9 @@ def predict(
         raise UsageError("no images are given", remedy="Name image files, or folders of them.")
     bundle = load(model)
     paths = [path for image in images for path in (_below(image) if image.is_dir() else [image])]
+    if not paths:
+        places = ", ".join(str(image) for image in images)
+        raise DataError("there is no image in it", where=places, remedy="Name image files.")
     answers = list(_answers(bundle, paths, top))
     write = _json if json else _csv if csv else _plain
     text = write(answers)
@@ -69,7 +72,7 @@ def predict(
     failures = [answer for _, answer in answers if isinstance(answer, ImageError)]
     for failure in failures:
         print(f"error: {failure}", file=sys.stderr)
-    return 1 if failures or not paths else 0
+    return 1 if failures else 0
 
 
 def _answers(bundle: Bundle, paths: Sequence[Path], top: int) -> Iterator[Answer]:
@@ -120,11 +123,14 @@ def _csv(answers: Sequence[Answer]) -> str:
 
 
 def _plain(answers: Sequence[Answer]) -> str:
-    """A line an image: its path, and the ranked classes with their probabilities."""
+    """A line an image: its path, the labels that apply where there may be several, and the ranked
+    classes with their probabilities.
+    """
     width = max((len(str(path)) for path, _ in answers), default=0)
     lines = []
     for path, answer in answers:
         if not isinstance(answer, ImageError):
             ranked = "   ".join(f"{label} {score:.1%}" for label, score in answer.top)
-            lines.append(f"{path!s:{width}}   {ranked}\n")
+            several = "" if isinstance(answer.label, str) else f"{answer.text}   of "
+            lines.append(f"{path!s:{width}}   {several}{ranked}\n")
     return "".join(lines)

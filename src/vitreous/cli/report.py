@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json as notation
 from pathlib import Path
 from typing import Annotated
 
@@ -9,7 +10,12 @@ from cyclopts import Parameter
 
 
 def report(
-    run: Path, /, *, out: Path | None = None, open: Annotated[bool, Parameter(negative="")] = False
+    run: Path,
+    /,
+    *,
+    out: Path | None = None,
+    open: Annotated[bool, Parameter(negative="")] = False,
+    json: Annotated[bool, Parameter(negative="")] = False,
 ) -> None:
     """Write a run's report anew, from what lies in its folder; prints the file's path.
 
@@ -21,11 +27,13 @@ def report(
         write to this file instead of RUN/report.html
     open
         show it in the browser
+    json
+        print one JSON object
     """
     from vitreous.experiment.summary import write_report
 
     path = write_report(run, out)
-    print(path)
+    print(notation.dumps({"report": str(path)}) if json else path)
     if open:
         import webbrowser
 

@@ -22,7 +22,7 @@ from vitreous.data.contract import PixelContract
 from vitreous.data.dataset import Dataset
 from vitreous.errors import DataError, ImageError, RunError, UsageError, unknown
 from vitreous.experiment.recipe import Recipe, flag
-from vitreous.models import default_size, fitting_size, variant
+from vitreous.models import MODELS, default_size, fitting_size, variant
 from vitreous.tasks import TASKS
 from vitreous.training.optimizer import OPTIMIZERS
 from vitreous.training.schedule import SCHEDULES
@@ -37,14 +37,14 @@ class Facts:
 
     height, width  the usual size of an image, in pixels
     uniform        whether all probed images have that size
-    counts         (L,) training examples of each class
+    examples       number of training images
     """
 
     channels: int
     height: int
     width: int
     uniform: bool
-    counts: NDArray[np.int64]
+    classes: tuple[str, ...]
     examples: int
     multilabel: bool
 
@@ -65,19 +65,13 @@ class Facts:
                 where=dataset.name,
                 remedy="`vitreous check` lists what is wrong with each file.",
             )
-        targets = dataset.targets[training]
-        counts = (
-            targets.sum(axis=0, dtype=np.int64)
-            if dataset.multilabel
-            else np.bincount(targets, minlength=len(dataset.classes))
-        )
         (height, width), _ = sizes.most_common(1)[0]
         return cls(
             dataset.channels,
             height,
             width,
             len(sizes) == 1,
-            counts,
+            dataset.classes,
             len(training),
             dataset.multilabel,
         )
@@ -130,118 +124,146 @@ def settle(recipe: Recipe, facts: Facts, *, own_module: bool = False) -> Settled
 
     own_module  the network is the user's: nothing is known of its sizes or weights
     """
-    reasons: dict[str, str] = {}
-    values: dict[str, Any] = recipe.to_mapping()
-
-    def choose(name: str, value: Any, reason: str) -> None:
-        if values[name] in (None, "auto"):
-            values[name] = value
-            reasons[name] = reason
-
+    choices = Choices(recipe.to_mapping())
     several = "some images have several labels" if facts.multilabel else "each image has one label"
-    choose("task", "label" if facts.multilabel else "classify", several)
-    if (values["task"] == "label") != facts.multilabel:
-        raise UsageError(f"the data cannot be used so: {several}", where=f"--task {recipe.task}")
-
-    side = max(facts.height, facts.width)
-    rgb = facts.channels in (1, 3)
-    if not own_module:
-        if facts.small:
-            choose(
-                "model",
-                "convnet",
-                f"images of {facts.height} × {facts.width} are learned from scratch",
-            )
-        elif rgb:
-            choose("model", "efficientnet_lite0", "photos profit from weights learned on ImageNet")
-        else:
-            choose("model", "convnet", f"no pretrained network has {facts.channels} channels")
-        row = variant(values["model"])
-        has_weights = row.weights is not None and rgb
-        pretrained = "yes" if has_weights and not facts.small else "no"
-        choose(
-            "pretrained",
-            pretrained,
-            "its ImageNet weights come along" if has_weights else "none come along",
+    choices.fill("task", "label" if facts.multilabel else "classify", several)
+    if (choices["task"] == "label") != facts.multilabel:
+        raise UsageError(
+            f"the data cannot be used so: {several}",
+            where=f"--task {recipe.task}",
+            remedy="Leave --task out; a CSV file gives several labels as `cat;dog`.",
         )
-        if facts.small or values["model"] == "convnet":
-            own = fitting_size(values["model"], min(side, SMALL))
-            choose("size", own, f"the images have {facts.height} × {facts.width} pixels")
-        else:
-            choose("size", default_size(values["model"]), "the size this network was designed for")
+    check_names(choices.values)
+    if own_module:
+        choices.fill("pretrained", "no", "the network is your own")
+        own = min(max(facts.height, facts.width), 224)
+        choices.fill("size", own, "the images' own size, at most 224")
     else:
-        choose("pretrained", "no", "the network is your own")
-        choose("size", min(side, 224), "the images' own size, at most 224")
-
-    warm = values["pretrained"] != "no"
-    choose(
-        "freeze",
-        "backbone" if warm else "none",
-        "pretrained features" if warm else "all from scratch",
-    )
-    frozen = values["freeze"] == "backbone"
-
-    if frozen:
-        epochs, why = 30, "on features that are computed once"
-    else:
-        # Grey images of digits or letters are learned in a few passes, colored ones are not.
-        budget = 100_000 if facts.channels == 1 and side <= 32 else 600_000
-        epochs = int(np.clip(round(budget / facts.examples), 2, 60))
-        why = f"about {epochs * facts.examples:,} looks at {facts.examples:,} images"
-    choose("epochs", epochs, why)
-    batch = 64 if frozen or facts.examples < 8_000 else 128
-    if facts.examples < 1_000:
-        batch = 32
-    choose("batch_size", batch, f"{facts.examples:,} training images")
-
-    choose("optimizer", "adamw", "robust without tuning")
-    choose("lr", 1e-2 if frozen else 3e-3, "usual for adamw with this schedule")
-    choose("weight_decay", 1e-2, "usual for adamw")
-    choose("schedule", "one_cycle", "reaches good scores in few epochs")
-    choose(
-        "label_smoothing",
-        0.1 if facts.channels >= 3 and not facts.multilabel else 0.0,
-        "by kind of image",
-    )
-    choose(
-        "augment",
-        _augment(facts, frozen),
-        "features are computed for it once" if frozen else "by kind of image",
-    )
-    choose("ema", 0.0, "off unless asked for")
-    choose("dropout", 0.0, "off unless asked for")
-    choose("threads", 2, "decoding keeps up with training")
-    choose("device", _device(), "the fastest there is")
-
+        _choose_network(choices, facts)
+    _choose_learning(choices, facts)
+    warm = choices["pretrained"] != "no"
+    if choices["bn_recalibrate"] and choices.frozen and not choices["fine_tune"]:
+        raise UsageError(
+            "the backbone is frozen, and its statistics with it",
+            where="--bn-recalibrate",
+            remedy="Let it learn (--fine-tune 5, or --freeze none), or leave this out.",
+        )
     # A pretrained network saw RGB; grey images are shown to it as RGB.
     channels = 3 if warm and facts.channels == 1 else facts.channels
     contract = PixelContract(
-        height=values["size"], width=values["size"], channels=channels, fit=values["fit"]
+        height=choices["size"], width=choices["size"], channels=channels, fit=choices["fit"]
     )
-    check_names(values)
-    return Settled(Recipe.from_mapping(values), contract, reasons)
+    return Settled(Recipe.from_mapping(choices.values), contract, choices.reasons)
+
+
+class Choices:
+    """The fields of a recipe while their gaps are filled, each with the reason."""
+
+    def __init__(self, values: dict[str, Any]):
+        self.values = values
+        self.reasons: dict[str, str] = {}
+
+    def __getitem__(self, name: str) -> Any:
+        return self.values[name]
+
+    def fill(self, name: str, value: Any, reason: str) -> None:
+        """Take the value, unless the user has chosen one."""
+        if self.values[name] in (None, "auto"):
+            self.values[name] = value
+            self.reasons[name] = reason
+
+    @property
+    def frozen(self) -> bool:
+        return bool(self.values["freeze"] == "backbone")
+
+
+def _choose_network(choices: Choices, facts: Facts) -> None:
+    pixels = f"{facts.height} × {facts.width}"
+    rgb = facts.channels in (1, 3)
+    if facts.small:
+        choices.fill("model", "convnet", f"images of {pixels} are learned from scratch")
+    elif rgb:
+        reason = "photos profit from weights learned on ImageNet"
+        choices.fill("model", "efficientnet_lite0", reason)
+    else:
+        reason = f"no pretrained network has {facts.channels} channels"
+        choices.fill("model", "convnet", reason)
+    name = choices["model"]
+    weights = variant(name).weights
+    # Nothing is downloaded unasked: only weights that were installed along are a default.
+    along = weights is not None and weights.source.startswith("package:")
+    if along and rgb and not facts.small:
+        choices.fill("pretrained", "yes", "its ImageNet weights come along")
+    elif along:
+        choices.fill("pretrained", "no", "its ImageNet weights are for photos")
+    else:
+        choices.fill("pretrained", "no", "none come along")
+    if facts.small or name == "convnet":
+        own = fitting_size(name, min(max(facts.height, facts.width), SMALL))
+        choices.fill("size", own, f"the images have {pixels} pixels")
+    else:
+        choices.fill("size", default_size(name), "the size this network was designed for")
+
+
+def _choose_learning(choices: Choices, facts: Facts) -> None:
+    if choices["pretrained"] == "no":
+        choices.fill("freeze", "none", "all layers begin from scratch")
+    else:
+        choices.fill("freeze", "backbone", "its features serve as they are; see --fine-tune")
+    if choices.frozen:
+        choices.fill("epochs", 30, "on features that are computed once")
+    else:
+        # Grey images of digits or letters are learned in a few passes, colored ones are not.
+        simple = facts.channels == 1 and max(facts.height, facts.width) <= 32
+        epochs = int(np.clip(round((1e5 if simple else 6e5) / facts.examples), 2, 60))
+        looks = f"about {epochs * facts.examples:,} looks at {facts.examples:,} images"
+        choices.fill("epochs", epochs, looks)
+    few = facts.examples < 1_000
+    batch = 32 if few else 64 if choices.frozen or facts.examples < 8_000 else 128
+    choices.fill("batch_size", batch, f"{facts.examples:,} training images")
+
+    choices.fill("optimizer", "adamw", "robust without tuning")
+    method = choices["optimizer"]
+    peak = OPTIMIZERS[method].lr
+    if method == "adamw":  # tuned for the two ways in which it is used here
+        peak = 1e-2 if choices.frozen else 3e-3
+    choices.fill("lr", peak, f"usual for {method}")
+    choices.fill("weight_decay", OPTIMIZERS[method].weight_decay, f"usual for {method}")
+    choices.fill("schedule", "one_cycle", "reaches good scores in few epochs")
+
+    criterion = choices["loss"]
+    choices.fill("loss", "cross_entropy", TASKS[choices["task"]].explain(facts.classes))
+    if facts.channels < 3 or facts.multilabel or criterion == "hinge":
+        choices.fill("label_smoothing", 0.0, "off unless asked for")
+    else:
+        choices.fill("label_smoothing", 0.1, "usual for photos")
+    if choices.frozen:
+        choices.fill("augment", "light", "features are computed once, and once of mirror images")
+    elif facts.small:
+        choices.fill("augment", "light", "small images lose much to strong changes")
+    else:
+        choices.fill("augment", "standard", "usual for photos")
+    for name in ("ema", "dropout"):
+        choices.fill(name, 0.0, "off unless asked for")
+    choices.fill("threads", 2, "decoding keeps up with training")
+    choices.fill("device", _device(), "the fastest there is")
 
 
 def check_names(values: dict[str, Any]) -> None:
     """Raises UsageError for a name that is in no table, before anything has been written."""
     tables: dict[str, Iterable[str]] = {
+        "model": MODELS,
         "optimizer": OPTIMIZERS,
         "schedule": SCHEDULES,
         "augment": RECIPES,
         "loss": ("auto", *TASKS[values["task"]].LOSSES),
         "init": INITIALIZERS,
-        "device": ("cpu", "cuda", "mps"),
+        "device": ("auto", "cpu", "cuda", "mps"),
     }
     for name, table in tables.items():
         value = values[name]
         if value is not None and value not in table:
             raise unknown(name, value, table, where=flag(name))
-
-
-def _augment(facts: Facts, frozen: bool) -> str:
-    if frozen or facts.small:
-        return "light"
-    return "standard"
 
 
 def _device() -> str:

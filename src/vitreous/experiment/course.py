@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -34,6 +35,9 @@ from vitreous.models import backbone_and_head, create
 from vitreous.tasks import TASKS, Task
 from vitreous.training.optimizer import optimizer
 from vitreous.training.precision import Precision, choose, multiply_accumulates
+from vitreous.training.recalibrate import recalibrate
+
+CHUNK = 64  # images that go through the network together where nothing is learned
 
 
 class Course:
@@ -52,7 +56,7 @@ class Course:
         module: nn.Module | None,
         progress: Progress,
     ):
-        self.dataset, self.parts, self.packed, self.progress = dataset, parts, packed, progress
+        self.dataset, self.packed, self.progress = dataset, packed, progress
         self.recipe, self.contract = settled.recipe, settled.contract
         self.ids: dict[Part, NDArray[np.int64]] = {}
         for part in (Part.TRAIN, Part.VALIDATION, Part.TEST):
@@ -77,17 +81,23 @@ class Course:
     def targets(self, part: Part) -> NDArray[Any]:
         return self.dataset.targets[self.ids[part]]
 
-    def phases(self) -> list[Phase]:
+    def phases(self) -> list[Callable[[], Phase]]:
         """One for the whole network; or one for its last layer on features computed once, and a
-        second one for the whole network if it is to be fine-tuned.
+        second one for the whole network if it is to be fine-tuned. Each is made by calling it.
         """
         recipe = self.recipe
         if recipe.freeze == "none":
-            return [self._whole(recipe.epochs or 1, recipe.lr)]
-        phases = [self._head()]
+            return [partial(self._whole, recipe.epochs or 1, recipe.lr)]
+        phases: list[Callable[[], Phase]] = [self._head]
         if recipe.fine_tune:
-            phases.append(self._whole(recipe.fine_tune, (recipe.lr or 1e-3) / 10))
+            phases.append(partial(self._whole, recipe.fine_tune, (recipe.lr or 1e-3) / 10))
         return phases
+
+    def recalibrate(self) -> None:
+        """Give batch norm the statistics of all training images, without augmentation."""
+        chunks = (self.contract.images(rows).to(self.recipe.device) for rows in self._chunks(CHUNK))
+        with self.precision.autocast():
+            recalibrate(self.network, chunks)
 
     def bundle(self, history: Sequence[Mapping[str, Any]] = ()) -> Bundle:
         """The network as it is, with all that a prediction depends on."""
@@ -113,14 +123,18 @@ class Course:
             },
         )
 
-    def notes(self) -> list[str]:
-        """What a reader of the scores should know about the data."""
+    def notes(self, copies: Sequence[Mapping[str, str]]) -> list[str]:
+        """What a reader of the scores should know about the data.
+
+        copies  rows of copies.csv
+        """
         notes = []
         if self.packed.bad:
             notes.append(f"{len(self.packed.bad)} image(s) could not be read and were left out")
-        if self.parts.leaks:
+        leaks = sum(row["kind"] == "leak" for row in copies)
+        if leaks:
             notes.append(
-                f"{len(self.parts.leaks)} image(s) stand in more than one part, so the scores "
+                f"{leaks:,} image(s) stand in more than one part, so the scores "
                 "flatter the network; `vitreous check` names them"
             )
         if not len(self.ids[Part.TEST]):
@@ -163,7 +177,7 @@ class Course:
         asked = recipe.pretrained or "no"
         weights = {"yes": True, "no": False}.get(asked, asked)
         if weights is False:
-            mean, std = statistics(self._chunks())
+            mean, std = statistics(self._chunks(1024))
             self.arguments |= {"mean": mean.tolist(), "std": std.tolist()}
         network = create(recipe.model, **self.arguments, pretrained=weights)
         if weights is False:
@@ -175,9 +189,10 @@ class Course:
             self.arguments[name] = getattr(network.normalize, name).flatten().tolist()
         return network.to(memory_format=torch.channels_last)  # type: ignore[call-overload,no-any-return]
 
-    def _chunks(self) -> Any:
+    def _chunks(self, size: int) -> Iterator[NDArray[np.uint8]]:
+        """The training rows, so many at a time."""
         ids = self.ids[Part.TRAIN]
-        return (self.packed.rows[ids[i : i + 1024]] for i in range(0, len(ids), 1024))
+        return (self.packed.rows[ids[i : i + size]] for i in range(0, len(ids), size))
 
     def _task(self) -> Task:
         recipe = self.recipe
@@ -190,7 +205,7 @@ class Course:
                 else class_weights(counts)
             ).to(recipe.device)
         return TASKS[recipe.task](
-            criterion="cross_entropy" if recipe.loss == "auto" else recipe.loss,
+            criterion=recipe.loss,
             smoothing=recipe.label_smoothing or 0.0,
             balance=balance,
         )

@@ -3,6 +3,8 @@
 recipe.yaml         the settled recipe, with the reason of each automatic choice
 environment.json    versions, processor, the command
 split.csv           which example is in which part
+copies.csv          equal images within a part, and in two parts; absent if there are none
+quarantine.csv      images that cannot be read, with the reason; absent if there are none
 metrics.jsonl       one line an epoch; the same bytes whether interrupted or not
 journal.jsonl       what happened when: starts, resumes, uses of the test part
 checkpoints/        where to go on
@@ -14,18 +16,22 @@ report.html         all of it to look at
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import count
 from pathlib import Path
 from typing import Any
 
 import yaml
 
 from vitreous.atomic import storage_errors, write_text
-from vitreous.errors import RunError
+from vitreous.errors import RunError, StorageError
 
 
 @dataclass(frozen=True)
@@ -38,30 +44,11 @@ class RunFolder:
 
         Raises RunError or StorageError.
         """
-        if out is not None:
-            path = Path(out)
-            if path.exists():
-                raise RunError(
-                    "exists already, and a run folder is never overwritten",
-                    where=str(path),
-                    remedy=f"Go on with it by `vitreous resume {path}`, or choose another --out.",
-                )
-            with storage_errors(path):
-                path.mkdir(parents=True)
-            return cls(path)
-        stem = re.sub(r"[^\w.-]+", "-", name).strip("-.") or "run"
-        number = 1
-        while True:
-            path = Path("runs") / (stem if number == 1 else f"{stem}-{number}")
-            try:
-                with storage_errors(path):
-                    path.parent.mkdir(parents=True, exist_ok=True)
-                    if not path.exists():
-                        path.mkdir()
-                        return cls(path)
-            except FileExistsError:
-                pass  # another run took the name in between
-            number += 1
+        try:
+            return cls(_numbered(name) if out is None else _new(Path(out)))
+        except StorageError as error:
+            remedy = "Choose a place where you may write with --out."
+            raise StorageError(error.message, where=error.where, remedy=remedy) from error
 
     @classmethod
     def open(cls, path: str | Path) -> RunFolder:
@@ -90,6 +77,10 @@ class RunFolder:
     @property
     def split(self) -> Path:
         return self.path / "split.csv"
+
+    @property
+    def copies(self) -> Path:
+        return self.path / "copies.csv"
 
     @property
     def metrics(self) -> Path:
@@ -138,6 +129,30 @@ class RunFolder:
         return [line for line in read_lines(self.journal) if line.get("event") == event]
 
 
+def _new(path: Path) -> Path:
+    if path.exists():
+        raise RunError(
+            "exists already, and a run folder is never overwritten",
+            where=str(path),
+            remedy=f"Go on with it by `vitreous resume {path}`, or choose another --out.",
+        )
+    with storage_errors(path):
+        path.mkdir(parents=True)
+    return path
+
+
+def _numbered(name: str) -> Path:
+    stem = re.sub(r"[^\w.-]+", "-", name).strip("-.")[:80] or "run"
+    for number in count(1):
+        path = Path("runs") / (stem if number == 1 else f"{stem}-{number}")
+        with storage_errors(path):
+            path.parent.mkdir(exist_ok=True)
+            with suppress(FileExistsError):
+                path.mkdir()  # of two runs that start at once, one gets the name
+                break
+    return path
+
+
 def read_lines(path: Path) -> list[dict[str, Any]]:
     """The JSON objects of a file, one a line; none if there is no such file."""
     if not path.is_file():
@@ -155,6 +170,22 @@ def write_lines(path: Path, lines: Iterable[dict[str, Any]]) -> None:
     write_text(path, "".join(json.dumps(line) + "\n" for line in lines))
 
 
+def read_table(path: Path) -> list[dict[str, str]]:
+    """The rows of a CSV file by column; none if there is no such file."""
+    if not path.is_file():
+        return []
+    with path.open(encoding="utf-8", errors="surrogateescape", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def write_table(path: Path, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    file = io.StringIO()
+    writer = csv.writer(file, lineterminator="\n")
+    writer.writerow(columns)
+    writer.writerows(rows)
+    write_text(path, file.getvalue())
+
+
 def write_json(path: Path, value: Any) -> None:
     write_text(path, json.dumps(value, indent=1) + "\n")
 
@@ -169,6 +200,6 @@ def read_yaml(path: Path) -> Any:
 
 def _parsed(path: Path, parse: Any) -> Any:
     try:
-        return parse(path.read_text(encoding="utf-8"))
+        return parse(path.read_text(encoding="utf-8", errors="surrogateescape"))
     except (OSError, ValueError, yaml.YAMLError) as error:
         raise RunError(f"cannot be read: {error}", where=str(path)) from error

@@ -1,23 +1,45 @@
-"""Ctrl-C, politely: the step in hand is finished, a checkpoint written, and nothing is lost."""
+"""Ctrl-C, politely: what can be done again stops at once, a training step is finished first."""
 
 from __future__ import annotations
 
+import contextlib
 import signal
 import threading
+from collections.abc import Iterator
+from pathlib import Path
 from types import FrameType, TracebackType
 from typing import Self
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
-class Interrupt:
-    """Notes the first SIGINT or SIGTERM within the block; a second one acts at once.
+class Interrupted(KeyboardInterrupt):
+    """A run was asked to stop; nothing that it has learned is lost.
 
-    Outside the main thread, where Python delivers no signals, it notes nothing.
+    where, remedy  as in VitreousError
+    """
+
+    def __init__(self, run: Path):
+        super().__init__("interrupted")
+        self.where = str(run)
+        self.remedy = f"Go on with it by `vitreous resume {run}`."
+
+
+class Interrupt:
+    """Turns SIGINT and SIGTERM within the block into KeyboardInterrupt.
+
+        with Interrupt() as interrupt:
+            read()                          # stops at once
+            with interrupt.deferred():
+                for step in steps:          # stops when it looks at `asked`, or with the block
+                    if interrupt.asked: ...
+
+    A second signal acts at once. Outside the main thread, where Python delivers no signals, it does
+    nothing.
     """
 
     def __init__(self) -> None:
-        self.asked = False
+        self.asked = self.patient = False
 
     def __enter__(self) -> Self:
         self.previous = {}
@@ -31,13 +53,21 @@ class Interrupt:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        self._restore()
-
-    def _note(self, number: int, frame: FrameType | None) -> None:
-        self.asked = True
-        self._restore()
-
-    def _restore(self) -> None:
         for number, handler in self.previous.items():
             signal.signal(number, handler)
-        self.previous = {}
+
+    @contextlib.contextmanager
+    def deferred(self) -> Iterator[None]:
+        """Within the block the first signal is noted, and acts at the block's end."""
+        self.patient = True
+        try:
+            yield
+        finally:
+            self.patient = False
+        if self.asked:
+            raise KeyboardInterrupt
+
+    def _note(self, number: int, frame: FrameType | None) -> None:
+        again, self.asked = self.asked, True
+        if again or not self.patient:
+            raise KeyboardInterrupt

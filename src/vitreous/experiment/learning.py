@@ -82,10 +82,6 @@ class Position:
     elapsed: float = 0.0
 
 
-class Interrupted(KeyboardInterrupt):
-    """The run was asked to stop, and has written a checkpoint."""
-
-
 @dataclass(frozen=True, kw_only=True)
 class Sitting:
     """What learning needs besides its phases.
@@ -126,11 +122,13 @@ class Sitting:
 PHASE = 100_000_000  # more steps than a phase has
 
 
-def learn(phases: Sequence[Phase], sitting: Sitting) -> list[dict[str, Any]]:
+def learn(phases: Sequence[Callable[[], Phase]], sitting: Sitting) -> list[dict[str, Any]]:
     """Train through all phases, from the latest checkpoint if there is one.
 
-    Returns the history: one row an epoch. Raises Interrupted after a checkpoint, and DivergedError
-    with the best weights restored.
+    phases  each made when its turn comes, so that a resumed run prepares none that has ended
+
+    Returns the history: one row an epoch. Raises KeyboardInterrupt after a checkpoint, and
+    DivergedError with the best weights restored.
     """
     position, state = Position(), sitting.found()
     if state is not None:
@@ -139,18 +137,29 @@ def learn(phases: Sequence[Phase], sitting: Sitting) -> list[dict[str, Any]]:
             checkpoint.restore(state, whole=sitting.whole)
             state = None
     for number in range(position.phase, len(phases)):
-        run_phase(phases[number], sitting, position, state)
-        state = None
-        position.phase, position.step, position.losses = number + 1, 0, []
-        sitting.save(position, whole=sitting.whole)
+        phase = phases[number]()
+        # Each phase may take an equal share of the time, and what those before it have left.
+        share = (number + 1) / len(phases)
+        with sitting.interrupt.deferred():
+            run_phase(phase, sitting, position, state, share)
+            state = None
+            position.phase, position.step, position.losses = number + 1, 0, []
+            sitting.save(position, whole=sitting.whole)
     write_lines(sitting.folder.metrics, position.history)
     return position.history
 
 
 def run_phase(
-    phase: Phase, sitting: Sitting, position: Position, state: dict[str, Any] | None
+    phase: Phase,
+    sitting: Sitting,
+    position: Position,
+    state: dict[str, Any] | None,
+    share: float = 1.0,
 ) -> None:
-    """One phase, from its beginning or from `state`, to its end; it leaves the best weights."""
+    """One phase, from its beginning or from `state`, to its end; it leaves the best weights.
+
+    share  of the recipe's time that may have passed at its end
+    """
     recipe, network, progress = sitting.recipe, phase.network, sitting.progress
     # With accumulation, a step may take its batches from the end of one epoch and the start of the
     # next; an epoch ends with the step that takes its last batch.
@@ -166,8 +175,10 @@ def run_phase(
         "scaler": phase.precision.scaler,
         "stopping": stopping,
     }
+    end = math.inf
     if recipe.time is not None:
-        parts["budget"] = schedule = Budget(plan, seconds(recipe.time))
+        end = share * seconds(recipe.time)
+        parts["budget"] = schedule = Budget(plan, end)
     average = None
     if recipe.ema:
         parts["average"] = average = Average(network, recipe.ema)
@@ -201,7 +212,8 @@ def run_phase(
             if isinstance(schedule, Budget):
                 schedule.observe(step.number, step.seconds, position.elapsed)
             progress.step(step, total_steps=schedule.total)
-            over = step.number >= schedule.total
+            # A machine that has slowed down since the schedule was settled is not waited for.
+            over = step.number >= schedule.total or position.elapsed >= end
             if over or step.number // per_epoch > (step.number - 1) // per_epoch:
                 with average.applied(network) if average else nullcontext():
                     scores = phase.validate() if phase.validate else None
@@ -217,12 +229,13 @@ def run_phase(
                 sitting.save(position, **parts)
                 saved = time.monotonic()
             if sitting.interrupt.asked:
-                raise Interrupted
+                raise KeyboardInterrupt
     except DivergedError:
         stopping.restore(network)
         raise
     finally:
         steps.close()
+        position.elapsed = earlier + time.monotonic() - began
     if average is not None and not stopping.weights:
         network.load_state_dict(average.values)
     stopping.restore(network)

@@ -2,26 +2,25 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from vitreous.atomic import write_text
 from vitreous.data.dataset import Dataset, Part
 from vitreous.data.pack import Rows
 from vitreous.experiment.course import Course
-from vitreous.experiment.evaluation import answers, use_test
-from vitreous.experiment.folder import RunFolder
+from vitreous.experiment.evaluation import answers
+from vitreous.experiment.folder import RunFolder, write_table
 from vitreous.experiment.progress import Progress
 from vitreous.export.bundle import Bundle
 from vitreous.metrics.baselines import majority, nearest_neighbor
+from vitreous.metrics.mistakes import worst, worst_labels
 from vitreous.metrics.scores import Scores
 from vitreous.tasks import TASKS
+from vitreous.tasks.label import THRESHOLD
 
 
 class Chosen:
@@ -38,7 +37,8 @@ class Chosen:
         return self.rows[int(self.ids[position])]
 
 
-COLUMNS = ("path", "part", "label", "predicted", "score", "correct")
+COLUMNS = ("path", "part", "label", "predicted", "score", "likelihood", "correct", "rank")
+RANKED = 240  # mistakes of a part that get a rank
 
 
 def measure(
@@ -47,7 +47,7 @@ def measure(
     """Score the validation and test parts, with baselines for scale; write predictions.csv.
 
     Returns the bundle, with thresholds chosen on validation where labels need them, and the scores
-    by part. The use of the test part is written into the journal.
+    by part.
     """
     task, dataset = TASKS[bundle.task], course.dataset
     found: dict[str, Scores] = {}
@@ -70,9 +70,7 @@ def measure(
         neighbor = nearest_neighbor(pixels, labels, asked, targets, count)
         found[name] = replace(scores, baselines=(chance, neighbor))
         rows += _rows(bundle, dataset, ids, name, probabilities)
-        if part is Part.TEST:
-            use_test(folder, dataset, scores)
-    _write(folder.predictions, rows)
+    write_table(folder.predictions, COLUMNS, rows)
     return bundle, found
 
 
@@ -84,13 +82,46 @@ def _rows(
     probabilities: NDArray[np.float64],
 ) -> list[tuple[object, ...]]:
     decoded = TASKS[bundle.task].decode(probabilities, bundle.classes, 1, bundle.thresholds)
+    likelihood, ranks = _judged(probabilities, dataset.targets[ids], bundle.thresholds)
     rows: list[tuple[object, ...]] = []
-    for index, prediction in zip(ids.tolist(), decoded, strict=True):
+    for place, (index, prediction) in enumerate(zip(ids.tolist(), decoded, strict=True)):
         truth = label_text(dataset, index)
-        right = truth == prediction.text
-        score = f"{prediction.score:.6f}"
-        rows.append((dataset.id(index), part, truth, prediction.text, score, int(right)))
+        rows.append(
+            (
+                dataset.id(index),
+                part,
+                truth,
+                prediction.text,
+                f"{prediction.score:.6f}",
+                f"{likelihood[place]:.6f}",
+                int(truth == prediction.text),
+                ranks.get(place, ""),
+            )
+        )
     return rows
+
+
+def _judged(
+    probabilities: NDArray[np.float64],
+    targets: NDArray[Any],
+    thresholds: Sequence[float] | None,
+) -> tuple[NDArray[np.float64], dict[int, int]]:
+    """(N,) the probability that the model gave the truth, and the rank of the mistakes that it was
+    most certain of, from 1, by row. Of several labels, the one counts that it errs on most.
+    """
+    if targets.ndim == 1:
+        cases = worst(probabilities, targets, RANKED)
+        ranks = {case.index: rank for rank, case in enumerate(cases, 1)}
+        return probabilities[np.arange(len(targets)), targets], ranks
+    cuts = np.full(targets.shape[1], THRESHOLD) if thresholds is None else np.asarray(thresholds)
+    likelihood = np.where(targets > 0, probabilities, 1 - probabilities).min(axis=1)
+    ranks = {}
+    for wrong in worst_labels(probabilities, targets, cuts, RANKED):
+        if wrong.index not in ranks:
+            ranks[wrong.index] = len(ranks) + 1
+            given = wrong.probability
+            likelihood[wrong.index] = 1 - given if wrong.given else given
+    return likelihood, ranks
 
 
 def label_text(dataset: Dataset, index: int) -> str:
@@ -99,11 +130,3 @@ def label_text(dataset: Dataset, index: int) -> str:
     if dataset.multilabel:
         return ", ".join(dataset.classes[i] for i in np.flatnonzero(target)) or "none"
     return dataset.classes[int(target)]
-
-
-def _write(path: Path, rows: Sequence[tuple[object, ...]]) -> None:
-    file = io.StringIO()
-    writer = csv.writer(file, lineterminator="\n")
-    writer.writerow(COLUMNS)
-    writer.writerows(rows)
-    write_text(path, file.getvalue())

@@ -26,7 +26,8 @@ class Recipe:
     epochs: int | None = None
     """how many times each training image is seen"""
     time: str | None = None
-    """time budget for training, such as 90s, 20m or 1h30m; the schedule ends with it"""
+    """time for learning, such as 90s, 20m or 1h30m; the schedule ends with it, and what `epochs`
+    allows is the most; reading images before and measuring after it come on top"""
     batch_size: int | None = None
     """images in one step"""
     size: int | None = None
@@ -65,6 +66,8 @@ class Recipe:
     """batches whose gradients make one step"""
     ema: float | None = None
     """decay of the average of weights that is evaluated and saved, such as 0.999"""
+    bn_recalibrate: bool = False
+    """after training, replace batch norm's running statistics by those of the training images"""
     dropout: float | None = None
     """share of units dropped before the last layer, in networks that have such a layer"""
     init: str | None = None

@@ -72,7 +72,7 @@ class DataSummary:
     name       of the data set, and where it came from
     examples   number of images of each part, in the order of their use
     counts     for each part the number of images of each class, in the order of `classes`
-    sizes      (width, height, how many images), any order
+    sizes      (width, height, how many images), any order; perhaps of a sample
     channels   1 grey, 3 RGB, or another number
     bad        (id, reason) of each image that could not be decoded and was left out
     duplicates pairs of ids of equal images within a part; leaks: in different parts
@@ -165,7 +165,7 @@ def render(data: ReportData) -> str:
         rows=_weakest_first(scores.per_class) if scores is not None else [],
         reliability=_reliability(scores) if scores is not None else None,
         profile=_profile(data),
-        sizes=_sizes(data.data.sizes) if data.data is not None else [],
+        sizes=_sizes(data.data) if data.data is not None else [],
         guessing=log(2 if data.task == "label" else max(len(data.classes), 2)),
         listed=LISTED,
     )
@@ -298,9 +298,9 @@ def _profile(data: ReportData) -> Markup | None:
     return chart.profile_chart(parts, title="Images of each class")
 
 
-def _sizes(sizes: Sequence[tuple[int, int, int]]) -> list[str]:
+def _sizes(data: DataSummary) -> list[str]:
     """The commonest sizes, and the range of all."""
-    common = sorted(sizes, key=lambda size: -size[2])
+    common = sorted(data.sizes, key=lambda size: -size[2])
     words = [f"{w} × {h}: {n:,}" for w, h, n in common[:5]]
     if len(common) > 5:
         widths, heights = [w for w, _, _ in common], [h for _, h, _ in common]
@@ -308,6 +308,9 @@ def _sizes(sizes: Sequence[tuple[int, int, int]]) -> list[str]:
             f"{len(common) - 5:,} other sizes, from {min(widths)} to {max(widths)} wide and"
             f" {min(heights)} to {max(heights)} high"
         )
+    seen = sum(n for _, _, n in common)
+    if 0 < seen < sum(data.examples.values()):
+        words.append(f"among the {seen:,} images looked at")
     return words
 
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from torch import nn
 
 from vitreous.atomic import write_text
@@ -23,13 +24,21 @@ from vitreous.data.open import open as open_data
 from vitreous.data.pack import pack
 from vitreous.data.split import Split
 from vitreous.data.split import split as assign
-from vitreous.errors import DataError, DivergedError, RunError
+from vitreous.errors import DataError, DivergedError, RunError, StorageError
 from vitreous.experiment.choose import Facts, Settled, settle
 from vitreous.experiment.course import Course, check_network
 from vitreous.experiment.environment import environment
-from vitreous.experiment.folder import RunFolder, read_json, read_yaml, write_json
-from vitreous.experiment.interrupt import Interrupt
-from vitreous.experiment.learning import Interrupted, Sitting, learn
+from vitreous.experiment.evaluation import use_test
+from vitreous.experiment.folder import (
+    RunFolder,
+    read_json,
+    read_table,
+    read_yaml,
+    write_json,
+    write_table,
+)
+from vitreous.experiment.interrupt import Interrupt, Interrupted
+from vitreous.experiment.learning import Sitting, learn
 from vitreous.experiment.measuring import measure
 from vitreous.experiment.progress import Progress, silent
 from vitreous.experiment.recipe import Recipe
@@ -84,25 +93,35 @@ def train(
     fields  fields of the recipe, such as epochs=30
 
     What the recipe leaves open is chosen from the data. Raises UsageError, DataError, RunError,
-    DivergedError; KeyboardInterrupt after a checkpoint.
+    StorageError, DivergedError; Interrupted, a KeyboardInterrupt, after a checkpoint.
     """
     module = model if isinstance(model, nn.Module) else None
     if isinstance(model, str):
         fields["model"] = model
     recipe = (recipe or Recipe()).replace(**fields)
     shown = progress or silent()
-    dataset = open_data(data)
-    parts = assign(dataset, validation=recipe.validation, test=recipe.test)
-    training = parts.indices(Part.TRAIN)
-    check_trainable(dataset, parts)
-    settled = settle(recipe, Facts.of(dataset, training), own_module=module is not None)
+    dataset = open_data(data, bad_images=recipe.bad_images)
+    parts = assign(
+        dataset,
+        validation=recipe.validation,
+        test=recipe.test,
+        progress=shown.task("comparing images"),
+    )
+    check_trainable(dataset, parts.indices(Part.TRAIN), parts.describe())
+    settled = settle(
+        recipe, Facts.of(dataset, parts.indices(Part.TRAIN)), own_module=module is not None
+    )
     check_network(settled, len(dataset.classes))
     folder = RunFolder.create(dataset.name, out)
     source = where(data)
     write_text(folder.recipe, settled.to_yaml(source, dataset.fingerprint))
     write_json(folder.environment, environment())
     parts.write(folder.split, dataset)
+    write_copies(folder, dataset, parts)
     folder.note("start", data=source)
+    for name in ("model", "loss"):
+        if name in settled.reasons:
+            shown.note(f"{name}: {getattr(settled.recipe, name)} ({settled.reasons[name]})")
     return carry_on(folder, dataset, parts, settled, module, shown)
 
 
@@ -161,9 +180,54 @@ def carry_on(
     module: nn.Module | None,
     progress: Progress,
 ) -> Run:
-    """From a prepared folder to a finished run, whatever has been done before."""
+    """From a prepared folder to a finished run, whatever has been done before.
+
+    Raises Interrupted, StorageError and DivergedError that say how to go on.
+    """
+    with Interrupt() as interrupt:
+        try:
+            return _to_the_end(folder, dataset, parts, settled, module, progress, interrupt)
+        except KeyboardInterrupt as error:
+            folder.note("interrupted")
+            raise Interrupted(folder.path) from error
+        except StorageError as error:
+            remedy = f"{error.remedy or ''} Then `vitreous resume {folder.path}` goes on.".lstrip()
+            raise StorageError(error.message, where=error.where, remedy=remedy) from error
+
+
+def _to_the_end(
+    folder: RunFolder,
+    dataset: Dataset,
+    parts: Split,
+    settled: Settled,
+    module: nn.Module | None,
+    progress: Progress,
+    interrupt: Interrupt,
+) -> Run:
+    if not folder.finished:
+        _learn_and_measure(folder, dataset, parts, settled, module, progress, interrupt)
+    summary = read_json(folder.scores)
+    scores = {part: Scores.from_json(found) for part, found in summary["scores"].items()}
+    if "test" in scores and not folder.events("test"):
+        use_test(folder, dataset, scores["test"])
+    write_report(folder.path, dataset=dataset)
+    folder.note("end")
+    return Run(folder, load(folder.model, module), scores)
+
+
+def _learn_and_measure(
+    folder: RunFolder,
+    dataset: Dataset,
+    parts: Split,
+    settled: Settled,
+    module: nn.Module | None,
+    progress: Progress,
+    interrupt: Interrupt,
+) -> None:
     clock = Clock()
     recipe = settled.recipe
+    for note in dataset.notes:
+        progress.note(note)
     seed_everything(recipe.seed)
     packed = pack(
         dataset,
@@ -174,50 +238,42 @@ def carry_on(
     )
     if packed.note:
         progress.note(packed.note)
+    readable = quarantine.report(packed.bad, len(dataset))
     if packed.bad:
         quarantine.write(packed.bad, folder.quarantine)
-        progress.note(quarantine.report(packed.bad, len(dataset)))
+        progress.note(readable)
     clock.lap("reading")
     course = Course(dataset, parts, packed, settled, module, progress)
-    phases = course.phases()
-    clock.lap("preparing")
-    with Interrupt() as interrupt:
-        sitting = Sitting(
-            whole=course.network,
-            task=course.task,
-            recipe=recipe,
-            folder=folder,
-            progress=progress,
-            interrupt=interrupt,
-            fingerprint=fingerprint(dataset, settled),
-        )
-        try:
-            history = learn(phases, sitting)
-        except Interrupted:
-            folder.note("interrupted")
-            progress.note(f"interrupted; `vitreous resume {folder.path}` goes on from here")
-            raise
-        except DivergedError as error:
-            folder.note("diverged", message=error.message)
-            raise course.rescued(error, folder) from error
+    check_trainable(dataset, course.ids[Part.TRAIN], readable)
+    sitting = Sitting(
+        whole=course.network,
+        task=course.task,
+        recipe=recipe,
+        folder=folder,
+        progress=progress,
+        interrupt=interrupt,
+        fingerprint=fingerprint(dataset, settled),
+    )
+    try:
+        history = learn(course.phases(), sitting)
+    except DivergedError as error:
+        folder.note("diverged", message=error.message)
+        raise course.rescued(error, folder) from error
+    if recipe.bn_recalibrate:
+        course.recalibrate()
     clock.lap("training")
     bundle, scores = measure(course.bundle(history), course, folder, progress)
     bundle.save(folder.model)
     clock.lap("measuring")
-    write_json(
-        folder.scores,
-        {
-            "model": recipe.model,
-            "task": recipe.task,
-            "seconds": clock.total,
-            "scores": {name: found.to_json() for name, found in scores.items()},
-            "timings": clock.laps,
-            "notes": course.notes(),
-        },
-    )
-    write_report(folder.path, dataset=dataset)
-    folder.note("end")
-    return Run(folder, load(folder.model, module), scores)
+    summary = {
+        "model": recipe.model,
+        "task": recipe.task,
+        "seconds": clock.total,
+        "scores": {name: found.to_json() for name, found in scores.items()},
+        "timings": clock.laps,
+        "notes": [*dataset.notes, *course.notes(read_table(folder.copies))],
+    }
+    write_json(folder.scores, summary)
 
 
 class Clock:
@@ -237,26 +293,37 @@ class Clock:
         return time.monotonic() - self.began
 
 
-def check_trainable(dataset: Dataset, parts: Split) -> None:
-    """Raises DataError where there is nothing to learn, and says what is missing."""
-    training = parts.indices(Part.TRAIN)
+def check_trainable(dataset: Dataset, training: NDArray[np.int64], found: str) -> None:
+    """Raises DataError where there is nothing to learn, and says what is missing.
+
+    training  row numbers
+    found     what there is instead, in words
+    """
     if not len(training):
         raise DataError(
-            f"there is no image to train on; found: {parts.describe()}",
+            f"there is no image to train on; {found}",
             where=dataset.name,
             remedy="Put images into one folder a class, or into train/CLASS/.",
         )
-    targets = dataset.targets[training]
     if dataset.multilabel:
         return
-    present = np.unique(targets)
+    present = np.unique(dataset.targets[training])
     if len(present) < 2:
         raise DataError(
             f"all {len(training):,} training images are of the class "
-            f"'{dataset.classes[present[0]]}': there is nothing to tell apart",
+            f"'{dataset.classes[present[0]]}': there is nothing to tell apart; {found}",
             where=dataset.name,
             remedy="Add images of at least one more class.",
         )
+
+
+def write_copies(folder: RunFolder, dataset: Dataset, parts: Split) -> None:
+    """Pairs of equal images, by name, as far as there are any."""
+    pairs = [("leak", pair) for pair in parts.leaks]
+    pairs += [("duplicate", pair) for pair in parts.duplicates]
+    if pairs:
+        rows = [(kind, dataset.id(one), dataset.id(other)) for kind, (one, other) in pairs]
+        write_table(folder.copies, ("kind", "id", "other"), rows)
 
 
 def fingerprint(dataset: Dataset, settled: Settled) -> str:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import csv
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +16,13 @@ from vitreous.atomic import write_text
 from vitreous.augment.recipe import recipe as augmentation
 from vitreous.data.batches import Batches
 from vitreous.data.dataset import Dataset
+from vitreous.data.decode import header
+from vitreous.data.files import FileDataset
 from vitreous.data.open import open as open_data
-from vitreous.errors import RunError, VitreousError
+from vitreous.errors import ImageError, RunError, VitreousError
 from vitreous.experiment.choose import Settled
-from vitreous.experiment.folder import RunFolder, read_json, read_lines, read_yaml
+from vitreous.experiment.folder import RunFolder, read_json, read_lines, read_table, read_yaml
+from vitreous.experiment.measuring import label_text
 from vitreous.experiment.report import (
     DataSummary,
     Note,
@@ -33,6 +36,7 @@ from vitreous.export.header import Header
 from vitreous.metrics.scores import Scores
 
 SHOWN = 24  # pictures in a gallery
+LOOKED = 1000  # images whose sizes are told
 
 
 def write_report(
@@ -61,7 +65,7 @@ def report_data(folder: RunFolder, dataset: Dataset | None = None) -> ReportData
     """Everything that the report shows, read from the folder."""
     written, summary = read_yaml(folder.recipe), read_json(folder.scores)
     settled = Settled.from_mapping(written, str(folder.recipe))
-    header = Header.read(folder.model.read_bytes(), str(folder.model))
+    model = Header.read(folder.model.read_bytes(), str(folder.model))
     scores = {name: Scores.from_json(found) for name, found in summary["scores"].items()}
     surroundings = read_json(folder.environment)
     notes = [Note(text) for text in summary["notes"]]
@@ -71,12 +75,12 @@ def report_data(folder: RunFolder, dataset: Dataset | None = None) -> ReportData
         except (VitreousError, TypeError) as error:
             notes.append(Note(f"The data are not here any more, hence no pictures: {error}"))
     mistakes, right = gallery(read_table(folder.predictions))
-    contract, training = settled.contract, header.training
+    contract, training = settled.contract, model.training
     return ReportData(
         title=folder.path.resolve().name,
-        model=header.architecture or "a network of your own",
-        task=header.task,  # type: ignore[arg-type]
-        classes=header.classes,
+        model=model.architecture or "a network of your own",
+        task=model.task,  # type: ignore[arg-type]
+        classes=model.classes,
         input=f"{contract.channels} × {contract.height} × {contract.width}",
         parameters=training["parameters"],
         macs=training["macs"],
@@ -87,7 +91,7 @@ def report_data(folder: RunFolder, dataset: Dataset | None = None) -> ReportData
         mistakes=pictures(dataset, mistakes),
         right=pictures(dataset, right),
         augmented=augmented(dataset, settled),
-        data=data_summary(folder, header, written["fingerprint"]),
+        data=data_summary(folder, model, written["fingerprint"], dataset),
         recipe={
             name: Setting(str(value), settled.reasons.get(name, ""))
             for name, value in settled.recipe.to_mapping().items()
@@ -103,14 +107,6 @@ def report_data(folder: RunFolder, dataset: Dataset | None = None) -> ReportData
     )
 
 
-def read_table(path: Path) -> list[dict[str, str]]:
-    """The rows of a CSV file by column; none if there is no such file."""
-    if not path.is_file():
-        return []
-    with path.open(encoding="utf-8", errors="surrogateescape", newline="") as file:
-        return list(csv.DictReader(file))
-
-
 def gallery(
     answers: Sequence[dict[str, str]],
 ) -> tuple[list[dict[str, str]], list[dict[str, str]]]:
@@ -119,8 +115,8 @@ def gallery(
     """
     parts = {answer["part"] for answer in answers}
     shown = [a for a in answers if a["part"] == ("test" if "test" in parts else "validation")]
-    wrong = [answer for answer in shown if answer["correct"] == "0"]
-    mistakes = sorted(wrong, key=lambda answer: -float(answer["score"]))[:SHOWN]
+    ranked = [answer for answer in shown if answer["rank"]]
+    mistakes = sorted(ranked, key=lambda answer: int(answer["rank"]))[:SHOWN]
     right: list[dict[str, str]] = []
     seen = Counter[str]()
     each = max(1, SHOWN // (2 * max(len({a["label"] for a in shown}), 1)))
@@ -143,13 +139,17 @@ def pictures(dataset: Dataset | None, answers: Sequence[dict[str, str]]) -> list
             image = thumbnail(dataset.read(rows[answer["path"]], SIDE))
         except (KeyError, VitreousError):
             continue
+        likelihood = float(answer["likelihood"])
+        # Of several labels, a mistake is about a single one, whose chances are two.
+        apart = dataset.multilabel and answer["correct"] == "0"
         found.append(
             Picture(
                 image=image,
                 id=answer["path"],
                 truth=answer["label"],
                 predicted=answer["predicted"],
-                probability=float(answer["score"]),
+                probability=1 - likelihood if apart else float(answer["score"]),
+                likelihood=likelihood,
             )
         )
     return found
@@ -158,7 +158,7 @@ def pictures(dataset: Dataset | None, answers: Sequence[dict[str, str]]) -> list
 def augmented(dataset: Dataset | None, settled: Settled) -> list[Picture]:
     """A dozen images as training sees them."""
     recipe, contract = settled.recipe, settled.contract
-    if dataset is None or recipe.augment in (None, "none") or dataset.multilabel:
+    if dataset is None or recipe.augment in (None, "none"):
         return []
     ids = np.linspace(0, len(dataset) - 1, 12).astype(np.int64)
     try:
@@ -181,33 +181,57 @@ def augmented(dataset: Dataset | None, settled: Settled) -> list[Picture]:
         Picture(
             image=thumbnail(image),
             id=dataset.id(int(index)),
-            truth=dataset.classes[int(dataset.targets[index])],
+            truth=label_text(dataset, int(index)),
         )
         for image, index in zip(shown, ids, strict=True)
     ]
 
 
-def data_summary(folder: RunFolder, header: Header, fingerprint: str) -> DataSummary:
+def data_summary(
+    folder: RunFolder, model: Header, fingerprint: str, dataset: Dataset | None
+) -> DataSummary:
     counts = {part: Counter[str]() for part in ("train", "validation", "test")}
     examples = Counter[str]()
+    known = set(model.classes)
     for line in read_table(folder.split):
         part = "validation" if line["split"] == "val" else line["split"]
         if part in counts:
             examples[part] += 1
-            labels = re.split("[;|]", line["label"]) if header.task == "label" else [line["label"]]
-            counts[part].update(labels)
+            name = line["label"]
+            counts[part].update([name] if name in known else re.split("[;|]", name))
+    copies: dict[str, list[tuple[str, str]]] = {"leak": [], "duplicate": []}
+    for line in read_table(folder.copies):
+        copies[line["kind"]].append((line["id"], line["other"]))
     return DataSummary(
-        name=header.training["data"],
+        name=model.training["data"],
         examples={part: examples[part] for part in counts if examples[part]},
         counts={
-            part: [counts[part][name] for name in header.classes]
+            part: [counts[part][name] for name in model.classes]
             for part in counts
             if examples[part]
         },
-        channels=header.contract.channels,
+        sizes=sizes(dataset),
+        channels=model.contract.channels,
         bad=[(line["id"], line["reason"]) for line in read_table(folder.quarantine)],
+        duplicates=copies["duplicate"],
+        leaks=copies["leak"],
         fingerprint=fingerprint,
     )
+
+
+def sizes(dataset: Dataset | None) -> list[tuple[int, int, int]]:
+    """(width, height, how many), from the headers of at most LOOKED images."""
+    if dataset is not None and dataset.pixels is not None:
+        count, height, width = dataset.pixels.shape[:3]
+        return [(width, height, count)]
+    if not isinstance(dataset, FileDataset):
+        return []
+    found = Counter[tuple[int, int]]()
+    for index in np.unique(np.linspace(0, len(dataset) - 1, LOOKED).astype(int)).tolist():
+        with suppress(ImageError):
+            head = header(dataset.path(index))
+            found[head.width, head.height] += 1
+    return [(width, height, count) for (width, height), count in found.items()]
 
 
 def flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
