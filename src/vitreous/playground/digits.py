@@ -29,7 +29,9 @@ from vitreous.data.contract import PixelContract, resize
 from vitreous.errors import ModelFileError, unknown
 from vitreous.export.bundle import Bundle, load
 from vitreous.losses.cross_entropy import cross_entropy
+from vitreous.losses.penalty import Penalty
 from vitreous.models import create
+from vitreous.models.linear import Linear
 from vitreous.playground.session import RANDOMNESS
 from vitreous.shapes import Images
 from vitreous.training.fit import fit
@@ -52,6 +54,7 @@ class Reader:
     note: str
     arguments: dict[str, Any] = field(default_factory=dict)
     lr: float = 3e-3
+    l2: float = 0.0
 
 
 READERS = {
@@ -65,7 +68,9 @@ READERS = {
         {"stem": 16, "widths": (32,), "pool": "average"},
         lr=1e-2,
     ),
-    "linear": Reader("Linear classifier", "linear", "its weights are templates of the classes"),
+    "linear": Reader(
+        "Linear classifier", "linear", "its weights are templates of the classes", l2=1e-3
+    ),
 }
 
 
@@ -97,6 +102,8 @@ def train(row: Reader) -> Bundle:
     with RANDOMNESS, torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(SEED)
         model = create(row.model, **arguments)
+    if isinstance(model, Linear):  # a convex problem; from zero, templates hold no noise
+        torch.nn.init.zeros_(model.head.weight)
     total = EPOCHS * math.ceil(len(train_images) / BATCH_SIZE)
     steps = fit(
         model,
@@ -104,6 +111,7 @@ def train(row: Reader) -> Bundle:
         cross_entropy,
         optimizer("adam", model, lr=row.lr),
         Schedule("one_cycle", total),
+        penalty=Penalty(l2=row.l2) if row.l2 else None,
         seed=SEED,
     )
     for _ in range(total):

@@ -31,7 +31,8 @@ from vitreous.tasks import TASKS
 from vitreous.trace.family import describe
 from vitreous.trace.receptive import ReceptiveField, receptive_fields
 
-SHOWN = 64  # channels of a layer, and pixels of a map's side, that are drawn
+SHOWN = 64  # maps of a layer, and pixels of a map's side, that are drawn
+NUMBERS = 512  # of a vector that are drawn
 MOST_LAYERS = 40  # leaves of the network; of a larger one, the outputs of its stages are shown
 GLOBAL = (GlobalAveragePool, nn.AdaptiveAvgPool2d)
 
@@ -44,6 +45,11 @@ class View:
     module: nn.Module
     input: Tensor
     output: Tensor
+
+    @property
+    def shown(self) -> int:
+        """How many of its maps or numbers are drawn."""
+        return min(len(self.maps), NUMBERS if self.output.dim() == 2 else SHOWN)
 
     @property
     def maps(self) -> Tensor:
@@ -109,7 +115,7 @@ class Lens:
         arrays: dict[str, NDArray[Any]] = {"image": self.row}
         scales = []
         for number, view in enumerate(self.views):
-            maps = reduced(view.maps[:SHOWN])
+            maps = reduced(view.maps[: view.shown])
             arrays[f"maps{number}"] = byte_maps(maps)
             scales.append(float(view.maps.abs().max()))
         facts["scales"] = scales
@@ -188,7 +194,7 @@ class Lens:
             "kind": kind_of(view.module),
             "text": describe(view.module),
             "channels": count,
-            "shown": min(count, SHOWN),
+            "shown": view.shown,
             "height": height,
             "width": width,
             "drawn": list(reduced(view.maps[:1]).shape[1:]),

@@ -26,10 +26,18 @@ const TABLES = { light: table(STOPS.light), dark: table(STOPS.dark) };
 export const theme = () => document.documentElement.dataset.theme;
 export const colors = () => TABLES[theme()];
 
-/** The color of a value in [-1, 1], for CSS and canvases. */
-export function colorOf(value) {
+function rgb(value) {
   const packed = colors()[Math.round((Math.max(-1, Math.min(1, value)) + 1) * 127.5)];
-  return `rgb(${packed & 255} ${(packed >> 8) & 255} ${(packed >> 16) & 255})`;
+  return [packed & 255, (packed >> 8) & 255, (packed >> 16) & 255];
+}
+
+/** The color of a value in [-1, 1], for CSS and canvases. */
+export const colorOf = (value) => `rgb(${rgb(value).join(" ")})`;
+
+/** Black or white, whichever can be read on the color of a value. */
+export function inkOn(value) {
+  const [r, g, b] = rgb(value);
+  return 0.3 * r + 0.59 * g + 0.11 * b > 125 ? "#000" : "#fff";
 }
 
 /** A color of the style sheet by its name there. */
