@@ -338,7 +338,7 @@ def test_a_million_entries_cost_little_and_epochs_do_not_grow():
     command = [sys.executable, "-c", textwrap.dedent(MEMORY)]
     grown = [float(part) for part in subprocess.check_output(command, text=True).split()]
     assert max(grown) < 200  # MiB: 200 bytes an entry, with the batches in it
-    assert grown[-1] < grown[0] * 1.05 + 8
+    assert grown[-1] < grown[1] * 1.05 + 8  # the first has not filled all its memory yet
 
 
 @pytest.mark.gpu
