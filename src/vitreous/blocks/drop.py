@@ -9,6 +9,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from vitreous.backprop import modules
+from vitreous.backprop.modules import Layer
 from vitreous.errors import UsageError
 
 
@@ -33,6 +35,10 @@ class DropPath(nn.Module):
             return x
         kept = torch.rand(x.shape[0], *[1] * (x.dim() - 1), device=x.device) >= self.p
         return x * (kept / (1 - self.p)).to(x.dtype)
+
+    def by_hand(self) -> Layer:
+        """The same with a hand-written derivative."""
+        return modules.DropPath(self.p)
 
     def extra_repr(self) -> str:
         return f"p={self.p:.3g}"

@@ -15,7 +15,7 @@ from torch import nn
 
 from vitreous.blocks.dense import Dense
 from vitreous.blocks.matrix import as_convolution
-from vitreous.blocks.pool import GlobalAveragePool
+from vitreous.blocks.pool import GlobalAveragePool, GlobalMaxPool
 from vitreous.errors import ModelError
 from vitreous.models.network import Network, Sizes
 
@@ -39,7 +39,7 @@ def convolutionalize(model: Network, size: int | None = None) -> Sliding:
     size  the side of the window; None is the size that the network was made for
 
     Convolutions are shared with `model`, which must be in evaluation mode too. Raises ModelError
-    for networks that have no maps (perceptrons, transformers).
+    for networks that have no maps (transformers).
     """
     side = model.sizes.default if size is None else size
     window = model.sizes.fixed or (side, side)
@@ -58,8 +58,9 @@ def convolutionalize(model: Network, size: int | None = None) -> Sliding:
             stages[name] = nn.Identity()
         elif isinstance(stage, nn.Flatten):
             stages[name], after = nn.Identity(), tuple(shape)  # the next layer needs their shape
-        elif isinstance(stage, GlobalAveragePool):
-            stages[name], after = nn.AvgPool2d((shape[2], shape[3]), 1), (1, shape[1], 1, 1)
+        elif isinstance(stage, (GlobalAveragePool, GlobalMaxPool)):
+            pool = nn.AvgPool2d if isinstance(stage, GlobalAveragePool) else nn.MaxPool2d
+            stages[name], after = pool((shape[2], shape[3]), 1), (1, shape[1], 1, 1)
         elif isinstance(stage, nn.Dropout):
             stages[name], after = stage, tuple(shape)
         elif isinstance(stage, (nn.Linear, Dense)) and len(shape) == 4:

@@ -41,8 +41,10 @@ class LanguageTransformer(nn.Module):
         )
         self.norm = LayerNorm(width)
         self.head = nn.Linear(width, tokens)
-        nn.init.normal_(self.embed.weight, std=0.02)
         nn.init.normal_(self.positions, std=0.02)
+        for layer in self.modules():
+            if isinstance(layer, (nn.Embedding, nn.Linear)):
+                nn.init.normal_(layer.weight, std=0.02)
 
     def forward(self, text: Tensor) -> Tensor:
         length = text.shape[1]

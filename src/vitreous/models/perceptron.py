@@ -36,7 +36,7 @@ class Perceptron:
 
     def criterion(self, x: Tensor, t: Tensor) -> Tensor:
         """D(w) = -Σ t (w·x + w₀) over the misclassified points: 0 when all are right."""
-        return -(t * self.score(x)).clamp(max=0).sum()
+        return (-t * self.score(x)).clamp(min=0).sum()
 
 
 @dataclass(frozen=True)

@@ -10,9 +10,8 @@ from __future__ import annotations
 import hashlib
 import http.client
 import importlib.util
-import urllib.error
 import urllib.request
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -135,38 +134,51 @@ def from_hub(place: str) -> Path:
 def download(address: str, sha256: str | None) -> Path:
     """Fetch once into the cache. Without a hash the file is trusted as the address is.
 
-    The file is complete and verified before it gets its name.
+    A file gets its name only when it is complete and its hash is right.
     """
     folder = cache.folder() / "weights"
     folder.mkdir(parents=True, exist_ok=True)
     key = sha256 or hashlib.sha256(address.encode()).hexdigest()
     target = folder / f"{key[:16]}{Path(address.partition('?')[0]).suffix}"
-    if not target.is_file():
-        try:
-            with replacing(target) as file, urllib.request.urlopen(address, timeout=60) as response:
-                while chunk := response.read(CHUNK):
-                    file.write(chunk)
-                file.flush()
-                if sha256 is not None:
-                    verify(Path(file.name), sha256)
-        except (urllib.error.URLError, http.client.HTTPException, TimeoutError) as error:
-            raise ModelFileError(
-                f"the download failed: {error}",
-                where=address,
-                remedy="Check the address and the connection, or download the file by hand.",
-            ) from None
-    elif sha256 is not None:
-        verify(target, sha256)
+    if target.is_file():
+        if sha256 is not None:
+            verify(target, sha256)
+        return target
+    with replacing(target) as file:
+        digest = hashlib.sha256()
+        for chunk in fetch(address):
+            file.write(chunk)
+            digest.update(chunk)
+        if sha256 is not None:
+            compare(digest.hexdigest(), sha256, address)
     return target
 
 
+def fetch(address: str) -> Iterator[bytes]:
+    """The bytes at an address, piece by piece."""
+    try:
+        with urllib.request.urlopen(address, timeout=60) as response:
+            while chunk := response.read(CHUNK):
+                yield chunk
+    except (OSError, http.client.HTTPException) as error:
+        raise ModelFileError(
+            f"the download failed: {error}",
+            where=address,
+            remedy="Check the address and the connection, or download the file by hand.",
+        ) from None
+
+
 def verify(path: Path, sha256: str) -> None:
+    """Raises ModelFileError if the file is not the one that was meant."""
     with path.open("rb") as file:
-        found = hashlib.file_digest(file, "sha256").hexdigest()
+        compare(hashlib.file_digest(file, "sha256").hexdigest(), sha256, str(path))
+
+
+def compare(found: str, sha256: str, where: str) -> None:
     if found != sha256.lower():
         raise ModelFileError(
             f"the file has the SHA-256 {found}, not {sha256}",
-            where=str(path),
+            where=where,
             remedy="It is damaged or not what it claims to be: get it again.",
         )
 

@@ -1,0 +1,106 @@
+import pytest
+import torch
+from torch import nn
+
+from vitreous.errors import ModelError
+from vitreous.models import create, fold
+from vitreous.models.fold import pairs
+
+
+def trained(name: str) -> nn.Module:
+    """A network whose batch norms have something to say."""
+    torch.manual_seed(0)
+    model = create(name, num_classes=5)
+    for layer in model.modules():
+        if isinstance(layer, nn.BatchNorm2d):
+            layer.momentum = 1.0
+            nn.init.uniform_(layer.weight, 0.5, 1.5)
+            nn.init.normal_(layer.bias, 0, 0.3)
+    with torch.no_grad():
+        model.train()(torch.rand(8, 3, 64, 64))
+    return model.eval()
+
+
+def norms(model: nn.Module) -> int:
+    return sum(isinstance(layer, nn.BatchNorm2d) for layer in model.modules())
+
+
+@pytest.mark.parametrize(
+    ("name", "left"),
+    [
+        ("resnet18", 0),
+        ("resnet20", 0),
+        ("mobilenet_v2", 0),
+        ("efficientnet_b0", 0),
+        ("convnet", 3),
+        ("vgg11_bn", 0),
+        ("googlenet_bn", 0),
+    ],
+)
+def test_same_outputs_without_batch_norm(name: str, left: int) -> None:
+    """Where pooling comes between, a norm stays."""
+    model = trained(name).double()
+    folded = fold(model)
+    images = torch.rand(3, 3, 64, 64, dtype=torch.float64)
+    with torch.no_grad():
+        torch.testing.assert_close(folded(images), model(images), rtol=1e-9, atol=1e-9)
+    assert norms(folded) == left < norms(model)
+
+
+def test_single_precision() -> None:
+    model = trained("resnet18")
+    images = torch.rand(3, 3, 64, 64)
+    with torch.no_grad():
+        expected = model(images)
+        torch.testing.assert_close(fold(model)(images), expected, rtol=1e-5, atol=1e-5)
+
+
+def test_norms_before_convolutions_stay() -> None:
+    """A dense layer normalizes first; only its second norm follows a convolution."""
+    model = trained("densenet121")
+    assert 0 < norms(fold(model)) < norms(model)
+
+
+def test_original_is_left_alone() -> None:
+    model = trained("resnet20").train()
+    before = norms(model)
+    fold(model)
+    assert norms(model) == before
+    assert model.training
+
+
+def test_norm_of_something_else_is_no_pair() -> None:
+    model = nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU(), nn.BatchNorm2d(4)).eval()
+    assert pairs(model, torch.rand(1, 3, 8, 8)) == []
+
+
+def test_any_module_with_an_example() -> None:
+    model = nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4)).eval()
+    images = torch.rand(2, 3, 8, 8)
+    torch.testing.assert_close(fold(model, images)(images), model(images))
+    with pytest.raises(ModelError, match="example"):
+        fold(model)
+
+
+class Twice(nn.Module):
+    """Uses the convolution's output before and after the norm."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(3, 4, 3)
+        self.norm = nn.BatchNorm2d(4)
+        nn.init.constant_(self.norm.bias, 3.0)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        y: torch.Tensor = self.conv(x)
+        return y + self.norm(y)
+
+
+def test_wrong_result_is_refused() -> None:
+    with pytest.raises(ModelError, match="changed the outputs"):
+        fold(Twice(), torch.rand(2, 3, 8, 8))
+
+
+def test_no_hook_is_left() -> None:
+    folded = fold(trained("resnet20"))
+    assert not any(m._forward_hooks or m._forward_pre_hooks for m in folded.modules())

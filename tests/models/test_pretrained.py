@@ -1,0 +1,217 @@
+import hashlib
+import http.server
+import pickle
+import threading
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import save_file
+
+from vitreous.errors import ModelFileError, UsageError
+from vitreous.models import create
+from vitreous.models.pretrained import adopt, find, read
+
+
+@pytest.fixture(autouse=True)
+def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("VITREOUS_CACHE", str(tmp_path / "cache"))
+    return tmp_path / "cache"
+
+
+@pytest.fixture
+def published(tmp_path: Path) -> Path:
+    """A file as its author would publish it."""
+    torch.manual_seed(1)
+    path = tmp_path / "resnet20.pth"
+    torch.save(create("resnet20").state_dict(), path)
+    return path
+
+
+class Handler(http.server.SimpleHTTPRequestHandler):
+    requests = 0
+
+    def do_GET(self) -> None:
+        type(self).requests += 1
+        super().do_GET()
+
+    def log_message(self, format: str, *args: object) -> None: ...
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[str]:
+    """The address of a server over the temporary folder."""
+    Handler.requests = 0
+    with http.server.ThreadingHTTPServer(
+        ("127.0.0.1", 0), partial(Handler, directory=str(tmp_path))
+    ) as running:
+        thread = threading.Thread(target=running.serve_forever)
+        thread.start()
+        yield f"http://127.0.0.1:{running.server_port}"
+        running.shutdown()
+        thread.join()
+
+
+def sha256(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+@pytest.mark.parametrize("suffix", [".pth", ".safetensors"])
+def test_local_file(published: Path, suffix: str) -> None:
+    state = read(published)
+    path = published.with_suffix(suffix)
+    if suffix == ".safetensors":
+        save_file(state, path)
+    model = create("resnet20", pretrained=path)
+    assert all(torch.equal(tensor, state[name]) for name, tensor in model.state_dict().items())
+    assert model.notes == ()
+
+
+@pytest.mark.parametrize("key", ["state_dict", "model"])
+def test_checkpoint_that_wraps_its_state(published: Path, key: str) -> None:
+    state = read(published)
+    torch.save({key: state, "epoch": 3}, published)
+    assert read(published).keys() == state.keys()
+
+
+def test_adapted_channels_and_classes_are_announced(published: Path) -> None:
+    model = create("resnet20", num_classes=4, in_channels=1, pretrained=published)
+    assert model.notes == (
+        "conv1.weight was adapted from 3 to 1 channels",
+        "fc begins anew: 10 classes became 4",
+    )
+    whole = create("resnet20", pretrained=published)
+    torch.testing.assert_close(model.conv1.weight, whole.conv1.weight.sum(1, keepdim=True))
+    assert torch.equal(model.layer3[0].conv1.weight, whole.layer3[0].conv1.weight)
+
+
+def test_download_is_checked_and_cached(published: Path, server: str, own_cache: Path) -> None:
+    address = f"{server}/resnet20.pth#sha256={sha256(published)}"
+    first = create("resnet20", pretrained=address)
+    again = create("resnet20", pretrained=address)
+    assert Handler.requests == 1
+    assert torch.equal(first.fc.weight, again.fc.weight)
+    assert torch.equal(first.fc.weight, read(published)["fc.weight"])
+    assert [p.suffix for p in (own_cache / "weights").iterdir()] == [".pth"]
+
+
+def test_wrong_hash_leaves_nothing_behind(published: Path, server: str, own_cache: Path) -> None:
+    with pytest.raises(ModelFileError, match="SHA-256"):
+        create("resnet20", pretrained=f"{server}/resnet20.pth#sha256={'0' * 64}")
+    assert [*(own_cache / "weights").iterdir()] == []
+
+
+def test_cached_file_is_checked_again(published: Path, server: str, own_cache: Path) -> None:
+    address = f"{server}/resnet20.pth#sha256={sha256(published)}"
+    cached = find(address)
+    cached.write_bytes(cached.read_bytes()[:-1] + b"x")
+    with pytest.raises(ModelFileError, match="SHA-256"):
+        find(address)
+
+
+def test_missing_on_the_server(server: str) -> None:
+    with pytest.raises(ModelFileError, match="download failed") as error:
+        create("resnet20", pretrained=f"{server}/nothing.pth")
+    assert error.value.where == f"{server}/nothing.pth"
+
+
+def test_local_file_with_a_hash(published: Path) -> None:
+    assert find(f"{published}#sha256={sha256(published)}") == published
+    with pytest.raises(ModelFileError, match="SHA-256"):
+        find(f"{published}#sha256={'1' * 64}")
+
+
+def test_missing_file() -> None:
+    with pytest.raises(ModelFileError, match="no such file"):
+        create("resnet20", pretrained="nowhere.pth")
+
+
+def test_no_weights_in_the_table() -> None:
+    with pytest.raises(UsageError, match="no weights are published with resnet20"):
+        create("resnet20", pretrained=True)
+
+
+class Bomb:
+    """A pickle that would run a command."""
+
+    def __reduce__(self) -> tuple[object, tuple[str]]:
+        return eval, ("__import__('pathlib').Path('exploded').touch()",)
+
+
+def test_no_code_is_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    for number, write in enumerate((torch.save, lambda o, p: p.write_bytes(pickle.dumps(o)))):
+        path = tmp_path / f"bomb{number}.pth"
+        write({"fc.weight": Bomb()}, path)
+        with pytest.raises(ModelFileError):
+            create("resnet20", pretrained=path)
+    path = tmp_path / "bomb.safetensors"
+    path.write_bytes(pickle.dumps(Bomb()))
+    with pytest.raises(ModelFileError, match="cannot be read"):
+        create("resnet20", pretrained=path)
+    assert not (tmp_path / "exploded").exists()
+
+
+@pytest.mark.parametrize("content", [b"", b"<html>", b"PK\x03\x04", b"\x00" * 100])
+@pytest.mark.parametrize("suffix", [".pth", ".safetensors"])
+def test_damaged_files(tmp_path: Path, content: bytes, suffix: str) -> None:
+    path = tmp_path / f"weights{suffix}"
+    path.write_bytes(content)
+    with pytest.raises(ModelFileError) as error:
+        create("resnet20", pretrained=path)
+    assert str(path) in str(error.value)
+
+
+def test_truncated_file(published: Path) -> None:
+    whole = published.read_bytes()
+    for length in (10, len(whole) // 2, len(whole) - 1):
+        published.write_bytes(whole[:length])
+        with pytest.raises(ModelFileError):
+            read(published)
+
+
+def test_no_state_dict(tmp_path: Path) -> None:
+    torch.save([torch.zeros(3)], tmp_path / "list.pth")
+    with pytest.raises(ModelFileError, match="no state dict"):
+        read(tmp_path / "list.pth")
+
+
+def test_weights_of_another_network(published: Path) -> None:
+    with pytest.raises(ModelFileError, match="another network"):
+        create("resnet32", pretrained=published)
+    state = read(published)
+    with pytest.raises(ModelFileError, match=r"conv1.weight has the shape \(16, 3, 3, 3\)"):
+        adopt(create("wide_resnet20_4"), state)
+
+
+def test_order_of_layers_is_not_guessed_from_sorted_names() -> None:
+    """Sorted by name, biases come before weights: such a file under foreign names is refused."""
+    state = create("mobilenet_v2", num_classes=3).state_dict()
+    foreign = {f"net.{name}": tensor for name, tensor in state.items()}
+    assert adopt(create("mobilenet_v2", num_classes=3), foreign) == ()
+    with pytest.raises(ModelFileError, match="another network"):
+        adopt(create("mobilenet_v2", num_classes=3), dict(sorted(foreign.items())))
+
+
+def test_positions_of_another_size(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    small = create("vit_nano4", size=16)
+    path = tmp_path / "vit.safetensors"
+    save_file(small.state_dict(), path)
+    large = create("vit_nano4", size=32, pretrained=path).eval()
+    assert large.notes == ("patch_embed.pos_embed was interpolated",)
+    images = torch.rand(2, 3, 32, 32)
+    torch.testing.assert_close(large(images), small.eval()(images))
+
+
+def test_hub_needs_a_complete_name() -> None:
+    pytest.importorskip("huggingface_hub")
+    with pytest.raises(UsageError, match="names no file"):
+        find("hub:timm/resnet18")
+
+
+def test_missing_package() -> None:
+    with pytest.raises(ModelFileError, match="not installed"):
+        find("package:no_such_weights/model.pth")

@@ -1,0 +1,83 @@
+import pytest
+import torch
+
+from vitreous.errors import ShapeError, UsageError
+from vitreous.models import MODELS, create, default_size, fitting_size, minimum_size, variant
+
+
+def test_history_is_in_order_within_each_family() -> None:
+    years = [row.year for row in MODELS.values() if row.build.__module__.endswith("resnet")]
+    assert years == sorted(years)
+    assert [*MODELS][0] == "linear"
+
+
+def test_every_row_is_complete() -> None:
+    for name, row in MODELS.items():
+        assert row.name == name
+        assert 1950 < row.year < 2030
+        assert len(row.paper) > 20
+
+
+def test_nearest_names_are_offered() -> None:
+    with pytest.raises(UsageError, match="unknown model 'resnet81'") as error:
+        create("resnet81")
+    assert "resnet18" in str(error.value.remedy)
+    with pytest.raises(UsageError):
+        variant("vgg")
+
+
+def test_unknown_argument_names_the_known_ones() -> None:
+    with pytest.raises(UsageError, match="unknown argument of mlp 'width'") as error:
+        create("mlp", width=3)
+    assert "widths" in str(error.value.remedy)
+
+
+@pytest.mark.parametrize("what", ["num_classes", "in_channels"])
+def test_no_classes_or_channels(what: str) -> None:
+    with pytest.raises(UsageError, match="at least 1") as error:
+        create("resnet20", **{what: 0})
+    assert error.value.where == what
+
+
+def test_sizes() -> None:
+    assert (default_size("vgg16"), minimum_size("vgg16")) == (224, 32)
+    assert fitting_size("vgg16", 28) == 32
+    assert (minimum_size("vit_b16"), fitting_size("vit_b16", 28)) == (16, 32)
+    assert fitting_size("resnet18", 28) == 28
+
+
+def test_patches_that_do_not_divide_the_image() -> None:
+    with pytest.raises(ShapeError, match="do not divide") as error:
+        create("vit_ti16", size=100)
+    assert "112×112" in str(error.value.remedy)
+
+
+def test_too_small_an_image_at_run_time() -> None:
+    model = create("vgg11_bn", num_classes=2)
+    with pytest.raises(ShapeError, match="at least 32×32"):
+        model(torch.zeros(1, 3, 31, 40))
+
+
+def test_another_size_than_dense_layers_were_built_for() -> None:
+    model = create("mlp", size=(8, 9))
+    assert model(torch.zeros(2, 1, 8, 9)).shape == (2, 10)
+    with pytest.raises(ShapeError, match="size=9"):
+        model(torch.zeros(2, 1, 9, 9))
+    with pytest.raises(ShapeError, match="Resize the images to 8×9"):
+        model(torch.zeros(2, 1, 8, 8 + 2))
+
+
+def test_missing_batch_axis() -> None:
+    with pytest.raises(ShapeError, match="missing axis"):
+        create("lenet5")(torch.zeros(1, 28, 28))
+
+
+def test_arguments_replace_those_of_the_variant() -> None:
+    model = create("mlp", widths=(5,), act="tanh", dropout=0.5)
+    assert [n for n, _ in model.hidden1.named_children()] == ["linear", "act", "dropout"]  # type: ignore[union-attr]
+
+
+def test_normalization_is_the_callers() -> None:
+    model = create("resnet20", mean=0.1, std=[0.2, 0.3, 0.4])
+    assert model.normalize.mean.flatten().tolist() == pytest.approx([0.1] * 3)
+    assert model.normalize.std.flatten().tolist() == pytest.approx([0.2, 0.3, 0.4])
