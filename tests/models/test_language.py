@@ -21,11 +21,10 @@ def test_future_tokens_have_no_gradient(model: LanguageTransformer) -> None:
     x = embedded + model.positions[:, :9]
     logits = model.head(model.norm(model.blocks(x)))
     for position in range(9):
-        gradient = torch.autograd.grad(
-            logits[:, position].square().sum(), embedded, retain_graph=True
-        )
-        assert not gradient[0][:, position + 1 :].any()
-        assert gradient[0][:, : position + 1].any(2).all()
+        score = logits[:, position].square().sum()
+        (gradient,) = torch.autograd.grad(score, embedded, retain_graph=True)
+        assert not gradient[:, position + 1 :].any()
+        assert gradient[:, : position + 1].any(2).all()
 
 
 def test_future_tokens_change_nothing(model: LanguageTransformer) -> None:
@@ -43,7 +42,7 @@ def test_layer_is_that_of_the_vision_transformer(model: LanguageTransformer) -> 
 def test_begins_by_knowing_nothing(model: LanguageTransformer) -> None:
     text = torch.randint(0, 11, (4, 16))
     loss = F.cross_entropy(model(text)[:, :-1].flatten(0, 1), text[:, 1:].flatten())
-    assert loss.item() == pytest.approx(math.log(11), abs=0.3)
+    assert loss.item() == pytest.approx(math.log(11), abs=0.1)
 
 
 def test_greedy_text_is_what_the_logits_say(model: LanguageTransformer) -> None:

@@ -38,9 +38,8 @@ def test_plain_networks_have_no_shortcut() -> None:
     assert all(isinstance(b.downsample, NoShortcut) for b in blocks)
     x = torch.rand(2, 16, 5, 5)
     block = blocks[0].eval()
-    torch.testing.assert_close(
-        block(x), block.bn2(block.conv2(block.bn1(block.conv1(x)).relu())).relu()
-    )
+    hidden = block.bn1(block.conv1(x)).relu()
+    torch.testing.assert_close(block(x), block.bn2(block.conv2(hidden)).relu())
 
 
 def test_survival_falls_with_depth() -> None:

@@ -8,7 +8,7 @@ from vitreous.models import MODELS, create, default_size, fitting_size, minimum_
 def test_history_is_in_order_within_each_family() -> None:
     years = [row.year for row in MODELS.values() if row.build.__module__.endswith("resnet")]
     assert years == sorted(years)
-    assert [*MODELS][0] == "linear"
+    assert next(iter(MODELS)) == "linear"
 
 
 def test_every_row_is_complete() -> None:

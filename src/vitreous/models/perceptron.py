@@ -78,7 +78,7 @@ def convergence_bound(x: Tensor, t: Tensor, separator: Perceptron) -> float:
     inputs = torch.cat([x, torch.ones(len(x), 1, dtype=x.dtype)], 1)
     w = torch.cat([separator.weight, separator.bias.reshape(1)])
     margin = (t * (inputs @ w)).min() / w.norm()
-    if margin <= 0:
+    if not margin > 0:
         raise UsageError(
             "these classes are not separated by this hyperplane",
             where="separator",
