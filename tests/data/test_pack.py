@@ -294,6 +294,17 @@ def test_old_packs_make_room_for_new_ones(folder, cache, monkeypatch):
     assert {made[0].name, made[1].name, new.path.name} == set(contents(cache))
 
 
+def test_nothing_is_deleted_in_vain(folder, cache, monkeypatch):
+    old = pack(Files(folder), CONTRACT, cache=cache).path
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: Disk(10**12, 10**12, packs.RESERVE + 10))
+    large = PixelContract(height=64, width=64, channels=3)
+    assert pack(Files(folder), large, cache=cache).note
+    assert contents(cache) == [old.name]
+    small = PixelContract(height=8, width=8, channels=3)  # fits in the place of the old one
+    new = pack(Files(folder), small, cache=cache).path
+    assert contents(cache) == [new.name]
+
+
 def test_the_cache_is_where_the_environment_says(monkeypatch, tmp_path):
     monkeypatch.setenv("VITREOUS_CACHE", str(tmp_path / "mine"))
     assert caches.folder() == tmp_path / "mine"

@@ -89,6 +89,6 @@ class Blend:
         return np.rint(blended).astype(np.uint8)
 
     def images(self, images: Images) -> Images:
-        weights = torch.from_numpy(self.weights).to(images.device, images.dtype)
+        weights = torch.from_numpy(self.weights).to(images.dtype).to(images.device)
         changed = torch.stack([part.images(images) for part in self.parts])  # (k, B, C, H, W)
         return torch.einsum("bk,kbchw->bchw", weights, changed)

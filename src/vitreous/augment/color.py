@@ -75,7 +75,7 @@ def recolor_rows(rows: NDArray[np.uint8], maps: Maps) -> None:
 def recolor_images(images: Images, maps: Maps) -> Images:
     """Map the channels of each image, with torch; values stay in [0, 1]."""
     channels = images.shape[1]
-    matrices = torch.from_numpy(maps).to(images.device, images.dtype)
+    matrices = torch.from_numpy(maps).to(images.dtype).to(images.device)
     colored = torch.einsum("bdc,bchw->bdhw", matrices[:, :channels, :channels], images)
     offsets = matrices[:, :channels, channels, None, None]
     return (colored + offsets).clamp(0, 1).contiguous(memory_format=torch.channels_last)
@@ -98,7 +98,7 @@ def noise_images(images: Images, deviations: Numbers, places: Numbers) -> Images
     count, channels, height, width = images.shape
     windows = np.stack(_windows(places, images[0].numel()))
     windows *= deviations[:, None].astype(np.float32)
-    noise = torch.from_numpy(windows).to(images.device, images.dtype)
+    noise = torch.from_numpy(windows).to(images.dtype).to(images.device)
     noise = noise.reshape(count, height, width, channels).permute(0, 3, 1, 2)
     return (images + noise).clamp(0, 1)
 

@@ -51,7 +51,7 @@ def erase_rows(rows: NDArray[np.uint8], where: Boxes, grays: NDArray[np.float64]
 def erase_images(images: Images, where: Boxes, grays: NDArray[np.float64]) -> Images:
     """A copy of images (B, C, H, W) with one gray in each box."""
     inside = inside_boxes(where, (images.shape[2], images.shape[3]), images.device)
-    values = torch.from_numpy(grays).to(images.device, images.dtype)[:, None, None, None]
+    values = torch.from_numpy(grays).to(images.dtype).to(images.device)[:, None, None, None]
     return torch.where(inside[:, None], values, images)
 
 

@@ -171,7 +171,7 @@ TOLD: dict[str, tuple[float, str]] = {
     "rotate": (180, "rotate ±{0:g}°"),
     "scale": (4, "scale ±{1:g} %"),
     "shear": (60, "shear ±{0:g}°"),
-    "tilt": (0.9, "perspective ±{1:g} %"),
+    "tilt": (0.4, "perspective ±{1:g} %"),
     "brightness": (1, "brightness ±{1:g} %"),
     "contrast": (1, "contrast ±{1:g} %"),
     "saturation": (1, "saturation ±{1:g} %"),

@@ -154,14 +154,14 @@ def warp_images(
     """
     h, w = images.shape[2:]
     device = images.device
-    transform = torch.from_numpy(moves).to(device, torch.float32)
+    transform = torch.from_numpy(moves).to(torch.float32).to(device)
     ys, xs = torch.meshgrid(*(torch.arange(n, device=device) for n in size), indexing="ij")
     grid = torch.stack([xs, ys, torch.ones_like(xs)], dim=-1).to(torch.float32)  # (H, W, 3)
     places: Tensor = grid.reshape(1, -1, 3) @ transform.mT  # (B, H·W, 3)
     places = places[..., :2] / places[..., 2:]
     corners, aligned = _windows(moves, size, (h, w))
     corners[~aligned] = (-OUTSIDE, -OUTSIDE), (OUTSIDE, OUTSIDE)
-    first, last = torch.from_numpy(corners - [[0], [1]]).to(device, torch.float32).unbind(1)
+    first, last = torch.from_numpy(corners - [[0], [1]]).to(torch.float32).to(device).unbind(1)
     places = places.clamp(first[:, None], last[:, None])
     # torch counts from -1 to 1, here the centers of the outer pixels, about which it can reflect as
     # OpenCV does, and otherwise their edges, which are apart even on a side of one pixel.

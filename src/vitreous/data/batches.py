@@ -97,6 +97,7 @@ class Batches:
     weights     (N,) importance of each example in the loss
     balance     weights: multiply `weights` so that classes count alike; sampler: draw examples of
                 all classes equally often, with replacement
+    device      where batches arrive; other devices than the CPU augment their batches themselves
     prefetch    how many blocks are prepared while one is used: at least one batch each
     threads     that prepare a block
 
@@ -178,7 +179,7 @@ class Batches:
         images = torch.split(self._images(executor, epoch, ids, keys), sizes)
         labels = torch.from_numpy(self.targets[ids]).to(self.device)
         targets = torch.split(labels.to(torch.float32) if labels.ndim == 2 else labels, sizes)
-        numbers = torch.split(torch.from_numpy(ids), sizes)
+        numbers = torch.split(torch.tensor(ids), sizes)
         if self.weights is None:
             return [Batch(*parts) for parts in zip(images, targets, numbers, strict=True)]
         importance = torch.from_numpy(self.weights[ids]).to(self.device, torch.float32)

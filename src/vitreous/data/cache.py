@@ -22,6 +22,8 @@ def folder() -> Path:
 def evict(place: Path, room: int, *, free: int) -> int:
     """Delete the files used longest ago until `room` more bytes fit; return what is free then.
 
+    Nothing is deleted in vain, for bytes that would not fit even then.
+
     room  bytes that are about to be written
     free  bytes of the disk that may be used now
     """
@@ -34,6 +36,8 @@ def evict(place: Path, room: int, *, free: int) -> int:
             elif time.time() - state.st_mtime > STALE:
                 path.unlink()
     taken = sum(size for _, size, _ in files)
+    if room > free + taken:
+        return free
     for _, size, path in sorted(files):
         if taken + room <= BUDGET and room <= free:
             break
