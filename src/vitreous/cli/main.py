@@ -6,6 +6,7 @@ stdout carries results, stderr progress and errors. Exit codes: 0 done, 1 failed
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 from collections.abc import Sequence
@@ -29,6 +30,7 @@ VERBS = (
     ("split", TRAIN, "Write the parts of a data set as a manifest."),
     ("report", LOOK, "Show a run as one HTML file."),
     ("models", LOOK, "List the networks: parameters, work, year, paper."),
+    ("inspect", LOOK, "Open a network: shapes, parameters, work, memory, layer by layer."),
     ("graph", LOOK, "Show what is computed from what, with values and gradients."),
     ("evaluate", USE, "Measure a model on data."),
     ("predict", USE, "Name what is in images."),
@@ -71,9 +73,8 @@ def run(arguments: Sequence[str]) -> int:
         # The reader of our output has left (`| head`): nothing to say, and nobody to say it to.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
-    except KeyboardInterrupt:
-        print("interrupted", file=sys.stderr)
-        return 130
+    except KeyboardInterrupt as error:
+        return tell(error, wants_json)
 
 
 def take_config(arguments: Sequence[str]) -> tuple[list[str], list[Yaml]]:
@@ -99,4 +100,6 @@ def verb_of(arguments: Sequence[str]) -> str:
 
 
 def main() -> None:
+    if isinstance(sys.stdout, io.TextIOWrapper):  # names of files need not be UTF-8
+        sys.stdout.reconfigure(errors="surrogateescape")
     sys.exit(run(sys.argv[1:]))

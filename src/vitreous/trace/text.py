@@ -92,7 +92,7 @@ def backward(graph: Graph) -> list[tuple[str, ...]]:
     """A formula: (∂f/∂name, the chain rule, gradient, the rule's derivatives), last node first."""
     nodes = {node.id: node for node in graph.nodes}
     final = graph.nodes[-1]
-    rows = [(f"∂{final.id}/∂{final.id}", "", written(final.gradient), "")]
+    rows: list[tuple[str, ...]] = [(f"∂{final.id}/∂{final.id}", "", written(final.gradient), "")]
     for node in reversed(graph.nodes[:-1]):
         if node.gradient is None:
             continue
