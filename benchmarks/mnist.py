@@ -2,8 +2,8 @@
 
     python benchmarks/mnist.py --data $VITREOUS_DATA/mnist --seeds 3
 
-Each seed runs both, one after the other, in fresh processes; vitreous without any cache. Keras stops
-at the first epoch that reaches 99.0 % on the test set. Prints a table with the medians.
+Each seed runs both, one after the other, in fresh processes; vitreous without any cache. Keras
+stops at the first epoch that reaches 99.0 % on the test set. Prints a table with the medians.
 Needs `pip install keras jax`.
 """
 

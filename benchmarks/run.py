@@ -1,0 +1,30 @@
+"""All benchmarks, one after the other; each prints the table that benchmarks/README.md keeps.
+
+python benchmarks/run.py [NAME ...]
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+HERE = Path(__file__).parent
+NEEDED = {"run", "peers", "keras_mnist"}  # no benchmarks of their own
+
+
+def main() -> None:
+    names = sys.argv[1:] or sorted(
+        path.stem for path in HERE.glob("*.py") if path.stem not in NEEDED
+    )
+    failed = []
+    for name in names:
+        print(f"\n## {name}\n", flush=True)
+        if subprocess.run([sys.executable, str(HERE / f"{name}.py")]).returncode:
+            failed.append(name)
+    if failed:
+        raise SystemExit(f"failed: {', '.join(failed)}")
+
+
+if __name__ == "__main__":
+    main()
