@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.testing import assert_close
 
-from vitreous.backprop.modules import SoftmaxCrossEntropy
+from vitreous.backprop.modules import DropPath, SoftmaxCrossEntropy
 from vitreous.backprop.twin import manual_gradients, twin
 from vitreous.errors import ModelError
 
@@ -74,6 +74,36 @@ class Attending(nn.Module):
         return mixed.mean(1)  # type: ignore[no-any-return]
 
 
+class Partial(nn.Module):
+    """A kernel with holes, put together from what is learned, and distances as outputs."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.kernels = nn.Parameter(torch.randn(3, 3, 3))
+        self.bias = nn.Parameter(torch.randn(2))
+        self.token = nn.Parameter(torch.randn(1, 1, 6, 6))
+        self.register_buffer("places", torch.tensor([[0, 0, 1], [0, 1, 1]]))
+
+    def forward(self, x: Tensor) -> Tensor:
+        weight = self.kernels.new_zeros(2, 2, 3, 3)
+        weight = weight.index_put((self.places[0], self.places[1]), self.kernels)
+        y = F.conv2d(torch.cat([x, -x], 1), weight, self.bias)
+        y = torch.cat([y, self.token.expand(len(y), -1, -1, -1)], 1)
+        return F.local_response_norm(y, 2)
+
+
+class HalfDropped(nn.Module):
+    """A layer of another kind joins by a method that returns its hand-written layer."""
+
+    def by_hand(self) -> DropPath:
+        return DropPath(0.5)
+
+    def forward(self, x: Tensor) -> Tensor:
+        if not self.training:
+            return x
+        return x * (torch.rand(len(x), 1, 1, 1, device=x.device) >= 0.5) / 0.5
+
+
 NETWORKS: dict[str, Callable[[], nn.Module]] = {
     "mlp": lambda: nn.Sequential(
         nn.Flatten(), nn.Linear(64, 10), nn.Tanh(), nn.Dropout(0.2), nn.Linear(10, 3)
@@ -89,6 +119,9 @@ NETWORKS: dict[str, Callable[[], nn.Module]] = {
         nn.Conv2d(1, 4, 3), Gate(4), nn.AvgPool2d(2), nn.Flatten(), nn.Linear(72, 3)
     ),
     "tokens": lambda: nn.Sequential(nn.Conv2d(1, 4, 3, stride=3), Tokens(4), nn.Linear(4, 3)),
+    "partial": lambda: nn.Sequential(
+        Partial(), HalfDropped(), nn.Flatten(), nn.Linear(108, 3)
+    ),
     "attention": lambda: nn.Sequential(nn.Conv2d(1, 4, 3, stride=3), Attending(), nn.Linear(4, 3)),
 }  # fmt: skip
 

@@ -11,13 +11,17 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from vitreous.backprop.modules.arrange import Flatten, Identity, Pad, Permute, Slice
+from vitreous.backprop.modules.arrange import Flatten, Identity, Pad, Permute, Scatter, Slice
 from vitreous.backprop.modules.attention import Attention, SelfAttention
 from vitreous.backprop.modules.branch import Concatenate
-from vitreous.backprop.modules.convolution import Convolution, TransposedConvolution
+from vitreous.backprop.modules.convolution import (
+    ComputedConvolution,
+    Convolution,
+    TransposedConvolution,
+)
 from vitreous.backprop.modules.layer import Dropout, Layer, LeakyReLU, Operation, Pointwise, PReLU
 from vitreous.backprop.modules.linear import Linear
-from vitreous.backprop.modules.normalization import BatchNorm, LayerNorm
+from vitreous.backprop.modules.normalization import BatchNorm, LayerNorm, LocalResponseNorm
 from vitreous.backprop.modules.pooling import (
     AdaptiveAveragePool,
     AdaptiveMaxPool,
@@ -138,6 +142,7 @@ LAYERS: dict[type[nn.Module], Callable[[Any], Layer]] = {
     nn.BatchNorm1d: _batch_norm,
     nn.BatchNorm2d: _batch_norm,
     nn.LayerNorm: lambda m: LayerNorm(m.normalized_shape, m.weight, m.bias, epsilon=m.eps),
+    nn.LocalResponseNorm: lambda m: LocalResponseNorm(m.size, alpha=m.alpha, beta=m.beta, k=m.k),
     nn.MaxPool2d: _max_pool,
     nn.AvgPool2d: _average_pool,
     nn.AdaptiveAvgPool2d: lambda m: AdaptiveAveragePool(m.output_size),
@@ -163,8 +168,19 @@ LAYERS: dict[type[nn.Module], Callable[[Any], Layer]] = {
 }
 
 
+def has_layer(module: nn.Module) -> bool:
+    return type(module) in LAYERS or hasattr(module, "by_hand")
+
+
 def layer(module: nn.Module) -> Layer:
-    """The hand-written layer of a torch layer, on the same parameters. Raises ModelError."""
+    """The hand-written layer of a torch layer, on the same parameters. Raises ModelError.
+
+    A module of another kind may have one by a method `by_hand()` that returns it.
+    """
+    by_hand: Any = getattr(module, "by_hand", None)
+    if by_hand is not None:
+        made: Layer = by_hand()
+        return made
     if type(module) not in LAYERS:
         raise unsupported(type(module).__name__, "it is not in the table of layers")
     return LAYERS[type(module)](module)
@@ -194,11 +210,12 @@ def _conv2d(
     x: Any, weight: Any, bias: Any = None, stride: Any = 1, padding: Any = 0, dilation: Any = 1,
     groups: int = 1,
 ) -> Application:  # fmt: skip
-    for tensor in (weight, bias):
-        if tensor is not None and not isinstance(tensor, Tensor):
-            raise unsupported("a convolution", "its kernel is itself computed")
     options = {"stride": stride, "padding": padding, "dilation": dilation, "groups": groups}
-    return Convolution(weight, bias, **options), (x,)
+    if bias is not None and not isinstance(bias, Tensor):
+        raise unsupported("a convolution", "its bias is itself computed")
+    if isinstance(weight, Tensor):
+        return Convolution(weight, bias, **options), (x,)
+    return ComputedConvolution(bias, **options), (x, weight)
 
 
 def _linear(x: Any, weight: Any, bias: Any = None) -> Application:
@@ -235,6 +252,12 @@ def _amax(x: Any, dim: Any = None, keepdim: bool = False) -> Application:
     if tuple(dim or ()) not in ((2, 3), (-2, -1)):
         raise unsupported("amax()", "it is not over the positions of maps")
     return AdaptiveMaxPool(1) if keepdim else GlobalMax(), (x,)
+
+
+def _index_put(x: Any, index: Any, values: Any, accumulate: bool = False) -> Application:
+    if accumulate or not all(isinstance(part, Tensor) for part in index):
+        raise unsupported("index_put()", "it adds up, or its places are computed")
+    return Scatter(tuple(index)), (x, values)
 
 
 FUNCTIONS: dict[str, Callable[..., Application]] = {
@@ -292,6 +315,10 @@ FUNCTIONS: dict[str, Callable[..., Application]] = {
         AveragePool(kernel_size, stride, padding, ceil=ceil_mode, count_padding=count_include_pad),
         (x,),
     ),
+    "local_response_norm": lambda x, size, alpha=1e-4, beta=0.75, k=1.0: (
+        LocalResponseNorm(size, alpha=alpha, beta=beta, k=k),
+        (x,),
+    ),
     "adaptive_avg_pool2d": lambda x, output_size: (AdaptiveAveragePool(output_size), (x,)),
     "adaptive_max_pool2d": lambda x, output_size, return_indices=False: (
         AdaptiveMaxPool(output_size),
@@ -299,8 +326,12 @@ FUNCTIONS: dict[str, Callable[..., Application]] = {
     ),
     "permute": _permute,
     "contiguous": lambda x, **format: (Identity(), (x,)),
+    "index_put": _index_put,
     "getitem": lambda x, index: (Slice(index), (x,)),
 }  # fmt: skip
+
+# Constants that are known by their shape alone, and the number that they are full of.
+CONSTANTS = {"new_zeros": 0.0, "zeros_like": 0.0, "new_ones": 1.0, "ones_like": 1.0}
 
 # Rearrangements that are known by the shape of their result alone.
 RESHAPES = {"view", "reshape", "unflatten", "squeeze", "unsqueeze"}

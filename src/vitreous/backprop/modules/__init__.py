@@ -1,12 +1,26 @@
 """Layers whose derivatives are written by hand."""
 
-from vitreous.backprop.modules.arrange import Flatten, Identity, Pad, Permute, Reshape, Slice
+from vitreous.backprop.modules.arrange import (
+    Expand,
+    Flatten,
+    Identity,
+    Pad,
+    Permute,
+    Reshape,
+    Scatter,
+    Slice,
+)
 from vitreous.backprop.modules.attention import Attention, SelfAttention
 from vitreous.backprop.modules.branch import Branches, Concatenate, Residual
-from vitreous.backprop.modules.convolution import Convolution, TransposedConvolution
+from vitreous.backprop.modules.convolution import (
+    ComputedConvolution,
+    Convolution,
+    TransposedConvolution,
+)
 from vitreous.backprop.modules.layer import (
     Chain,
     Dropout,
+    DropPath,
     Layer,
     LeakyReLU,
     Operation,
@@ -23,7 +37,7 @@ from vitreous.backprop.modules.losses import (
     SoftmaxCrossEntropy,
     SquaredError,
 )
-from vitreous.backprop.modules.normalization import BatchNorm, LayerNorm
+from vitreous.backprop.modules.normalization import BatchNorm, LayerNorm, LocalResponseNorm
 from vitreous.backprop.modules.pooling import (
     AdaptiveAveragePool,
     AdaptiveMaxPool,
@@ -44,9 +58,12 @@ __all__ = [
     "BinaryHinge",
     "Branches",
     "Chain",
+    "ComputedConvolution",
     "Concatenate",
     "Convolution",
+    "DropPath",
     "Dropout",
+    "Expand",
     "Flatten",
     "GlobalAverage",
     "GlobalMax",
@@ -56,6 +73,7 @@ __all__ = [
     "LayerNorm",
     "LeakyReLU",
     "Linear",
+    "LocalResponseNorm",
     "Loss",
     "MaxPool",
     "Operation",
@@ -65,6 +83,7 @@ __all__ = [
     "Pointwise",
     "Reshape",
     "Residual",
+    "Scatter",
     "SelfAttention",
     "SigmoidCrossEntropy",
     "Slice",

@@ -7,6 +7,7 @@ from torch import Tensor
 from torch.nn.functional import pad
 
 from vitreous.backprop.modules.layer import Layer
+from vitreous.backprop.rules import sum_to
 
 
 class Identity(Layer):
@@ -76,6 +77,37 @@ class Slice(Layer):
         whole = torch.zeros_like(self.before)
         whole[self.index] = gradient  # type: ignore[index]
         return whole
+
+
+class Scatter(Layer):
+    """Values written into a tensor at the places that `index` names, once each."""
+
+    def __init__(self, index: tuple[Tensor, ...]):
+        super().__init__()
+        self.index = index
+
+    def forward(self, x: Tensor, values: Tensor) -> Tensor:
+        return x.index_put(self.index, values)
+
+    def input_gradient(self, gradient: Tensor) -> tuple[Tensor, Tensor]:
+        rest = gradient.clone()
+        rest[self.index] = 0
+        return rest, gradient[self.index]
+
+
+class Expand(Layer):
+    """Copies along axes of size 1, or along new first axes; the gradient sums over them."""
+
+    def __init__(self, *shape: int):
+        super().__init__()
+        self.shape = shape
+
+    def forward(self, x: Tensor) -> Tensor:
+        self.before = tuple(x.shape)
+        return x.expand(self.shape)
+
+    def input_gradient(self, gradient: Tensor) -> Tensor:
+        return sum_to(gradient, self.before)
 
 
 class Pad(Layer):

@@ -11,7 +11,7 @@ Dumoulin and Visin (2016), "A guide to convolution arithmetic for deep learning"
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 import torch.nn.functional as F
 from torch import Tensor
@@ -75,6 +75,27 @@ class Convolution(Layer):
         if self.bias is not None:
             gradients["bias"] = gradient.sum((0, 2, 3))
         return gradients
+
+
+class ComputedConvolution(Layer):
+    """A convolution whose kernel is itself computed: two inputs, a map and a kernel."""
+
+    learned = ("bias",)
+
+    def __init__(self, bias: Tensor | None = None, **options: Any):
+        super().__init__()
+        self.bias, self.options = bias, options
+
+    def forward(self, x: Tensor, weight: Tensor) -> Tensor:
+        self.convolution = Convolution(weight, self.bias, **self.options)
+        return self.convolution.forward(x)
+
+    def input_gradient(self, gradient: Tensor) -> tuple[Tensor, Tensor]:
+        by_kernel = self.convolution.parameter_gradients(gradient)["weight"]
+        return self.convolution.input_gradient(gradient), by_kernel
+
+    def parameter_gradients(self, gradient: Tensor) -> dict[str, Tensor]:
+        return {} if self.bias is None else {"bias": gradient.sum((0, 2, 3))}
 
 
 class TransposedConvolution(Layer):

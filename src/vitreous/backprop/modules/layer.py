@@ -199,6 +199,28 @@ class Dropout(Layer):
         return gradient if self.mask is None else gradient * self.mask
 
 
+class DropPath(Layer):
+    """A whole branch is left out with probability p, example by example: stochastic depth.
+
+    The draws are those of `torch.rand(B, 1, ...) >= p`. Huang et al. (2016), arXiv:1603.09382.
+    """
+
+    def __init__(self, p: float):
+        super().__init__()
+        self.p = p
+
+    def forward(self, x: Tensor) -> Tensor:
+        self.shares: Tensor | None = None
+        if not self.training or self.p == 0:
+            return x
+        kept = torch.rand(x.shape[0], *[1] * (x.dim() - 1), device=x.device) >= self.p
+        self.shares = (kept / (1 - self.p)).to(x.dtype)
+        return x * self.shares
+
+    def input_gradient(self, gradient: Tensor) -> Tensor:
+        return gradient if self.shares is None else gradient * self.shares
+
+
 def single(gradient: Tensor | tuple[Tensor, ...]) -> Tensor:
     """The gradient of a layer that has one input."""
     return gradient if isinstance(gradient, Tensor) else gradient[0]

@@ -146,3 +146,32 @@ class LayerNorm(Layer):
         if self.bias is not None:
             gradients["bias"] = gradient.sum(batch)
         return gradients
+
+
+class LocalResponseNorm(Layer):
+    """y = x / dᵝ with d = k + α · the mean of x² over `size` neighboring channels.
+
+    The mean is a product with a fixed banded matrix A, so its gradient is one with Aᵀ:
+    x̄ = ȳ d⁻ᵝ − 2αβ x Aᵀ (ȳ x d⁻ᵝ⁻¹). Krizhevsky et al. (2012), section 3.3, with α/n for α.
+    """
+
+    def __init__(self, size: int, *, alpha: float = 1e-4, beta: float = 0.75, k: float = 1.0):
+        super().__init__()
+        self.size, self.alpha, self.beta, self.k = size, alpha, beta, k
+
+    def forward(self, x: Tensor) -> Tensor:
+        channels = torch.arange(x.shape[1], device=x.device)
+        distance = channels - channels[:, None]  # neighbor minus channel
+        near = (distance >= -(self.size // 2)) & (distance <= (self.size - 1) // 2)
+        self.band = near.to(x.dtype) / self.size
+        self.x, self.d = x, self.k + self.alpha * self.mix(self.band, x * x)
+        return x * self.d**-self.beta
+
+    def input_gradient(self, gradient: Tensor) -> Tensor:
+        back = self.mix(self.band.T, gradient * self.x * self.d ** (-self.beta - 1))
+        return gradient * self.d**-self.beta - 2 * self.alpha * self.beta * self.x * back
+
+    @staticmethod
+    def mix(matrix: Tensor, maps: Tensor) -> Tensor:
+        """A product with the channels of (B, C, ...)."""
+        return (matrix @ maps.flatten(2)).reshape(maps.shape)
