@@ -18,6 +18,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from vitreous.blocks.activation import ACTIVATIONS
 from vitreous.blocks.normalize import Normalize
 from vitreous.blocks.pool import GlobalAveragePool, GlobalMaxPool
 from vitreous.data.dataset import Pixels
@@ -35,6 +36,7 @@ SHOWN = 64  # maps of a layer, and pixels of a map's side, that are drawn
 NUMBERS = 512  # of a vector that are drawn
 MOST_LAYERS = 40  # leaves of the network; of a larger one, the outputs of its stages are shown
 GLOBAL = (GlobalAveragePool, nn.AdaptiveAvgPool2d)
+POINTWISE = tuple({type(row.build()) for row in ACTIVATIONS.values()})
 
 
 @dataclass(frozen=True, eq=False)
@@ -268,7 +270,7 @@ def explained(view: View, channel: int, row: int, column: int) -> Frame:
         return {"how": "largest"}, {"patch": source[channel].float().numpy()}
     if isinstance(module, nn.BatchNorm2d):
         return _normalized(module, float(source[channel, row, column]), channel)
-    if source.shape == view.output[0].shape:
+    if isinstance(module, POINTWISE):
         before = source.reshape(view.maps.shape)[channel, row, column]
         return {"how": "pointwise", "before": float(before)}, {}
     return {"how": "unknown"}, {}

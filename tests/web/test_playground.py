@@ -1,0 +1,491 @@
+"""The playground in a browser: every control used as a visitor would use it."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+import torch
+
+from vitreous.data.contract import PixelContract
+from vitreous.export.bundle import Bundle
+from vitreous.models import create
+from vitreous.playground.lessons import LESSONS
+from vitreous.playground.state import State
+
+pytest.importorskip("fastapi", reason="the playground's server needs the extra [serve]")
+sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("chrome")
+pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine")
+
+PATIENCE = 30_000  # milliseconds; the machine may be busy
+
+
+@pytest.fixture(scope="module")
+def url(tmp_path_factory) -> Iterator[str]:
+    """A playground that was started with a run: a small convolutional network, not trained."""
+    torch.manual_seed(0)
+    arguments: dict[str, Any] = {"num_classes": 10, "in_channels": 1, "size": 28}
+    arguments |= {"stem": 6, "widths": (12,), "pool": "average"}
+    path = Bundle(
+        model=create("convnet", **arguments).eval(),
+        architecture="convnet",
+        arguments=arguments,
+        classes=tuple("abcdefghij"),
+        contract=PixelContract(height=28, width=28, channels=1),
+    ).save(tmp_path_factory.mktemp("run") / "model.safetensors")
+    program = (
+        "import sys; from vitreous.playground.api import serve; "
+        "serve(0, sys.argv[1], open_browser=False)"
+    )
+    server = subprocess.Popen(
+        [sys.executable, "-c", program, str(path)], stderr=subprocess.PIPE, text=True
+    )
+    assert server.stderr is not None
+    found = re.search(r"http://\S+", server.stderr.readline())
+    assert found
+    yield found[0]
+    server.terminate()
+    server.communicate(timeout=20)
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    with sync_api.sync_playwright() as playwright:
+        flags = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+        opened = playwright.chromium.launch(executable_path=CHROMIUM, args=flags)
+        yield opened
+        opened.close()
+
+
+@pytest.fixture
+def visit(url, browser) -> Iterator[Any]:
+    """Open the page; at the end, it must have logged no error and asked no other server."""
+    contexts, complaints = [], []
+
+    def open_page(query: str = "", **options: Any) -> Any:
+        options = {"viewport": {"width": 1600, "height": 1000}} | options
+        context = browser.new_context(**options)
+        contexts.append(context)
+        page = context.new_page()
+        page.set_default_timeout(PATIENCE)
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        page.on("console", lambda m: m.type == "error" and complaints.append(m.text))
+        page.on(
+            "request",
+            lambda r: r.url.startswith((url, "blob:", "data:")) or complaints.append(r.url),
+        )
+        page.goto(f"{url}/#{query}")
+        if "tab=images" in query:
+            page.wait_for_selector(".map-tile")
+        else:
+            page.wait_for_selector(".unit")
+        return page
+
+    yield open_page
+    for context in contexts:
+        context.close()
+    assert complaints == []
+
+
+def until(condition, seconds: float = 30) -> None:
+    """Wait for something that is about to become true."""
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "waited in vain"
+        time.sleep(0.05)
+
+
+def number(page, selector: str) -> float:
+    return float(page.inner_text(selector).replace(",", "").replace("–", "0"))
+
+
+def state(page) -> dict[str, Any]:
+    return page.evaluate("playground.plane.state")
+
+
+def query(page) -> str:
+    return page.evaluate("location.hash.slice(1)")
+
+
+def test_play_pause_step_restart(visit):
+    page = visit("data=gauss&hidden=3")
+    before = number(page, "#test-loss")
+    page.click("#play")
+    until(lambda: number(page, "#steps") > 200)
+    assert page.inner_text("#play-word") == "Pause"
+    assert number(page, "#test-loss") < before
+    page.click("#play")
+    until(lambda: page.inner_text("#play-word") == "Play")
+    page.wait_for_timeout(300)
+    steps = number(page, "#steps")
+    page.wait_for_timeout(500)
+    assert number(page, "#steps") == steps
+    page.click("#step")
+    until(lambda: number(page, "#steps") == steps + 1)
+    page.click("#restart")
+    until(lambda: number(page, "#steps") == 0)
+    assert number(page, "#test-loss") == before  # the same seed, the same network
+    page.click("#reseed")
+    until(lambda: number(page, "#test-loss") != before)
+
+
+def test_one_batch_forward_and_back(visit):
+    page = visit("hidden=3,2", reduced_motion="reduce")
+    page.click("#step")
+    page.wait_for_selector(".phases button")
+    names = page.locator(".phases button").all_inner_texts()
+    forward, backward = ["Layer 1", "Layer 2", "Answer"], ["∂ Answer", "∂ Layer 2", "∂ Layer 1"]
+    assert names == ["Batch", *forward, "Loss", *backward, "Update"]
+    assert page.evaluate("playground.plane.map.marked.size") == 10
+    assert page.inner_text(".phases [aria-current]") == "Batch"  # it waits: motion is not wanted
+    for name in names[1:]:
+        page.get_by_role("button", name=name, exact=True).click()
+        assert page.inner_text(".phases [aria-current]") == name
+    page.get_by_role("button", name="∂ Layer 2", exact=True).click()
+    assert page.locator(".hidden-unit .value").count() == 2
+    page.get_by_role("button", name="Close the batch").click()
+    assert page.evaluate("playground.plane.map.marked.size") == 0
+    assert page.locator(".value").count() == 0
+
+
+def test_every_setting_reaches_the_address_and_comes_back(visit):
+    page = visit()
+    page.check('input[value="spiral"]', force=True)
+    until(lambda: state(page)["data"] == "spiral")
+    chosen = {"Activation": "gelu", "Optimizer": "nadam", "Learning rate": "0.1"}
+    chosen |= {"Loss": "cross_entropy", "L1 penalty": "0.001", "L2 penalty": "0.01"}
+    for label, value in {**chosen, "Dropout": "0.2"}.items():
+        page.get_by_label(label, exact=True).select_option(value)
+    page.get_by_label("Noise").fill("0.25")
+    page.get_by_label("Share for training").fill("0.6")
+    page.get_by_label("Batch size").fill("25")
+    page.get_by_label("Number of points").fill("300")
+    page.fill("#seed", "42")
+    page.press("#seed", "Enter")
+    until(lambda: state(page)["seed"] == 42)
+    page.get_by_role("button", name="Input sin X₁").click()
+    page.get_by_role("button", name="Add a hidden layer").click()
+    until(lambda: len(state(page)["hidden"]) == 3)
+    page.get_by_role("button", name="One unit more in layer 1").click()
+    until(lambda: state(page)["hidden"] == [5, 2, 2])
+    page.get_by_role("button", name="One unit less in layer 2").click()
+    until(lambda: state(page)["hidden"] == [5, 1, 2])
+    page.check("#show-test")
+    page.check("#discretize")
+    page.fill("#pace", "3")
+    expected = State(
+        data="spiral", activation="gelu", optimizer="nadam", lr=0.1, loss="cross_entropy",
+        l1=0.001, l2=0.01, dropout=0.2, noise=0.25, ratio=0.6, batch_size=25, count=300, seed=42,
+        features=("x1", "x2", "sin_x1"), hidden=(5, 1, 2),
+    )  # fmt: skip
+    until(lambda: query(page).startswith(expected.to_query()))
+    address = page.evaluate("location.href")
+    assert address.endswith("&test=1&discretize=1&pace=3")
+    page.reload()
+    page.wait_for_selector(".unit")
+    until(lambda: page.evaluate("playground.plane.state?.seed") == 42)
+    assert State.from_json(state(page)) == expected
+    assert page.evaluate("location.href") == address
+    assert page.is_checked("#show-test")
+    assert page.inner_text("#pace-word") == "30/s"
+    page.get_by_role("button", name="Remove the last hidden layer").click()
+    until(lambda: state(page)["hidden"] == [5, 1])
+
+
+def test_an_address_that_is_no_experiment(visit):
+    page = visit("")
+    page.evaluate("location.hash = 'hidden=99'")
+    until(lambda: "out of range" in page.inner_text("#status"))
+    assert state(page)["hidden"] == [4, 2]
+
+
+def test_every_lesson_opens(visit):
+    page = visit()
+    for index, lesson in enumerate(LESSONS.values()):
+        page.select_option("#lesson", str(index))
+        until(lambda lesson=lesson: query(page) == lesson.state.to_query())
+        assert page.inner_text("#question") == lesson.question
+    assert page.input_value("#lesson") == str(len(LESSONS) - 1)
+
+
+def test_units_are_read_with_the_pointer_and_the_keyboard(visit):
+    page = visit("hidden=3,2&activation=relu")
+    page.hover('[data-key="u0.1"]')
+    until(lambda: "Layer 1, unit 2" in page.inner_text("#map-title"))
+    page.mouse.move(5, 5)
+    until(lambda: "answer" in page.inner_text("#map-title"))
+    page.click('[data-key="u1.0"]')
+    until(lambda: page.locator("#unit tbody tr").count() == 4)  # three weights and a bias
+    assert page.get_attribute('[data-key="u1.0"]', "aria-pressed") == "true"
+    page.focus('[data-key="f0"]')
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("ArrowDown")
+    assert page.evaluate("document.activeElement.dataset.key") == "u0.1"
+    until(lambda: "Layer 1, unit 2" in page.inner_text("#map-title"))
+    page.keyboard.press("Enter")
+    until(lambda: "Layer 1, unit 2" in page.inner_text("#unit"))
+    box = page.locator(".edges").bounding_box()
+    tile = page.locator('[data-key="answer"]').bounding_box()
+    middle = tile["y"] + tile["height"] / 2
+    found = False
+    for offset in range(-60, 60, 2):
+        page.mouse.move(tile["x"] - 14, middle + offset)
+        found |= "to the answer" in page.inner_text("#readout")
+    assert found
+    assert box["width"] > 100
+
+
+def test_space_plays(visit):
+    page = visit()
+    page.evaluate("document.activeElement.blur()")
+    page.keyboard.press("Space")
+    until(lambda: number(page, "#steps") > 0)
+
+
+def test_points_are_drawn_with_the_mouse(visit):
+    page = visit()
+    page.check('input[value="own"]', force=True)
+    box = page.locator("#map").bounding_box()
+
+    def drag(start, end):
+        for place, act in ((start, page.mouse.down), (end, page.mouse.up)):
+            x, y = box["x"] + box["width"] * place[0], box["y"] + box["height"] * place[1]
+            page.mouse.move(x, y, steps=12)
+            act()
+
+    drag((0.2, 0.2), (0.4, 0.2))
+    page.locator('[name="brush"][value="-1"]').check()
+    drag((0.6, 0.8), (0.8, 0.8))
+    until(lambda: state(page)["data"] == "own" and len(state(page)["points"]) > 8)
+    points = np.array(state(page)["points"])
+    positive = points[points[:, 2] > 0]
+    assert (positive[:, 1] > 3).all()
+    assert (points[points[:, 2] < 0][:, 1] < -3).all()
+    count = len(points)
+    page.locator('[name="brush"][value="0"]').check()
+    drag((0.2, 0.2), (0.21, 0.2))
+    until(lambda: len(state(page)["points"]) < count)
+    page.click("#play")
+    until(lambda: page.inner_text("#train-accuracy") == "100.0 % right")
+
+
+def test_points_are_drawn_with_the_keyboard(visit):
+    page = visit()
+    page.check('input[value="own"]', force=True)
+    page.focus("#map")
+    for _ in range(3):
+        page.keyboard.press("ArrowRight")
+        page.keyboard.press("Enter")
+    until(lambda: state(page)["points"] == [[0.25, 0, 1], [0.5, 0, 1], [0.75, 0, 1]])
+
+
+def test_points_are_pasted(visit):
+    page = visit()
+    page.check('input[value="own"]', force=True)
+
+    def paste(text):
+        page.fill("#csv", text)
+        page.click("#csv-load")
+
+    paste("height,weight,animal\n10,100,cat\n20,300,dog\n30,200,cat\n")
+    until(lambda: len(state(page)["points"]) == 3)
+    assert state(page)["points"] == [[-5, -5, -1], [0, 5, 1], [5, 0, -1]]
+    assert "−1 is cat, +1 is dog" in page.inner_text("#status")
+    paste("0 0 1.5\n1 1 2.5\n2 2 3.5\n3 3 5.5")
+    until(lambda: state(page)["kind"] == "regress")
+    assert [point[2] for point in state(page)["points"]] == [-1, -0.5, 0, 1]
+    for text, reason in (
+        ("1,2,a\n3,4,b\n5,x,a", "Line 3"),
+        ("1,2,a\n3,4,b\n5,6,c", "3 different labels"),
+        ("1,2,a", "two rows"),
+        ("1,2,a\n" * 5001, "5000 is the most"),
+        ("1,2,a\n1e999,2,b", "Line 2"),
+    ):
+        paste(text)
+        until(lambda reason=reason: reason in page.inner_text("#status"))
+
+
+def test_what_is_taken_away(visit, tmp_path):
+    page = visit("hidden=3")
+    page.click("#step")
+    for label, name in (("PyTorch", "network.py"), ("Recipe", "experiment.yaml")):
+        with page.expect_download() as download:
+            page.get_by_role("button", name=label, exact=True).click()
+        assert download.value.suggested_filename == name
+        text = Path(download.value.path()).read_text(encoding="utf-8")
+        assert ("nn.Linear(2, 3)" if name.endswith("py") else "hidden:\n  - 3") in text
+    pytest.importorskip("onnxscript")
+    with page.expect_download(timeout=90_000) as download:
+        page.get_by_role("button", name="ONNX", exact=True).click()
+    assert Path(download.value.path()).stat().st_size > 500
+
+
+def test_frames_a_second(visit):
+    """Thirty on two idle cores (see benchmarks/playground.py); here only that it is a film."""
+    page = visit("hidden=8,8,8&activation=relu")
+    page.click("#play")
+    rates = []
+    for _ in range(8):
+        before = page.evaluate("playground.plane.frames")
+        page.wait_for_timeout(1000)
+        rates.append(page.evaluate("playground.plane.frames") - before)
+        if max(rates) >= 12:
+            break
+    assert max(rates) >= 12
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("width", [400, 760, 1180, 1600])
+def test_both_themes_at_every_width(visit, theme, width):
+    options = {"viewport": {"width": width, "height": 900}, "color_scheme": theme}
+    page = visit("hidden=8,8,8,8,8,8,8,8", **options)
+    assert page.evaluate("document.documentElement.dataset.theme") == theme
+    until(lambda: page.evaluate("playground.plane.frames") > 0)
+    page.wait_for_timeout(200)
+    picture = cv2.imdecode(np.frombuffer(page.screenshot(full_page=True), np.uint8), 1)
+    assert picture.shape[1] == width  # nothing makes the page wider
+    assert (np.median(picture) > 128) == (theme == "light")
+    canvas = cv2.imdecode(np.frombuffer(page.locator("#map").screenshot(), np.uint8), 1)
+    assert len(np.unique(canvas.reshape(-1, 3), axis=0)) > 50  # there is a picture in it
+    page.click("#theme")
+    assert page.evaluate("document.documentElement.dataset.theme") != theme
+    page.reload()
+    page.wait_for_selector(".unit")
+    assert page.evaluate("document.documentElement.dataset.theme") != theme  # it is remembered
+    page.click("#tab-images")
+    page.wait_for_selector(".map-tile")
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+
+
+def serious(page) -> list[str]:
+    """What axe-core finds serious or critical: rule and first element."""
+    axe = pytest.importorskip(
+        "axe_playwright_python", reason="axe-playwright-python is not installed"
+    )
+    source = Path(axe.__file__).parent / "axe.min.js"
+    page.evaluate(source.read_text(encoding="utf-8"))  # the page's own policy admits no script tag
+    results = page.evaluate("axe.run()")
+    return [
+        f"{row['id']}: {row['nodes'][0]['html'][:120]} {row['nodes'][0]['failureSummary'][:200]}"
+        for row in results["violations"]
+        if row["impact"] in ("serious", "critical")
+    ]
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("width", [400, 1600])
+def test_axe_finds_nothing_serious(visit, theme, width):
+    options = {"viewport": {"width": width, "height": 900}, "color_scheme": theme}
+    page = visit("hidden=3,2", reduced_motion="reduce", **options)
+    page.click('[data-key="u1.0"]')
+    page.click("#step")
+    page.wait_for_selector(".phases button")
+    page.check('input[value="own"]', force=True)
+    page.fill("#csv", "0,0,1\n1,1,-1\n2,1,-1")
+    page.click("#csv-load")
+    until(lambda: state(page)["data"] == "own")
+    assert serious(page) == []
+    page.click("#tab-images")
+    page.wait_for_selector(".map-tile")
+    page.hover(".map-tile")
+    until(lambda: page.locator("#why .big").count() == 1)
+    assert serious(page) == []
+
+
+def test_an_image_is_drawn_uploaded_and_explained(visit, tmp_path):
+    page = visit("tab=images")
+    assert "model.safetensors" in page.locator("#network-name option").first.inner_text()
+    assert page.locator("#layer-list .layer").count() == 13
+    box = page.locator("#drawing").bounding_box()
+    page.mouse.move(box["x"] + 60, box["y"] + 60)
+    page.mouse.down()
+    page.mouse.move(box["x"] + 200, box["y"] + 200, steps=10)
+    page.mouse.up()
+    until(lambda: page.evaluate("playground.images.seen?.arrays.image.reduce((a, b) => a + b)") > 0)
+    drawn = page.evaluate("[...playground.images.seen.arrays.image]")
+    assert max(drawn) > 200
+    page.check("#framed")
+    until(lambda: page.evaluate("[...playground.images.seen.arrays.image]") != drawn)
+
+    path = tmp_path / "cross.png"
+    picture = np.zeros((28, 28), np.uint8)
+    picture[10:18] = 180
+    cv2.imwrite(str(path), picture)
+    page.set_input_files("#upload", str(path))
+    until(
+        lambda: (
+            page.evaluate("[...playground.images.seen.arrays.image]") == picture.flatten().tolist()
+        )
+    )
+    assert page.locator("#guess tbody tr").count() == 6
+
+    page.hover("#layer-list > :nth-child(1) .map-tile:nth-child(2)")
+    until(lambda: "Patch × kernel" in page.inner_text("#why"))
+    assert "stem.conv, map 2" in page.inner_text("#why")
+    assert "3 × 3 pixels" in page.inner_text("#why")
+    assert page.locator("#why canvas").count() == 2
+    page.focus("#layer-list > :nth-child(2) .map-tile")
+    page.keyboard.press("ArrowRight")
+    until(lambda: "map 2, row 8, column 8" in page.inner_text("#why"))
+    page.keyboard.press("Shift+ArrowDown")
+    until(lambda: "map 2, row 9, column 8" in page.inner_text("#why"))
+    assert "largest of this window" in page.inner_text("#why")
+
+    assert page.is_visible("#cam-panel")
+    page.select_option("#cam-class", "4")
+    until(lambda: "of e:" in (page.get_attribute("#cam", "aria-label") or ""))
+
+    path.write_bytes(b"not an image")
+    page.set_input_files("#upload", str(path))
+    until(lambda: page.inner_text("#status") != "")
+
+
+def test_the_linear_classifier_shows_its_templates(visit):
+    page = visit("tab=images")
+    page.select_option("#network-name", "linear")
+    page.wait_for_selector("#templates canvas", timeout=90_000)
+    assert page.locator("#templates canvas").count() == 10
+    assert "scikit-learn" in page.inner_text("#origin")
+    before = page.inner_text("#templates")
+    page.click("#draw-example")
+    until(lambda: page.inner_text("#templates") != before)
+
+
+# Viénot, Brettel and Mollon (1999) for protan and deutan, Machado et al. (2009) for tritan eyes.
+BLINDNESS = {
+    "protan": [[0.11238, 0.88762, 0], [0.11238, 0.88762, 0], [0.00401, -0.00401, 1]],
+    "deutan": [[0.29275, 0.70725, 0], [0.29275, 0.70725, 0], [-0.02234, 0.02234, 1]],
+    "tritan": [
+        [1.25553, -0.07675, -0.17878],
+        [-0.07841, 0.93081, 0.1476],
+        [0.00473, 0.69137, 0.3039],
+    ],
+}
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_the_palette_can_be_told_apart(visit, theme):
+    """Both ends and the middle stay far from each other for color-blind eyes (ΔE of 1976)."""
+    page = visit(color_scheme=theme)
+    found = page.evaluate(
+        "import('/palette.js').then((p) => [-1, 0, 1].map((v) => p.colorOf(v).match(/\\d+/g)))"
+    )
+    srgb = np.array(found, float) / 255
+    linear = np.where(srgb <= 0.04045, srgb / 12.92, ((srgb + 0.055) / 1.055) ** 2.4)
+    for matrix in ([[1, 0, 0], [0, 1, 0], [0, 0, 1]], *BLINDNESS.values()):
+        seen = (linear @ np.array(matrix).T).clip(0, 1).astype(np.float32)
+        lab = cv2.cvtColor(seen[None], cv2.COLOR_LRGB2Lab)[0]
+        low, middle, high = lab
+        assert np.linalg.norm(low - high) > 40
+        assert np.linalg.norm(low - middle) > 20
+        assert np.linalg.norm(high - middle) > 20
