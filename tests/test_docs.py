@@ -88,7 +88,7 @@ def lay_out(desk: Path) -> None:
     rows = ["path,label"]
     for label, suffix, level in (("cat", "jpg", 150), ("dog", "png", 0)):
         (desk / "photos" / label).mkdir(parents=True)
-        names = [f"photos/{label}/{number}.png" for number in range(24)]
+        names = [f"photos/{label}/{number}.png" for number in range(12)]
         rows += [f"{name},{label}" for name in names]
         for name in (f"{label}.{suffix}", *names):
             pixels = random.integers(level, level + 90, (18, 18, 3), dtype=np.uint8)

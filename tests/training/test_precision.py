@@ -126,3 +126,9 @@ def test_counting_leaves_no_trace(net) -> None:
     assert [module.training for module in model] == [True, False, True, True, True, True, True]
     assert all(torch.equal(before[name], t) for name, t in model.state_dict().items())
     assert not any(module._forward_hooks for module in model.modules())
+
+
+def test_lazy_layers_can_learn_afterwards() -> None:
+    model = nn.Sequential(nn.Flatten(), nn.LazyLinear(3))
+    assert multiply_accumulates(model, torch.zeros(2, 1, 4, 4)) == 48
+    model(torch.rand(2, 1, 4, 4)).sum().backward()

@@ -120,7 +120,8 @@ def multiply_accumulates(model: nn.Module, images: Tensor) -> float:
     ]
     hooks = [layer.register_forward_hook(count) for layer in layers]
     try:
-        with torch.inference_mode(), evaluating(model):
+        # Lazy layers make their weights now, which inference mode would not let them train.
+        with torch.no_grad(), evaluating(model):
             model(images)
     finally:
         for hook in hooks:
