@@ -1,8 +1,11 @@
 """Networks that see, in the order of their history, and the tools to build on them."""
 
+import sys
+
 from vitreous.models.convolutionalize import convolutionalize
 from vitreous.models.ensemble import Ensemble
 from vitreous.models.fold import fold
+from vitreous.models.listing import Listing
 from vitreous.models.surgery import (
     backbone_and_head,
     freeze,
@@ -35,3 +38,5 @@ __all__ = [
     "with_channels",
     "with_classes",
 ]
+
+sys.modules[__name__].__class__ = Listing
