@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from vitreous.experiment.run import Run, resume, train
     from vitreous.export.bundle import Bundle, load
     from vitreous.models import create
+    from vitreous.models.listing import Listing
+
+    models: Listing
 
 PLACES = {
     "Bundle": "vitreous.export.bundle",

@@ -6,7 +6,6 @@ into the run folder and shown in the report, so that nobody has to guess what "a
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
@@ -14,71 +13,18 @@ from typing import Any
 import numpy as np
 import torch
 import yaml
-from numpy.typing import NDArray
 
 from vitreous.augment.recipe import RECIPES
 from vitreous.blocks.init import INITIALIZERS
 from vitreous.data.contract import PixelContract
-from vitreous.data.dataset import Dataset
-from vitreous.errors import DataError, ImageError, RunError, UsageError, unknown
+from vitreous.errors import RunError, UsageError, unknown
+from vitreous.experiment.facts import SMALL, Facts
 from vitreous.experiment.recipe import Recipe, flag
 from vitreous.models import MODELS, default_size, fitting_size, variant
 from vitreous.tasks import TASKS
 from vitreous.training.optimizer import OPTIMIZERS
+from vitreous.training.precision import Precision
 from vitreous.training.schedule import SCHEDULES
-
-SMALL = 64  # pixels; up to here images are learned from scratch at their own size
-PROBES = 24  # images that are opened to learn the usual size
-
-
-@dataclass(frozen=True)
-class Facts:
-    """What the choices depend on.
-
-    height, width  the usual size of an image, in pixels
-    uniform        whether all probed images have that size
-    examples       number of training images
-    """
-
-    channels: int
-    height: int
-    width: int
-    uniform: bool
-    classes: tuple[str, ...]
-    examples: int
-    multilabel: bool
-
-    @classmethod
-    def of(cls, dataset: Dataset, training: NDArray[np.int64]) -> Facts:
-        """Look at the targets, and at a few images spread over the training part."""
-        sizes: Counter[tuple[int, int]] = Counter()
-        reason: ImageError | None = None
-        for index in training[np.linspace(0, len(training) - 1, PROBES).astype(int)]:
-            try:
-                height, width = dataset.read(int(index)).shape[:2]
-                sizes[height, width] += 1
-            except ImageError as error:
-                reason = error
-        if not sizes:
-            raise DataError(
-                f"none of {PROBES} images could be read; the last: {reason}",
-                where=dataset.name,
-                remedy="`vitreous check` lists what is wrong with each file.",
-            )
-        (height, width), _ = sizes.most_common(1)[0]
-        return cls(
-            dataset.channels,
-            height,
-            width,
-            len(sizes) == 1,
-            dataset.classes,
-            len(training),
-            dataset.multilabel,
-        )
-
-    @property
-    def small(self) -> bool:
-        return self.uniform and max(self.height, self.width) <= SMALL
 
 
 @dataclass(frozen=True)
@@ -141,13 +87,8 @@ def settle(recipe: Recipe, facts: Facts, *, own_module: bool = False) -> Settled
     else:
         _choose_network(choices, facts)
     _choose_learning(choices, facts)
+    _check_together(choices, facts)
     warm = choices["pretrained"] != "no"
-    if choices["bn_recalibrate"] and choices.frozen and not choices["fine_tune"]:
-        raise UsageError(
-            "the backbone is frozen, and its statistics with it",
-            where="--bn-recalibrate",
-            remedy="Let it learn (--fine-tune 5, or --freeze none), or leave this out.",
-        )
     # A pretrained network saw RGB; grey images are shown to it as RGB.
     channels = 3 if warm and facts.channels == 1 else facts.channels
     contract = PixelContract(
@@ -246,7 +187,46 @@ def _choose_learning(choices: Choices, facts: Facts) -> None:
     for name in ("ema", "dropout"):
         choices.fill(name, 0.0, "off unless asked for")
     choices.fill("threads", 2, "decoding keeps up with training")
-    choices.fill("device", _device(), "the fastest there is")
+    choices.fill("device", devices()[0], "the fastest there is")
+
+
+def _check_together(choices: Choices, facts: Facts) -> None:
+    """Raises UsageError for settings that contradict each other, the data or the machine."""
+    if choices["device"] not in devices():
+        raise UsageError(
+            f"torch finds no {choices['device']} device here",
+            where="--device",
+            remedy=f"Choose {' or '.join(devices())}, or leave it out.",
+        )
+    if choices["precision"] != "auto":
+        Precision(choices["precision"], choices["device"])
+    TASKS[choices["task"]](criterion=choices["loss"], smoothing=choices["label_smoothing"])
+    if choices["balance"] == "sampler" and facts.multilabel:
+        raise UsageError(
+            "images with several labels cannot be drawn by class",
+            where="--balance sampler",
+            remedy="Choose --balance weights.",
+        )
+    if choices.frozen and not choices["fine_tune"]:
+        for name in ("mixup", "cutmix", "bn_recalibrate"):
+            if choices[name]:
+                raise _useless(name, "features are computed once, from whole images")
+        if choices["augment"] not in ("none", "light"):
+            raise _useless("augment", "features are computed once, of images and mirror images")
+    if choices["init"] is not None and choices["pretrained"] != "no":
+        raise UsageError(
+            "the weights are pretrained, none are drawn",
+            where="--init",
+            remedy="Leave it out, or learn from scratch with --pretrained no.",
+        )
+
+
+def _useless(name: str, reason: str) -> UsageError:
+    return UsageError(
+        f"has no effect where the backbone is frozen: {reason}",
+        where=flag(name),
+        remedy="Let the whole network learn (--fine-tune 5 or --freeze none), or leave this out.",
+    )
 
 
 def check_names(values: dict[str, Any]) -> None:
@@ -266,7 +246,7 @@ def check_names(values: dict[str, Any]) -> None:
             raise unknown(name, value, table, where=flag(name))
 
 
-def _device() -> str:
-    if torch.cuda.is_available():
-        return "cuda"
-    return "mps" if torch.backends.mps.is_available() else "cpu"
+def devices() -> list[str]:
+    """What torch can compute on here, the fastest first."""
+    found = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+    return [*(name for name, there in found.items() if there), "cpu"]

@@ -13,25 +13,22 @@ from torch import nn
 
 from vitreous import __version__
 from vitreous.augment.recipe import recipe as augmentation
-from vitreous.blocks.init import initialize
 from vitreous.data.batches import Batches
-from vitreous.data.contract import PixelContract
 from vitreous.data.dataset import Dataset, Part
 from vitreous.data.pack import Pack, key
 from vitreous.data.split import Split
-from vitreous.data.statistics import statistics
 from vitreous.errors import DivergedError
 from vitreous.experiment.choose import Settled
 from vitreous.experiment.evaluation import answers
 from vitreous.experiment.features import FeatureBatches, features
 from vitreous.experiment.folder import RunFolder
 from vitreous.experiment.learning import Phase
+from vitreous.experiment.network import build
 from vitreous.experiment.progress import Progress
-from vitreous.experiment.recipe import Recipe
 from vitreous.export.bundle import Bundle
 from vitreous.losses.balance import class_weights, positive_weights
 from vitreous.metrics.scores import Scores
-from vitreous.models import backbone_and_head, create
+from vitreous.models import backbone_and_head
 from vitreous.tasks import TASKS, Task
 from vitreous.training.optimizer import optimizer
 from vitreous.training.precision import Precision, choose, multiply_accumulates
@@ -171,23 +168,11 @@ class Course:
     def _network(self, module: nn.Module | None) -> nn.Module:
         if module is not None:
             return module
-        recipe = self.recipe
-        assert recipe.model is not None
-        self.arguments = arguments(recipe, self.contract, len(self.dataset.classes))
-        asked = recipe.pretrained or "no"
-        weights = {"yes": True, "no": False}.get(asked, asked)
-        if weights is False:
-            mean, std = statistics(self._chunks(1024))
-            self.arguments |= {"mean": mean.tolist(), "std": std.tolist()}
-        network = create(recipe.model, **self.arguments, pretrained=weights)
-        if weights is False:
-            initialize(network, recipe.init)
+        classes = len(self.dataset.classes)
+        network, self.arguments = build(self.recipe, self.contract, classes, self._chunks(1024))
         for note in network.notes:
             self.progress.note(note)
-        # The model file must say how pixels are normalized, wherever that came from.
-        for name in ("mean", "std"):
-            self.arguments[name] = getattr(network.normalize, name).flatten().tolist()
-        return network.to(memory_format=torch.channels_last)  # type: ignore[call-overload,no-any-return]
+        return network
 
     def _chunks(self, size: int) -> Iterator[NDArray[np.uint8]]:
         """The training rows, so many at a time."""
@@ -290,6 +275,9 @@ class Course:
             device=recipe.device,
         )
 
+        # The network's own dropout lies before its last layer, in what is frozen here.
+        network = nn.Sequential(nn.Dropout(recipe.dropout), head) if recipe.dropout else head
+
         @torch.inference_mode()
         def validate() -> Scores:
             views = torch.from_numpy(seen[Part.VALIDATION][:, 0].astype(np.float32))
@@ -301,7 +289,7 @@ class Course:
 
         return Phase(
             name="head",
-            network=head,
+            network=network,
             batches=batches,
             validate=validate if len(self.ids[Part.VALIDATION]) else None,
             optimizer=optimizer(
@@ -314,21 +302,6 @@ class Course:
             epochs=recipe.epochs or 1,
             precision=Precision("float32", self.precision.device),
         )
-
-
-def arguments(recipe: Recipe, contract: PixelContract, num_classes: int) -> dict[str, Any]:
-    """What the recipe's network is created with, apart from weights and normalization."""
-    dropout = {"dropout": recipe.dropout} if recipe.dropout else {}
-    shape = {"in_channels": contract.channels, "size": contract.height}
-    return {"num_classes": num_classes, **shape, **dropout}
-
-
-def check_network(settled: Settled, num_classes: int) -> None:
-    """Create the network without memory. Raises UsageError or ShapeError if that is impossible."""
-    recipe = settled.recipe
-    if recipe.model is not None:
-        with torch.device("meta"):
-            create(recipe.model, **arguments(recipe, settled.contract, num_classes))
 
 
 def best_epoch(history: Sequence[Mapping[str, Any]]) -> int | None:

@@ -18,14 +18,16 @@ from vitreous.data.dataset import Dataset, Part
 from vitreous.data.open import open as open_data
 from vitreous.data.pack import Pack, Rows, pack
 from vitreous.data.split import split as assign
-from vitreous.errors import DataError
+from vitreous.errors import DataError, unknown
 from vitreous.experiment.folder import RunFolder
 from vitreous.experiment.progress import Progress, silent
 from vitreous.export.bundle import Bundle, load
 from vitreous.metrics.align import align
 from vitreous.metrics.scores import Scores
 from vitreous.tasks import TASKS
+from vitreous.tasks.label import Label
 
+SPLITS = ("train", "validation", "test", "all")
 PIXELS = 4 << 20  # of the images that are predicted together
 
 
@@ -44,39 +46,67 @@ def evaluate(
 
     Returns {"run", "model", "task", "seconds", "scores": {split: ...}, "notes": [...]}; each use of
     the test part is written into the run's journal, and from the second on there is a note.
-    Raises DataError if that part is empty, or no class is known to the model.
+    Raises DataError if that part is empty, if no class is known to the model, or if images or
+    labels are of another kind than its own.
     """
     start = time.perf_counter()
     shown = progress or silent()
     bundle = model if isinstance(model, Bundle) else load(model)
     dataset = open_data(data)
+    _check_fit(bundle, dataset)
+    alignment = align(bundle.classes, dataset.classes)
+    targets, known = alignment.targets(dataset.targets)
+    if TASKS[bundle.task] is Label and targets.ndim == 1:
+        targets = np.equal.outer(targets, np.arange(len(bundle.classes))).astype(np.uint8)
     indices = _part(dataset, split, bundle)
     packed = pack(dataset, bundle.contract, progress=shown.task("reading images"))
-    notes = _bad(packed, indices)
-    indices = indices[packed.good[indices]]
-
-    alignment = align(bundle.classes, dataset.classes)
-    targets, known = alignment.targets(dataset.targets[indices])
-    indices, targets = indices[known], targets[known]
-    notes += alignment.describe()
+    notes = [*dataset.notes, *_bad(packed, indices), *alignment.describe()]
+    indices = indices[packed.good[indices] & known[indices]]
     if not len(indices):
         raise DataError(
-            f"the {split} part has no image that the model could know", where=dataset.name
+            f"the {split} part has no image that can be read and that the model could know",
+            where=dataset.name,
+            remedy="`vitreous check` lists what is wrong with each file.",
         )
     probabilities = answers(bundle, packed.rows, indices, shown.task("predicting"))
-    scores = TASKS[bundle.task].scores(probabilities, targets, bundle.classes, bundle.thresholds)
-
-    run = None if isinstance(model, Bundle) or not Path(model).is_dir() else Path(model)
+    scores = TASKS[bundle.task].scores(
+        probabilities, targets[indices], bundle.classes, bundle.thresholds
+    )
+    run = None if isinstance(model, Bundle) else _run_of(Path(model))
     if run is not None and split == "test":
-        notes += use_test(RunFolder(run), dataset, scores)
+        notes += use_test(run, dataset, scores)
     return {
-        "run": str(run) if run else None,
+        "run": str(run.path) if run else None,
         "model": bundle.architecture,
         "task": bundle.task,
         "seconds": time.perf_counter() - start,
         "scores": {split: scores.to_json()},
         "notes": notes,
     }
+
+
+def _check_fit(bundle: Bundle, dataset: Dataset) -> None:
+    """Raises DataError where the model cannot answer what these data ask."""
+    wanted, found = bundle.contract.channels, dataset.channels
+    if wanted != found and not {wanted, found} <= {1, 3}:
+        raise DataError(
+            f"images of {found} channels, and the model takes {wanted}",
+            where=dataset.name,
+            remedy="Only grey and RGB convert into each other: evaluate on images like those of "
+            "training.",
+        )
+    if dataset.multilabel and TASKS[bundle.task] is not Label:
+        raise DataError(
+            "images with several labels, and the model gives one",
+            where=dataset.name,
+            remedy="Evaluate on data with one label an image.",
+        )
+
+
+def _run_of(model: Path) -> RunFolder | None:
+    """The run that a folder or a model file belongs to."""
+    folder = RunFolder(model if model.is_dir() else model.parent)
+    return folder if folder.recipe.is_file() else None
 
 
 def answers(
@@ -113,6 +143,8 @@ def _part(dataset: Dataset, split: str, bundle: Bundle) -> NDArray[np.int64]:
     """Row numbers of the part that this model's training would have kept for it."""
     if split == "all":
         return np.arange(len(dataset))
+    if split not in SPLITS:
+        raise unknown("part", split, SPLITS, where="--split")
     shares = bundle.training.get("split", {})
     parts = assign(dataset, **shares)
     indices = parts.indices(Part[split.upper()])
@@ -127,7 +159,8 @@ def _part(dataset: Dataset, split: str, bundle: Bundle) -> NDArray[np.int64]:
 
 
 def _bad(packed: Pack, indices: NDArray[np.int64]) -> list[str]:
-    bad = [image for image in packed.bad if image.index in set(indices.tolist())]
+    asked = set(indices.tolist())
+    bad = [image for image in packed.bad if image.index in asked]
     if not bad:
         return []
     return [f"{len(bad)} image(s) could not be read and are not counted, such as {bad[0].id}"]

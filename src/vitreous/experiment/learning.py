@@ -185,7 +185,8 @@ def run_phase(
     if state is not None:
         checkpoint.restore(state, **parts)
 
-    progress.begin(phase.name, schedule.total, done=position.step)
+    before = sum(row["phase"] != phase.name for row in position.history)
+    progress.begin(phase.name, schedule.total, position.step, before + phase.epochs)
     earlier, began = position.elapsed, time.monotonic()
     saved = began
     steps = fit(

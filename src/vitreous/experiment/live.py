@@ -76,8 +76,10 @@ class LiveProgress(Progress):
         self.pace.reach(done, total)
         self._draw(now=done == total)
 
-    def begin(self, text: str, total_steps: int | None = None, done: int = 0) -> None:
-        self.pace.begin_steps(text, total_steps, done)
+    def begin(
+        self, text: str, total_steps: int | None = None, done: int = 0, epochs: int | None = None
+    ) -> None:
+        self.pace.begin_steps(text, total_steps, done, epochs)
         self.was_read = float("-inf")
         self._draw(now=True)
 

@@ -49,11 +49,14 @@ class Pace:
         self.text, self.total, self.done = text, total, 0
         self.stage_began = self.clock()
 
-    def begin_steps(self, text: str, total_steps: int | None, done: int) -> None:
+    def begin_steps(
+        self, text: str, total_steps: int | None, done: int, epochs: int | None
+    ) -> None:
         self.begin_stage("", None)
         self._forget()
         self.phase, self.last_step, self.loss = text, done, None
         self.total_steps = total_steps if total_steps is not None else self.total_steps
+        self.epochs = epochs if epochs is not None else self.epochs
 
     def add(self, count: int) -> None:
         with self.lock:  # images are decoded by several threads

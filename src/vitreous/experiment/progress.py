@@ -71,8 +71,13 @@ class Progress:
 
         return advance_to
 
-    def begin(self, text: str, total_steps: int | None = None, done: int = 0) -> None:
-        """Training begins, of which `done` steps were taken in an earlier sitting."""
+    def begin(
+        self, text: str, total_steps: int | None = None, done: int = 0, epochs: int | None = None
+    ) -> None:
+        """Training begins, of which `done` steps were taken in an earlier sitting.
+
+        epochs  the number of its last epoch, where that is known
+        """
 
     def step(self, step: Stepped, total_steps: int | None = None) -> None:
         """An optimizer step was taken; `total_steps` if that has changed."""
@@ -143,9 +148,11 @@ class PlainProgress(Progress):
     def advance_to(self, done: int, total: int | None = None) -> None:
         self.pace.reach(done, total)
 
-    def begin(self, text: str, total_steps: int | None = None, done: int = 0) -> None:
+    def begin(
+        self, text: str, total_steps: int | None = None, done: int = 0, epochs: int | None = None
+    ) -> None:
         self._end_stage()
-        self.pace.begin_steps(text, total_steps, done)
+        self.pace.begin_steps(text, total_steps, done, epochs)
 
     def step(self, step: Stepped, total_steps: int | None = None) -> None:
         self._end_stage()
@@ -165,6 +172,8 @@ class PlainProgress(Progress):
         self._line(self.pace.phase, name, *scores_in_words(scores), *pace_in_words(self.pace))
 
     def note(self, text: str) -> None:
+        if self.pace.total is not None and self.pace.done >= self.pace.total:
+            self._end_stage()
         self._line(text)
 
     def _end_stage(self) -> None:

@@ -13,8 +13,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
 from torch import nn
 
 from vitreous.atomic import write_text
@@ -24,11 +22,12 @@ from vitreous.data.open import open as open_data
 from vitreous.data.pack import pack
 from vitreous.data.split import Split
 from vitreous.data.split import split as assign
-from vitreous.errors import DataError, DivergedError, RunError, StorageError
-from vitreous.experiment.choose import Facts, Settled, settle
-from vitreous.experiment.course import Course, check_network
+from vitreous.errors import DivergedError, RunError, StorageError
+from vitreous.experiment.choose import Settled, settle
+from vitreous.experiment.course import Course
 from vitreous.experiment.environment import environment
 from vitreous.experiment.evaluation import use_test
+from vitreous.experiment.facts import Facts, check_trainable
 from vitreous.experiment.folder import (
     RunFolder,
     read_json,
@@ -40,6 +39,7 @@ from vitreous.experiment.folder import (
 from vitreous.experiment.interrupt import Interrupt, Interrupted
 from vitreous.experiment.learning import Sitting, learn
 from vitreous.experiment.measuring import measure
+from vitreous.experiment.network import check_network
 from vitreous.experiment.progress import Progress, silent
 from vitreous.experiment.recipe import Recipe
 from vitreous.experiment.summary import write_report
@@ -111,7 +111,7 @@ def train(
     settled = settle(
         recipe, Facts.of(dataset, parts.indices(Part.TRAIN)), own_module=module is not None
     )
-    check_network(settled, len(dataset.classes))
+    check_network(settled.recipe, settled.contract, len(dataset.classes))
     folder = RunFolder.create(dataset.name, out)
     source = where(data)
     write_text(folder.recipe, settled.to_yaml(source, dataset.fingerprint))
@@ -121,7 +121,7 @@ def train(
     folder.note("start", data=source)
     for name in ("model", "loss"):
         if name in settled.reasons:
-            shown.note(f"{name}: {getattr(settled.recipe, name)} ({settled.reasons[name]})")
+            shown.note(f"{name}: {getattr(settled.recipe, name)}; {settled.reasons[name]}")
     return carry_on(folder, dataset, parts, settled, module, shown)
 
 
@@ -291,30 +291,6 @@ class Clock:
     @property
     def total(self) -> float:
         return time.monotonic() - self.began
-
-
-def check_trainable(dataset: Dataset, training: NDArray[np.int64], found: str) -> None:
-    """Raises DataError where there is nothing to learn, and says what is missing.
-
-    training  row numbers
-    found     what there is instead, in words
-    """
-    if not len(training):
-        raise DataError(
-            f"there is no image to train on; {found}",
-            where=dataset.name,
-            remedy="Put images into one folder a class, or into train/CLASS/.",
-        )
-    if dataset.multilabel:
-        return
-    present = np.unique(dataset.targets[training])
-    if len(present) < 2:
-        raise DataError(
-            f"all {len(training):,} training images are of the class "
-            f"'{dataset.classes[present[0]]}': there is nothing to tell apart; {found}",
-            where=dataset.name,
-            remedy="Add images of at least one more class.",
-        )
 
 
 def write_copies(folder: RunFolder, dataset: Dataset, parts: Split) -> None:

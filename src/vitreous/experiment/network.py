@@ -1,0 +1,78 @@
+"""The network that a recipe asks for, and whether it can be had at all."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from vitreous.blocks.init import initialize
+from vitreous.data.contract import PixelContract
+from vitreous.data.statistics import statistics
+from vitreous.errors import UsageError
+from vitreous.experiment.recipe import Recipe
+from vitreous.models import create, variant
+from vitreous.models.network import Network
+from vitreous.models.pretrained import find
+
+
+def build(
+    recipe: Recipe, contract: PixelContract, num_classes: int, rows: Iterable[NDArray[np.uint8]]
+) -> tuple[Network, dict[str, Any]]:
+    """The network with its first weights, and the arguments that create it again without them.
+
+    rows  of the training part, some at a time; their mean and deviation normalize the pixels of a
+          network that begins from scratch
+    """
+    assert recipe.model is not None
+    created = arguments(recipe, contract, num_classes)
+    weights = {"yes": True, "no": False}.get(recipe.pretrained or "no", recipe.pretrained or "no")
+    if weights is False:
+        mean, std = statistics(rows)
+        created |= {"mean": mean.tolist(), "std": std.tolist()}
+    network = create(recipe.model, **created, pretrained=weights)
+    if weights is False:
+        initialize(network, recipe.init)
+    # The model file must say how pixels are normalized, wherever that came from.
+    for name in ("mean", "std"):
+        created[name] = getattr(network.normalize, name).flatten().tolist()
+    network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    return network, created
+
+
+def arguments(recipe: Recipe, contract: PixelContract, num_classes: int) -> dict[str, Any]:
+    """What the recipe's network is created with, apart from weights and normalization."""
+    dropout = {"dropout": recipe.dropout} if recipe.dropout else {}
+    shape = {"in_channels": contract.channels, "size": contract.height}
+    return {"num_classes": num_classes, **shape, **dropout}
+
+
+def check_network(recipe: Recipe, contract: PixelContract, num_classes: int) -> None:
+    """Create the network without memory, and look for its weights.
+
+    Raises UsageError, ShapeError or ModelFileError where that is impossible.
+    """
+    if recipe.model is None:
+        return
+    with torch.device("meta"):
+        try:
+            create(recipe.model, **arguments(recipe, contract, num_classes))
+        except UsageError as error:
+            if "'dropout'" not in error.message:
+                raise
+            raise UsageError(
+                f"{recipe.model} has no layer that drops units",
+                where="--dropout",
+                remedy="Leave it out, or choose a network such as convnet, mlp or vgg16.",
+            ) from error
+    if recipe.pretrained == "yes" and variant(recipe.model).weights is None:
+        raise UsageError(
+            f"no weights come with {recipe.model}",
+            where="--pretrained",
+            remedy="Give a file (.safetensors, .pth), an address or hub:OWNER/NAME/FILE.",
+        )
+    if recipe.pretrained not in (None, "yes", "no"):
+        find(recipe.pretrained)
