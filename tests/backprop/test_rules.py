@@ -7,7 +7,8 @@ import torch
 from torch import Tensor
 from torch.testing import assert_close
 
-from vitreous.backprop.rules import RULES, Rule, Sample, sum_to
+from vitreous.backprop.rule import Rule, Sample, sum_to
+from vitreous.backprop.rules import RULES
 
 CASES = [
     pytest.param(rule, sample, id=f"{rule.name}-{sample.shapes}-{sample.options}")

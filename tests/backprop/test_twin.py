@@ -256,6 +256,16 @@ class Computed(nn.Module):
         return F.linear(x, self.weight * 2)
 
 
+class Overwriting(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.act = nn.ReLU(inplace=True)
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = x * 2
+        return self.act(y) + y
+
+
 class Pair(nn.Module):
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
         return x, x
@@ -268,6 +278,7 @@ class Pair(nn.Module):
         (Branching(), "followed"),
         (Noisy(), "random"),
         (Computed(), "computed"),
+        (Overwriting(), "overwrites"),
         (Pair(), "something else"),
         (nn.Sequential(nn.LSTM(8, 8)), "followed|table"),
         (nn.Sequential(nn.GELU("tanh")), "approximate"),

@@ -18,7 +18,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from vitreous.backprop.rules import RULES, Rule
+from vitreous.backprop.rule import Rule
+from vitreous.backprop.rules import RULES
 from vitreous.errors import UsageError
 
 

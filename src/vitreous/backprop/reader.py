@@ -182,6 +182,8 @@ def assemble(model: nn.Module, nodes: list[fx.Node], images: Tensor) -> Program:
             constant = images.new_full(tuple(result.shape), CONSTANTS[_called(node)])
             numbers[node] = known(constant)
         elif node.op == "call_module" or isinstance(result, Tensor):
+            if _overwrites(model, node) and len(node.all_input_nodes[0].users) > 1:
+                raise unsupported(node.name, "it overwrites a value that is used again")
             source, made, operands = _application(model, node, tensors, numbers)
             numbers[node] = fresh()
             inputs = tuple(operand(item) for item in operands)
@@ -196,6 +198,14 @@ _BOUND = {"linear", "conv2d"}
 def _called(node: fx.Node) -> str:
     """The name of the function or method that a node calls."""
     return str(node.target) if node.op == "call_method" else getattr(node.target, "__name__", "?")
+
+
+def _overwrites(model: nn.Module, node: fx.Node) -> bool:
+    """Does it work in place? Twins never do."""
+    if node.op == "call_module":
+        return bool(getattr(model.get_submodule(str(node.target)), "inplace", False))
+    in_place = _called(node).endswith("_") or _called(node) in ("iadd", "isub", "imul")
+    return in_place or node.kwargs.get("inplace") is True
 
 
 def _application(

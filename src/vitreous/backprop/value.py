@@ -12,7 +12,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from vitreous.backprop.rules import RULES, Rule
+from vitreous.backprop.rule import Rule
+from vitreous.backprop.rules import RULES
 from vitreous.errors import ShapeError, UsageError, unknown
 
 

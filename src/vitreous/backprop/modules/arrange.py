@@ -7,7 +7,7 @@ from torch import Tensor
 from torch.nn.functional import pad
 
 from vitreous.backprop.modules.layer import Layer
-from vitreous.backprop.rules import sum_to
+from vitreous.backprop.rule import sum_to
 
 
 class Identity(Layer):

@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from vitreous.backprop.rules import Rule, sum_to
+from vitreous.backprop.rule import Rule, sum_to
 
 
 class Layer:

@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.nn.functional import linear
 
 from vitreous.backprop.modules.layer import Layer
-from vitreous.backprop.rules import sum_to
+from vitreous.backprop.rule import sum_to
 
 
 class Linear(Layer):
