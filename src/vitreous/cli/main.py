@@ -34,6 +34,7 @@ VERBS = (
     ("graph", LOOK, "Show what is computed from what, with values and gradients."),
     ("evaluate", USE, "Measure a model on data."),
     ("predict", USE, "Name what is in images."),
+    ("search", USE, "Find images like this one."),
 )
 
 

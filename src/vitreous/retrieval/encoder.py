@@ -1,0 +1,108 @@
+"""Images as vectors: what enters the last layer of a network.
+
+Trained to tell classes apart, a network has put images of one kind near each other there, also
+of kinds that it was never asked about. Krizhevsky et al. (2012), "ImageNet classification with deep
+convolutional neural networks", section 6.1.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+from vitreous.data.contract import PixelContract
+from vitreous.data.dataset import Dataset
+from vitreous.data.decode import Source
+from vitreous.data.pack import Rows, key
+from vitreous.errors import UsageError
+from vitreous.experiment.features import features
+from vitreous.export.bundle import Bundle, load
+from vitreous.models import MODELS, backbone_and_head, create
+from vitreous.trace.cost import macs
+from vitreous.training.precision import Precision, choose
+
+Vectors = NDArray[np.float16]
+
+
+@dataclass(frozen=True)
+class Encoder:
+    """A network up to its last layer, with the pixels that it expects.
+
+    name      of the architecture
+    training  summary of the training from the model file, if it was trained here
+    """
+
+    name: str
+    model: nn.Module
+    contract: PixelContract
+    precision: Precision
+    training: Mapping[str, Any] = field(default_factory=dict)
+
+    def of(self, sources: Sequence[Source]) -> Vectors:
+        """Files, bytes or arrays to (B, K). Raises ImageError for what cannot be read."""
+        rows = np.stack([self.contract.load(source) for source in sources])
+        backbone, _ = backbone_and_head(self.model)
+        images = self.contract.images(rows).to(self.precision.device)
+        with torch.inference_mode(), self.precision.autocast():
+            return backbone(images).to("cpu", torch.float16).numpy()
+
+    def of_rows(
+        self,
+        dataset: Dataset,
+        rows: Rows,
+        ids: NDArray[np.int64],
+        progress: Callable[[int, int], None] | None = None,
+    ) -> Vectors:
+        """(N, K) of the rows `ids` of a data set's pack, kept in the cache."""
+        backbone, _ = backbone_and_head(self.model)
+        views = features(
+            backbone,
+            self.model,
+            rows,
+            ids,
+            self.contract,
+            self.precision,
+            mirrored=False,
+            key=key(dataset, self.contract),
+            progress=progress,
+        )
+        return views[:, 0]
+
+
+def encoder(model: str | Path | Bundle) -> Encoder:
+    """The encoder in a run folder, in a model file, or in a network that comes with its weights.
+
+    Raises UsageError for a network of the table without weights, ModelFileError.
+    """
+    if isinstance(model, str) and model in MODELS:
+        return _published(model)
+    bundle = model if isinstance(model, Bundle) else load(model)
+    device = next((p.device.type for p in bundle.model.parameters()), "cpu")
+    return Encoder(
+        name=bundle.architecture or type(bundle.model).__name__,
+        model=bundle.model,
+        contract=bundle.contract,
+        precision=Precision(bundle.precision, device),
+        training=bundle.training,
+    )
+
+
+def _published(name: str) -> Encoder:
+    weights = MODELS[name].weights
+    if weights is None:
+        known = ", ".join(row.name for row in MODELS.values() if row.weights)
+        raise UsageError(
+            f"no weights come with {name}, and an untrained network knows nothing of likeness",
+            remedy=f"Use {known}, a run folder or a model file.",
+        )
+    network = create(name, pretrained=True).eval().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    contract = PixelContract(height=weights.size, width=weights.size, channels=network.in_channels)
+    work = macs(network, (network.in_channels, weights.size, weights.size))
+    return Encoder(name, network, contract, choose("auto", "cpu", work))

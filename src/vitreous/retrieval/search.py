@@ -1,0 +1,200 @@
+"""Which images of a data set are most like this one, and how far such answers can be trusted."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vitreous.data.content import printable
+from vitreous.data.dataset import Dataset, Part
+from vitreous.data.decode import Source
+from vitreous.data.pack import pack
+from vitreous.data.quarantine import report
+from vitreous.data.split import split
+from vitreous.errors import UsageError
+from vitreous.experiment.progress import Progress, silent
+from vitreous.export.bundle import Bundle
+from vitreous.metrics.retrieval import RetrievalScores, relevance, retrieval
+from vitreous.retrieval.collection import collection
+from vitreous.retrieval.encoder import Encoder, Vectors, encoder
+from vitreous.retrieval.index import Index
+
+ASKED = 1000  # images that are drawn as queries, to measure how good the answers are
+
+
+@dataclass(frozen=True)
+class Match:
+    """An image that was found.
+
+    index   its position in the data set
+    path    its id there
+    score   cosine of the angle between its features and those of the query, in [-1, 1]
+    labels  its class, or its labels
+    """
+
+    index: int
+    path: str
+    score: float
+    labels: tuple[str, ...]
+
+    @property
+    def label(self) -> str:
+        return ", ".join(self.labels)
+
+
+@dataclass(frozen=True)
+class Search:
+    """The images most like one image.
+
+    image    the query
+    model    name of the network; data: name of the data set; count: images that were compared
+    matches  the most similar one first
+    scores   how well the same is done for images whose class is known; None where there are no
+             classes to compare; `measured` says on which images
+    notes    what could not be compared
+    """
+
+    image: str
+    model: str
+    data: str
+    count: int
+    matches: tuple[Match, ...]
+    scores: RetrievalScores | None
+    measured: str
+    seconds: float
+    notes: tuple[str, ...] = ()
+
+    @property
+    def votes(self) -> list[tuple[str, int]]:
+        """How many of the found images have each label, the most frequent first."""
+        return Counter(label for match in self.matches for label in match.labels).most_common()
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "image": self.image,
+            "model": self.model,
+            "data": self.data,
+            "count": self.count,
+            "matches": [
+                {"path": match.path, "score": match.score, "labels": list(match.labels)}
+                for match in self.matches
+            ],
+            "scores": None if self.scores is None else self.scores.to_json(),
+            "measured": self.measured or None,
+            "seconds": self.seconds,
+            "notes": list(self.notes),
+        }
+
+
+def search(
+    model: str | Path | Bundle | Encoder,
+    data: object,
+    image: Source,
+    *,
+    top: int = 12,
+    progress: Progress | None = None,
+) -> Search:
+    """Find the images whose features point in the direction of those of `image`.
+
+    model  a run folder, a model file, or the name of a network that comes with its weights
+    data   whatever `vt.open` takes, or a folder of loose images; features are kept in the cache
+    image  a file, the bytes of one, or pixels (H, W, C) uint8
+    top    how many images to find
+
+    Raises UsageError, DataError, ImageError, ModelFileError.
+    """
+    start = time.perf_counter()
+    if top < 1:
+        raise UsageError(f"{top} is out of range", where="--top", remedy="Give 1 or more.")
+    shown = progress or silent()
+    seeing = model if isinstance(model, Encoder) else encoder(model)
+    query = seeing.of([image])
+    dataset = collection(data)
+    packed = pack(dataset, seeing.contract, progress=shown.task("reading images"))
+    ids = np.flatnonzero(packed.good)
+    vectors = seeing.of_rows(dataset, packed.rows, ids, shown.task("computing features"))
+    found = Index(vectors).nearest(query, top)
+    scores, measured = measure(seeing, dataset, ids, vectors, top)
+    return Search(
+        image=printable(image) if isinstance(image, str | Path) else "",
+        model=seeing.name,
+        data=dataset.name,
+        count=len(ids),
+        matches=tuple(
+            Match(
+                int(ids[row]), printable(dataset.id(int(ids[row]))), float(score),
+                labels(dataset, int(ids[row])),
+            )
+            for row, score in zip(found.rows[0], found.scores[0], strict=True)
+        ),
+        scores=scores,
+        measured=measured,
+        seconds=time.perf_counter() - start,
+        notes=(report(packed.bad, len(dataset)),) if packed.bad else (),
+    )  # fmt: skip
+
+
+def measure(
+    seeing: Encoder, dataset: Dataset, ids: NDArray[np.int64], vectors: Vectors, k: int
+) -> tuple[RetrievalScores | None, str]:
+    """Do images find others of their class? The scores, and in words what was asked.
+
+    ids      rows of the data set; vectors: (N, K) their features
+
+    Where the data have parts, or the network was trained on a part of them, images of the
+    validation part (or, without one, of the test part) look for training images; else each image
+    looks for all others. Of many, `ASKED` are drawn.
+    """
+    if len(dataset.classes) < 2 or len(ids) < 2:
+        return None, ""
+    parts = dataset.parts
+    shares = seeing.training.get("split")
+    if shares is not None or (parts != Part.UNASSIGNED).any():
+        parts = split(dataset, **(shares or {})).parts
+    here = parts[ids]
+    asking = next((p for p in (Part.VALIDATION, Part.TEST) if (here == p).any()), None)
+    if asking is not None and (here == Part.TRAIN).any():
+        asked, asked_about = np.flatnonzero(here == asking), np.flatnonzero(here == Part.TRAIN)
+        measured = f"{asking.name.lower()} images among {len(asked_about):,} training images"
+        own = None
+    else:
+        asked = asked_about = np.arange(len(ids))
+        measured = f"images among the {len(ids) - 1:,} others"
+        own = asked
+    drawn = np.sort(np.random.default_rng(0).permutation(len(asked))[:ASKED])
+    asked = asked[drawn]
+    targets = dataset.targets[ids]
+    among = targets[asked_about]
+    near = Index(vectors[asked_about]).nearest(
+        vectors[asked], k, leave_out=None if own is None else own[drawn]
+    )
+    relevant = relevance(targets[asked], among[near.rows])
+    totals = relevant_in_all(targets[asked], among) - (own is not None)
+    return retrieval(relevant, totals), f"{len(asked):,} {measured}"
+
+
+def relevant_in_all(asked: NDArray[Any], among: NDArray[Any]) -> NDArray[np.int64]:
+    """(Q,) how many of all images have the class of the query, or one of its labels.
+
+    asked, among  (Q,) and (N,) class numbers, or (Q, L) and (N, L) zeros and ones
+    """
+    if asked.ndim == 1:
+        counts = np.bincount(among, minlength=int(asked.max(initial=0)) + 1)
+        return np.asarray(counts[asked], np.int64)
+    shared = asked.astype(np.float32) @ among.T.astype(np.float32)
+    return np.asarray((shared > 0).sum(axis=1), np.int64)
+
+
+def labels(dataset: Dataset, index: int) -> tuple[str, ...]:
+    """The names of an example's class or labels; none where there is only one class."""
+    if len(dataset.classes) < 2:
+        return ()
+    target = dataset.targets[index]
+    numbers = np.flatnonzero(target) if dataset.multilabel else [int(target)]
+    return tuple(dataset.classes[number] for number in numbers)
