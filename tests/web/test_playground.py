@@ -149,7 +149,7 @@ def test_one_batch_forward_and_back(visit):
     assert page.evaluate("playground.plane.map.marked.size") == 10
     assert page.inner_text(".phases [aria-current]") == "Batch"  # it waits: motion is not wanted
     for name in names[1:]:
-        page.get_by_role("button", name=name, exact=True).click()
+        page.locator(".phases").get_by_role("button", name=name, exact=True).click()
         assert page.inner_text(".phases [aria-current]") == name
     page.get_by_role("button", name="∂ Layer 2", exact=True).click()
     assert page.locator(".hidden-unit .value").count() == 2
@@ -165,11 +165,11 @@ def test_every_setting_reaches_the_address_and_comes_back(visit):
     chosen = {"Activation": "gelu", "Optimizer": "nadam", "Learning rate": "0.1"}
     chosen |= {"Loss": "cross_entropy", "L1 penalty": "0.001", "L2 penalty": "0.01"}
     for label, value in {**chosen, "Dropout": "0.2"}.items():
-        page.get_by_label(label, exact=True).select_option(value)
-    page.get_by_label("Noise").fill("0.25")
-    page.get_by_label("Share for training").fill("0.6")
-    page.get_by_label("Batch size").fill("25")
-    page.get_by_label("Number of points").fill("300")
+        page.get_by_role("combobox", name=label, exact=True).select_option(value)
+    page.get_by_role("slider", name="Noise").fill("0.25")
+    page.get_by_role("slider", name="Share for training").fill("0.6")
+    page.get_by_role("slider", name="Batch size").fill("25")
+    page.get_by_role("slider", name="Number of points").fill("300")
     page.fill("#seed", "42")
     page.press("#seed", "Enter")
     until(lambda: state(page)["seed"] == 42)
@@ -294,7 +294,7 @@ def test_points_are_pasted(visit):
     page.check('input[value="own"]', force=True)
 
     def paste(text):
-        page.fill("#csv", text)
+        page.locator("#csv").evaluate("(area, text) => { area.value = text }", text)
         page.click("#csv-load")
 
     paste("height,weight,animal\n10,100,cat\n20,300,dog\n30,200,cat\n")

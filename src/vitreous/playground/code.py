@@ -86,7 +86,8 @@ def train(network: nn.Sequential) -> None:
         losses = loss_of_each(network(inputs), targets)
         (losses.sum() / len(losses)).backward()
         if l1 or l2:
-            terms = [l1 * w.abs().sum() + l2 / 2 * w.square().sum() for w in weights]
+            sizes = [(l1, Tensor.abs), (l2 / 2, Tensor.square)]
+            terms = [factor * size(w).sum() for w in weights for factor, size in sizes if factor]
             torch.stack(terms).sum().backward()
         optimizer.step()
 

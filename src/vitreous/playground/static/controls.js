@@ -32,7 +32,7 @@ export class Controls {
 
   slider(root, name) {
     const { min, max, step, show } = SLIDERS[name];
-    root.insertAdjacentHTML("beforeend", `<label>${LABELS[name]} <output></output><input type="range" min="${min}" max="${max}" step="${step}"></label>`);
+    root.insertAdjacentHTML("beforeend", `<label>${LABELS[name]}<input type="range" min="${min}" max="${max}" step="${step}"><output></output></label>`);
     const label = root.lastElementChild;
     const [output, input] = [label.querySelector("output"), label.querySelector("input")];
     input.oninput = () => { output.textContent = show(+input.value); };

@@ -3,7 +3,7 @@
 import { Drawing } from "./drawing.js";
 import { explanation } from "./explain.js";
 import { colors, paint } from "./palette.js";
-import { Socket } from "./socket.js";
+import { Socket, inWords } from "./socket.js";
 
 const [FILE, DRAWING, FRAMED] = [0, 1, 2];
 const LARGEST = 8 * 1024 * 1024 - 1;
@@ -47,7 +47,10 @@ export class Images {
       this.socket.send("example", { number: Math.floor(Math.random() * this.network.examples) });
     };
     this.$("#framed").onchange = () => this.drawing.tell();
-    this.$("#upload").onchange = (event) => this.upload(event.target.files[0]);
+    this.$("#upload").onchange = ({ target }) => {
+      this.upload(target.files[0]);
+      target.value = ""; // so that the same file can be chosen again
+    };
     this.$("#cam-class").onchange = (event) => this.socket.send("cam", { label: +event.target.value });
     root.addEventListener("dragover", (event) => event.preventDefault());
     root.addEventListener("drop", (event) => { event.preventDefault(); this.upload(event.dataTransfer.files[0]); });
@@ -80,7 +83,7 @@ export class Images {
     else if (message.type === "value") this.explain(message);
     else if (message.type === "cam") this.showCam(message);
     else if (message.type === "notice") this.$("#origin").textContent = message.text;
-    else if (message.type === "error") this.say([message.message, message.remedy].filter(Boolean).join("\n"));
+    else if (message.type === "error") this.say(inWords(message));
   }
 
   build(network) {

@@ -8,7 +8,7 @@ import { AnswerMap } from "./map.js";
 import { NetworkView } from "./network.js";
 import { colors } from "./palette.js";
 import { PointSets } from "./points.js";
-import { Socket } from "./socket.js";
+import { Socket, inWords } from "./socket.js";
 import { readAddress, setView, view, writeAddress } from "./state.js";
 import { UnitPanel } from "./unit.js";
 
@@ -215,8 +215,8 @@ export class Plane {
     this.redraw();
   }
 
-  error({ message, where, remedy }) {
-    this.say([where ? `${where}: ${message}` : message, remedy].filter(Boolean).join("\n"));
+  error(error) {
+    this.say(inWords(error));
     if (this.state) this.controls.show(this.state, this.current.task);
   }
 

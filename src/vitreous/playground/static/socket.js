@@ -16,6 +16,10 @@ export function unpack(buffer) {
   return facts;
 }
 
+/** An error of the server as the page says it: where, what, remedy. */
+export const inWords = ({ where, message, remedy }) =>
+  [where ? `${where}: ${message}` : message, remedy].filter(Boolean).join("\n");
+
 export class Socket {
   /** on: {open, close, message}; messages have a `type`. */
   constructor(path, on) {
