@@ -32,6 +32,22 @@ def test_numbers_out_of_range_name_flag_and_range(name: str) -> None:
     assert f"{high:g}" in str(caught.value.remedy)
 
 
+@pytest.mark.parametrize(
+    ("name", "word", "near"),
+    [("fit", "squish", "squash"), ("freeze", "back", "backbone"), ("balance", "weight", "weights")],
+)
+def test_a_wrong_word_names_the_nearest(name: str, word: str, near: str) -> None:
+    with pytest.raises(UsageError, match=f"unknown {name} '{word}'") as caught:
+        Recipe(**{name: word})  # type: ignore[arg-type]
+    assert caught.value.where == f"--{name}"
+    assert near in str(caught.value.remedy)
+
+
+def test_a_word_is_wanted_where_none_is_given() -> None:
+    with pytest.raises(UsageError, match="unknown task 'None'"):
+        Recipe(task=None)  # type: ignore[arg-type]
+
+
 def test_bounds_name_fields() -> None:
     assert BOUNDS.keys() <= {field.name for field in dataclasses.fields(Recipe)}
 
@@ -52,9 +68,10 @@ def test_lengths_of_time(text: str, length: float) -> None:
 @given(st.text(max_size=6))
 def test_any_text_is_a_length_of_time_or_an_error(text: str) -> None:
     try:
-        assert seconds(text) > 0
+        fine = seconds(text) > 0
     except UsageError as error:
-        assert error.where == "--time"
+        fine = error.where == "--time"
+    assert fine
 
 
 def test_round_trip() -> None:

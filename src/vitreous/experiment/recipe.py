@@ -11,7 +11,7 @@ import dataclasses
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal, Self
+from typing import Any, Literal, Self, get_args, get_origin, get_type_hints
 
 from vitreous.errors import UsageError, unknown
 
@@ -110,6 +110,10 @@ class Recipe:
     """seconds between two checkpoints"""
 
     def __post_init__(self) -> None:
+        for name, words in WORDS.items():
+            value = getattr(self, name)
+            if value not in words:
+                raise unknown(name, str(value), words, where=flag(name))
         for name, (low, high) in BOUNDS.items():
             value = getattr(self, name)
             if value is not None and not low <= value <= high:
@@ -147,6 +151,13 @@ class Recipe:
     def to_mapping(self) -> dict[str, Any]:
         return dataclasses.asdict(self)
 
+
+WORDS: dict[str, tuple[str, ...]] = {
+    name: get_args(kind)
+    for name, kind in get_type_hints(Recipe).items()
+    if get_origin(kind) is Literal
+}
+"""The fields that are one of a few words, and these words."""
 
 BOUNDS: dict[str, tuple[float, float]] = {
     "epochs": (1, 1_000_000),
