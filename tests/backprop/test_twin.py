@@ -14,6 +14,7 @@ from torch.testing import assert_close
 from vitreous.backprop.modules import DropPath, SoftmaxCrossEntropy
 from vitreous.backprop.twin import manual_gradients, twin
 from vitreous.errors import ModelError
+from vitreous.models import create
 
 
 class Block(nn.Module):
@@ -297,3 +298,15 @@ def test_a_twin_reads_like_a_program() -> None:
     lines = repr(by_hand).splitlines()
     assert lines[1] == "    1 = _0: Convolution(weight (3, 1, 3, 3), bias (3,))(0)"
     assert lines[2] == "    2 = _1: Pointwise(z = max(0, x))(1)"
+
+
+def test_gradients_lie_in_memory_as_their_parameters_do() -> None:
+    """Fused optimizers read both as plain memory, and would mix the weights up."""
+    model = create("lenet5", num_classes=10, in_channels=1, size=28)
+    model = model.to(memory_format=torch.channels_last)
+    images = torch.rand(4, 1, 28, 28).contiguous(memory_format=torch.channels_last)
+    made = twin(model)
+    made.backward(made.forward(images))
+    for name, parameter in model.named_parameters():
+        assert parameter.grad is not None
+        assert parameter.grad.stride() == parameter.stride(), name

@@ -148,7 +148,9 @@ def test_a_signal_ends_after_a_checkpoint(
     os.kill(process.pid, number)
     process.join()
     assert process.exitcode != 0
-    events = [json.loads(line)["event"] for line in (run / "journal.jsonl").read_text().splitlines()]
+    events = [
+        json.loads(line)["event"] for line in (run / "journal.jsonl").read_text().splitlines()
+    ]
     assert events == ["start", "interrupted"]
     finish(processes, data, run, tmp_path)
     same(run, reference)

@@ -100,7 +100,9 @@ def accumulate(parameters: dict[str, Tensor], gradients: dict[str, Tensor]) -> N
         if not parameter.requires_grad:
             continue
         if parameter.grad is None:
-            parameter.grad = gradient
+            # In the parameter's own order in memory: fused optimizers walk both in parallel.
+            same = gradient.stride() == parameter.stride()
+            parameter.grad = gradient if same else torch.empty_like(parameter).copy_(gradient)
         else:
             parameter.grad += gradient
 

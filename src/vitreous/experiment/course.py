@@ -18,6 +18,7 @@ from vitreous.data.dataset import Dataset, Part
 from vitreous.data.pack import Pack, key
 from vitreous.data.split import Split
 from vitreous.errors import DivergedError
+from vitreous.experiment import engine
 from vitreous.experiment.choose import Settled
 from vitreous.experiment.evaluation import answers
 from vitreous.experiment.features import FeatureBatches, features
@@ -64,7 +65,9 @@ class Course:
         height, width, channels = self.contract.shape
         probe = torch.zeros(2, channels, height, width, device=self.recipe.device)
         self.macs = multiply_accumulates(self.network, probe)
-        self.precision = choose(self.recipe.precision, self.recipe.device, self.macs)
+        by_hand = self.recipe.engine == "manual"
+        precision = "float32" if by_hand else self.recipe.precision
+        self.precision = choose(precision, self.recipe.device, self.macs)
         self.augment = augmentation(
             self.recipe.augment or "none",
             contract=self.contract,
@@ -74,6 +77,7 @@ class Course:
             cutmix=self.recipe.cutmix,
         )
         self.task = self._task()
+        self.gradients = engine.by_hand(self.network, self.task, probe) if by_hand else None
 
     def targets(self, part: Part) -> NDArray[Any]:
         return self.dataset.targets[self.ids[part]]
@@ -210,6 +214,7 @@ class Course:
             weights=self.dataset.weights,
             balance="sampler" if recipe.balance == "sampler" else None,
             device=recipe.device,
+            threads=recipe.threads or 2,
         )
         warm = recipe.pretrained not in (None, "no")
         _, head = backbone_and_head(self.network) if warm else (None, None)
@@ -230,6 +235,7 @@ class Course:
             optimizer=method,
             epochs=epochs,
             precision=self.precision,
+            gradients=self.gradients,
         )
 
     def _validation(self) -> Any:

@@ -30,7 +30,7 @@ from vitreous.tasks import Task
 from vitreous.training import checkpoint
 from vitreous.training.average import Average
 from vitreous.training.budget import Budget
-from vitreous.training.fit import Step, fit
+from vitreous.training.fit import Gradients, Step, fit
 from vitreous.training.precision import Precision
 from vitreous.training.schedule import Schedule
 from vitreous.training.stopping import EarlyStopping
@@ -53,6 +53,7 @@ class Phase:
     validate   scores of the validation part with the network as it is; None without such a part
     epochs     at most
     precision  number format of its forward pass
+    gradients  computes them; None is autograd
     """
 
     name: str
@@ -62,6 +63,7 @@ class Phase:
     optimizer: Optimizer
     epochs: int
     precision: Precision
+    gradients: Gradients | None = None
 
 
 @dataclass
@@ -202,6 +204,7 @@ def run_phase(
         penalty=Penalty(recipe.l1, recipe.l2, math.ceil(recipe.penalty_from * per_epoch))
         if recipe.l1 or recipe.l2
         else None,
+        gradients=phase.gradients,
         seed=recipe.seed,
         first_step=position.step,
     )

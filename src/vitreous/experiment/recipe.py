@@ -91,6 +91,8 @@ class Recipe:
     fine_tune: int = 0
     """epochs in which the whole network is trained after a frozen backbone"""
 
+    engine: Literal["autograd", "manual"] = "autograd"
+    """manual: every gradient by the hand-written derivatives of vitreous.backprop"""
     precision: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
     """number format of the forward pass"""
     device: str = "auto"

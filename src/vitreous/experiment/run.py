@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -188,7 +189,8 @@ def carry_on(
         try:
             return _to_the_end(folder, dataset, parts, settled, module, progress, interrupt)
         except KeyboardInterrupt as error:
-            folder.note("interrupted")
+            with suppress(StorageError):
+                folder.note("interrupted")
             raise Interrupted(folder.path) from error
         except StorageError as error:
             remedy = f"{error.remedy or ''} Then `vitreous resume {folder.path}` goes on.".lstrip()
@@ -257,7 +259,8 @@ def _learn_and_measure(
     try:
         history = learn(course.phases(), sitting)
     except DivergedError as error:
-        folder.note("diverged", message=error.message)
+        with suppress(StorageError):
+            folder.note("diverged", message=error.message)
         raise course.rescued(error, folder) from error
     if recipe.bn_recalibrate:
         course.recalibrate()

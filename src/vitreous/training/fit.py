@@ -46,6 +46,12 @@ class Step:
     examples: int
 
 
+Gradients = Callable[[Batch, Tensor | float], Tensor]
+"""Adds the gradients of one batch's part of a mean loss to `.grad`, and returns that part; the
+second argument is the sum of the weights of all examples that the mean is over.
+"""
+
+
 def fit(
     model: nn.Module,
     batches: Iterable[Batch],
@@ -58,6 +64,7 @@ def fit(
     accumulate: int = 1,
     average: Average | None = None,
     penalty: Penalty | None = None,
+    gradients: Gradients | None = None,
     seed: int = 0,
     first_step: int = 0,
 ) -> Generator[Step, None, None]:
@@ -70,6 +77,7 @@ def fit(
                 networks without batch norm, which sees each batch alone), also if sizes differ
     average     takes in the weights after each step
     penalty     on the weights, added to the loss
+    gradients   computes them; None is autograd, `backprop.manual_gradients` does it by hand
     seed        torch's generators are seeded from (seed, step number), so that dropout in a
                 resumed run needs no stored state
     first_step  number of steps taken before
@@ -100,6 +108,9 @@ def fit(
         total = sum(weight(batch) for batch in parts)
         shares = []
         for batch in parts:
+            if gradients is not None:
+                shares.append(gradients(batch, total))
+                continue
             with precision.autocast():
                 outputs = forward(model, batch)
             losses = loss(widened(outputs), batch.targets)
