@@ -71,9 +71,9 @@ def text(found: Search, out: Path | None) -> str:
     """A line an image: rank, similarity, class, path; then how good such answers are."""
     from vitreous.experiment.axis import percent
 
-    width = max((len(match.label) for match in found.matches), default=0)
+    width = max((len(match.label) + 2 for match in found.matches if match.label), default=0)
     lines = [
-        f"{rank:4}  {match.score:6.3f}  {match.label:{width}}  {match.path}"
+        f"{rank:4}  {match.score:6.3f}  {match.label:{width}}{match.path}"
         for rank, match in enumerate(found.matches, 1)
     ]
     facts = [("model", found.model), ("data", f"{found.data}, {found.count:,} images")]
