@@ -1,9 +1,4 @@
-import hashlib
-import http.server
 import pickle
-import threading
-from collections.abc import Iterator
-from functools import partial
 from pathlib import Path
 
 import pytest
@@ -12,13 +7,7 @@ from safetensors.torch import save_file
 
 from vitreous.errors import ModelFileError, UsageError
 from vitreous.models import create
-from vitreous.models.pretrained import adopt, find, read
-
-
-@pytest.fixture(autouse=True)
-def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setenv("VITREOUS_CACHE", str(tmp_path / "cache"))
-    return tmp_path / "cache"
+from vitreous.models.pretrained import adopt, read
 
 
 @pytest.fixture
@@ -28,34 +17,6 @@ def published(tmp_path: Path) -> Path:
     path = tmp_path / "resnet20.pth"
     torch.save(create("resnet20").state_dict(), path)
     return path
-
-
-class Handler(http.server.SimpleHTTPRequestHandler):
-    requests = 0
-
-    def do_GET(self) -> None:
-        type(self).requests += 1
-        super().do_GET()
-
-    def log_message(self, format: str, *args: object) -> None: ...
-
-
-@pytest.fixture
-def server(tmp_path: Path) -> Iterator[str]:
-    """The address of a server over the temporary folder."""
-    Handler.requests = 0
-    with http.server.ThreadingHTTPServer(
-        ("127.0.0.1", 0), partial(Handler, directory=str(tmp_path))
-    ) as running:
-        thread = threading.Thread(target=running.serve_forever)
-        thread.start()
-        yield f"http://127.0.0.1:{running.server_port}"
-        running.shutdown()
-        thread.join()
-
-
-def sha256(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 @pytest.mark.parametrize("suffix", [".pth", ".safetensors"])
@@ -85,47 +46,6 @@ def test_adapted_channels_and_classes_are_announced(published: Path) -> None:
     whole = create("resnet20", pretrained=published)
     torch.testing.assert_close(model.conv1.weight, whole.conv1.weight.sum(1, keepdim=True))
     assert torch.equal(model.layer3[0].conv1.weight, whole.layer3[0].conv1.weight)
-
-
-def test_download_is_checked_and_cached(published: Path, server: str, own_cache: Path) -> None:
-    address = f"{server}/resnet20.pth#sha256={sha256(published)}"
-    first = create("resnet20", pretrained=address)
-    again = create("resnet20", pretrained=address)
-    assert Handler.requests == 1
-    assert torch.equal(first.fc.weight, again.fc.weight)
-    assert torch.equal(first.fc.weight, read(published)["fc.weight"])
-    assert [p.suffix for p in (own_cache / "weights").iterdir()] == [".pth"]
-
-
-def test_wrong_hash_leaves_nothing_behind(published: Path, server: str, own_cache: Path) -> None:
-    with pytest.raises(ModelFileError, match="SHA-256"):
-        create("resnet20", pretrained=f"{server}/resnet20.pth#sha256={'0' * 64}")
-    assert [*(own_cache / "weights").iterdir()] == []
-
-
-def test_cached_file_is_checked_again(published: Path, server: str, own_cache: Path) -> None:
-    address = f"{server}/resnet20.pth#sha256={sha256(published)}"
-    cached = find(address)
-    cached.write_bytes(cached.read_bytes()[:-1] + b"x")
-    with pytest.raises(ModelFileError, match="SHA-256"):
-        find(address)
-
-
-def test_missing_on_the_server(server: str) -> None:
-    with pytest.raises(ModelFileError, match="download failed") as error:
-        create("resnet20", pretrained=f"{server}/nothing.pth")
-    assert error.value.where == f"{server}/nothing.pth"
-
-
-def test_local_file_with_a_hash(published: Path) -> None:
-    assert find(f"{published}#sha256={sha256(published)}") == published
-    with pytest.raises(ModelFileError, match="SHA-256"):
-        find(f"{published}#sha256={'1' * 64}")
-
-
-def test_missing_file() -> None:
-    with pytest.raises(ModelFileError, match="no such file"):
-        create("resnet20", pretrained="nowhere.pth")
 
 
 def test_no_weights_in_the_table() -> None:
@@ -206,12 +126,14 @@ def test_positions_of_another_size(tmp_path: Path) -> None:
     torch.testing.assert_close(large(images), small.eval()(images))
 
 
-def test_hub_needs_a_complete_name() -> None:
-    pytest.importorskip("huggingface_hub")
-    with pytest.raises(UsageError, match="names no file"):
-        find("hub:timm/resnet18")
+def test_gray_images_are_normalized_as_the_rgb_ones_were(published: Path) -> None:
+    model = create("resnet20", in_channels=1, pretrained=published)
+    assert model.normalize.mean.item() == pytest.approx((0.485 + 0.456 + 0.406) / 3)
+    asked = create("resnet20", in_channels=1, pretrained=published, mean=0.3, std=0.2)
+    assert asked.normalize.mean.item() == pytest.approx(0.3)
 
 
-def test_missing_package() -> None:
-    with pytest.raises(ModelFileError, match="not installed"):
-        find("package:no_such_weights/model.pth")
+def test_old_files_without_counters(published: Path) -> None:
+    state = {k: v for k, v in read(published).items() if "num_batches_tracked" not in k}
+    assert adopt(create("resnet20"), state) == ()
+    assert adopt(create("resnet20"), {f"net.{k}": v for k, v in state.items()}) == ()

@@ -30,7 +30,7 @@ def test_with_positions_it_does() -> None:
 def test_other_sizes(size: tuple[int, int]) -> None:
     model = create("vit_nano4").eval()
     maps = model.features(torch.rand(2, 3, *size))
-    assert maps["blocks"].shape == (2, 1 + size[0] * size[1] // 16, 96)
+    assert maps["blocks.5"].shape == (2, 1 + size[0] * size[1] // 16, 96)
     assert model(torch.rand(2, 3, *size)).shape == (2, 10)
 
 

@@ -35,6 +35,12 @@ class PatchEmbedding(nn.Module):
         tokens = torch.cat([self.cls_token.expand(len(tokens), -1, -1), tokens], 1)
         return tokens + interpolate_positions(self.pos_embed, self.grid, grid)
 
+    @torch.no_grad()
+    def adapted(self, positions: Tensor) -> Tensor:
+        """Positions (1, 1 + g·g, D) learned for another, square grid, interpolated to this one."""
+        side = round((positions.shape[1] - 1) ** 0.5)
+        return interpolate_positions(positions, (side, side), self.grid)
+
 
 def interpolate_positions(positions: Tensor, old: tuple[int, int], new: tuple[int, int]) -> Tensor:
     """(1, 1 + h·w, D) for one grid to the same for another; the class token's stays."""

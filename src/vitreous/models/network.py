@@ -43,7 +43,7 @@ class Sizes:
             raise ShapeError(
                 f"{got}: its dense layers were built for {self.fixed[0]}×{self.fixed[1]}",
                 where="size",
-                remedy=f"Resize the images, or create the network with size={height}"
+                remedy=f"Resize the images, or create the network with size={height}."
                 if height == width
                 else f"Resize the images to {self.fixed[0]}×{self.fixed[1]}.",
             )

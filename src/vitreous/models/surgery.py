@@ -8,6 +8,7 @@ from typing import Any
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
+from vitreous.blocks.normalize import Normalize
 from vitreous.blocks.pool import POOLS
 from vitreous.errors import ModelError, unknown
 from vitreous.models.network import Network
@@ -127,7 +128,7 @@ def with_classes(model: Network, num_classes: int) -> str:
             f"the outputs of {model.name} are no dense layer",
             remedy="Create the network anew with num_classes.",
         )
-    name = _name_of(model, old)
+    name = name_of(model, old)
     _replace(model, name, new.to(old.weight.device, old.weight.dtype))
     return f"{name} begins anew: {before} classes became {num_classes}"
 
@@ -139,7 +140,7 @@ def with_channels(model: Network, in_channels: int) -> str:
     network as its RGB copy did.
     """
     old = first_convolution(model)
-    before = model.in_channels
+    before, old_mean = model.in_channels, model.normalize.mean
     if old is None:
         raise ModelError(
             f"{model.name} has no convolution to adapt to {in_channels} channels",
@@ -147,11 +148,9 @@ def with_channels(model: Network, in_channels: int) -> str:
         )
     old.weight = nn.Parameter(adapt_channels(old.weight.detach(), in_channels))
     old.in_channels = in_channels
-    mean, std = model.normalize.mean.flatten(), model.normalize.std.flatten()
-    model.normalize = type(model.normalize)(
-        in_channels, spread(mean, in_channels), spread(std, in_channels)
-    )
-    return f"{_name_of(model, old)} was adapted from {before} to {in_channels} channels"
+    mean, std = (spread(s.flatten(), in_channels) for s in (old_mean, model.normalize.std))
+    model.normalize = Normalize(in_channels, mean, std).to(old_mean)
+    return f"{name_of(model, old)} was adapted from {before} to {in_channels} channels"
 
 
 def first_convolution(model: Network) -> nn.Conv2d | None:
@@ -177,7 +176,8 @@ def spread(values: Tensor, channels: int) -> list[float]:
     return [values[i % len(values)].item() for i in range(channels)]
 
 
-def _name_of(model: nn.Module, wanted: nn.Module) -> str:
+def name_of(model: nn.Module, wanted: nn.Module) -> str:
+    """The path of a submodule, as in `named_modules()`."""
     names: dict[nn.Module, str] = {module: name for name, module in model.named_modules()}
     return names[wanted]
 

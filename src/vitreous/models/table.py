@@ -96,7 +96,7 @@ def create(
     if not row.sized:
         model.sizes = row.sizes
     model.normalize = Normalize(in_channels, mean, std)
-    if pretrained is not False:
+    if pretrained:
         load_weights(model, row, pretrained, mean=mean, std=std)
     return model
 

@@ -7,13 +7,13 @@ scale", arXiv:2010.11929, table 1; the tiny and small widths are those of Touvro
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import ClassVar
 
-import torch
 from torch import Tensor, nn
 
 from vitreous.blocks.drop import drop_rates
-from vitreous.blocks.patch import PatchEmbedding, interpolate_positions
+from vitreous.blocks.patch import PatchEmbedding
 from vitreous.blocks.transformer import LayerNorm, TransformerLayer
 from vitreous.models.network import Network, Sizes
 from vitreous.models.rows import Variant
@@ -27,7 +27,7 @@ class ClassToken(nn.Module):
 
 
 class ViT(Network):
-    """`patch_embed`, `blocks`, `norm`, `token`, `head`.
+    """`patch_embed`, `blocks.0`, `blocks.1`, ..., `norm`, `token`, `head`.
 
     size      (height, width) for which positions are learned; other sizes interpolate them
     patch     side of a patch, which must divide the size
@@ -71,11 +71,13 @@ class ViT(Network):
                 nn.init.trunc_normal_(layer.weight, std=0.02)
                 nn.init.zeros_(layer.bias)
 
-    def adapt_positions(self, published: Tensor) -> Tensor:
-        """Positions (1, 1 + g·g, D) learned for a square grid, interpolated to this network's."""
-        side = round((published.shape[1] - 1) ** 0.5)
-        with torch.no_grad():
-            return interpolate_positions(published, (side, side), self.patch_embed.grid)
+    def stages(self) -> Iterator[tuple[str, nn.Module]]:
+        """Each layer is a stage of its own: `blocks.0`, `blocks.1`, ..."""
+        for name, stage in super().stages():
+            if name == "blocks":
+                yield from ((f"blocks.{i}", layer) for i, layer in enumerate(self.blocks))
+            else:
+                yield name, stage
 
 
 def _variant(
