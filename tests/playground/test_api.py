@@ -128,7 +128,7 @@ def test_a_conversation(client):
         socket.send_json({"type": "select", "layer": 1, "unit": 0})
         assert until(socket, "frame")["selected"]["unit"] == 0
         socket.send_json({"type": "code"})
-        assert "torch" in until(socket, "file")["text"]
+        assert b"torch" in until(socket, "file")["arrays"]["content"].tobytes()
         socket.send_json({"type": "recipe"})
         assert until(socket, "file")["name"] == "experiment.yaml"
         socket.send_json({"type": "restart"})

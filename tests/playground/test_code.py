@@ -10,9 +10,10 @@ import numpy as np
 import pytest
 import torch
 import yaml
+from safetensors.torch import load
 
 from vitreous.errors import UsageError
-from vitreous.playground.code import to_code, to_onnx, to_recipe
+from vitreous.playground.code import to_code, to_onnx, to_recipe, to_weights
 from vitreous.playground.features import FEATURES
 from vitreous.playground.session import Session
 from vitreous.playground.state import CHOICES, State
@@ -62,6 +63,19 @@ def test_the_script_builds_the_same_network(activation):
     expected = session.layers(session.test.inputs)[-1].z
     with torch.no_grad():
         assert torch.equal(network(scope["features"](places)), expected)
+
+
+@pytest.mark.parametrize("settings", [{"dropout": 0.3}, {"activation": "prelu"}, {"hidden": []}])
+def test_the_weights_fit_the_script(settings):
+    session = Session(State.from_json(settings))
+    session.advance(20)
+    scope = {"__name__": "script"}
+    exec(compile(to_code(session), "network.py", "exec"), scope)
+    network = scope["build"]()
+    network.load_state_dict(load(to_weights(session)))
+    with torch.no_grad():
+        found = network.eval()(scope["features"](session.test.places))
+    assert torch.equal(found, session.layers(session.test.inputs)[-1].z)
 
 
 @pytest.mark.parametrize("optimizer", CHOICES["optimizer"])

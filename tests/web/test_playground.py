@@ -15,6 +15,7 @@ import cv2
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import load_file
 
 from vitreous.data.contract import PixelContract
 from vitreous.export.bundle import Bundle
@@ -324,6 +325,9 @@ def test_what_is_taken_away(visit, tmp_path):
         assert download.value.suggested_filename == name
         text = Path(download.value.path()).read_text(encoding="utf-8")
         assert ("nn.Linear(2, 3)" if name.endswith("py") else "hidden:\n  - 3") in text
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Weights", exact=True).click()
+    assert len(load_file(download.value.path())) == 4
     pytest.importorskip("onnxscript")
     with page.expect_download(timeout=90_000) as download:
         page.get_by_role("button", name="ONNX", exact=True).click()
@@ -345,7 +349,7 @@ def test_frames_a_second(visit):
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
-@pytest.mark.parametrize("width", [400, 760, 1180, 1600])
+@pytest.mark.parametrize("width", [400, 1600])
 def test_both_themes_at_every_width(visit, theme, width):
     options = {"viewport": {"width": width, "height": 900}, "color_scheme": theme}
     page = visit("hidden=8,8,8,8,8,8,8,8", **options)
@@ -382,8 +386,7 @@ def serious(page) -> list[str]:
     ]
 
 
-@pytest.mark.parametrize("theme", ["light", "dark"])
-@pytest.mark.parametrize("width", [400, 1600])
+@pytest.mark.parametrize(("theme", "width"), [("light", 1600), ("dark", 400)])
 def test_axe_finds_nothing_serious(visit, theme, width):
     options = {"viewport": {"width": width, "height": 900}, "color_scheme": theme}
     page = visit("hidden=3,2", reduced_motion="reduce", **options)
@@ -453,6 +456,8 @@ def test_an_image_is_drawn_uploaded_and_explained(visit, tmp_path):
 def test_the_linear_classifier_shows_its_templates(visit):
     page = visit("tab=images")
     page.select_option("#network-name", "linear")
+    page.wait_for_selector("#templates canvas", timeout=90_000)
+    page.reload()  # the address names the network
     page.wait_for_selector("#templates canvas", timeout=90_000)
     assert page.locator("#templates canvas").count() == 10
     assert "scikit-learn" in page.inner_text("#origin")

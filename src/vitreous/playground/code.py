@@ -1,4 +1,4 @@
-"""The network of the page to take away: a script, an ONNX file, a recipe.
+"""The network of the page to take away: a script, weights, an ONNX file, a recipe.
 
 The script needs torch and nothing else. It holds the points, draws the same first weights from the
 same seed, takes the same steps (changes of the learning rate or the penalties included) and prints
@@ -14,6 +14,7 @@ from typing import Any
 
 import torch
 import yaml
+from safetensors.torch import save
 from torch import Tensor, nn
 
 from vitreous import __version__
@@ -168,6 +169,18 @@ def to_recipe(session: Session) -> str:
         "scores": {"train": vars(train), "test": vars(test)},
     }
     return yaml.safe_dump(content, sort_keys=False, allow_unicode=True)
+
+
+def to_weights(session: Session) -> bytes:
+    """The weights as a safetensors file, named as in the script: `build().load_state_dict(...)`."""
+    layers = [layer for dense in session.hidden for layer in dense] + [session.network[-1]]
+    return save(
+        {
+            f"{number}.{name}": tensor.contiguous()
+            for number, layer in enumerate(layers)
+            for name, tensor in layer.state_dict().items()
+        }
+    )
 
 
 class Whole(nn.Module):

@@ -16,7 +16,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from vitreous.errors import UsageError, unknown
-from vitreous.playground.code import to_code, to_onnx, to_recipe
+from vitreous.playground.code import to_code, to_onnx, to_recipe, to_weights
 from vitreous.playground.session import Session
 from vitreous.playground.snapshot import flow, scene, snapshot
 from vitreous.playground.state import State, number
@@ -182,20 +182,20 @@ class Live:
         self.wanted = True
 
     async def code(self, message: dict[str, Any]) -> None:
-        text = await asyncio.to_thread(to_code, self.session)
-        await self.page.send_json({"type": "file", "name": "network.py", "text": text})
+        await self._file("network.py", lambda: to_code(self.session).encode())
 
     async def recipe(self, message: dict[str, Any]) -> None:
-        text = await asyncio.to_thread(to_recipe, self.session)
-        await self.page.send_json({"type": "file", "name": "experiment.yaml", "text": text})
+        await self._file("experiment.yaml", lambda: to_recipe(self.session).encode())
+
+    async def weights(self, message: dict[str, Any]) -> None:
+        await self._file("network.safetensors", lambda: to_weights(self.session))
 
     async def onnx(self, message: dict[str, Any]) -> None:
-        blob = await asyncio.to_thread(to_onnx, self.session)
-        await self.page.send_bytes(
-            pack(
-                {"type": "file", "name": "network.onnx"}, {"content": np.frombuffer(blob, np.uint8)}
-            )
-        )
+        await self._file("network.onnx", lambda: to_onnx(self.session))
+
+    async def _file(self, name: str, build: Callable[[], bytes]) -> None:
+        content = np.frombuffer(await asyncio.to_thread(build), np.uint8)
+        await self.page.send_bytes(pack({"type": "file", "name": name}, {"content": content}))
 
 
 HANDLERS: dict[str, Handler] = {
@@ -211,5 +211,6 @@ HANDLERS: dict[str, Handler] = {
     "select": Live.select,
     "code": Live.code,
     "recipe": Live.recipe,
+    "weights": Live.weights,
     "onnx": Live.onnx,
 }

@@ -4,6 +4,7 @@ import { Drawing } from "./drawing.js";
 import { explanation } from "./explain.js";
 import { colors, paint } from "./palette.js";
 import { Socket, inWords } from "./socket.js";
+import { setView, view } from "./state.js";
 
 const [FILE, DRAWING, FRAMED] = [0, 1, 2];
 const LARGEST = 8 * 1024 * 1024 - 1;
@@ -40,7 +41,10 @@ export class Images {
     this.$ = (selector) => root.querySelector(selector);
     this.say = say;
     this.drawing = new Drawing(this.$("#drawing"), (blob) => this.sendDrawing(blob));
-    this.$("#network-name").onchange = (event) => this.socket.send("open", { name: event.target.value });
+    this.$("#network-name").onchange = (event) => {
+      setView("net", event.target.value);
+      this.open();
+    };
     this.$("#draw-clear").onclick = () => { this.drawing.clear(); this.drawing.tell(); };
     this.$("#draw-example").onclick = () => {
       this.example = true;
@@ -55,11 +59,14 @@ export class Images {
     root.addEventListener("dragover", (event) => event.preventDefault());
     root.addEventListener("drop", (event) => { event.preventDefault(); this.upload(event.dataTransfer.files[0]); });
     this.socket = new Socket("look", {
-      open: () => this.socket.send("open", { name: this.network?.name }),
+      open: () => this.open(),
       close: () => say("The connection is lost; trying again."),
       message: (message) => this.receive(message),
     });
   }
+
+  /** Open the network that the address names, or the server's first. */
+  open() { this.socket.send("open", { name: view.net || null }); }
 
   async sendDrawing(blob) { this.send(this.$("#framed").checked ? FRAMED : DRAWING, blob); }
 
@@ -83,7 +90,14 @@ export class Images {
     else if (message.type === "value") this.explain(message);
     else if (message.type === "cam") this.showCam(message);
     else if (message.type === "notice") this.$("#origin").textContent = message.text;
-    else if (message.type === "error") this.say(inWords(message));
+    else if (message.type === "error") this.fail(message);
+  }
+
+  fail(error) {
+    this.say(inWords(error));
+    if (this.network || !view.net) return;
+    setView("net", ""); // the address names a network that is not here
+    this.open();
   }
 
   build(network) {

@@ -20,6 +20,7 @@ export class Plane {
     this.vocabulary = vocabulary;
     this.say = say;
     this.playing = false;
+    this.frames = 0; // for whoever measures frames a second
     this.map = new AnswerMap($("#map"));
     this.chart = new LossChart($("#chart"));
     this.inside = new Inside($("#inside"));
@@ -164,7 +165,7 @@ export class Plane {
 
   frame(frame) {
     this.latest = frame;
-    this.frames = (this.frames ?? 0) + 1; // read by whoever measures frames a second
+    this.frames++;
     if (frame.playing !== this.playing) this.setPlaying(frame.playing);
     this.chart.add(frame.steps, frame.train_loss, frame.test_loss);
     requestAnimationFrame(() => {
@@ -225,9 +226,9 @@ export class Plane {
     this.say(`Training stopped: ${reason}\nLower the learning rate, then restart.`);
   }
 
-  download({ name, text, arrays }) {
+  download({ name, arrays }) {
     const link = document.createElement("a");
-    link.href = URL.createObjectURL(new Blob([text ?? arrays.content]));
+    link.href = URL.createObjectURL(new Blob([arrays.content]));
     link.download = name;
     link.click();
     setTimeout(() => URL.revokeObjectURL(link.href), 1000);
