@@ -8,6 +8,7 @@ import torch
 from torch import nn
 
 from vitreous.errors import UsageError
+from vitreous.models import create
 from vitreous.training import precision
 from vitreous.training.fit import fit
 from vitreous.training.precision import (
@@ -16,6 +17,7 @@ from vitreous.training.precision import (
     forward_context,
     has_bfloat16,
     multiply_accumulates,
+    strides_over_points,
 )
 
 
@@ -132,3 +134,10 @@ def test_lazy_layers_can_learn_afterwards() -> None:
     model = nn.Sequential(nn.Flatten(), nn.LazyLinear(3))
     assert multiply_accumulates(model, torch.zeros(2, 1, 4, 4)) == 48
     model(torch.rand(2, 1, 4, 4)).sum().backward()
+
+
+@pytest.mark.parametrize(("side", "expected"), [(16, True), (17, False), (32, False)])
+def test_a_network_that_strides_over_points_is_told_apart(side: int, expected: bool) -> None:
+    """A ResNet on 16 x 16 pixels: its last stage halves a map of one pixel."""
+    model = create("resnet18", num_classes=10, size=side)
+    assert strides_over_points(model, torch.zeros(1, 3, side, side)) is expected

@@ -33,6 +33,7 @@ VERBS = (
     ("inspect", LOOK, "Open a network: shapes, parameters, work, memory, layer by layer."),
     ("graph", LOOK, "Show what is computed from what, with values and gradients."),
     ("play", LOOK, "Try out networks in the browser, and look inside."),
+    ("lab", LOOK, "Run an experiment of the course."),
     ("evaluate", USE, "Measure a model on data."),
     ("predict", USE, "Name what is in images."),
     ("search", USE, "Find images like this one."),

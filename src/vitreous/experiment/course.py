@@ -32,7 +32,12 @@ from vitreous.metrics.scores import Scores
 from vitreous.models import backbone_and_head
 from vitreous.tasks import TASKS, Task
 from vitreous.training.optimizer import optimizer
-from vitreous.training.precision import Precision, choose, multiply_accumulates
+from vitreous.training.precision import (
+    Precision,
+    choose,
+    multiply_accumulates,
+    strides_over_points,
+)
 from vitreous.training.recalibrate import recalibrate
 
 CHUNK = 64  # images that go through the network together where nothing is learned
@@ -66,7 +71,8 @@ class Course:
         probe = torch.zeros(2, channels, height, width, device=self.recipe.device)
         self.macs = multiply_accumulates(self.network, probe)
         by_hand = self.recipe.engine == "manual"
-        precision = "float32" if by_hand else self.recipe.precision
+        plain = by_hand or strides_over_points(self.network, probe)
+        precision = "float32" if plain else self.recipe.precision
         self.precision = choose(precision, self.recipe.device, self.macs)
         self.augment = augmentation(
             self.recipe.augment or "none",

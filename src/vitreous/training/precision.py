@@ -91,6 +91,31 @@ def choose(name: str, device: str | torch.device, macs: float) -> Precision:
     return Precision("float32", kind)
 
 
+def strides_over_points(model: nn.Module, images: Tensor) -> bool:
+    """Does a convolution take steps of 2 or more over maps of one pixel?
+
+    torch's bfloat16 kernel on a CPU leaves the gradient of such a kernel's outer weights, which
+    never meet a pixel, as whatever lay in memory (seen in torch 2.13): such a network needs float32.
+
+    images  (B, C, H, W); they are passed through the network once, in evaluation mode
+    """
+    found: list[bool] = []
+
+    def look(module: nn.Module, inputs: tuple[Tensor, ...]) -> None:
+        assert isinstance(module, nn.Conv2d)
+        found.append(max(module.stride) > 1 and inputs[0].shape[2:].numel() == 1)
+
+    layers = [module for module in model.modules() if isinstance(module, nn.Conv2d)]
+    hooks = [layer.register_forward_pre_hook(look) for layer in layers]
+    try:
+        with torch.no_grad(), evaluating(model):
+            model(images)
+    finally:
+        for hook in hooks:
+            hook.remove()
+    return any(found)
+
+
 @cache
 def has_bfloat16(processor: Path = Path("/proc/cpuinfo")) -> bool:
     """Does the processor multiply bfloat16 natively? False where the system does not say."""
