@@ -1,4 +1,4 @@
-"""What all tests share: one thread, a cache of their own, no data sets of the machine by accident."""
+"""What all tests share: one thread, a cache of their own, and no data sets by accident."""
 
 from __future__ import annotations
 

@@ -56,7 +56,7 @@ def server(published: Path) -> Iterator[str]:
     Handler.requests = 0
     handler = partial(Handler, directory=str(published.parent))
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as running:
-        thread = threading.Thread(target=running.serve_forever)
+        thread = threading.Thread(target=running.serve_forever, args=(0.02,))
         thread.start()
         yield f"http://127.0.0.1:{running.server_port}"
         running.shutdown()

@@ -93,7 +93,7 @@ def test_a_module_used_twice_is_recorded_twice() -> None:
 
 def test_hooks_go_also_after_an_exception() -> None:
     model = small()
-    with pytest.raises(RuntimeError, match="cannot be multiplied"), record(model, gradients=True):  # noqa: PT012
+    with pytest.raises(RuntimeError, match="cannot be multiplied"), record(model, gradients=True):
         model(torch.randn(2, 1, 6, 6))
         model(torch.randn(2, 1, 7, 7))
     assert hooks(model) == 0

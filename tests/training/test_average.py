@@ -74,7 +74,7 @@ def test_applied_swaps_and_gives_back(net) -> None:
     live = {name: t.clone() for name, t in model.state_dict().items()}
     kept = {name: t.clone() for name, t in average.values.items()}
     parameters = list(model.parameters())
-    with pytest.raises(RuntimeError, match="in between"), average.applied(model):  # noqa: PT012
+    with pytest.raises(RuntimeError, match="in between"), average.applied(model):
         inside = {name: t.clone() for name, t in model.state_dict().items()}
         model(images)
         raise RuntimeError("in between")

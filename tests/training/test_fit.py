@@ -168,7 +168,7 @@ def test_divergence_is_noticed_before_the_step(net, batches, poison: float) -> N
     model, data = net(), batches([8] * 6)
     data[3].images[0, 0, 0, 0] = poison
     seen = []
-    with pytest.raises(DivergedError, match="step 4") as caught:  # noqa: PT012
+    with pytest.raises(DivergedError, match="step 4") as caught:
         for step in fit(model, data, PER_EXAMPLE, sgd(model), constant):
             seen.append(step.number)
             good = weights(model)

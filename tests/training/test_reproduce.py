@@ -37,7 +37,7 @@ def test_steps_have_seeds_of_their_own() -> None:
 
 def test_deterministic_mode_ends_with_its_block() -> None:
     assert not torch.are_deterministic_algorithms_enabled()
-    with pytest.raises(ValueError, match="out"), deterministic():  # noqa: PT012
+    with pytest.raises(ValueError, match="out"), deterministic():
         assert torch.are_deterministic_algorithms_enabled()
         raise ValueError("out")
     assert not torch.are_deterministic_algorithms_enabled()

@@ -44,7 +44,7 @@ def test_without_patience_it_never_stops_but_keeps_the_best() -> None:
 
 def test_an_interruption_leaves_the_best_at_hand() -> None:
     model, stopping = nn.Linear(1, 1), EarlyStopping(5)
-    with pytest.raises(KeyboardInterrupt):  # noqa: PT012
+    with pytest.raises(KeyboardInterrupt):
         for epoch, score in enumerate([0.1, 0.4, 0.3]):
             nn.init.constant_(model.weight, epoch)
             stopping.observe(score, model)

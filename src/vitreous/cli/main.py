@@ -50,6 +50,7 @@ def app() -> App:
         default_parameter=Parameter(show_env_var=False),
         version_flags=["--version"],
         result_action="return_value",
+        suppress_keyboard_interrupt=False,
         help_epilogue="`vitreous VERB --help` explains a verb; `vitreous train digits` is a start.",
     )
     for verb, group, summary in VERBS:

@@ -18,7 +18,7 @@ from vitreous.data.dataset import Dataset, Part
 from vitreous.data.open import open as open_data
 from vitreous.data.pack import Pack, Rows, pack
 from vitreous.data.split import split as assign
-from vitreous.errors import DataError, unknown
+from vitreous.errors import DataError, UsageError
 from vitreous.experiment.folder import RunFolder
 from vitreous.experiment.progress import Progress, silent
 from vitreous.export.bundle import Bundle, load
@@ -144,7 +144,9 @@ def _part(dataset: Dataset, split: str, bundle: Bundle) -> NDArray[np.int64]:
     if split == "all":
         return np.arange(len(dataset))
     if split not in SPLITS:
-        raise unknown("part", split, SPLITS, where="--split")
+        raise UsageError(
+            f"unknown part '{split}'", where="--split", remedy=f"Known: {', '.join(SPLITS)}."
+        )
     shares = bundle.training.get("split", {})
     parts = assign(dataset, **shares)
     indices = parts.indices(Part[split.upper()])

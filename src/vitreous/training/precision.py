@@ -94,8 +94,8 @@ def choose(name: str, device: str | torch.device, macs: float) -> Precision:
 def strides_over_points(model: nn.Module, images: Tensor) -> bool:
     """Does a convolution take steps of 2 or more over maps of one pixel?
 
-    torch's bfloat16 kernel on a CPU leaves the gradient of such a kernel's outer weights, which
-    never meet a pixel, as whatever lay in memory (seen in torch 2.13): such a network needs float32.
+    On a CPU, torch's bfloat16 kernel leaves the gradient of such a kernel's outer weights, which
+    meet no pixel, as whatever lay in memory (seen in torch 2.13): such a network needs float32.
 
     images  (B, C, H, W); they are passed through the network once, in evaluation mode
     """

@@ -13,6 +13,7 @@ import { readAddress, setView, view, writeAddress } from "./state.js";
 import { UnitPanel } from "./unit.js";
 
 const PACES = [1, 3, 10, 30, 100, 300, 1000, null]; // steps a second; null is as many as there are
+const FREE = "An experiment of your own. The address holds all of it: copy the link to share it.";
 const $ = (selector) => document.querySelector(selector);
 
 export class Plane {
@@ -66,7 +67,6 @@ export class Plane {
     lesson.replaceChildren(new Option("Choose a lesson…", ""), ...this.vocabulary.lessons.map(({ title }, i) => new Option(title, i)));
     lesson.onchange = () => {
       const row = this.vocabulary.lessons[lesson.value];
-      $("#question").textContent = row?.question ?? "";
       if (row) { this.setPlaying(false, true); this.socket.send("load", { query: row.query }); }
     };
     for (const button of document.querySelectorAll("[data-file]"))
@@ -160,7 +160,7 @@ export class Plane {
     $("#seed").value = state.seed;
     const row = this.vocabulary.lessons.findIndex((lesson) => lesson.query === query);
     $("#lesson").value = row >= 0 ? row : "";
-    if (row >= 0) $("#question").textContent = this.vocabulary.lessons[row].question;
+    $("#question").textContent = this.vocabulary.lessons[row]?.question ?? FREE;
   }
 
   frame(frame) {
