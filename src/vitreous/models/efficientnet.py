@@ -48,7 +48,7 @@ class EfficientNet(Network):
 
     width, depth  multiples of B0's channels and blocks
     dropout       before the head
-    drop_path     rate of the last block
+    drop_path     rate towards which blocks are left out with depth (stochastic depth)
     lite          no squeeze, relu6; stem, first and last stage not scaled
     padding       None is symmetric; "same" is TensorFlow's, for weights that come from there
     eps           of batch normalization
@@ -76,7 +76,8 @@ class EfficientNet(Network):
         self.stem = conv(in_channels, channels, stride=2, padding=padding)
         ends = {0, len(B0) - 1} if lite else set()
         depths = [s.depth if i in ends else math.ceil(s.depth * depth) for i, s in enumerate(B0)]
-        rates = iter(drop_rates(drop_path, sum(depths) + 1)[:-1])
+        # The rate is that of the layer after the last block, as in the authors' code.
+        rates = iter(drop_rates(drop_path, sum(depths) + 1))
         for number, (stage, blocks) in enumerate(zip(B0, depths, strict=True), 1):
             out = make_divisible(stage.channels * width)
             body = []
@@ -113,7 +114,6 @@ LITE0 = Weights(
     sha256="579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db",
     mean=(127 / 255,) * 3,
     std=(128 / 255,) * 3,
-    size=224,
 )
 
 

