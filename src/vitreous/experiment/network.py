@@ -16,7 +16,7 @@ from vitreous.errors import UsageError
 from vitreous.experiment.recipe import Recipe
 from vitreous.models import create, variant
 from vitreous.models.network import Network
-from vitreous.models.pretrained import find
+from vitreous.models.release import find
 
 
 def build(
