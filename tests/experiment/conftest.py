@@ -46,6 +46,8 @@ def labels(place: Path) -> Path:
         for label in np.flatnonzero(marks):
             pixels[4:20, 8 * label + 2 : 8 * label + 6] += 120
         Image.fromarray(pixels[..., 0]).save(place / "bars" / f"{number}.png")
+        if number % 10 == 0:  # some labels are wrong, so that there are mistakes to show
+            marks = ~marks
         rows.append((f"{number}.png", *marks.astype(int).tolist()))
     with (place / "bars" / "labels.csv").open("w", newline="") as file:
         csv.writer(file).writerows(rows)
