@@ -31,10 +31,11 @@ from vitreous.atomic import replacing
 from vitreous.data import cache as caches
 from vitreous.data.contract import PixelContract
 from vitreous.data.dataset import Dataset
+from vitreous.data.files import FileDataset
 from vitreous.data.quarantine import BadImage
 from vitreous.errors import DataError, ImageError, StorageError
 
-VERSION = 1  # of the file's layout and of the rules by which rows are made
+VERSION = 2  # of the file's layout and of the rules by which rows are made
 RESERVE = 1 << 30  # bytes of the disk that packs leave free
 TASK = 4 << 20  # bytes of rows that one thread decodes at a time
 END = struct.Struct("<Q8s")  # length of the footer, and a mark that the file is complete
@@ -218,6 +219,9 @@ def _decoded(
 
 
 def _row(dataset: Dataset, contract: PixelContract, index: int) -> NDArray[np.uint8]:
+    if isinstance(dataset, FileDataset):
+        # As prediction does it: the number of channels that `read` gives was told from a sample.
+        return contract.load(dataset.path(index))
     return contract.row(dataset.read(index, contract.at_least))
 
 
