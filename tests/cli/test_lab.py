@@ -9,6 +9,7 @@ import pytest
 from PIL import Image
 
 from vitreous.cli.main import run
+from vitreous.labs import table
 from vitreous.labs.table import LABS
 
 
@@ -35,6 +36,9 @@ def test_a_photo_is_painted(
     photo = np.stack([x * 4, y * 4, 255 - x * 4], axis=2).astype(np.uint8)
     Image.fromarray(photo).save(tmp_path / "photo.png")
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(table, "SIDE", 24)
+    monkeypatch.setattr(table, "GAUSSIANS", 30)
+    monkeypatch.setattr(table, "STEPS", 100)
     assert run(["lab", "painting", "photo.png"]) == 0
     decibels = [float(line.split()[2]) for line in capsys.readouterr().out.splitlines()[1:-1]]
     assert decibels[-1] > decibels[0] + 5

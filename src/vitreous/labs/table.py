@@ -12,6 +12,8 @@ from vitreous.data.contract import PixelContract
 from vitreous.errors import UsageError
 from vitreous.labs import painting, saturation, splat
 
+SIDE, GAUSSIANS, STEPS = 64, 200, 300  # of the painting
+
 
 @dataclass(frozen=True)
 class Lab:
@@ -41,10 +43,10 @@ def run_splat(image: Path | None, out: Path) -> Iterator[str]:
 def run_painting(image: Path | None, out: Path) -> Iterator[str]:
     """Paint a photo with 200 Gaussians, and keep the painting as a film."""
     assert image is not None
-    contract = PixelContract(height=64, width=64, channels=3)
+    contract = PixelContract(height=SIDE, width=SIDE, channels=3)
     photo = torch.from_numpy(contract.load(image) / 255.0)
     strokes = []
-    for stroke in painting.paint(photo):
+    for stroke in painting.paint(photo, GAUSSIANS, steps=STEPS):
         strokes.append(stroke)
         if stroke.step % 50 == 0:
             yield f"step {stroke.step:4}   {stroke.psnr:5.1f} dB"
