@@ -16,8 +16,9 @@ from vitreous.export.bundle import Bundle
 from vitreous.models import create
 from vitreous.playground import digits
 from vitreous.playground.digits import HELD_OUT, READERS, example, moved, reader
-from vitreous.playground.lens import Lens, frame, picture
+from vitreous.playground.lens import Lens
 from vitreous.playground.look import DRAWING, FILE, FRAMED, Look
+from vitreous.playground.strokes import frame, picture
 from vitreous.playground.wire import unpack
 
 

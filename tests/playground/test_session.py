@@ -271,8 +271,9 @@ def test_a_thousand_steps_a_second():
     session.advance(50)
     rates = []
     for _ in range(12):
-        session.advance(seconds=0.1)
-        rates.append(session.rate)
+        start = time.perf_counter()
+        taken = session.advance(seconds=0.1)
+        rates.append(taken / (time.perf_counter() - start))
         if max(rates) >= 1000:
             break
     assert max(rates) >= 1000

@@ -7,57 +7,24 @@ contract as any prediction; nothing is recomputed in the browser.
 
 from __future__ import annotations
 
-from contextlib import ExitStack
-from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
-import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from vitreous.blocks.activation import ACTIVATIONS
-from vitreous.blocks.normalize import Normalize
-from vitreous.blocks.pool import GlobalAveragePool, GlobalMaxPool
 from vitreous.data.dataset import Pixels
-from vitreous.data.decode import decode
 from vitreous.errors import UsageError
 from vitreous.export.bundle import Bundle
 from vitreous.models import head
 from vitreous.models.linear import Linear, templates
+from vitreous.playground.layers import View, byte_maps, kind_of, reduced, shown_layers, watched
+from vitreous.playground.provenance import AVERAGES, explained
 from vitreous.playground.snapshot import Frame
 from vitreous.tasks import TASKS
 from vitreous.trace.family import describe
 from vitreous.trace.receptive import ReceptiveField, receptive_fields
-
-SHOWN = 64  # maps of a layer, and pixels of a map's side, that are drawn
-NUMBERS = 512  # of a vector that are drawn
-MOST_LAYERS = 40  # leaves of the network; of a larger one, the outputs of its stages are shown
-GLOBAL = (GlobalAveragePool, nn.AdaptiveAvgPool2d)
-POINTWISE = tuple({type(row.build()) for row in ACTIVATIONS.values()})
-
-
-@dataclass(frozen=True, eq=False)
-class View:
-    """A layer that is shown: its module, and what went in and came out for one image."""
-
-    name: str
-    module: nn.Module
-    input: Tensor
-    output: Tensor
-
-    @property
-    def shown(self) -> int:
-        """How many of its maps or numbers are drawn."""
-        return min(len(self.maps), NUMBERS if self.output.dim() == 2 else SHOWN)
-
-    @property
-    def maps(self) -> Tensor:
-        """The output as maps (K, h, w); a vector as maps of one pixel."""
-        first = self.output[0]
-        return first if first.dim() == 3 else first.reshape(-1, 1, 1)
 
 
 class Lens:
@@ -102,11 +69,7 @@ class Lens:
         """
         self.row = self.bundle.contract.row(image)
         images = self.bundle.contract.images(self.row[None].copy())
-        found: dict[str, View] = {}
-        with ExitStack() as stack, torch.inference_mode():
-            for name, module in self.shown:
-                hook = partial(_keep, found, name)
-                stack.callback(module.register_forward_hook(hook).remove)
+        with watched(self.shown) as found, torch.inference_mode():
             self.logits = self.bundle.model(images)[0]
         self.views = list(found.values())
         task = TASKS[self.bundle.task]
@@ -183,7 +146,7 @@ class Lens:
         """The maps (K, h, w) that enter a global average and then the last dense layer."""
         last = head(self.bundle.model)
         for view in self.views:
-            if isinstance(view.module, GLOBAL) and isinstance(last, nn.Linear):
+            if isinstance(view.module, AVERAGES) and isinstance(last, nn.Linear):
                 maps = view.input[0]
                 if last.in_features == len(maps):
                     return maps
@@ -206,180 +169,3 @@ class Lens:
     def _check(what: str, index: object, limit: int) -> None:
         if not isinstance(index, int) or isinstance(index, bool) or not 0 <= index < limit:
             raise UsageError(f"there is no {what} {str(index)[:20]}", where=what)
-
-
-def picture(blob: bytes, channels: int, *, framed: bool = False) -> Pixels:
-    """An image file as pixels; a drawing may be framed as the digits of MNIST are.
-
-    framed  scale the drawing's strokes into 20/28 of a square and center their mass
-    """
-    pixels = decode(blob, channels=channels, where="the image")
-    return frame(pixels) if framed else pixels
-
-
-def frame(pixels: Pixels, side: int = 112) -> Pixels:
-    """Strokes on black, scaled to 20/28 of a side and with their center of mass in the middle.
-
-    LeCun et al. (1998), section III.A. An empty drawing stays empty.
-    """
-    strokes = pixels.max(axis=2)
-    rows, columns = np.nonzero(strokes > 32)
-    if not len(rows):
-        return np.zeros((side, side, pixels.shape[2]), np.uint8)
-    top, left = rows.min(), columns.min()
-    cut = pixels[top : rows.max() + 1, left : columns.max() + 1]
-    scale = side * 20 / 28 / max(cut.shape[:2])
-    weight = cut.max(axis=2).astype(np.float64)
-    middle_row = (weight.sum(1) @ np.arange(len(weight))) / weight.sum()
-    middle_column = (weight.sum(0) @ np.arange(weight.shape[1])) / weight.sum()
-    matrix = np.array(
-        [
-            [scale, 0, side / 2 - scale * middle_column],
-            [0, scale, side / 2 - scale * middle_row],
-        ]
-    )
-    warped = cv2.warpAffine(np.ascontiguousarray(cut), matrix, (side, side), flags=cv2.INTER_AREA)
-    return warped.reshape(side, side, pixels.shape[2]).astype(np.uint8, copy=False)
-
-
-def shown_layers(model: nn.Module) -> list[tuple[str, nn.Module]]:
-    """The layers to draw: all that compute something, or of a large network its stages."""
-    silent = (nn.Identity, nn.Dropout, nn.Flatten, Normalize)
-    leaves = [
-        (name, module)
-        for name, module in model.named_modules()
-        if name and not list(module.children()) and not isinstance(module, silent)
-    ]
-    if len(leaves) <= MOST_LAYERS:
-        return leaves
-    return [(n, m) for n, m in model.named_children() if not isinstance(m, silent)]
-
-
-def explained(view: View, channel: int, row: int, column: int) -> Frame:
-    """How a layer made one number, by kind of layer: facts for words, arrays for pictures."""
-    module, source = view.module, view.input[0]
-    if isinstance(module, nn.Conv2d) and isinstance(module.padding, tuple):
-        return _convolved(module, source, channel, row, column)
-    if isinstance(module, nn.MaxPool2d | nn.AvgPool2d):
-        return _pooled(module, source[channel], row, column)
-    if isinstance(module, nn.Linear):
-        return _weighed(module, source, channel)
-    if isinstance(module, GLOBAL) and source.dim() == 3:
-        return {"how": "mean"}, {"patch": source[channel].float().numpy()}
-    if isinstance(module, GlobalMaxPool):
-        return {"how": "largest"}, {"patch": source[channel].float().numpy()}
-    if isinstance(module, nn.BatchNorm2d):
-        return _normalized(module, float(source[channel, row, column]), channel)
-    if isinstance(module, POINTWISE):
-        before = source.reshape(view.maps.shape)[channel, row, column]
-        return {"how": "pointwise", "before": float(before)}, {}
-    return {"how": "unknown"}, {}
-
-
-def _convolved(layer: nn.Conv2d, source: Tensor, channel: int, row: int, column: int) -> Frame:
-    """The patch under the kernel, channel by channel; their products and the bias are the value."""
-    size = [d * (k - 1) + 1 for k, d in zip(layer.kernel_size, layer.dilation, strict=True)]
-    padding = [int(p) for p in layer.padding]
-    padded = nn.functional.pad(source, (padding[1], padding[1], padding[0], padding[0]))
-    top, left = row * layer.stride[0], column * layer.stride[1]
-    inputs = layer.in_channels // layer.groups
-    first = channel // (layer.out_channels // layer.groups) * inputs
-    patch = padded[first : first + inputs, top : top + size[0], left : left + size[1]]
-    patch = patch[:, :: layer.dilation[0], :: layer.dilation[1]]
-    kernel = layer.weight[channel].detach()
-    bias = 0.0 if layer.bias is None else float(layer.bias[channel].detach())
-    products = patch * kernel
-    facts = {
-        "how": "convolution",
-        "bias": bias,
-        "sum": float(products.double().sum()),
-        "first": first,
-        "top": top - padding[0],
-        "left": left - padding[1],
-        "sums": products.double().sum((1, 2)).tolist(),
-    }
-    arrays = {"patch": patch[:SHOWN].float().numpy(), "kernel": kernel[:SHOWN].float().numpy()}
-    return facts, arrays
-
-
-def _pooled(layer: nn.MaxPool2d | nn.AvgPool2d, source: Tensor, row: int, column: int) -> Frame:
-    """The window of a map of which the largest, or the mean, is the value."""
-    kernel, stride, padding = (
-        size if isinstance(size, tuple) else (size, size)
-        for size in (layer.kernel_size, layer.stride, layer.padding)
-    )
-    top, left = row * stride[0] - padding[0], column * stride[1] - padding[1]
-    patch = source[max(top, 0) : top + kernel[0], max(left, 0) : left + kernel[1]]
-    how = "largest" if isinstance(layer, nn.MaxPool2d) else "mean"
-    facts = {"how": how, "top": max(top, 0), "left": max(left, 0)}
-    return facts, {"patch": patch.float().numpy()}
-
-
-def _weighed(layer: nn.Linear, source: Tensor, unit: int) -> Frame:
-    """The inputs that contribute most to a dense unit, by size of weight × value."""
-    products = (source.flatten() * layer.weight[unit].detach()).double()
-    bias = 0.0 if layer.bias is None else float(layer.bias[unit].detach())
-    strongest = products.abs().argsort(descending=True)[:8]
-    facts = {
-        "how": "weighed",
-        "bias": bias,
-        "sum": float(products.sum()),
-        "inputs": len(products),
-        "strongest": [
-            [int(i), float(source.flatten()[i]), float(layer.weight[unit, i].detach())]
-            for i in strongest
-        ],
-    }
-    return facts, {}
-
-
-def _normalized(layer: nn.BatchNorm2d, before: float, channel: int) -> Frame:
-    """(x - mean) / deviation · scale + shift, with the statistics of training."""
-    assert layer.running_mean is not None
-    assert layer.running_var is not None
-    facts = {
-        "how": "normalized",
-        "before": before,
-        "mean": float(layer.running_mean[channel]),
-        "deviation": float((layer.running_var[channel] + layer.eps).sqrt()),
-        "scale": float(layer.weight[channel].detach()),
-        "shift": float(layer.bias[channel].detach()),
-    }
-    return facts, {}
-
-
-def kind_of(module: nn.Module) -> str:
-    """A word for the page: conv, pool, dense, norm, act or other."""
-    if isinstance(module, nn.Conv2d):
-        return "conv"
-    if isinstance(module, nn.MaxPool2d | nn.AvgPool2d | GlobalAveragePool | GlobalMaxPool):
-        return "pool"
-    if isinstance(module, nn.Linear):
-        return "dense"
-    if isinstance(module, nn.BatchNorm2d | nn.LayerNorm):
-        return "norm"
-    simple = next(module.parameters(), None) is None and next(module.children(), None) is None
-    return "act" if simple else "other"
-
-
-def reduced(maps: Tensor) -> Tensor:
-    """Maps (K, h, w) of at most 64 pixels a side, for drawing."""
-    height, width = maps.shape[1:]
-    if max(height, width) <= SHOWN:
-        return maps
-    size = (min(height, SHOWN), min(width, SHOWN))
-    return nn.functional.adaptive_avg_pool2d(maps[None].float(), size)[0]
-
-
-def byte_maps(maps: Tensor) -> NDArray[np.uint8]:
-    """Maps (K, h, w) to bytes around 128, scaled by the largest absolute value of them all."""
-    scale = maps.abs().max().clamp(min=1e-9)
-    return (maps.float() / scale).add(1).mul(127.5).round().byte().contiguous().numpy()
-
-
-def _keep(
-    found: dict[str, View], name: str, module: nn.Module, inputs: tuple[Any, ...], output: Any
-) -> None:
-    """Remember what went through a layer, if it is maps or a vector."""
-    if isinstance(output, Tensor) and output.dim() in (2, 4) and isinstance(inputs[0], Tensor):
-        found[name] = View(name, module, inputs[0].detach().clone(), output.detach().clone())

@@ -67,6 +67,8 @@ class Live:
         self.selected: tuple[int, int] | None = None
         self._due = 0.0  # steps that the pace allows and that were not taken yet
         self._clock = time.monotonic()
+        self._rate = 0.0  # steps a second, measured over half a second at least
+        self._mark = (self._clock, 0)
 
     @property
     def busy(self) -> bool:
@@ -101,6 +103,10 @@ class Live:
                 await asyncio.to_thread(self.session.advance, steps, seconds=4 * SLICE)
             else:
                 await asyncio.sleep(0.005)
+        started, steps = self._mark
+        if (spent := time.monotonic() - started) >= 0.5:
+            self._rate = max(self.session.steps - steps, 0) / spent
+            self._mark = time.monotonic(), self.session.steps
         if self.session.failure:
             self.playing = False
             self.wanted = True
@@ -108,7 +114,7 @@ class Live:
 
     async def _frame(self, kind: str, build: Callable[..., Any], *arguments: Any) -> None:
         facts, arrays = await asyncio.to_thread(build, *arguments)
-        facts |= {"type": kind, "playing": self.playing}
+        facts |= {"type": kind, "playing": self.playing, "rate": round(self._rate)}
         await self.page.send_bytes(pack(facts, arrays))
 
     async def scene(self, message: dict[str, Any] | None = None) -> None:
@@ -149,6 +155,7 @@ class Live:
         self.playing = not self.session.failure
         self.wanted = True
         self._clock, self._due = time.monotonic(), 0.0
+        self._mark = self._clock, self.session.steps
 
     async def pause(self, message: dict[str, Any]) -> None:
         self.playing = False

@@ -17,9 +17,10 @@ from typing import Any
 from vitreous.errors import UsageError, unknown
 from vitreous.export.bundle import Bundle
 from vitreous.playground.digits import CONTRACT, HELD_OUT, READERS, example, place_of, reader
-from vitreous.playground.lens import Lens, picture
+from vitreous.playground.lens import Lens
 from vitreous.playground.live import Page, parsed
 from vitreous.playground.snapshot import Frame
+from vitreous.playground.strokes import picture
 from vitreous.playground.wire import pack
 
 FILE, DRAWING, FRAMED = range(3)

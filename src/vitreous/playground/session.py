@@ -1,7 +1,7 @@
 """One experiment in the plane: settings, points, a network, and training one step at a time.
 
-A session steps the very loop that trains every other network here, `train.fit`; a page, a test or
-a notebook asks it for steps and looks at what it holds in between.
+A session steps the very loop that trains every other network here, `training.fit`; a page, a
+test or a notebook asks it for steps and looks at what it holds in between.
 """
 
 from __future__ import annotations
@@ -92,7 +92,6 @@ class Session:
         train, test = divide(points_of(state), state.ratio)
         self.state = state
         self.steps = 0
-        self.rate = 0.0
         self.failure: str | None = None
         self.phases = [Phase(0, state.lr, state.l1, state.l2)]
         self.features = Features(state.features)
@@ -138,11 +137,7 @@ class Session:
             for _ in islice(self._steps(), steps):
                 if seconds is not None and time.perf_counter() - start >= seconds:
                     break
-        spent = time.perf_counter() - start
-        taken = self.steps - first
-        if taken > 1:
-            self.rate = taken / spent
-        return taken
+        return self.steps - first
 
     def _steps(self) -> Iterator[Step]:
         """The training loop's steps, counted; it ends where the loss is no number any more."""

@@ -60,7 +60,6 @@ def snapshot(session: Session, selected: tuple[int, int] | None = None) -> Frame
     facts: dict[str, Any] = {
         "steps": session.steps,
         "epoch": session.epoch,
-        "rate": round(session.rate),
         "train_loss": finite(train.loss),
         "test_loss": finite(test.loss),
         "train_accuracy": train.accuracy,

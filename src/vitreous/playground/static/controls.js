@@ -37,7 +37,8 @@ export class Controls {
     const [output, input] = [label.querySelector("output"), label.querySelector("input")];
     input.oninput = () => { output.textContent = show(+input.value); };
     input.onchange = () => this.change({ [name]: +input.value });
-    this.inputs[name] = (value) => {
+    this.inputs[name] = (value, state) => {
+      input.disabled = state.data === "own" && (name === "noise" || name === "count");
       if (document.activeElement !== input || +input.value !== value) input.value = value;
       output.textContent = show(value);
     };
@@ -62,7 +63,7 @@ export class Controls {
 
   /** Show what the server holds. */
   show(state, task) {
-    for (const [name, set] of Object.entries(this.inputs)) set(state[name]);
+    for (const [name, set] of Object.entries(this.inputs)) set(state[name], state);
     const loss = document.querySelector("#network-settings label:nth-child(4) select");
     loss.disabled = task === "regress";
   }

@@ -1,8 +1,8 @@
 // The view of images: draw or upload, and see the image pass through a trained network.
 
 import { Drawing } from "./drawing.js";
+import { bitmap, drawCam, drawTemplates, paintMap } from "./evidence.js";
 import { explanation } from "./explain.js";
-import { colors, paint } from "./palette.js";
 import { Socket, inWords } from "./socket.js";
 import { setView, view } from "./state.js";
 
@@ -261,38 +261,14 @@ export class Images {
   }
 
   showCam(cam) {
-    this.cam = cam;
-    const { heat } = cam.arrays;
-    const [height, width] = heat.shape;
-    const canvas = this.$("#cam");
-    Object.assign(canvas, { width: 256, height: (256 * this.network.height) / this.network.width });
-    const small = new OffscreenCanvas(width, height);
-    paintMap(small, heat, height, width);
-    const context = canvas.getContext("2d");
-    context.imageSmoothingQuality = "high";
-    context.globalAlpha = 1;
-    context.drawImage(small, 0, 0, canvas.width, canvas.height);
-    context.globalAlpha = 0.4;
-    context.globalCompositeOperation = "luminosity";
-    context.drawImage(bitmap(this.seen.arrays.image), 0, 0, canvas.width, canvas.height);
-    context.globalCompositeOperation = "source-over";
-    const text = `mean ${cam.mean.toFixed(2)} + bias ${cam.bias.toFixed(2)} = score ${cam.logit.toFixed(2)}`;
+    const text = drawCam(this.$("#cam"), cam, this.seen.arrays.image);
     this.$("#cam-text").textContent = text;
-    canvas.setAttribute("aria-label", `Class activation map of ${this.network.classes[cam.label]}: ${text}`);
+    this.$("#cam").setAttribute("aria-label", `Class activation map of ${this.network.classes[cam.label]}: ${text}`);
   }
 
   paintTemplates() {
-    const templates = this.network?.arrays.templates;
-    if (!templates) return;
-    const [count, height, width] = templates.shape;
-    const list = this.$("#templates");
-    if (list.childElementCount !== count) list.replaceChildren(...this.network.classes.map(() => { const figure = document.createElement("figure"); figure.append(document.createElement("canvas"), document.createElement("figcaption")); return figure; }));
-    [...list.children].forEach((figure, i) => {
-      paintMap(figure.firstChild, templates.subarray(i * height * width, (i + 1) * height * width), height, width);
-      figure.lastChild.textContent = this.seen ? `${this.network.classes[i]}: ${this.seen.logits[i]?.toFixed(1)}` : this.network.classes[i];
-      figure.firstChild.setAttribute("role", "img");
-      figure.firstChild.setAttribute("aria-label", `Template of ${this.network.classes[i]}`);
-    });
+    const { templates } = this.network?.arrays ?? {};
+    if (templates) drawTemplates(this.$("#templates"), templates, this.network.classes, this.seen?.logits);
   }
 
   /** The theme has changed. */
@@ -302,25 +278,3 @@ export class Images {
 }
 
 const KINDS = { conv: "convolution", pool: "pooling", dense: "dense", norm: "normalization", act: "activation", other: "" };
-
-/** The network's input as a picture: grey, or the first three channels as red, green, blue. */
-function bitmap(image) {
-  const [height, width, channels] = image.shape;
-  const pixels = new ImageData(width, height);
-  const [green, blue] = channels > 2 ? [1, 2] : [0, 0];
-  for (let i = 0, at = 0; i < height * width; i++, at += channels) pixels.data.set([image[at], image[at + green], image[at + blue], 255], 4 * i);
-  const canvas = new OffscreenCanvas(width, height);
-  canvas.getContext("2d").putImageData(pixels, 0, 0);
-  return canvas;
-}
-
-function paintMap(canvas, bytes, height, width) {
-  if (height === width && !(canvas instanceof OffscreenCanvas)) { paint(canvas, bytes, height); return; }
-  Object.assign(canvas, { width, height });
-  const context = canvas.getContext("2d");
-  const image = context.createImageData(width, height);
-  const palette = colors();
-  const pixels = new Uint32Array(image.data.buffer);
-  for (let i = 0; i < pixels.length; i++) pixels[i] = palette[bytes[i]];
-  context.putImageData(image, 0, 0);
-}

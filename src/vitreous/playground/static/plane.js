@@ -61,7 +61,7 @@ export class Plane {
     $("#more-layers").onclick = () => this.change({ hidden: [...this.state.hidden, this.state.hidden.at(-1) ?? 4] });
     $("#less-layers").onclick = () => this.change({ hidden: this.state.hidden.slice(0, -1) });
     $("#pace").oninput = (event) => { setView("pace", event.target.value); this.showView(); };
-    for (const [id, name] of [["show-test", "test"], ["discretize", "discretize"], ["log", "log"]])
+    for (const [id, name] of [["show-test", "test"], ["discretize", "discretize"], ["log", "log"], ["live", "draw"]])
       $(`#${id}`).onchange = (event) => { setView(name, event.target.checked ? "1" : "0"); this.showView(); };
     const lesson = $("#lesson");
     lesson.replaceChildren(new Option("Choose a lesson…", ""), ...this.vocabulary.lessons.map(({ title }, i) => new Option(title, i)));
@@ -85,6 +85,7 @@ export class Plane {
     $("#show-test").checked = this.map.showTest;
     $("#discretize").checked = this.map.discretize;
     $("#log").checked = this.chart.logarithmic;
+    $("#live").checked = view.draw === "1";
     const pace = PACES[view.pace] ?? null;
     $("#pace").value = view.pace;
     $("#pace-word").textContent = pace === null ? "full" : `${pace}/s`;
@@ -169,7 +170,9 @@ export class Plane {
     if (frame.playing !== this.playing) this.setPlaying(frame.playing);
     this.chart.add(frame.steps, frame.train_loss, frame.test_loss);
     requestAnimationFrame(() => {
-      if (frame.playing) this.socket.send("frame"); // the server prepares it while this one is drawn
+      // The server prepares the next one while this one is drawn; without drawing, one a second.
+      if (frame.playing && view.draw === "1") this.socket.send("frame");
+      else if (frame.playing) setTimeout(() => this.socket.send("frame"), 1000);
       this.redraw();
     });
   }

@@ -1,0 +1,110 @@
+"""Where a number comes from: how each kind of layer made one value of its output.
+
+The parts that are shown, a patch and a kernel, inputs and weights, give the value again; that is
+what makes them an explanation.
+"""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+
+from vitreous.blocks.activation import ACTIVATIONS
+from vitreous.blocks.pool import GlobalAveragePool, GlobalMaxPool
+from vitreous.playground.layers import SHOWN, View
+from vitreous.playground.snapshot import Frame
+
+AVERAGES = (GlobalAveragePool, nn.AdaptiveAvgPool2d)
+POINTWISE = tuple({type(row.build()) for row in ACTIVATIONS.values()})
+
+
+def explained(view: View, channel: int, row: int, column: int) -> Frame:
+    """How a layer made one number, by kind of layer: facts for words, arrays for pictures."""
+    module, source = view.module, view.input[0]
+    if isinstance(module, nn.Conv2d) and isinstance(module.padding, tuple):
+        return _convolved(module, source, channel, row, column)
+    if isinstance(module, nn.MaxPool2d | nn.AvgPool2d):
+        return _pooled(module, source[channel], row, column)
+    if isinstance(module, nn.Linear):
+        return _weighed(module, source, channel)
+    if isinstance(module, AVERAGES) and source.dim() == 3:
+        return {"how": "mean"}, {"patch": source[channel].float().numpy()}
+    if isinstance(module, GlobalMaxPool):
+        return {"how": "largest"}, {"patch": source[channel].float().numpy()}
+    if isinstance(module, nn.BatchNorm2d):
+        return _normalized(module, float(source[channel, row, column]), channel)
+    if isinstance(module, POINTWISE):
+        before = source.reshape(view.maps.shape)[channel, row, column]
+        return {"how": "pointwise", "before": float(before)}, {}
+    return {"how": "unknown"}, {}
+
+
+def _convolved(layer: nn.Conv2d, source: Tensor, channel: int, row: int, column: int) -> Frame:
+    """The patch under the kernel, channel by channel; their products and the bias are the value."""
+    size = [d * (k - 1) + 1 for k, d in zip(layer.kernel_size, layer.dilation, strict=True)]
+    padding = [int(p) for p in layer.padding]
+    padded = nn.functional.pad(source, (padding[1], padding[1], padding[0], padding[0]))
+    top, left = row * layer.stride[0], column * layer.stride[1]
+    inputs = layer.in_channels // layer.groups
+    first = channel // (layer.out_channels // layer.groups) * inputs
+    patch = padded[first : first + inputs, top : top + size[0], left : left + size[1]]
+    patch = patch[:, :: layer.dilation[0], :: layer.dilation[1]]
+    kernel = layer.weight[channel].detach()
+    bias = 0.0 if layer.bias is None else float(layer.bias[channel].detach())
+    products = patch * kernel
+    facts = {
+        "how": "convolution",
+        "bias": bias,
+        "sum": float(products.double().sum()),
+        "first": first,
+        "top": top - padding[0],
+        "left": left - padding[1],
+        "sums": products.double().sum((1, 2)).tolist(),
+    }
+    arrays = {"patch": patch[:SHOWN].float().numpy(), "kernel": kernel[:SHOWN].float().numpy()}
+    return facts, arrays
+
+
+def _pooled(layer: nn.MaxPool2d | nn.AvgPool2d, source: Tensor, row: int, column: int) -> Frame:
+    """The window of a map of which the largest, or the mean, is the value."""
+    kernel, stride, padding = (
+        size if isinstance(size, tuple) else (size, size)
+        for size in (layer.kernel_size, layer.stride, layer.padding)
+    )
+    top, left = row * stride[0] - padding[0], column * stride[1] - padding[1]
+    patch = source[max(top, 0) : top + kernel[0], max(left, 0) : left + kernel[1]]
+    how = "largest" if isinstance(layer, nn.MaxPool2d) else "mean"
+    facts = {"how": how, "top": max(top, 0), "left": max(left, 0)}
+    return facts, {"patch": patch.float().numpy()}
+
+
+def _weighed(layer: nn.Linear, source: Tensor, unit: int) -> Frame:
+    """The inputs that contribute most to a dense unit, by size of weight × value."""
+    products = (source.flatten() * layer.weight[unit].detach()).double()
+    bias = 0.0 if layer.bias is None else float(layer.bias[unit].detach())
+    strongest = products.abs().argsort(descending=True)[:8]
+    facts = {
+        "how": "weighed",
+        "bias": bias,
+        "sum": float(products.sum()),
+        "inputs": len(products),
+        "strongest": [
+            [int(i), float(source.flatten()[i]), float(layer.weight[unit, i].detach())]
+            for i in strongest
+        ],
+    }
+    return facts, {}
+
+
+def _normalized(layer: nn.BatchNorm2d, before: float, channel: int) -> Frame:
+    """(x - mean) / deviation · scale + shift, with the statistics of training."""
+    assert layer.running_mean is not None
+    assert layer.running_var is not None
+    facts = {
+        "how": "normalized",
+        "before": before,
+        "mean": float(layer.running_mean[channel]),
+        "deviation": float((layer.running_var[channel] + layer.eps).sqrt()),
+        "scale": float(layer.weight[channel].detach()),
+        "shift": float(layer.bias[channel].detach()),
+    }
+    return facts, {}
