@@ -82,7 +82,7 @@ def _rows(
     probabilities: NDArray[np.float64],
 ) -> list[tuple[object, ...]]:
     decoded = TASKS[bundle.task].decode(probabilities, bundle.classes, 1, bundle.thresholds)
-    likelihood, ranks = _judged(probabilities, dataset.targets[ids], bundle.thresholds)
+    likelihood, ranks = judged(probabilities, dataset.targets[ids], bundle.thresholds)
     rows: list[tuple[object, ...]] = []
     for place, (index, prediction) in enumerate(zip(ids.tolist(), decoded, strict=True)):
         truth = label_text(dataset, index)
@@ -101,7 +101,7 @@ def _rows(
     return rows
 
 
-def _judged(
+def judged(
     probabilities: NDArray[np.float64],
     targets: NDArray[Any],
     thresholds: Sequence[float] | None,
