@@ -13,10 +13,10 @@ demo: $(INSTALLED) ## Train on the digits that come along; prints scores and wri
 	$(BIN)/vitreous train digits
 
 test: $(INSTALLED)-dev ## Run the tests
-	$(BIN)/python -m pytest -n auto
+	PYTHONHASHSEED=0 $(BIN)/python -m pytest -n auto
 
 slow: $(INSTALLED)-dev ## Run the long tests as well
-	$(BIN)/python -m pytest -n auto -m "not gpu and not network"
+	PYTHONHASHSEED=0 $(BIN)/python -m pytest -n auto -m "not gpu and not network"
 
 check: $(INSTALLED)-dev ## Lint, types and the order of imports
 	$(BIN)/ruff check .

@@ -72,7 +72,11 @@ CASES: list[tuple[list[str], int, set[str]]] = [
 ]
 
 
-@pytest.mark.parametrize(("arguments", "code", "keys"), CASES, ids=lambda case: str(case)[:60])
+@pytest.mark.parametrize(
+    ("arguments", "code", "keys"),
+    CASES,
+    ids=lambda case: str(case)[:60] if isinstance(case, list) else "",
+)
 def test_one_object_and_nothing_else(
     work: Path,
     arguments: list[str],

@@ -48,7 +48,7 @@ PHOTOS = facts()
         (facts(channels=6), {"model": "convnet", "pretrained": "no", "size": 64}),
         (facts(channels=6, examples=100), {"epochs": 60}),
         (facts(64), {"model": "convnet", "size": 64}),
-        (facts(8, 1, examples=1289), {"size": 8, "epochs": 60, "batch_size": 64}),
+        (facts(8, 1, examples=1289), {"size": 16, "epochs": 30, "batch_size": 64}),
         (facts(40, uniform=False), {"model": "efficientnet_lite0"}),
         (facts(channels=1), {"model": "efficientnet_lite0", "pretrained": "yes"}),
         (facts(multilabel=True), {"task": "label", "label_smoothing": 0.0}),

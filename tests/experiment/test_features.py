@@ -140,6 +140,12 @@ def test_the_saved_network_answers_as_the_head_did(photos: Path, extra: dict[str
     assert all(state[name].shape[0] == 3 for name in changed)
 
 
+def test_a_head_learns_without_a_validation_part(photos: Path) -> None:
+    run = train(photos, model="convnet", freeze="backbone", epochs=2, validation=0.0, test=0.0)
+    assert run.scores == {}
+    assert "validation_loss" not in read_lines(run.folder.metrics)[0]
+
+
 def test_fine_tuning_goes_on_from_the_head(photos: Path) -> None:
     run = train(
         photos,

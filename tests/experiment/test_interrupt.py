@@ -113,7 +113,7 @@ def test_before_there_is_a_run_nothing_is_left(
 ) -> None:
     interrupting(monkeypatch, "experiment.run:assign")
     assert command(["train", str(photos), "--quiet"]) == 130
-    assert capsys.readouterr().err == "error: interrupted\n"
+    assert capsys.readouterr().err == "interrupted\n"
     assert not Path("runs").exists()
 
 

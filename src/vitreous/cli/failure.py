@@ -12,14 +12,14 @@ def tell(error: VitreousError | KeyboardInterrupt, as_json: bool = False) -> int
     """Print the error, to stdout as JSON if asked for, else to stderr; returns its exit code."""
     if isinstance(error, KeyboardInterrupt):
         # A run's own has a place and a remedy; one from anywhere else has neither.
-        kind, exit_code, message = "interrupted", 130, str(error) or "interrupted"
+        kind, exit_code, message, mark = "interrupted", 130, "interrupted", ""
     else:
-        kind, exit_code, message = error.kind, error.exit_code, error.message
+        kind, exit_code, message, mark = error.kind, error.exit_code, error.message, "error: "
     where, remedy = getattr(error, "where", None), getattr(error, "remedy", None)
     if as_json:
         fields = {"kind": kind, "message": message, "where": where, "remedy": remedy}
         print(json.dumps({"error": fields}))
     else:
         place = f"{where}: " if where else ""
-        print(f"error: {place}{message}" + (f"\n  {remedy}" if remedy else ""), file=sys.stderr)
+        print(f"{mark}{place}{message}" + (f"\n  {remedy}" if remedy else ""), file=sys.stderr)
     return exit_code

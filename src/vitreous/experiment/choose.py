@@ -18,7 +18,7 @@ from vitreous.augment.recipe import RECIPES
 from vitreous.blocks.init import INITIALIZERS
 from vitreous.data.contract import PixelContract
 from vitreous.errors import RunError, UsageError, unknown
-from vitreous.experiment.facts import SMALL, Facts
+from vitreous.experiment.facts import SMALL, TINY, Facts
 from vitreous.experiment.recipe import Recipe, flag
 from vitreous.models import MODELS, default_size, fitting_size, variant
 from vitreous.tasks import TASKS
@@ -140,8 +140,8 @@ def _choose_network(choices: Choices, facts: Facts) -> None:
     else:
         choices.fill("pretrained", "no", "none come along")
     if facts.small or name == "convnet":
-        own = fitting_size(name, min(max(facts.height, facts.width), SMALL))
-        choices.fill("size", own, f"the images have {pixels} pixels")
+        own = min(max(facts.height, facts.width, TINY), SMALL)
+        choices.fill("size", fitting_size(name, own), f"the images have {pixels} pixels")
     else:
         choices.fill("size", default_size(name), "the size this network was designed for")
 
@@ -156,9 +156,10 @@ def _choose_learning(choices: Choices, facts: Facts) -> None:
     else:
         # Grey images of digits or letters are learned in a few passes, colored ones are not.
         simple = facts.channels == 1 and max(facts.height, facts.width) <= 32
-        epochs = int(np.clip(round((1e5 if simple else 6e5) / facts.examples), 2, 60))
-        looks = f"about {epochs * facts.examples:,} looks at {facts.examples:,} images"
-        choices.fill("epochs", epochs, looks)
+        looks, most = (1e5, 30) if simple else (6e5, 60)
+        epochs = int(np.clip(round(looks / facts.examples), 2, most))
+        sum_of_looks = f"about {epochs * facts.examples:,} looks at {facts.examples:,} images"
+        choices.fill("epochs", epochs, sum_of_looks)
     few = facts.examples < 1_000
     batch = 32 if few else 64 if choices.frozen or facts.examples < 8_000 else 128
     choices.fill("batch_size", batch, f"{facts.examples:,} training images")

@@ -263,6 +263,8 @@ class Course:
         identity = key(self.dataset, self.contract)
         seen = {}
         for part in (Part.TRAIN, Part.VALIDATION):
+            if not len(self.ids[part]):
+                continue
             seen[part] = features(
                 backbone,
                 self.network,

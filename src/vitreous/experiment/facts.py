@@ -14,6 +14,7 @@ from vitreous.data.dataset import Dataset
 from vitreous.errors import DataError, ImageError
 
 SMALL = 64  # pixels; up to here images are learned from scratch at their own size
+TINY = 16  # pixels; smaller ones are enlarged to this, or too little is left of their last map
 PROBES = 24  # images that are opened to learn the usual size
 
 
