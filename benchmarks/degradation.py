@@ -18,7 +18,9 @@ plain ones, but in so few steps it has not caught up with the shallower one.
 from __future__ import annotations
 
 import argparse
+import os
 import time
+from pathlib import Path
 
 import torch
 from torch import nn
@@ -61,7 +63,8 @@ def train(
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--data", required=True)
+    default = Path(os.environ.get("VITREOUS_DATA", ".")) / "cifar-10-batches-bin"
+    parser.add_argument("--data", default=str(default))
     parser.add_argument("--images", type=int, default=2000)
     parser.add_argument("--epochs", type=int, default=12)
     parser.add_argument("--batch", type=int, default=50)
