@@ -93,8 +93,11 @@ def freeze(model: nn.Module, what: str = "backbone") -> tuple[str, ...]:
     last = head(model)
     if what not in ("backbone", "all", "none", *children):
         raise unknown("part to freeze", what, ["backbone", "all", "none", *children])
-    upto = {"none": 0, "all": len(children), "backbone": len(children)}
-    frozen = [*children][: upto.get(what, [*children, what].index(what) + 1)]
+    names = [*children]
+    if what in children:
+        frozen = names[: names.index(what) + 1]
+    else:
+        frozen = [] if what == "none" else names
     _set_frozen(model, False)
     for name in frozen:
         _set_frozen(children[name], True)
