@@ -122,7 +122,8 @@ def _choose_network(choices: Choices, facts: Facts) -> None:
     pixels = f"{facts.height} × {facts.width}"
     rgb = facts.channels in (1, 3)
     if facts.small:
-        choices.fill("model", "convnet", f"images of {pixels} are learned from scratch")
+        name = "convnet_medium" if facts.channels >= 3 else "convnet"
+        choices.fill("model", name, f"images of {pixels} are learned from scratch")
     elif rgb:
         reason = "photos profit from weights learned on ImageNet"
         choices.fill("model", "efficientnet_lite0", reason)
@@ -139,7 +140,7 @@ def _choose_network(choices: Choices, facts: Facts) -> None:
         choices.fill("pretrained", "no", "its ImageNet weights are for photos")
     else:
         choices.fill("pretrained", "no", "none come along")
-    if facts.small or name == "convnet":
+    if facts.small or name.startswith("convnet"):
         own = min(max(facts.height, facts.width, TINY), SMALL)
         choices.fill("size", fitting_size(name, own), f"the images have {pixels} pixels")
     else:
@@ -168,7 +169,8 @@ def _choose_learning(choices: Choices, facts: Facts) -> None:
     method = choices["optimizer"]
     peak = OPTIMIZERS[method].lr
     if method == "adamw":  # tuned for the two ways in which it is used here
-        peak = 1e-2 if choices.frozen else 3e-3
+        quick = choices.frozen or str(choices["model"]).startswith("convnet")
+        peak = 1e-2 if quick else 3e-3
     choices.fill("lr", peak, f"usual for {method}")
     choices.fill("weight_decay", OPTIMIZERS[method].weight_decay, f"usual for {method}")
     choices.fill("schedule", "one_cycle", "reaches good scores in few epochs")
