@@ -13,6 +13,7 @@ from PIL import Image
 
 from vitreous.data.open import open
 from vitreous.errors import DataError, UsageError
+from vitreous.experiment import evaluation
 from vitreous.experiment.evaluation import evaluate
 from vitreous.experiment.folder import RunFolder
 from vitreous.experiment.run import Run, train
@@ -147,6 +148,17 @@ def test_images_that_cannot_be_read_are_not_counted(run: Path, five: Path) -> No
     summary = evaluate(run, five)
     assert summary["scores"]["test"]["count"] == 59
     assert any("test/ant/0.png" in note for note in summary["notes"])
+
+
+@pytest.mark.parametrize("together", [1, 7, 59])
+def test_scores_do_not_depend_on_how_many_are_asked_at_once(
+    run: Path, five: Path, together: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    expected = evaluate(run, five)["scores"]["test"]
+    monkeypatch.setattr(evaluation, "PIXELS", together * 28 * 28)
+    found = evaluate(run, five)["scores"]["test"]
+    assert found["confusion"] == expected["confusion"]
+    assert found["loss"] == pytest.approx(expected["loss"], rel=1e-5)
 
 
 def test_channels_that_do_not_fit_are_refused_before_anything_is_read(run: Path) -> None:

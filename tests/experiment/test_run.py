@@ -292,6 +292,21 @@ def test_batch_norm_gets_the_statistics_of_all_training_images(photos: Path, see
         assert torch.equal(one, other) != name.endswith(("running_mean", "running_var")), name
 
 
+@pytest.mark.parametrize("model", ["convnet", "resnet20", "mlp"])
+def test_a_last_batch_of_one_is_no_trouble(photos: Path, model: str) -> None:
+    examples = train(photos, **QUICK).model.training["examples"]["train"]
+    run = train(photos, model=model, epochs=1, batch_size=examples - 1, size=24)
+    assert read_lines(run.folder.metrics)[0]["step"] == 1
+
+
+def test_a_test_part_alone_is_never_trained_on(photos: Path, place: Path) -> None:
+    (place / "parts").mkdir()
+    shutil.move(photos, place / "parts" / "test")
+    with pytest.raises(DataError, match="no image to train on"):
+        train(place / "parts", **QUICK)
+    assert not Path("runs").exists()
+
+
 # Ends
 
 
@@ -337,3 +352,4 @@ def test_the_same_seed_gives_the_same_bytes(photos: Path) -> None:
     first, second = (files(train(photos, out=name, **recipe)) for name in "ab")
     assert first == second
     assert files(train(photos, out="c", seed=1, **recipe)) != first
+    assert files(train(photos, out="d", deterministic=True, threads=3, **recipe)) == first

@@ -101,6 +101,8 @@ class Recipe:
     """threads for decoding and augmentation"""
     seed: int = 0
     """of the weights, the order of images, augmentation and dropout"""
+    deterministic: bool = False
+    """only algorithms that give the same bits again; on a CPU they do anyway, a GPU gets slower"""
 
     validation: float = 0.15
     """share held out for choosing, where the data prescribes no part for it"""

@@ -46,7 +46,7 @@ from vitreous.experiment.recipe import Recipe
 from vitreous.experiment.summary import write_report
 from vitreous.export.bundle import Bundle, load
 from vitreous.metrics.scores import Scores
-from vitreous.training.reproduce import seed_everything
+from vitreous.training.reproduce import deterministic, seed_everything
 
 
 @dataclass(frozen=True)
@@ -207,7 +207,8 @@ def _to_the_end(
     interrupt: Interrupt,
 ) -> Run:
     if not folder.finished:
-        _learn_and_measure(folder, dataset, parts, settled, module, progress, interrupt)
+        with deterministic(settled.recipe.deterministic):
+            _learn_and_measure(folder, dataset, parts, settled, module, progress, interrupt)
     summary = read_json(folder.scores)
     scores = {part: Scores.from_json(found) for part, found in summary["scores"].items()}
     if "test" in scores and not folder.events("test"):

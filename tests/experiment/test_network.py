@@ -1,0 +1,109 @@
+"""The network of a recipe: how its pixels are normalized, and what is refused before it is made."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from vitreous.data.contract import PixelContract
+from vitreous.errors import ModelFileError, ShapeError, UsageError
+from vitreous.experiment.network import arguments, build, check_network
+from vitreous.experiment.recipe import Recipe
+from vitreous.experiment.run import train
+from vitreous.models import create
+
+RGB = PixelContract(height=32, width=32, channels=3)
+
+
+def rows(seed: int = 0) -> np.ndarray:
+    return np.random.default_rng(seed).integers(0, 256, (50, 32, 32, 3), dtype=np.uint8)
+
+
+def recipe(**fields: Any) -> Recipe:
+    return Recipe(**{"model": "convnet", "pretrained": "no"} | fields)
+
+
+def test_pixels_are_normalized_by_the_training_images() -> None:
+    images = rows()
+    network, created = build(recipe(), RGB, 5, iter([images[:20], images[20:]]))
+    np.testing.assert_allclose(created["mean"], images.mean((0, 1, 2)) / 255, rtol=1e-6)
+    np.testing.assert_allclose(created["std"], images.std((0, 1, 2)) / 255, rtol=1e-6)
+    normalized = network.normalize(RGB.images(images))
+    torch.testing.assert_close(normalized.mean((0, 2, 3)), torch.zeros(3), atol=1e-4, rtol=0)
+    torch.testing.assert_close(normalized.std((0, 2, 3)), torch.ones(3), atol=1e-3, rtol=0)
+
+
+def test_held_out_pixels_decide_nothing(place: Path) -> None:
+    """Change every pixel of the validation and test parts: the normalization stays the same."""
+    images, labels = rows(), np.arange(50) % 2
+    found = []
+    for held in (rows(1), rows(2)):
+        parts = {"x_train": images, "y_train": labels, "x_test": held, "y_test": labels}
+        np.savez("data.npz", **parts, x_val=held[::-1], y_val=labels)
+        run = train("data.npz", model="linear", epochs=1)
+        found.append((run.model.arguments["mean"], run.model.arguments["std"]))
+    assert found[0] == found[1]
+
+
+def test_a_pretrained_network_brings_its_own_normalization() -> None:
+    network, created = build(recipe(model="efficientnet_lite0", pretrained="yes"), RGB, 5, iter([]))
+    published = create("efficientnet_lite0", pretrained=True)
+    assert torch.equal(network.normalize.mean, published.normalize.mean)
+    assert created["mean"] == published.normalize.mean.flatten().tolist()
+    assert any("1000 classes became 5" in note for note in network.notes)
+
+
+def test_the_arguments_create_the_same_network_again() -> None:
+    network, created = build(recipe(dropout=0.3), RGB, 5, iter([rows()]))
+    again = create("convnet", **created)
+    again.load_state_dict(network.state_dict())
+    images = RGB.images(rows(3))
+    torch.testing.assert_close(again.eval()(images), network.eval()(images))
+
+
+def test_an_initializer_draws_the_weights() -> None:
+    network, _ = build(recipe(init="zero"), RGB, 5, iter([rows()]))
+    assert all(not p.any() for p in network.parameters() if p.ndim > 1)
+
+
+def test_a_file_of_weights(place: Path) -> None:
+    from safetensors.torch import save_file
+
+    torch.manual_seed(1)
+    weights = create("convnet", num_classes=7, in_channels=3, size=32).state_dict()
+    save_file(weights, "weights.safetensors")
+    network, _ = build(recipe(pretrained="weights.safetensors"), RGB, 7, iter([]))
+    for name, tensor in network.state_dict().items():
+        assert torch.equal(tensor, weights[name])
+
+
+@pytest.mark.parametrize(
+    ("fields", "error", "said"),
+    [
+        ({"model": "lenet5", "dropout": 0.5}, UsageError, "lenet5 has no layer that drops units"),
+        ({"model": "resnet18", "pretrained": "yes"}, UsageError, "no weights come with resnet18"),
+        ({"pretrained": "gone.safetensors"}, ModelFileError, "no such file"),
+    ],
+)
+def test_what_cannot_be_had_is_refused(
+    fields: dict[str, Any], error: type[Exception], said: str
+) -> None:
+    with pytest.raises(error, match=said):
+        check_network(recipe(**fields), RGB, 5)
+
+
+def test_sizes_that_do_not_fit_are_refused_with_one_that_does() -> None:
+    small = PixelContract(height=4, width=4, channels=3)
+    with pytest.raises(ShapeError, match="4×4") as caught:
+        check_network(recipe(), small, 5)
+    assert "at least 8×8" in str(caught.value.remedy)
+
+
+def test_checking_takes_no_memory() -> None:
+    big = PixelContract(height=224, width=224, channels=3)
+    check_network(recipe(model="vgg19"), big, 10_000)
+    assert arguments(recipe(), RGB, 5) == {"num_classes": 5, "in_channels": 3, "size": 32}
