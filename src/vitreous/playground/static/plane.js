@@ -158,7 +158,8 @@ export class Plane {
     this.state = state;
     writeAddress(query);
     this.controls.show(state, this.current.task);
-    $("#seed").value = state.seed;
+    // An answer to an earlier change must not overwrite what is being typed.
+    if (document.activeElement !== $("#seed")) $("#seed").value = state.seed;
     const row = this.vocabulary.lessons.findIndex((lesson) => lesson.query === query);
     $("#lesson").value = row >= 0 ? row : "";
     $("#question").textContent = this.vocabulary.lessons[row]?.question ?? FREE;
