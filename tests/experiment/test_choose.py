@@ -10,9 +10,10 @@ import torch
 import yaml
 
 from vitreous.errors import RunError, UsageError
-from vitreous.experiment.choose import Settled, devices, settle
+from vitreous.experiment.choose import devices, settle
 from vitreous.experiment.facts import Facts
 from vitreous.experiment.recipe import Recipe
+from vitreous.experiment.settled import Settled
 from vitreous.models import MODELS
 from vitreous.training.optimizer import OPTIMIZERS
 
@@ -31,7 +32,8 @@ def facts(height: int = 375, channels: int = 3, **changes: Any) -> Facts:
     return Facts(**(known | changes))
 
 
-DIGITS = facts(28, 1, examples=50_000)
+DIGITS = facts(28, 1, examples=50_000, classes=tuple("0123456789"), dataset="mnist")
+CLOTHES = facts(28, 1, examples=50_000, classes=tuple("0123456789"), dataset="fashion-mnist")
 OBJECTS = facts(32, 3, examples=42_000)
 PHOTOS = facts()
 
@@ -43,7 +45,7 @@ PHOTOS = facts()
         (
             DIGITS,
             {
-                "epochs": 2,
+                "epochs": 1,
                 "batch_size": 128,
                 "lr": 1e-2,
                 "augment": "light",
@@ -57,7 +59,11 @@ PHOTOS = facts()
         (facts(channels=6), {"model": "convnet", "pretrained": "no", "size": 64}),
         (facts(channels=6, examples=100), {"epochs": 60}),
         (facts(64), {"model": "convnet_medium", "size": 64}),
-        (facts(8, 1, examples=1289), {"size": 16, "epochs": 30, "batch_size": 64}),
+        (CLOTHES, {"model": "convnet", "epochs": 12}),
+        (
+            facts(8, 1, examples=1289, dataset="digits"),
+            {"size": 16, "epochs": 30, "batch_size": 64},
+        ),
         (facts(40, uniform=False), {"model": "efficientnet_lite0"}),
         (facts(channels=1), {"model": "efficientnet_lite0", "pretrained": "yes"}),
         (facts(multilabel=True), {"task": "label", "label_smoothing": 0.0}),

@@ -31,7 +31,7 @@ def losses(run: Run) -> list[float]:
         {"model": "mlp"},
         {"model": "lenet5", "size": 28},
         {"model": "lenet5", "size": 28, "label_smoothing": 0.1, "balance": "weights"},
-        {"model": "convnet", "accumulate": 2, "mixup": 0.2},
+        {"model": "convnet", "accumulate": 2, "mixup": 0.2, "lr": 3e-3},
         {"model": "linear", "loss": "hinge"},
     ],
     ids=["mlp", "lenet5", "weights", "convnet", "hinge"],

@@ -20,8 +20,7 @@ from vitreous.experiment.interrupt import Interrupt, Interrupted
 from vitreous.experiment.run import resume, train
 
 SAME = ("model.safetensors", "metrics.jsonl", "predictions.csv")
-RECIPE: dict[str, Any] = {"model": "efficientnet_lite0", "pretrained": "yes", "size": 32}
-RECIPE |= {"epochs": 3, "fine_tune": 1}
+RECIPE: dict[str, Any] = {"model": "convnet", "freeze": "backbone", "epochs": 3, "fine_tune": 1}
 
 
 def interrupting(patch: pytest.MonkeyPatch, place: str, number: int = signal.SIGINT) -> None:
@@ -45,9 +44,9 @@ def interrupting(patch: pytest.MonkeyPatch, place: str, number: int = signal.SIG
 STAGES = {
     "reading images": "experiment.run:pack",
     "creating the network": "experiment.course:build",
-    "computing features": "experiment.course:features",
+    "computing features": "experiment.phases:features",
     "a training step": "training.fit:seed_step",
-    "validating": "experiment.course:answers",
+    "validating": "experiment.phases:answers",
     "saving a checkpoint": "training.checkpoint:write_bytes",
     "measuring": "experiment.measuring:majority",
     "saving the model": "export.bundle:write_bytes",

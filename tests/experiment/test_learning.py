@@ -17,7 +17,7 @@ from vitreous.errors import DivergedError, RunError
 from vitreous.experiment import learning
 from vitreous.experiment.folder import RunFolder, read_lines
 from vitreous.experiment.interrupt import Interrupt
-from vitreous.experiment.learning import Phase, Sitting, learn
+from vitreous.experiment.learning import Phase, Sitting, best_epoch, learn
 from vitreous.experiment.progress import Progress
 from vitreous.experiment.recipe import Recipe
 from vitreous.tasks import Classify
@@ -293,17 +293,28 @@ def test_time_is_shared_by_the_phases(sitting: Made, monkeypatch: pytest.MonkeyP
     assert clock.now <= 200
 
 
-def test_a_later_phase_begins_with_the_best_of_the_one_before(sitting: Made) -> None:
+@pytest.mark.parametrize(("later", "kept"), [([0.4, 0.3], "first"), ([0.4, 0.95], "second")])
+def test_a_later_phase_has_to_beat_the_one_before(
+    sitting: Made, later: list[float], kept: str
+) -> None:
     net = network()
-    first, second = Script(net, [0.9, 0.5]), Script(net, [0.4, 0.3])
+    scripts = {"first": Script(net, [0.9, 0.5]), "second": Script(net, later)}
     phases = [
-        lambda: phase(net, Supply(), 2, first, name="head"),
-        lambda: phase(net, Supply(), 2, second, name="network", lr=1e-9),
+        lambda: phase(net, Supply(), 2, scripts["first"], name="head"),
+        lambda: phase(net, Supply(), 2, scripts["second"], name="network"),
     ]
     history = learn(phases, sitting(net))
     assert [row["epoch"] for row in history] == [1, 2, 3, 4]
-    torch.testing.assert_close(second.states[0]["weight"], first.states[0]["weight"])
-    assert same(copy(net), second.states[0])
+    best = {"first": 0, "second": 1}[kept]
+    assert same(copy(net), scripts[kept].states[best])
+    assert best_epoch(history) == {"first": 1, "second": 4}[kept]
+
+
+def test_the_best_epoch_is_the_first_of_the_best() -> None:
+    rows = [{"epoch": k + 1, "validation_score": s} for k, s in enumerate([0.3, 0.8, 0.8, 0.1])]
+    assert best_epoch(rows) == 2
+    assert best_epoch([{"epoch": 1}, {"epoch": 2}]) == 2
+    assert best_epoch([]) is None
 
 
 def test_what_diverges_keeps_the_best_weights(sitting: Made) -> None:

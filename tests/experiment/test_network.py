@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from torch import nn
 
 from vitreous.data.contract import PixelContract
 from vitreous.errors import ModelFileError, ShapeError, UsageError
@@ -107,3 +108,32 @@ def test_checking_takes_no_memory() -> None:
     big = PixelContract(height=224, width=224, channels=3)
     check_network(recipe(model="vgg19"), big, 10_000)
     assert arguments(recipe(), RGB, 5) == {"num_classes": 5, "in_channels": 3, "size": 32}
+
+
+@pytest.mark.parametrize(
+    ("module", "error", "said"),
+    [
+        (
+            nn.Sequential(nn.Flatten(), nn.Linear(7, 5)),
+            ShapeError,
+            r"does not take images \(B, 3, 32",
+        ),
+        (nn.Sequential(nn.Flatten(), nn.Linear(3072, 4)), UsageError, r"\(2, 4\), where the data"),
+        (nn.Conv2d(3, 5, 3), UsageError, r"\(2, 5, 30, 30\)"),
+    ],
+)
+def test_a_module_that_does_not_fit_is_refused(
+    module: nn.Module, error: type[Exception], said: str
+) -> None:
+    with pytest.raises(error, match=said):
+        check_network(Recipe(), RGB, 5, module)
+
+
+def test_a_module_is_tried_without_changing_it() -> None:
+    module = nn.Sequential(
+        nn.Conv2d(3, 5, 3), nn.BatchNorm2d(5), nn.AdaptiveAvgPool2d(1), nn.Flatten()
+    )
+    before = {name: tensor.clone() for name, tensor in module.state_dict().items()}
+    check_network(Recipe(), RGB, 5, module)
+    assert module.training
+    assert all(torch.equal(tensor, before[name]) for name, tensor in module.state_dict().items())

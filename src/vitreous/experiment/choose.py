@@ -7,62 +7,23 @@ into the run folder and shown in the report, so that nobody has to guess what "a
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import torch
-import yaml
 
-from vitreous.augment.recipe import RECIPES
+from vitreous.augment.recipe import RECIPES, symbols
 from vitreous.blocks.init import INITIALIZERS
 from vitreous.data.contract import PixelContract
-from vitreous.errors import RunError, UsageError, unknown
+from vitreous.errors import UsageError, unknown
 from vitreous.experiment.facts import SMALL, TINY, Facts
 from vitreous.experiment.recipe import Recipe, flag
+from vitreous.experiment.settled import Settled
 from vitreous.models import MODELS, default_size, fitting_size, variant
 from vitreous.tasks import TASKS
 from vitreous.training.optimizer import OPTIMIZERS
 from vitreous.training.precision import Precision
 from vitreous.training.schedule import SCHEDULES
-
-
-@dataclass(frozen=True)
-class Settled:
-    """A recipe without gaps.
-
-    recipe    every field that matters is set
-    reasons   field -> why it was chosen; fields that the user set are absent
-    contract  how an image becomes the network's input
-    """
-
-    recipe: Recipe
-    contract: PixelContract
-    reasons: dict[str, str] = field(default_factory=dict)
-
-    def to_yaml(self, data: str | None, fingerprint: str) -> str:
-        """The content of recipe.yaml, from which `from_mapping` makes the same value again.
-
-        data         path or name, None where the data lie in memory
-        fingerprint  of the data
-        """
-        written = {
-            "data": data,
-            "fingerprint": fingerprint,
-            "contract": self.contract.to_json(),
-            "recipe": self.recipe.to_mapping(),
-            "reasons": self.reasons,
-        }
-        return yaml.safe_dump(written, sort_keys=False, allow_unicode=True)
-
-    @classmethod
-    def from_mapping(cls, written: dict[str, Any], where: str) -> Settled:
-        """Raises RunError for a file that is not such a recipe."""
-        try:
-            contract = PixelContract.from_json(written["contract"])
-            return cls(Recipe.from_mapping(written["recipe"], where), contract, written["reasons"])
-        except (KeyError, TypeError, AttributeError) as error:
-            raise RunError(f"is not the recipe of a run: {error}", where=where) from error
 
 
 def settle(recipe: Recipe, facts: Facts, *, own_module: bool = False) -> Settled:
@@ -155,10 +116,10 @@ def _choose_learning(choices: Choices, facts: Facts) -> None:
     if choices.frozen:
         choices.fill("epochs", 30, "on features that are computed once")
     else:
-        # Grey images of digits or letters are learned in a few passes, colored ones are not.
-        simple = facts.channels == 1 and max(facts.height, facts.width) <= 32
-        looks, most = (1e5, 30) if simple else (6e5, 60)
-        epochs = int(np.clip(round(looks / facts.examples), 2, most))
+        # Small images of digits or letters are learned in a few passes, others are not.
+        simple = facts.small and facts.channels == 1 and symbols(facts.classes, facts.dataset)
+        looks, most = (5e4, 30) if simple else (6e5, 60)
+        epochs = int(np.clip(round(looks / facts.examples), 1, most))
         sum_of_looks = f"about {epochs * facts.examples:,} looks at {facts.examples:,} images"
         choices.fill("epochs", epochs, sum_of_looks)
     few = facts.examples < 1_000

@@ -1,9 +1,8 @@
-"""A settled recipe made real: the network, its batches, and the phases in which it learns."""
+"""A settled recipe made real: the network, its task, its rows, and what is told about them."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from functools import partial
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -13,27 +12,20 @@ from torch import nn
 
 from vitreous import __version__
 from vitreous.augment.recipe import recipe as augmentation
-from vitreous.data.batches import Batches
 from vitreous.data.dataset import Dataset, Part
-from vitreous.data.pack import Pack, key
+from vitreous.data.pack import Pack
 from vitreous.data.split import Split
 from vitreous.errors import DivergedError
 from vitreous.experiment import engine
-from vitreous.experiment.choose import Settled
-from vitreous.experiment.evaluation import answers
-from vitreous.experiment.features import FeatureBatches, features
 from vitreous.experiment.folder import RunFolder
-from vitreous.experiment.learning import Phase
+from vitreous.experiment.learning import best_epoch
 from vitreous.experiment.network import build
 from vitreous.experiment.progress import Progress
+from vitreous.experiment.settled import Settled
 from vitreous.export.bundle import Bundle
 from vitreous.losses.balance import class_weights, positive_weights
-from vitreous.metrics.scores import Scores
-from vitreous.models import backbone_and_head
 from vitreous.tasks import TASKS, Task
-from vitreous.training.optimizer import optimizer
 from vitreous.training.precision import (
-    Precision,
     choose,
     multiply_accumulates,
     strides_over_points,
@@ -87,18 +79,6 @@ class Course:
 
     def targets(self, part: Part) -> NDArray[Any]:
         return self.dataset.targets[self.ids[part]]
-
-    def phases(self) -> list[Callable[[], Phase]]:
-        """One for the whole network; or one for its last layer on features computed once, and a
-        second one for the whole network if it is to be fine-tuned. Each is made by calling it.
-        """
-        recipe = self.recipe
-        if recipe.freeze == "none":
-            return [partial(self._whole, recipe.epochs or 1, recipe.lr)]
-        phases: list[Callable[[], Phase]] = [self._head]
-        if recipe.fine_tune:
-            phases.append(partial(self._whole, recipe.fine_tune, (recipe.lr or 1e-3) / 10))
-        return phases
 
     def recalibrate(self) -> None:
         """Give batch norm the statistics of all training images, without augmentation."""
@@ -204,127 +184,3 @@ class Course:
             smoothing=recipe.label_smoothing or 0.0,
             balance=balance,
         )
-
-    def _whole(self, epochs: int, lr: float | None) -> Phase:
-        recipe = self.recipe
-        ids = self.ids[Part.TRAIN]
-        batches = Batches(
-            self.packed.rows,
-            self.dataset.targets,
-            ids,
-            self.contract,
-            batch_size=recipe.batch_size or 64,
-            seed=recipe.seed,
-            augment=self.augment,
-            num_classes=len(self.dataset.classes),
-            weights=self.dataset.weights,
-            balance="sampler" if recipe.balance == "sampler" else None,
-            device=recipe.device,
-            threads=recipe.threads or 2,
-        )
-        warm = recipe.pretrained not in (None, "no")
-        _, head = backbone_and_head(self.network) if warm else (None, None)
-        method = optimizer(
-            recipe.optimizer or "adamw",
-            self.network,
-            lr=lr,
-            weight_decay=recipe.weight_decay,
-            momentum=recipe.momentum,
-            head=head,
-            backbone_lr=recipe.backbone_lr if warm else 1.0,
-        )
-        return Phase(
-            name="network",
-            network=self.network,
-            batches=batches,
-            validate=self._validation(),
-            optimizer=method,
-            epochs=epochs,
-            precision=self.precision,
-            gradients=self.gradients,
-        )
-
-    def _validation(self) -> Any:
-        ids = self.ids[Part.VALIDATION]
-        if not len(ids):
-            return None
-
-        def validate() -> Scores:
-            bundle = self.bundle()
-            probabilities = answers(bundle, self.packed.rows, ids)
-            return self.task.scores(probabilities, self.dataset.targets[ids], bundle.classes)
-
-        return validate
-
-    def _head(self) -> Phase:
-        """The last layer alone. The backbone is frozen, its statistics too."""
-        recipe = self.recipe
-        backbone, head = backbone_and_head(self.network.eval())
-        identity = key(self.dataset, self.contract)
-        seen = {}
-        for part in (Part.TRAIN, Part.VALIDATION):
-            if not len(self.ids[part]):
-                continue
-            seen[part] = features(
-                backbone,
-                self.network,
-                self.packed.rows,
-                self.ids[part],
-                self.contract,
-                self.precision,
-                mirrored=part is Part.TRAIN and self.augment.flip > 0,
-                key=identity,
-                progress=self.progress.task(f"features of the {part.name.lower()} part"),
-            )
-        ids = self.ids[Part.TRAIN]
-        weights = self.dataset.weights
-        batches = FeatureBatches(
-            seen[Part.TRAIN],
-            self.targets(Part.TRAIN),
-            batch_size=recipe.batch_size or 64,
-            num_classes=len(self.dataset.classes),
-            seed=recipe.seed,
-            weights=None if weights is None else weights[ids],
-            balance="sampler" if recipe.balance == "sampler" else None,
-            device=recipe.device,
-        )
-
-        # The network's own dropout lies before its last layer, in what is frozen here.
-        network = nn.Sequential(nn.Dropout(recipe.dropout), head) if recipe.dropout else head
-
-        @torch.inference_mode()
-        def validate() -> Scores:
-            views = torch.from_numpy(seen[Part.VALIDATION][:, 0].astype(np.float32))
-            logits = head.eval()(views.to(recipe.device))
-            probabilities = self.task.probabilities(logits).double().cpu().numpy()
-            return self.task.scores(
-                probabilities, self.targets(Part.VALIDATION), self.dataset.classes
-            )
-
-        return Phase(
-            name="head",
-            network=network,
-            batches=batches,
-            validate=validate if len(self.ids[Part.VALIDATION]) else None,
-            optimizer=optimizer(
-                recipe.optimizer or "adamw",
-                head,
-                lr=recipe.lr,
-                weight_decay=recipe.weight_decay,
-                momentum=recipe.momentum,
-            ),
-            epochs=recipe.epochs or 1,
-            precision=Precision("float32", self.precision.device),
-        )
-
-
-def best_epoch(history: Sequence[Mapping[str, Any]]) -> int | None:
-    """The epoch whose weights were kept: the best score, of equal ones the lowest loss.
-
-    Only the last phase counts: it started from the best of the one before.
-    """
-    last = [row for row in history if row["phase"] == history[-1]["phase"]]
-    judged = [row for row in last if "validation_score" in row]
-    if not judged:
-        return int(last[-1]["epoch"]) if last else None
-    return int(max(judged, key=lambda row: float(row["validation_score"]))["epoch"])

@@ -25,6 +25,7 @@ class Facts:
     height, width  the usual size of an image, in pixels
     uniform        whether all probed images have that size
     examples       number of training images
+    dataset        its name, which may tell what the pictures are
     """
 
     channels: int
@@ -34,6 +35,7 @@ class Facts:
     classes: tuple[str, ...]
     examples: int
     multilabel: bool
+    dataset: str = ""
 
     @classmethod
     def of(cls, dataset: Dataset, training: NDArray[np.int64]) -> Facts:
@@ -61,6 +63,7 @@ class Facts:
             dataset.classes,
             len(training),
             dataset.multilabel,
+            dataset.name,
         )
 
     @property

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -186,6 +186,9 @@ def run_phase(
         parts["average"] = average = Average(network, recipe.ema)
     if state is not None:
         checkpoint.restore(state, **parts)
+    elif (best := best_epoch(position.history)) is not None:
+        # What the phases before have reached is what this one has to beat.
+        stopping.observe(position.history[best - 1].get("validation_score", -math.inf), network)
 
     before = sum(row["phase"] != phase.name for row in position.history)
     progress.begin(phase.name, schedule.total, position.step, before + phase.epochs)
@@ -275,3 +278,11 @@ def row(phase: Phase, position: Position, step: Step, scores: Scores | None) -> 
 def judged(scores: Scores) -> float:
     """What an epoch is judged by: the headline score; of equal ones, the lower loss is better."""
     return scores.value - 1e-6 * min(scores.loss, 100.0)
+
+
+def best_epoch(history: Sequence[Mapping[str, Any]]) -> int | None:
+    """The epoch whose weights were kept: the first with the best score, else the last one."""
+    scored = [row for row in history if "validation_score" in row]
+    if scored:
+        return int(max(scored, key=lambda row: float(row["validation_score"]))["epoch"])
+    return int(history[-1]["epoch"]) if history else None

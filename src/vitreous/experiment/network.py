@@ -8,15 +8,17 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor, nn
 
 from vitreous.blocks.init import initialize
 from vitreous.data.contract import PixelContract
 from vitreous.data.statistics import statistics
-from vitreous.errors import UsageError
+from vitreous.errors import ShapeError, UsageError
 from vitreous.experiment.recipe import Recipe
 from vitreous.models import create, variant
 from vitreous.models.network import Network
 from vitreous.models.release import find
+from vitreous.trace.operations import evaluating
 
 
 def build(
@@ -50,11 +52,16 @@ def arguments(recipe: Recipe, contract: PixelContract, num_classes: int) -> dict
     return {"num_classes": num_classes, **shape, **dropout}
 
 
-def check_network(recipe: Recipe, contract: PixelContract, num_classes: int) -> None:
-    """Create the network without memory, and look for its weights.
+def check_network(
+    recipe: Recipe, contract: PixelContract, num_classes: int, module: nn.Module | None = None
+) -> None:
+    """Create the network without memory, and look for its weights; or try out a module of the
+    user's own.
 
     Raises UsageError, ShapeError or ModelFileError where that is impossible.
     """
+    if module is not None:
+        check_module(module, contract, num_classes)
     if recipe.model is None:
         return
     with torch.device("meta"):
@@ -76,3 +83,29 @@ def check_network(recipe: Recipe, contract: PixelContract, num_classes: int) -> 
         )
     if recipe.pretrained not in (None, "yes", "no"):
         find(recipe.pretrained)
+
+
+def check_module(module: nn.Module, contract: PixelContract, num_classes: int) -> None:
+    """Pass two black images through a network. Raises ShapeError if it does not take them, and
+    UsageError if it does not answer with one number a class.
+    """
+    height, width, channels = contract.shape
+    device = next((p.device for p in module.parameters()), torch.device("cpu"))
+    images = torch.zeros(2, channels, height, width, device=device)
+    try:
+        with torch.inference_mode(), evaluating(module):
+            outputs = module(images)
+    except (RuntimeError, ValueError) as error:
+        raise ShapeError(
+            f"the network does not take images (B, {channels}, {height}, {width}): {error}",
+            where="model",
+            remedy="Choose another size, such as size=32, or a network that takes these.",
+        ) from error
+    found = tuple(outputs.shape) if isinstance(outputs, Tensor) else type(outputs).__name__
+    if found != (2, num_classes):
+        raise UsageError(
+            f"the network answers two images with {found}, where the data have {num_classes} "
+            "classes",
+            where="model",
+            remedy=f"Let it return a tensor (B, {num_classes}) of logits.",
+        )

@@ -6,9 +6,6 @@ All that a run needs lies in its folder, so there is only one way to go on.
 
 from __future__ import annotations
 
-import hashlib
-import json
-import time
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,7 +21,8 @@ from vitreous.data.pack import pack
 from vitreous.data.split import Split
 from vitreous.data.split import split as assign
 from vitreous.errors import DivergedError, RunError, StorageError
-from vitreous.experiment.choose import Settled, settle
+from vitreous.experiment.choose import settle
+from vitreous.experiment.clock import Clock
 from vitreous.experiment.course import Course
 from vitreous.experiment.environment import environment
 from vitreous.experiment.evaluation import use_test
@@ -41,8 +39,10 @@ from vitreous.experiment.interrupt import Interrupt, Interrupted
 from vitreous.experiment.learning import Sitting, learn
 from vitreous.experiment.measuring import measure
 from vitreous.experiment.network import check_network
+from vitreous.experiment.phases import phases
 from vitreous.experiment.progress import Progress, silent
 from vitreous.experiment.recipe import Recipe
+from vitreous.experiment.settled import Settled
 from vitreous.experiment.summary import write_report
 from vitreous.export.bundle import Bundle, load
 from vitreous.metrics.scores import Scores
@@ -112,7 +112,7 @@ def train(
     settled = settle(
         recipe, Facts.of(dataset, parts.indices(Part.TRAIN)), own_module=module is not None
     )
-    check_network(settled.recipe, settled.contract, len(dataset.classes))
+    check_network(settled.recipe, settled.contract, len(dataset.classes), module)
     folder = RunFolder.create(dataset.name, out)
     source = where(data)
     write_text(folder.recipe, settled.to_yaml(source, dataset.fingerprint))
@@ -255,10 +255,10 @@ def _learn_and_measure(
         folder=folder,
         progress=progress,
         interrupt=interrupt,
-        fingerprint=fingerprint(dataset, settled),
+        fingerprint=settled.fingerprint(dataset.fingerprint),
     )
     try:
-        history = learn(course.phases(), sitting)
+        history = learn(phases(course), sitting)
     except DivergedError as error:
         with suppress(StorageError):
             folder.note("diverged", message=error.message)
@@ -280,23 +280,6 @@ def _learn_and_measure(
     write_json(folder.scores, summary)
 
 
-class Clock:
-    """Seconds of each stage of this sitting, in order."""
-
-    def __init__(self) -> None:
-        self.began = self.last = time.monotonic()
-        self.laps: dict[str, float] = {}
-
-    def lap(self, stage: str) -> None:
-        now = time.monotonic()
-        self.laps[stage] = now - self.last
-        self.last = now
-
-    @property
-    def total(self) -> float:
-        return time.monotonic() - self.began
-
-
 def write_copies(folder: RunFolder, dataset: Dataset, parts: Split) -> None:
     """Pairs of equal images, by name, as far as there are any."""
     pairs = [("leak", pair) for pair in parts.leaks]
@@ -304,16 +287,6 @@ def write_copies(folder: RunFolder, dataset: Dataset, parts: Split) -> None:
     if pairs:
         rows = [(kind, dataset.id(one), dataset.id(other)) for kind, (one, other) in pairs]
         write_table(folder.copies, ("kind", "id", "other"), rows)
-
-
-def fingerprint(dataset: Dataset, settled: Settled) -> str:
-    """A hash of all that decides a run's result."""
-    decisive = {
-        "data": dataset.fingerprint,
-        "recipe": settled.recipe.to_mapping(),
-        "contract": settled.contract.to_json(),
-    }
-    return hashlib.sha256(json.dumps(decisive, sort_keys=True).encode()).hexdigest()
 
 
 def where(data: object) -> str | None:

@@ -20,7 +20,6 @@ from vitreous.data.decode import header
 from vitreous.data.files import FileDataset
 from vitreous.data.open import open as open_data
 from vitreous.errors import ImageError, RunError, VitreousError
-from vitreous.experiment.choose import Settled
 from vitreous.experiment.folder import RunFolder, read_json, read_lines, read_table, read_yaml
 from vitreous.experiment.measuring import label_text
 from vitreous.experiment.report import (
@@ -31,6 +30,7 @@ from vitreous.experiment.report import (
     Setting,
     render,
 )
+from vitreous.experiment.settled import Settled
 from vitreous.experiment.thumbnail import SIDE, thumbnail
 from vitreous.export.header import Header
 from vitreous.metrics.scores import Scores

@@ -1,0 +1,64 @@
+"""A recipe whose gaps have been filled: what a run folder keeps, and what a run is resumed from."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass, field
+from typing import Any
+
+import yaml
+
+from vitreous.data.contract import PixelContract
+from vitreous.errors import RunError
+from vitreous.experiment.recipe import Recipe
+
+
+@dataclass(frozen=True)
+class Settled:
+    """A recipe without gaps.
+
+    recipe    every field that matters is set
+    reasons   field -> why it was chosen; fields that the user set are absent
+    contract  how an image becomes the network's input
+    """
+
+    recipe: Recipe
+    contract: PixelContract
+    reasons: dict[str, str] = field(default_factory=dict)
+
+    def to_yaml(self, data: str | None, fingerprint: str) -> str:
+        """The content of recipe.yaml, from which `from_mapping` makes the same value again.
+
+        data         path or name, None where the data lie in memory
+        fingerprint  of the data
+        """
+        written = {
+            "data": data,
+            "fingerprint": fingerprint,
+            "contract": self.contract.to_json(),
+            "recipe": self.recipe.to_mapping(),
+            "reasons": self.reasons,
+        }
+        return yaml.safe_dump(written, sort_keys=False, allow_unicode=True)
+
+    @classmethod
+    def from_mapping(cls, written: dict[str, Any], where: str) -> Settled:
+        """Raises RunError for a file that is not such a recipe."""
+        try:
+            contract = PixelContract.from_json(written["contract"])
+            return cls(Recipe.from_mapping(written["recipe"], where), contract, written["reasons"])
+        except (KeyError, TypeError, AttributeError) as error:
+            raise RunError(f"is not the recipe of a run: {error}", where=where) from error
+
+    def fingerprint(self, data: str) -> str:
+        """A hash of all that decides a run's result.
+
+        data  fingerprint of the data
+        """
+        decisive = {
+            "data": data,
+            "recipe": self.recipe.to_mapping(),
+            "contract": self.contract.to_json(),
+        }
+        return hashlib.sha256(json.dumps(decisive, sort_keys=True).encode()).hexdigest()
