@@ -18,14 +18,11 @@ from vitreous.experiment.report import (
     Picture,
     ReportData,
     Setting,
-    duration,
-    moment,
-    quantity,
     render,
-    times,
 )
 from vitreous.experiment.thumbnail import thumbnail
 from vitreous.experiment.verdict import findings, verdict
+from vitreous.experiment.wording import duration, moment, quantity, times
 from vitreous.metrics import classification, majority, multilabel, nearest_neighbor
 
 EVIL = '<script>alert("x")</script>&\'" onload=x'

@@ -92,7 +92,7 @@ def _show(found: Inspection, parts: list[Stage], console: Console) -> None:
     from rich.table import Table
     from rich.text import Text
 
-    from vitreous.experiment.report import quantity
+    from vitreous.experiment.wording import quantity
 
     unit, scale = ("MiB", 1 << 20) if found.memory >= 1 << 20 else ("KiB", 1 << 10)
     roomy = console.width >= 118

@@ -12,7 +12,7 @@ from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 
 from vitreous import __version__
 from vitreous.experiment.axis import percent
-from vitreous.experiment.report import quantity
+from vitreous.experiment.wording import quantity
 
 
 def page(
