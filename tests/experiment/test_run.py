@@ -347,6 +347,42 @@ def test_a_run_that_was_measured_but_not_reported_only_gets_its_report(photos: P
     assert len(run.folder.events("test")) == 1
 
 
+@pytest.mark.parametrize("left", [["recipe.yaml"], ["recipe.yaml", "environment.json"]])
+def test_a_run_killed_before_it_had_begun_is_resumed(photos: Path, left: list[str]) -> None:
+    whole = train(photos, out="whole", **QUICK)
+    Path("cut").mkdir()
+    for name in left:
+        shutil.copy(whole.folder.path / name, "cut")
+    run = resume("cut")
+    assert files(run) == files(whole)
+    assert (run.folder.split.read_bytes()) == whole.folder.split.read_bytes()
+
+
+def test_only_one_process_works_in_a_run(photos: Path) -> None:
+    run = train(photos, out="my run", **QUICK)
+    run.folder.report.unlink()
+    with run.folder.locked(), pytest.raises(RunError, match="another process is at work"):
+        resume("my run")
+    assert resume("my run").folder.report.is_file()
+
+
+def test_commands_quote_a_path_with_spaces(photos: Path) -> None:
+    train(photos, out="my run", **QUICK)
+    with pytest.raises(RunError) as caught:
+        train(photos, out="my run", **QUICK)
+    assert "`vitreous resume 'my run'`" in str(caught.value.remedy)
+
+
+def test_a_report_of_data_in_memory(photos: Path) -> None:
+    random = np.random.default_rng(0)
+    data = random.integers(0, 256, (60, 12, 12), dtype=np.uint8), np.arange(60) % 2
+    run = train(data, **QUICK)
+    pictures = run.folder.report.read_text().count("<img")
+    assert pictures
+    assert run.report().read_text().count("<img") == 0
+    assert run.report(data).read_text().count("<img") == pictures
+
+
 def test_the_same_seed_gives_the_same_bytes(photos: Path) -> None:
     recipe: dict[str, Any] = {"model": "lenet5", "size": 28, "epochs": 2, "augment": "strong"}
     first, second = (files(train(photos, out=name, **recipe)) for name in "ab")

@@ -20,18 +20,26 @@ import csv
 import io
 import json
 import re
-from collections.abc import Iterable, Sequence
-from contextlib import suppress
+import shlex
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import count
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import yaml
 
 from vitreous.atomic import storage_errors, write_text
 from vitreous.errors import RunError, StorageError
+
+fcntl: ModuleType | None
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None
 
 
 @dataclass(frozen=True)
@@ -65,6 +73,31 @@ class RunFolder:
                 else "Start with `vitreous train DATA`.",
             )
         return folder
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Within the block no other process may work in this folder; a kill ends it as well.
+
+        Raises RunError if another one does. Systems that know no such locks do without.
+        """
+        with self.recipe.open("rb") as file:
+            if fcntl is not None:
+                try:
+                    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                except BlockingIOError as error:
+                    raise RunError(
+                        "another process is at work in this run",
+                        where=str(self.path),
+                        remedy="Wait until it has ended, or stop it with Ctrl-C.",
+                    ) from error
+                except OSError:
+                    pass  # some network file systems
+            yield
+
+    @property
+    def way_on(self) -> str:
+        """The command that goes on with this run."""
+        return f"vitreous resume {shlex.quote(str(self.path))}"
 
     @property
     def recipe(self) -> Path:
@@ -134,7 +167,7 @@ def _new(path: Path) -> Path:
         raise RunError(
             "exists already, and a run folder is never overwritten",
             where=str(path),
-            remedy=f"Go on with it by `vitreous resume {path}`, or choose another --out.",
+            remedy=f"Go on with it by `{RunFolder(path).way_on}`, or choose another --out.",
         )
     with storage_errors(path):
         path.mkdir(parents=True)

@@ -6,9 +6,10 @@ import contextlib
 import signal
 import threading
 from collections.abc import Iterator
-from pathlib import Path
 from types import FrameType, TracebackType
 from typing import Self
+
+from vitreous.experiment.folder import RunFolder
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
@@ -19,10 +20,10 @@ class Interrupted(KeyboardInterrupt):
     where, remedy  as in VitreousError
     """
 
-    def __init__(self, run: Path):
+    def __init__(self, run: RunFolder):
         super().__init__("interrupted")
-        self.where = str(run)
-        self.remedy = f"Go on with it by `vitreous resume {run}`."
+        self.where = str(run.path)
+        self.remedy = f"Go on with it by `{run.way_on}`."
 
 
 class Interrupt:

@@ -71,9 +71,12 @@ class Run:
         summary: dict[str, Any] = read_json(self.folder.scores)
         return {"run": str(self.folder.path), **summary}
 
-    def report(self) -> Path:
-        """Write the report anew from what lies in the folder; returns its path."""
-        return write_report(self.folder.path)
+    def report(self, data: object = None) -> Path:
+        """Write the report anew from what lies in the folder; returns its path.
+
+        data  needed for its pictures, where they lie in memory
+        """
+        return write_report(self.folder.path, dataset=None if data is None else open_data(data))
 
 
 def train(
@@ -116,9 +119,6 @@ def train(
     folder = RunFolder.create(dataset.name, out)
     source = where(data)
     write_text(folder.recipe, settled.to_yaml(source, dataset.fingerprint))
-    write_json(folder.environment, environment())
-    parts.write(folder.split, dataset)
-    write_copies(folder, dataset, parts)
     folder.note("start", data=source)
     for name in ("model", "loss"):
         if name in settled.reasons:
@@ -165,10 +165,10 @@ def resume(
     if dataset.fingerprint != written["fingerprint"]:
         raise RunError(
             "the data are not those that this run was started on: files or labels have changed",
-            where=str(written["data"]),
+            where=str(written["data"] or run),
             remedy="Bring them back as they were, or start a new run.",
         )
-    parts = Split.read(folder.split, dataset)
+    parts = Split.read(folder.split, dataset) if folder.split.is_file() else None
     folder.note("resume")
     return carry_on(folder, dataset, parts, settled, model, progress or silent())
 
@@ -176,39 +176,42 @@ def resume(
 def carry_on(
     folder: RunFolder,
     dataset: Dataset,
-    parts: Split,
+    parts: Split | None,
     settled: Settled,
     module: nn.Module | None,
     progress: Progress,
 ) -> Run:
-    """From a prepared folder to a finished run, whatever has been done before.
+    """From a folder with a recipe to a finished run, whatever has been done before.
+
+    parts  None if the run was killed before it had written them
 
     Raises Interrupted, StorageError and DivergedError that say how to go on.
     """
-    with Interrupt() as interrupt:
+    with folder.locked(), Interrupt() as interrupt:
         try:
             return _to_the_end(folder, dataset, parts, settled, module, progress, interrupt)
         except KeyboardInterrupt as error:
             with suppress(StorageError):
                 folder.note("interrupted")
-            raise Interrupted(folder.path) from error
+            raise Interrupted(folder) from error
         except StorageError as error:
-            remedy = f"{error.remedy or ''} Then `vitreous resume {folder.path}` goes on.".lstrip()
+            remedy = f"{error.remedy or ''} Then `{folder.way_on}` goes on.".lstrip()
             raise StorageError(error.message, where=error.where, remedy=remedy) from error
 
 
 def _to_the_end(
     folder: RunFolder,
     dataset: Dataset,
-    parts: Split,
+    parts: Split | None,
     settled: Settled,
     module: nn.Module | None,
     progress: Progress,
     interrupt: Interrupt,
 ) -> Run:
     if not folder.finished:
+        prepared = _prepare(folder, dataset, parts, settled.recipe)
         with deterministic(settled.recipe.deterministic):
-            _learn_and_measure(folder, dataset, parts, settled, module, progress, interrupt)
+            _learn_and_measure(folder, dataset, prepared, settled, module, progress, interrupt)
     summary = read_json(folder.scores)
     scores = {part: Scores.from_json(found) for part, found in summary["scores"].items()}
     if "test" in scores and not folder.events("test"):
@@ -216,6 +219,16 @@ def _to_the_end(
     write_report(folder.path, dataset=dataset)
     folder.note("end")
     return Run(folder, load(folder.model, module), scores)
+
+
+def _prepare(folder: RunFolder, dataset: Dataset, parts: Split | None, recipe: Recipe) -> Split:
+    """Write down the machine and the parts, if that has not been done; returns the parts."""
+    parts = parts or assign(dataset, validation=recipe.validation, test=recipe.test)
+    if not folder.split.is_file():
+        write_json(folder.environment, environment())
+        write_copies(folder, dataset, parts)
+        parts.write(folder.split, dataset)
+    return parts
 
 
 def _learn_and_measure(

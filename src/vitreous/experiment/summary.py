@@ -54,7 +54,7 @@ def write_report(
         raise RunError(
             "this run has not ended, so there is nothing to report",
             where=str(run),
-            remedy=f"Go on with it by `vitreous resume {run}`.",
+            remedy=f"Go on with it by `{folder.way_on}`.",
         )
     path = Path(out) if out is not None else folder.report
     write_text(path, render(report_data(folder, dataset)))
