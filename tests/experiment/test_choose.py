@@ -193,7 +193,7 @@ def test_the_fastest_device_is_chosen(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_the_file_of_a_run_gives_the_same_recipe_again() -> None:
     settled = settle(Recipe(epochs=3, time="1h"), PHOTOS)
-    written = yaml.safe_load(settled.to_yaml("photos", "abc"))
+    written = yaml.safe_load(settled.to_yaml("photos", "abc", "def"))
     assert Settled.from_mapping(written, "recipe.yaml") == settled
     assert settle(settled.recipe, PHOTOS).recipe == settled.recipe
     with pytest.raises(RunError, match="not the recipe"):

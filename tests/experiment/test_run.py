@@ -200,8 +200,10 @@ def test_data_in_memory_are_resumed_with_the_same_data(monkeypatch: pytest.Monke
             train((images, targets), out="cut", **recipe)
     with pytest.raises(RunError, match="data in memory"):
         resume("cut")
-    with pytest.raises(RunError, match="have changed"):
+    with pytest.raises(RunError, match="files or labels have changed"):
         resume("cut", (images, (targets + 1) % 3))
+    with pytest.raises(RunError, match="images have changed"):
+        resume("cut", (255 - images, targets))
     assert files(resume("cut", (images, targets))) == files(whole)
 
 
@@ -356,6 +358,17 @@ def test_a_run_killed_before_it_had_begun_is_resumed(photos: Path, left: list[st
     run = resume("cut")
     assert files(run) == files(whole)
     assert (run.folder.split.read_bytes()) == whole.folder.split.read_bytes()
+
+
+def test_an_image_that_was_painted_over_is_noticed(photos: Path) -> None:
+    run = train(photos, **QUICK)
+    run.folder.report.unlink()
+    moved = photos.rename("elsewhere")
+    resume(run.folder.path, moved)  # where the data lie does not matter
+    run.folder.report.unlink()
+    Image.new("RGB", (24, 24)).save(moved / "cat" / "0.png")
+    with pytest.raises(RunError, match="images have changed"):
+        resume(run.folder.path, moved)
 
 
 def test_only_one_process_works_in_a_run(photos: Path) -> None:

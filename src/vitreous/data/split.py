@@ -42,12 +42,14 @@ class Split:
     leaks       pairs of examples with the same content in two different parts, which only a
                 prescribed split can have: (earlier part, later part)
     duplicates  pairs with the same content in one part
+    content     a hash of all images' content, in their order
     """
 
     parts: NDArray[np.int8]
     unreadable: tuple[BadImage, ...] = ()
     leaks: tuple[tuple[int, int], ...] = ()
     duplicates: tuple[tuple[int, int], ...] = ()
+    content: str = ""
 
     def indices(self, part: Part) -> NDArray[np.int64]:
         """The examples of a part, in the data set's order."""
@@ -167,7 +169,8 @@ def split(
         of_units = _carve(places, shares)
         _complete(of_units, places, units, dataset, np.flatnonzero(pool), shares)
         parts[pool] = of_units[units]
-    return Split(parts, unreadable, *_copies(parts, contents, readable))
+    content = hashlib.blake2b(contents.tobytes(), digest_size=16).hexdigest()
+    return Split(parts, unreadable, *_copies(parts, contents, readable), content)
 
 
 def _shares(parts: NDArray[np.int8], validation: float, test: float) -> dict[Part, float]:

@@ -105,12 +105,7 @@ def train(
     recipe = (recipe or Recipe()).replace(**fields)
     shown = progress or silent()
     dataset = open_data(data, bad_images=recipe.bad_images)
-    parts = assign(
-        dataset,
-        validation=recipe.validation,
-        test=recipe.test,
-        progress=shown.task("comparing images"),
-    )
+    parts = _assigned(dataset, recipe, shown)
     check_trainable(dataset, parts.indices(Part.TRAIN), parts.describe())
     settled = settle(
         recipe, Facts.of(dataset, parts.indices(Part.TRAIN)), own_module=module is not None
@@ -118,7 +113,7 @@ def train(
     check_network(settled.recipe, settled.contract, len(dataset.classes), module)
     folder = RunFolder.create(dataset.name, out)
     source = where(data)
-    write_text(folder.recipe, settled.to_yaml(source, dataset.fingerprint))
+    write_text(folder.recipe, settled.to_yaml(source, dataset.fingerprint, parts.content))
     folder.note("start", data=source)
     for name in ("model", "loss"):
         if name in settled.reasons:
@@ -161,29 +156,32 @@ def resume(
             where=str(run),
             remedy=f"Its report is {folder.report}; start another with `vitreous train`.",
         )
+    shown = progress or silent()
     dataset = open_data(data if data is not None else written["data"])
-    if dataset.fingerprint != written["fingerprint"]:
-        raise RunError(
-            "the data are not those that this run was started on: files or labels have changed",
-            where=str(written["data"] or run),
-            remedy="Bring them back as they were, or start a new run.",
-        )
-    parts = Split.read(folder.split, dataset) if folder.split.is_file() else None
+    parts = _assigned(dataset, settled.recipe, shown)
+    found = {"files or labels": dataset.fingerprint, "images": parts.content}
+    for what, key in (("files or labels", "fingerprint"), ("images", "content")):
+        if found[what] != written.get(key):
+            raise RunError(
+                f"the data are not those that this run was started on: {what} have changed",
+                where=str(written["data"] or run),
+                remedy="Bring them back as they were, or start a new run.",
+            )
+    if folder.split.is_file():
+        parts = Split.read(folder.split, dataset)
     folder.note("resume")
-    return carry_on(folder, dataset, parts, settled, model, progress or silent())
+    return carry_on(folder, dataset, parts, settled, model, shown)
 
 
 def carry_on(
     folder: RunFolder,
     dataset: Dataset,
-    parts: Split | None,
+    parts: Split,
     settled: Settled,
     module: nn.Module | None,
     progress: Progress,
 ) -> Run:
     """From a folder with a recipe to a finished run, whatever has been done before.
-
-    parts  None if the run was killed before it had written them
 
     Raises Interrupted, StorageError and DivergedError that say how to go on.
     """
@@ -202,16 +200,19 @@ def carry_on(
 def _to_the_end(
     folder: RunFolder,
     dataset: Dataset,
-    parts: Split | None,
+    parts: Split,
     settled: Settled,
     module: nn.Module | None,
     progress: Progress,
     interrupt: Interrupt,
 ) -> Run:
+    if not folder.split.is_file():
+        write_json(folder.environment, environment())
+        write_copies(folder, dataset, parts)
+        parts.write(folder.split, dataset)
     if not folder.finished:
-        prepared = _prepare(folder, dataset, parts, settled.recipe)
         with deterministic(settled.recipe.deterministic):
-            _learn_and_measure(folder, dataset, prepared, settled, module, progress, interrupt)
+            _learn_and_measure(folder, dataset, parts, settled, module, progress, interrupt)
     summary = read_json(folder.scores)
     scores = {part: Scores.from_json(found) for part, found in summary["scores"].items()}
     if "test" in scores and not folder.events("test"):
@@ -219,16 +220,6 @@ def _to_the_end(
     write_report(folder.path, dataset=dataset)
     folder.note("end")
     return Run(folder, load(folder.model, module), scores)
-
-
-def _prepare(folder: RunFolder, dataset: Dataset, parts: Split | None, recipe: Recipe) -> Split:
-    """Write down the machine and the parts, if that has not been done; returns the parts."""
-    parts = parts or assign(dataset, validation=recipe.validation, test=recipe.test)
-    if not folder.split.is_file():
-        write_json(folder.environment, environment())
-        write_copies(folder, dataset, parts)
-        parts.write(folder.split, dataset)
-    return parts
 
 
 def _learn_and_measure(
@@ -291,6 +282,11 @@ def _learn_and_measure(
         "notes": [*dataset.notes, *course.notes(read_table(folder.copies))],
     }
     write_json(folder.scores, summary)
+
+
+def _assigned(dataset: Dataset, recipe: Recipe, progress: Progress) -> Split:
+    shown = progress.task("comparing images")
+    return assign(dataset, validation=recipe.validation, test=recipe.test, progress=shown)
 
 
 def write_copies(folder: RunFolder, dataset: Dataset, parts: Split) -> None:

@@ -27,15 +27,17 @@ class Settled:
     contract: PixelContract
     reasons: dict[str, str] = field(default_factory=dict)
 
-    def to_yaml(self, data: str | None, fingerprint: str) -> str:
+    def to_yaml(self, data: str | None, fingerprint: str, content: str) -> str:
         """The content of recipe.yaml, from which `from_mapping` makes the same value again.
 
         data         path or name, None where the data lie in memory
-        fingerprint  of the data
+        fingerprint  of the data's names and labels
+        content      hash of all images
         """
         written = {
             "data": data,
             "fingerprint": fingerprint,
+            "content": content,
             "contract": self.contract.to_json(),
             "recipe": self.recipe.to_mapping(),
             "reasons": self.reasons,
