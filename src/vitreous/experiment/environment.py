@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+import shlex
 import sys
 from importlib import metadata
 from typing import Any
@@ -16,7 +17,7 @@ PACKAGES = ("torch", "numpy", "opencv-python-headless", "pillow", "safetensors",
 
 
 def environment() -> dict[str, Any]:
-    """Versions and machine as plain JSON values; nothing personal (no user, host or path)."""
+    """Versions and machine as plain JSON values, without names of users and hosts."""
     return {
         "vitreous": __version__,
         "python": platform.python_version(),
@@ -26,7 +27,7 @@ def environment() -> dict[str, Any]:
         "cores": os.cpu_count(),
         "threads": torch.get_num_threads(),
         "accelerator": torch.cuda.get_device_name() if torch.cuda.is_available() else None,
-        "command": " ".join(["vitreous", *sys.argv[1:]])
+        "command": shlex.join(["vitreous", *sys.argv[1:]])
         if sys.argv[0].endswith("vitreous")
         else None,
     }
