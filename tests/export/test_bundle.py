@@ -162,11 +162,14 @@ def test_a_pickle_is_not_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.chdir(tmp_path)
     path = tmp_path / "model.safetensors"
     path.write_bytes(pickle.dumps(Bomb()))
-    with pytest.raises(ModelFileError, match="pickle"):
+    # The path in the text names a pickle, too: the message alone counts.
+    with pytest.raises(ModelFileError) as caught:
         load(path)
+    assert caught.value.message == "is a pickle, no model file"
     torch.save({"weight": torch.ones(2)}, path)
-    with pytest.raises(ModelFileError, match="pickle or a zip"):
+    with pytest.raises(ModelFileError) as caught:
         load(path)
+    assert caught.value.message == "is a zip archive, no model file"
     assert not Path("exploded").exists()
 
 

@@ -75,6 +75,7 @@ def report_data(folder: RunFolder, dataset: Dataset | None = None) -> ReportData
         except (VitreousError, TypeError) as error:
             notes.append(Note(f"The data are not here any more, hence no pictures: {error}"))
     mistakes, right = gallery(read_table(folder.predictions))
+    rows = rows_of(dataset, [*mistakes, *right])
     contract, training = settled.contract, model.training
     return ReportData(
         title=folder.path.resolve().name,
@@ -88,8 +89,8 @@ def report_data(folder: RunFolder, dataset: Dataset | None = None) -> ReportData
         test=scores.get("test"),
         curves=read_lines(folder.metrics),
         best_epoch=training["best_epoch"],
-        mistakes=pictures(dataset, mistakes),
-        right=pictures(dataset, right),
+        mistakes=pictures(dataset, mistakes, rows),
+        right=pictures(dataset, right, rows),
         augmented=augmented(dataset, settled),
         data=data_summary(folder, model, written["fingerprint"], dataset),
         recipe={
@@ -127,12 +128,24 @@ def gallery(
     return mistakes, right
 
 
-def pictures(dataset: Dataset | None, answers: Sequence[dict[str, str]]) -> list[Picture]:
-    """The answers with their images, as far as these can be read."""
-    if dataset is None or not answers:
-        return []
+def rows_of(dataset: Dataset | None, answers: Sequence[dict[str, str]]) -> dict[str, int]:
+    """Row numbers of these answers by id, in one pass over the data."""
     wanted = {answer["path"] for answer in answers}
-    rows = {dataset.id(i): i for i in range(len(dataset)) if dataset.id(i) in wanted}
+    if dataset is None or not wanted:
+        return {}
+    ids = ((dataset.id(row), row) for row in range(len(dataset)))
+    return {name: row for name, row in ids if name in wanted}
+
+
+def pictures(
+    dataset: Dataset | None, answers: Sequence[dict[str, str]], rows: Mapping[str, int]
+) -> list[Picture]:
+    """The answers with their images, as far as these can be read.
+
+    rows  of the answers, from `rows_of`
+    """
+    if dataset is None:
+        return []
     found = []
     for answer in answers:
         try:

@@ -12,11 +12,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from vitreous.data.contract import PixelContract
+from vitreous.data.signature import SIGNATURES, recognize
 from vitreous.errors import ModelFileError, unknown
 from vitreous.tasks import TASKS
 
 FORMAT = 1
 PRECISIONS = ("float32", "bfloat16", "float16")
+FOREIGN = "Give a model file of vitreous; weights of other tools go to --pretrained."
 HEADER_LIMIT = 16 << 20  # bytes; a million long class names would still fit
 
 
@@ -101,10 +103,10 @@ def metadata(blob: bytes, where: str) -> dict[str, Any]:
         raise damaged(where, f"{len(blob)} bytes are too few for a model file")
     (length,) = struct.unpack("<Q", blob[:8])
     if length > min(len(blob) - 8, HEADER_LIMIT):
-        foreign = (
-            "a pickle or a zip archive" if blob[:2] in (b"\x80\x02", b"PK") else "no safetensors"
-        )
-        raise damaged(where, f"the file was cut, or is {foreign} file")
+        kind = recognize(blob)
+        if kind in SIGNATURES:
+            raise ModelFileError(f"is {kind.name}, no model file", where=where, remedy=FOREIGN)
+        raise damaged(where, "the file was cut, or is no safetensors file")
     try:
         metadata = json.loads(blob[8 : 8 + length]).get("__metadata__", {})
         fields = json.loads(metadata["vitreous"])
@@ -112,7 +114,7 @@ def metadata(blob: bytes, where: str) -> dict[str, Any]:
         raise ModelFileError(
             "the file holds weights, but no vitreous header",
             where=where,
-            remedy="Weights of other tools go to --pretrained.",
+            remedy=FOREIGN,
         ) from None
     except (ValueError, AttributeError, RecursionError) as error:
         raise damaged(where, f"the header is not JSON: {error}") from error
