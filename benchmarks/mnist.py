@@ -4,7 +4,7 @@
 
 Each seed runs both, one after the other, in fresh processes; vitreous without any cache. Keras
 stops at the first epoch that reaches 99.0 % on the test set. Prints a table with the medians.
-Needs `pip install keras jax`.
+Needs `pip install keras tensorflow-cpu`, here or in the environment of the `--keras` interpreter.
 """
 
 from __future__ import annotations
@@ -39,6 +39,7 @@ def main() -> None:
     default = Path(os.environ.get("VITREOUS_DATA", ".")) / "mnist"
     parser.add_argument("--data", default=str(default))
     parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--keras", default=sys.executable, help="the Python that has Keras")
     options = parser.parse_args()
     here, ours, theirs = Path(__file__).parent, [], []
     for seed in range(options.seeds):
@@ -46,7 +47,7 @@ def main() -> None:
             train = [str(Path(sys.executable).parent / "vitreous"), "train", options.data]
             flags = ["--seed", str(seed), "--out", f"{place}/run", "--json", "--quiet"]
             ours.append(timed([*train, *flags], VITREOUS_CACHE=f"{place}/cache"))
-        keras = [sys.executable, str(here / "keras_mnist.py"), options.data, str(seed)]
+        keras = [options.keras, str(here / "keras_mnist.py"), options.data, str(seed)]
         theirs.append(timed(keras))
     accuracy = [found["scores"]["test"]["accuracy"] for _, _, found in ours]
     ratios = [b[0] / a[0] for a, b in zip(ours, theirs, strict=True)]
