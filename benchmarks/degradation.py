@@ -69,6 +69,7 @@ def main() -> None:
     parser.add_argument("--epochs", type=int, default=12)
     parser.add_argument("--batch", type=int, default=50)
     parser.add_argument("--seeds", type=int, default=1)
+    parser.add_argument("--networks", nargs="+", default=NETWORKS)
     arguments = parser.parse_args()
 
     dataset = open_data(arguments.data)
@@ -79,7 +80,7 @@ def main() -> None:
     targets = torch.from_numpy(dataset.targets[rows]).long()
     print(f"{'network':10}{'seed':>5}{'loss':>9}{'train error':>13}{'seconds':>9}")
     for seed in range(arguments.seeds):
-        for name in NETWORKS:
+        for name in arguments.networks:
             began = time.perf_counter()
             loss, wrong = train(name, images, targets, arguments.epochs, arguments.batch, seed)
             seconds = time.perf_counter() - began

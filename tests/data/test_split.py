@@ -299,6 +299,33 @@ def test_written_and_read(photos, tmp_path):
     assert (Split.read(tmp_path / "moved/split.csv", data).parts == result.parts).all()
 
 
+@pytest.mark.parametrize("prefix", ["absolute", "../photos"])
+def test_read_for_a_manifest_whose_paths_lie_elsewhere(photos, tmp_path, prefix):
+    prefix = str(photos) if prefix == "absolute" else prefix
+    lists = [f"{prefix}/{name}/{n}.png,{name}" for n in range(20) for name in ("cat", "dog")]
+    (tmp_path / "lists").mkdir()
+    (tmp_path / "lists/all.csv").write_text("\n".join(["path,label", *lists]))
+    data = open_manifest(tmp_path / "lists/all.csv")
+    result = split(data)
+    (tmp_path / "else/where").mkdir(parents=True)
+    result.write(tmp_path / "else/where/split.csv", data)
+    assert (Split.read(tmp_path / "else/where/split.csv", data).parts == result.parts).all()
+
+
+def test_several_labels_survive_writing(photos, tmp_path):
+    """None at all, one, classes without an image, and names that hold a separator."""
+    lists = [f"{n}.png,{n % 2},0,{n % 4 == 0:d},0" for n in range(20)]
+    (photos / "cat/all.csv").write_text("\n".join(["path,fur,a;b,one|two,none", *lists]))
+    data = open_manifest(photos / "cat/all.csv")
+    result = split(data)
+    result.write(tmp_path / "split.csv", data)
+    again = open(tmp_path / "split.csv")
+    assert again.multilabel
+    assert again.classes == data.classes
+    assert (again.targets == data.targets).all()
+    assert (again.parts == result.parts).all()
+
+
 def test_a_written_split_can_be_opened(photos, tmp_path):
     data = open_folder(photos)
     result = split(data)

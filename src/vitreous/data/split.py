@@ -73,31 +73,29 @@ class Split:
     def write(self, path: str | Path, dataset: Dataset) -> None:
         """A manifest with the columns path, label, split (and weight, if there are weights).
 
-        For images in files, paths are relative to the manifest, so that it can be opened in turn.
+        Several labels an image take one column of 0 and 1 for each class instead of `label`. For
+        images in files, paths are relative to the manifest, so that it can be opened in turn.
         Raises StorageError.
         """
         path = Path(path)
-        mark = next((mark for mark in ";|" if not any(mark in c for c in dataset.classes)), ";")
         lines = io.StringIO()
         table = csv.writer(lines, lineterminator="\n")
         weights = dataset.weights
-        table.writerow(["path", "label", "split", *(["weight"] if weights is not None else [])])
+        labels = list(dataset.classes) if dataset.multilabel else ["label"]
+        table.writerow(["path", *labels, "split", *(["weight"] if weights is not None else [])])
         for index, part in enumerate(self.parts.tolist()):
-            labels = (
-                np.flatnonzero(dataset.targets[index])
-                if dataset.multilabel
-                else [dataset.targets[index]]
-            )
-            words = mark.join(dataset.classes[label] for label in labels)
+            target = dataset.targets[index]
+            marks = map(int, target) if dataset.multilabel else [dataset.classes[target]]
             weight = [f"{weights[index]:g}"] if weights is not None else []
-            table.writerow([_name(dataset, index, path), words, SHORT[Part(part)], *weight])
+            table.writerow([_name(dataset, index, path), *marks, SHORT[Part(part)], *weight])
         write_text(path, lines.getvalue())
 
     @classmethod
     def read(cls, path: str | Path, dataset: Dataset) -> Split:
         """The parts in a manifest that `write` made of this data set. Raises DataError.
 
-        Data and manifest may have moved meanwhile: of the paths, only the ids at their ends count.
+        Data and manifest may have moved meanwhile: a path has to end in the id of its image, or to
+        lead to its file.
         """
         where, remedy = printable(path), "The data have changed since: write the split again."
         try:
@@ -113,7 +111,10 @@ class Split:
             )
         parts = np.full(len(dataset), Part.UNASSIGNED, np.int8)
         for index, (name, word) in enumerate(rows):
-            if not f"/{name}".endswith(f"/{os.path.normpath(dataset.id(index))}"):
+            if not f"/{name}".endswith(f"/{os.path.normpath(dataset.id(index))}") and not (
+                # Ids that are absolute, or that climb, are no ends of paths.
+                name == _name(dataset, index, Path(path))
+            ):
                 raise DataError(
                     f"lists {printable(name)} where {printable(dataset.id(index))} is expected",
                     where=where,
