@@ -272,9 +272,79 @@ class Pair(nn.Module):
         return x, x
 
 
+class Function(nn.Module):
+    """One line of code as a network; `places` is known, but no number."""
+
+    def __init__(self, line: Callable[[Tensor, Tensor], Tensor]) -> None:
+        super().__init__()
+        self.line = line
+        self.register_buffer("places", torch.tensor([0, 0, 1]))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.line(x, self.get_buffer("places"))
+
+
+class Called(nn.Module):
+    """A layer that is called with more than a map."""
+
+    def __init__(self, layer: nn.Module, *args: object, **kwargs: object) -> None:
+        super().__init__()
+        self.layer, self.args, self.kwargs = layer, args, kwargs
+
+    def forward(self, x: Tensor) -> Tensor:
+        if isinstance(self.layer, nn.MultiheadAttention):
+            x = x[:, 0]
+            return self.layer(x, x, x, *self.args, **self.kwargs)[0]  # type: ignore[no-any-return]
+        return self.layer(x, *self.args, **self.kwargs)  # type: ignore[no-any-return]
+
+
+def attention() -> nn.Module:
+    return nn.MultiheadAttention(8, 2, batch_first=True).double()
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        lambda x, _: x[:, 0, 1:-1, None],
+        lambda x, _: x[..., ::2] * 2,
+        lambda x, _: F.conv2d(x, x.new_ones(1, 1, 3, 5), padding="same"),
+        lambda x, _: F.conv2d(x, x.new_ones(1, 1, 3, 3), None, 2, "valid"),
+        lambda x, _: F.softmax(x, 2) + x.log_softmax(dim=1),
+    ],
+)
+def test_functions_do_what_torch_does(line: Callable[[Tensor, Tensor], Tensor]) -> None:
+    model, images = nn.Sequential(nn.PReLU().double(), Function(line)), batch()[0]
+    by_hand = twin(model)
+    found, expected = by_hand.forward(images - 0.5), model(images - 0.5)
+    assert_close(found, expected.detach())
+    by_hand.backward(found)
+    (by_autograd,) = torch.autograd.grad(expected, [*model.parameters()], found)
+    assert_close(next(model.parameters()).grad, by_autograd)
+
+
+@pytest.mark.parametrize("settings", [{}, {"need_weights": False}, {"attn_mask": None}])
+def test_arguments_that_change_nothing_are_taken(settings: dict[str, object]) -> None:
+    model, images = Called(attention(), **settings), batch()[0]
+    assert_close(twin(model).forward(images), model(images).detach())
+
+
 @pytest.mark.parametrize(
     ("module", "why"),
     [
+        (Function(lambda x, _: x[:, :, [0, 0, 1]]), "numbers and slices"),
+        (Function(lambda x, places: x[:, :, places]), "numbers and slices"),
+        (Function(lambda x, places: x[:, :, places + 1]), "numbers and slices"),
+        (Function(lambda x, p: x.new_zeros(2).index_put((p,), x[0, 0, 0, :3])), "twice"),
+        (Called(attention(), attn_mask=torch.zeros(8, 8).double()), "attn_mask"),
+        (Called(attention(), torch.zeros(5, 8) > 0), "key_padding_mask"),
+        (Called(attention(), attn_mask=torch.ones(8, 8).triu(1) > 0, is_causal=True), "attn_mask"),
+        (Called(nn.ConvTranspose2d(1, 1, 2, 2).double(), [17, 17]), "output_size"),
+        (Function(lambda x, _: torch.add(x, x, alpha=2)), "alpha"),
+        (Function(lambda x, _: torch.div(x, 2, rounding_mode="floor")), "rounding_mode"),
+        (Function(lambda x, _: x.softmax(1, torch.float64)), "argument"),
+        (Function(lambda x, _: F.softmax(x, 1, dtype=torch.float32)), "number format"),
+        (Function(lambda x, _: F.conv2d(x, x.new_ones(1, 1, 2, 2), padding="same")), "even"),
+        (Function(lambda x, _: F.conv2d(x, x.new_ones(1, 1, 2, 2), x.sum((0, 2, 3)))), "bias"),
         (Reversed(), "flip"),
         (Branching(), "followed"),
         (Noisy(), "random"),

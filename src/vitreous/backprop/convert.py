@@ -6,7 +6,8 @@ networks call between modules. What stands in neither has no hand-written deriva
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from types import EllipsisType
 from typing import Any
 
 from torch import Tensor, nn
@@ -18,6 +19,7 @@ from vitreous.backprop.modules.convolution import (
     ComputedConvolution,
     Convolution,
     TransposedConvolution,
+    pair,
 )
 from vitreous.backprop.modules.layer import Dropout, Layer, LeakyReLU, Operation, Pointwise, PReLU
 from vitreous.backprop.modules.linear import Linear
@@ -45,21 +47,23 @@ def require(condition: bool, module: nn.Module, why: str) -> None:
         raise unsupported(repr(module), why)
 
 
+def _padding(padding: Any, kernel: Sequence[int], dilation: Any) -> Any:
+    """The zeros on each side, where torch was given a word for them."""
+    if not isinstance(padding, str):
+        return padding
+    extents = [(size - 1) * step for size, step in zip(kernel, pair(dilation), strict=True)]
+    if padding == "same" and any(extent % 2 for extent in extents):
+        raise unsupported("a convolution that keeps the size", "its kernel is even")
+    return tuple(extent // 2 if padding == "same" else 0 for extent in extents)
+
+
 def _convolution(module: nn.Conv2d) -> Layer:
     require(module.padding_mode == "zeros", module, "it pads with something else than zeros")
-    padding: Any = module.padding
-    if isinstance(padding, str):
-        extents = [
-            (size - 1) * dilation
-            for size, dilation in zip(module.kernel_size, module.dilation, strict=True)
-        ]
-        require(padding == "valid" or not any(e % 2 for e in extents), module, "its kernel is even")
-        padding = tuple(0 if padding == "valid" else extent // 2 for extent in extents)
     return Convolution(
         module.weight,
         module.bias,
         stride=module.stride,
-        padding=padding,
+        padding=_padding(module.padding, module.kernel_size, module.dilation),
         dilation=module.dilation,
         groups=module.groups,
     )
@@ -163,8 +167,8 @@ LAYERS: dict[type[nn.Module], Callable[[Any], Layer]] = {
     nn.Hardtanh: _pointwise("hard_tanh", min_val=-1, max_val=1),
     nn.Hardsigmoid: _pointwise("hard_sigmoid"),
     nn.Hardswish: _pointwise("hard_swish"),
-    nn.Softmax: lambda m: Operation(RULES["softmax"], dim=-1 if m.dim is None else m.dim),
-    nn.LogSoftmax: lambda m: Operation(RULES["log_softmax"], dim=-1 if m.dim is None else m.dim),
+    nn.Softmax: lambda m: _softmax("softmax")(None, m.dim)[0],
+    nn.LogSoftmax: lambda m: _softmax("log_softmax")(None, m.dim)[0],
 }
 
 
@@ -191,8 +195,8 @@ def layer(module: nn.Module) -> Layer:
 Application = tuple[Layer, tuple[Any, ...]]
 
 
-def _operation(name: str) -> Callable[..., Application]:
-    return lambda *operands, **options: (Operation(RULES[name], **options), operands)
+def _binary(name: str) -> Callable[..., Application]:
+    return lambda x, y: (Operation(RULES[name]), (x, y))
 
 
 def _unary(name: str) -> Callable[..., Application]:
@@ -206,11 +210,24 @@ def _reduction(name: str) -> Callable[..., Application]:
     return build
 
 
+def _softmax(name: str) -> Callable[..., Application]:
+    def build(x: Any, dim: Any = None, *, _stacklevel: int = 3, dtype: Any = None) -> Application:
+        if dim is None:
+            raise unsupported(f"{name}()", "it does not say over which axis")
+        if dtype is not None:
+            raise unsupported(f"{name}()", "it changes the number format")
+        return Operation(RULES[name], dim=dim), (x,)
+
+    return build
+
+
 def _conv2d(
     x: Any, weight: Any, bias: Any = None, stride: Any = 1, padding: Any = 0, dilation: Any = 1,
     groups: int = 1,
 ) -> Application:  # fmt: skip
-    options = {"stride": stride, "padding": padding, "dilation": dilation, "groups": groups}
+    kernel = weight.shape if isinstance(weight, Tensor) else weight.meta["value"].shape
+    zeros = _padding(padding, kernel[2:], dilation)
+    options = {"stride": stride, "padding": zeros, "dilation": dilation, "groups": groups}
     if bias is not None and not isinstance(bias, Tensor):
         raise unsupported("a convolution", "its bias is itself computed")
     if isinstance(weight, Tensor):
@@ -257,20 +274,31 @@ def _amax(x: Any, dim: Any = None, keepdim: bool = False) -> Application:
 def _index_put(x: Any, index: Any, values: Any, accumulate: bool = False) -> Application:
     if accumulate or not all(isinstance(part, Tensor) for part in index):
         raise unsupported("index_put()", "it adds up, or its places are computed")
+    places = list(zip(*(part.flatten().tolist() for part in index), strict=True))
+    if len(set(places)) < len(places):
+        raise unsupported("index_put()", "it writes to a place twice")
     return Scatter(tuple(index)), (x, values)
 
 
+def _getitem(x: Any, index: Any) -> Application:
+    for part in index if isinstance(index, tuple) else (index,):
+        bounds = (part.start, part.stop, part.step) if isinstance(part, slice) else (part,)
+        if not all(bound is None or isinstance(bound, int | EllipsisType) for bound in bounds):
+            raise unsupported("an index", "it is more than numbers and slices")
+    return Slice(index), (x,)
+
+
 FUNCTIONS: dict[str, Callable[..., Application]] = {
-    "add": _operation("add"),
-    "iadd": _operation("add"),
-    "sub": _operation("subtract"),
-    "mul": _operation("multiply"),
-    "imul": _operation("multiply"),
-    "truediv": _operation("divide"),
-    "div": _operation("divide"),
-    "pow": _operation("power"),
+    "add": _binary("add"),
+    "iadd": _binary("add"),
+    "sub": _binary("subtract"),
+    "mul": _binary("multiply"),
+    "imul": _binary("multiply"),
+    "truediv": _binary("divide"),
+    "div": _binary("divide"),
+    "pow": _binary("power"),
     "neg": _unary("negate"),
-    "matmul": _operation("matmul"),
+    "matmul": _binary("matmul"),
     "abs": _unary("abs"),
     "square": _unary("square"),
     "sqrt": _unary("sqrt"),
@@ -291,14 +319,8 @@ FUNCTIONS: dict[str, Callable[..., Application]] = {
     "mean": _reduction("mean"),
     "sum": _reduction("sum"),
     "amax": _amax,
-    "softmax": lambda x, dim=-1, _stacklevel=3, dtype=None: (
-        Operation(RULES["softmax"], dim=dim),
-        (x,),
-    ),
-    "log_softmax": lambda x, dim=-1, _stacklevel=3, dtype=None: (
-        Operation(RULES["log_softmax"], dim=dim),
-        (x,),
-    ),
+    "softmax": _softmax("softmax"),
+    "log_softmax": _softmax("log_softmax"),
     "linear": _linear,
     "conv2d": _conv2d,
     "dropout": _dropout,
@@ -325,9 +347,9 @@ FUNCTIONS: dict[str, Callable[..., Application]] = {
         (x,),
     ),
     "permute": _permute,
-    "contiguous": lambda x, **format: (Identity(), (x,)),
+    "contiguous": lambda x, memory_format=None: (Identity(), (x,)),
     "index_put": _index_put,
-    "getitem": lambda x, index: (Slice(index), (x,)),
+    "getitem": _getitem,
 }  # fmt: skip
 
 # Constants that are known by their shape alone, and the number that they are full of.

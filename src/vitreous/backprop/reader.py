@@ -6,6 +6,7 @@ branch and loop on shapes and modes, but not on the numbers themselves.
 
 from __future__ import annotations
 
+import inspect
 import operator
 from dataclasses import dataclass
 from typing import Any
@@ -15,7 +16,7 @@ from torch import Tensor, fx, nn
 from torch.func import functional_call
 
 from vitreous.backprop.convert import CONSTANTS, FUNCTIONS, RESHAPES, has_layer, layer, unsupported
-from vitreous.backprop.modules.arrange import Expand, Identity, Permute, Reshape, Slice
+from vitreous.backprop.modules.arrange import Expand, Identity, Permute, Reshape
 from vitreous.backprop.modules.layer import Layer
 from vitreous.errors import VitreousError
 
@@ -208,15 +209,30 @@ def _overwrites(model: nn.Module, node: fx.Node) -> bool:
     return in_place or node.kwargs.get("inplace") is True
 
 
+def _input(module: nn.Module, node: fx.Node) -> Any:
+    """What a layer is applied to. Raises ModelError if it is told anything else."""
+    signature = inspect.signature(module.forward)
+    (_, x), *others = signature.bind(*node.args, **node.kwargs).arguments.items()
+    for name, value in others:
+        if isinstance(module, nn.MultiheadAttention):
+            if name in ("key", "value"):
+                if value is not x:
+                    raise unsupported(str(node.target), "queries, keys and values differ")
+                continue
+            if name == "need_weights":  # those are refused where they are used
+                continue
+        if value is not signature.parameters[name].default:
+            raise unsupported(str(node.target), f"it is called with {name}")
+    return x
+
+
 def _application(
     model: nn.Module, node: fx.Node, tensors: dict[int, Tensor], numbers: dict[fx.Node, int]
 ) -> tuple[nn.Module | None, Layer, tuple[Any, ...]]:
     """A node's module (if it calls one), its layer, and the operands of that layer."""
     if node.op == "call_module":
         module = model.get_submodule(str(node.target))
-        if isinstance(module, nn.MultiheadAttention) and len(set(node.args[:3])) != 1:
-            raise unsupported(str(node.target), "queries, keys and values differ")
-        return module, layer(module), node.args[:1]
+        return module, layer(module), (_input(module, node),)
 
     name = _called(node)
     value: Tensor = node.meta["value"]
@@ -249,7 +265,6 @@ def _application(
             if first.op != "call_module" or args[1] != 0:
                 raise unsupported("attention", "its weights are used")
             return None, Identity(), (first,)
-        return None, Slice(args[1]), (first,)
     if name not in FUNCTIONS:
         raise unsupported(f"{name}()", "it is not in the table of functions")
     try:
