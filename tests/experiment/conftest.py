@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import socket
 from pathlib import Path
 
 import numpy as np
@@ -18,18 +17,6 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("VITREOUS_CACHE", str(tmp_path / "cache"))
     monkeypatch.delenv("VITREOUS_DATA", raising=False)
     return tmp_path
-
-
-@pytest.fixture(autouse=True)
-def offline(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nothing here may ask the network for anything."""
-
-    def connect(self: socket.socket, address: object) -> None:
-        assert self.family == socket.AF_UNIX, f"a connection to {address}"
-        original(self, address)
-
-    original = socket.socket.connect
-    monkeypatch.setattr(socket.socket, "connect", connect)
 
 
 @pytest.fixture
