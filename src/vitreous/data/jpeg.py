@@ -81,8 +81,8 @@ def decode_jpeg(data: bytes, head: Frame, at_least: int = 0) -> Pixels:
     Raises ImageError if data are missing or damaged.
     """
     # The end mark cannot occur by chance in the coded data, and a preview's stands before them.
-    end = data.find(END_OF_IMAGE, head.scan)
-    if end < 0:
+    # Looked for from behind, where it mostly stands.
+    if data.rfind(END_OF_IMAGE, head.scan) < 0:
         raise ImageError(f"the JPEG is cut off after {len(data):,} bytes", remedy=REMOVE)
     short = min(head.height, head.width)
     scale = max(s for s in REDUCED if s == 1 or (at_least and -(-short // s) >= at_least))
@@ -93,6 +93,7 @@ def decode_jpeg(data: bytes, head: Frame, at_least: int = 0) -> Pixels:
     if (image[-1, -1] == 128).all():
         # Middle grey is what libjpeg paints where data are missing. If more data before the end
         # mark change the image, then the decoder had been waiting for them.
+        end = data.find(END_OF_IMAGE, head.scan)
         longer = data[:end] + b"\x5a\x21\xc6\x03" * 64 + END_OF_IMAGE
         other = cv2.imdecode(np.frombuffer(longer, np.uint8), flags)
         if other is None or not np.array_equal(other, image):
