@@ -1,18 +1,27 @@
-"""`vitreous models`: the table of networks."""
+"""`vitreous models`: the table of networks, each under the paper that it comes from."""
 
 from __future__ import annotations
 
 import fnmatch
 import json as notation
-from typing import Annotated
+import textwrap
+from itertools import groupby
+from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
 from vitreous.errors import unknown
 
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from vitreous.models.rows import Variant
+
 
 def models(pattern: str = "*", /, *, json: Annotated[bool, Parameter(negative="")] = False) -> None:
-    """List the networks: name, parameters, year, paper.
+    """List the networks: parameters, work, year, paper.
+
+    Work is in MACs (multiply-accumulates) for one image of the size beside it, in pixels.
 
     Parameters
     ----------
@@ -22,7 +31,6 @@ def models(pattern: str = "*", /, *, json: Annotated[bool, Parameter(negative=""
         print one JSON object
     """
     from rich.console import Console
-    from rich.table import Table
 
     from vitreous.models import MODELS
 
@@ -35,6 +43,8 @@ def models(pattern: str = "*", /, *, json: Annotated[bool, Parameter(negative=""
             {
                 "name": row.name,
                 "parameters": row.parameters,
+                "macs": row.macs,
+                "size": row.sizes.default,
                 "year": row.year,
                 "paper": row.paper,
                 "pretrained": row.weights is not None,
@@ -43,13 +53,23 @@ def models(pattern: str = "*", /, *, json: Annotated[bool, Parameter(negative=""
         ]
         print(notation.dumps({"models": fields}))
         return
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    table.add_column("name")
-    table.add_column("parameters", justify="right")
-    table.add_column("year")
-    table.add_column("weights")
-    table.add_column("paper", overflow="fold")
-    for row in rows:
-        weights = "with it" if row.weights else ""
-        table.add_row(row.name, f"{row.parameters:,}", str(row.year), weights, row.paper)
-    Console().print(table)
+    console = Console(highlight=False)
+    for line, style in table(rows, console.width):
+        console.print(line, style=style, markup=False, soft_wrap=True)
+
+
+def table(rows: Sequence[Variant], width: int) -> Iterator[tuple[str, str]]:
+    """(line, style) of the table: a paper, then its networks with their figures."""
+    names = max(len(row.name) for row in rows)
+    yield f"{'':{names + 2}}  {'parameters':>11}  {'MACs':>14}  {'pixels':>6}", "bold"
+    for (year, paper), variants in groupby(rows, lambda row: (row.year, row.paper)):
+        for line in _wrapped(f"{year}  {paper}", width):
+            yield line, "dim"
+        for row in variants:
+            weights = "  with weights" if row.weights else ""
+            figures = f"{row.parameters:>11,}  {row.macs:>14,}  {row.sizes.default:>6}"
+            yield f"  {row.name:{names}}  {figures}{weights}", ""
+
+
+def _wrapped(line: str, width: int) -> list[str]:
+    return textwrap.wrap(line, width, subsequent_indent=" " * 6, break_on_hyphens=False)

@@ -74,6 +74,7 @@ VARIANTS = (
         year=2012,
         paper=_PAPER,
         parameters=60_965_224,
+        macs=724_406_816,
         sizes=_SIZES,
     ),
     Variant(
@@ -82,6 +83,7 @@ VARIANTS = (
         year=2012,
         paper=_PAPER,
         parameters=62_378_344,
+        macs=1_135_256_096,
         sizes=_SIZES,
     ),
     Variant(
@@ -91,6 +93,7 @@ VARIANTS = (
         year=2014,
         paper='Krizhevsky, "One weird trick for parallelizing networks", arXiv:1404.5997',
         parameters=61_100_840,
+        macs=714_188_480,
         sizes=_SIZES,
     ),
 )

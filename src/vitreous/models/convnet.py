@@ -77,7 +77,7 @@ class ConvPool(nn.Sequential):
 
 
 def _variant(
-    name: str, parameters: int, stem: int, *widths: int, pool_stem: bool = False
+    name: str, parameters: int, macs: int, stem: int, *widths: int, pool_stem: bool = False
 ) -> Variant:
     return Variant(
         name=name,
@@ -85,6 +85,7 @@ def _variant(
         year=2024,
         paper='after Jordan, "94% on CIFAR-10 in 3.29 seconds", arXiv:2404.00498',
         parameters=parameters,
+        macs=macs,
         num_classes=10,
         sizes=Sizes(default=32, minimum=2 ** (len(widths) + pool_stem)),
         arguments={"stem": stem, "widths": widths, "pool_stem": pool_stem},
@@ -92,7 +93,7 @@ def _variant(
 
 
 VARIANTS = (
-    _variant("convnet", 70_618, 16, 32, 64, pool_stem=True),
-    _variant("convnet_medium", 292_954, 16, 32, 64, 128),
-    _variant("convnet_wide", 1_166_506, 32, 64, 128, 256),
+    _variant("convnet", 70_618, 3_981_952, 16, 32, 64, pool_stem=True),
+    _variant("convnet_medium", 292_954, 21_677_312, 16, 32, 64, 128),
+    _variant("convnet_wide", 1_166_506, 85_821_952, 32, 64, 128, 256),
 )

@@ -91,7 +91,7 @@ def _transition(channels: int) -> nn.Sequential:
 
 
 def _variant(
-    name: str, parameters: int, depths: tuple[int, ...], growth: int = 32, stem: int = 64
+    name: str, parameters: int, macs: int, depths: tuple[int, ...], growth: int = 32, stem: int = 64
 ) -> Variant:
     return Variant(
         name=name,
@@ -99,14 +99,15 @@ def _variant(
         year=2016,
         paper='Huang et al., "Densely connected convolutional networks", arXiv:1608.06993',
         parameters=parameters,
+        macs=macs,
         arguments={"depths": depths, "growth": growth, "stem": stem},
         sizes=Sizes(default=224, minimum=29),
     )
 
 
 VARIANTS = (
-    _variant("densenet121", 7_978_856, (6, 12, 24, 16)),
-    _variant("densenet169", 14_149_480, (6, 12, 32, 32)),
-    _variant("densenet201", 20_013_928, (6, 12, 48, 32)),
-    _variant("densenet161", 28_681_000, (6, 12, 36, 24), growth=48, stem=96),
+    _variant("densenet121", 7_978_856, 2_834_161_664, (6, 12, 24, 16)),
+    _variant("densenet169", 14_149_480, 3_359_843_328, (6, 12, 32, 32)),
+    _variant("densenet201", 20_013_928, 4_291_365_888, (6, 12, 48, 32)),
+    _variant("densenet161", 28_681_000, 7_727_907_072, (6, 12, 36, 24), growth=48, stem=96),
 )

@@ -118,7 +118,7 @@ LITE0 = Weights(
 
 
 def _variant(
-    name: str, parameters: int, size: int, width: float, depth: float, dropout: float
+    name: str, parameters: int, macs: int, size: int, width: float, depth: float, dropout: float
 ) -> Variant:
     """A row of the paper's scaling; from B5 on, batch norm is slower and has a larger epsilon."""
     late = {"eps": 1e-3, "momentum": 0.01} if width >= 1.6 else {}
@@ -128,26 +128,28 @@ def _variant(
         year=2019,
         paper=_PAPER,
         parameters=parameters,
+        macs=macs,
         sizes=Sizes(default=size),
         arguments={"width": width, "depth": depth, "dropout": dropout, **late},
     )
 
 
 VARIANTS = (
-    _variant("efficientnet_b0", 5_288_548, 224, 1.0, 1.0, 0.2),
-    _variant("efficientnet_b1", 7_794_184, 240, 1.0, 1.1, 0.2),
-    _variant("efficientnet_b2", 9_109_994, 260, 1.1, 1.2, 0.3),
-    _variant("efficientnet_b3", 12_233_232, 300, 1.2, 1.4, 0.3),
-    _variant("efficientnet_b4", 19_341_616, 380, 1.4, 1.8, 0.4),
-    _variant("efficientnet_b5", 30_389_784, 456, 1.6, 2.2, 0.4),
-    _variant("efficientnet_b6", 43_040_704, 528, 1.8, 2.6, 0.5),
-    _variant("efficientnet_b7", 66_347_960, 600, 2.0, 3.1, 0.5),
+    _variant("efficientnet_b0", 5_288_548, 385_814_752, 224, 1.0, 1.0, 0.2),
+    _variant("efficientnet_b1", 7_794_184, 686_802_832, 240, 1.0, 1.1, 0.2),
+    _variant("efficientnet_b2", 9_109_994, 993_561_872, 260, 1.1, 1.2, 0.3),
+    _variant("efficientnet_b3", 12_233_232, 1_827_141_392, 300, 1.2, 1.4, 0.3),
+    _variant("efficientnet_b4", 19_341_616, 4_393_771_024, 380, 1.4, 1.8, 0.4),
+    _variant("efficientnet_b5", 30_389_784, 10_266_384_752, 456, 1.6, 2.2, 0.4),
+    _variant("efficientnet_b6", 43_040_704, 19_067_593_536, 528, 1.8, 2.6, 0.5),
+    _variant("efficientnet_b7", 66_347_960, 37_745_884_192, 600, 2.0, 3.1, 0.5),
     Variant(
         name="efficientnet_lite0",
         build=EfficientNet,
         year=2020,
         paper=_LITE,
         parameters=4_652_008,
+        macs=385_187_552,
         arguments={"lite": True, "padding": "same", "eps": 1e-3, "momentum": 0.01},
         weights=LITE0,
     ),

@@ -168,6 +168,7 @@ VARIANTS = (
         year=2014,
         paper='Szegedy et al., "Going deeper with convolutions", arXiv:1409.4842',
         parameters=6_998_552,
+        macs=1_582_671_872,
         sizes=Sizes(default=224, minimum=31),
     ),
     Variant(
@@ -177,6 +178,7 @@ VARIANTS = (
         year=2015,
         paper='Ioffe and Szegedy, "Batch normalization", arXiv:1502.03167; torchvision\'s form',
         parameters=6_624_904,
+        macs=1_498_376_192,
         sizes=Sizes(default=224, minimum=15),
     ),
 )

@@ -43,6 +43,7 @@ VARIANTS = (
         year=1958,
         paper='Cox, "The regression analysis of binary sequences"',
         parameters=7_850,
+        macs=7_840,
         num_classes=10,
         in_channels=1,
         sizes=Sizes(default=28),

@@ -119,8 +119,22 @@ _V1 = 'Howard et al., "MobileNets", arXiv:1704.04861'
 _V2 = 'Sandler et al., "MobileNetV2: inverted residuals", arXiv:1801.04381'
 
 VARIANTS = (
-    Variant(name="mobilenet_v1", build=MobileNetV1, year=2017, paper=_V1, parameters=4_231_976),
-    Variant(name="mobilenet_v2", build=MobileNetV2, year=2018, paper=_V2, parameters=3_504_872),
+    Variant(
+        name="mobilenet_v1",
+        build=MobileNetV1,
+        year=2017,
+        paper=_V1,
+        parameters=4_231_976,
+        macs=568_740_352,
+    ),
+    Variant(
+        name="mobilenet_v2",
+        build=MobileNetV2,
+        year=2018,
+        paper=_V2,
+        parameters=3_504_872,
+        macs=300_774_272,
+    ),
     Variant(
         name="mobilenet_v2_050",
         build=MobileNetV2,
@@ -128,5 +142,6 @@ VARIANTS = (
         year=2018,
         paper=_V2,
         parameters=1_968_680,
+        macs=97_131_840,
     ),
 )

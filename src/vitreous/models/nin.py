@@ -78,6 +78,7 @@ VARIANTS = (
         year=2013,
         paper=_PAPER,
         parameters=966_986,
+        macs=222_486_528,
         num_classes=10,
         sizes=Sizes(default=32, minimum=4),
         arguments={
@@ -94,6 +95,7 @@ VARIANTS = (
         year=2013,
         paper=_PAPER,
         parameters=7_595_176,
+        macs=1_100_188_800,
         sizes=Sizes(default=224, minimum=39),
         arguments={
             "layers": (

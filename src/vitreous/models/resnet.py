@@ -191,6 +191,7 @@ _STOCHASTIC = 'Huang et al., "Deep networks with stochastic depth", arXiv:1603.0
 def _imagenet(
     name: str,
     parameters: int,
+    macs: int,
     block: type[nn.Module],
     depths: tuple[int, ...],
     *,
@@ -204,6 +205,7 @@ def _imagenet(
         year=year,
         paper=paper,
         parameters=parameters,
+        macs=macs,
         arguments={"block": block, "depths": depths, **more},
     )
 
@@ -211,6 +213,7 @@ def _imagenet(
 def _cifar(
     name: str,
     parameters: int,
+    macs: int,
     n: int,
     *,
     year: int = 2015,
@@ -226,6 +229,7 @@ def _cifar(
         year=year,
         paper=paper,
         parameters=parameters,
+        macs=macs,
         num_classes=10,
         sizes=Sizes(default=32),
         arguments={
@@ -240,43 +244,48 @@ def _cifar(
 
 
 VARIANTS = (
-    _imagenet("resnet18", 11_689_512, BasicBlock, (2, 2, 2, 2)),
-    _imagenet("resnet34", 21_797_672, BasicBlock, (3, 4, 6, 3)),
-    _imagenet("resnet50", 25_557_032, Bottleneck, (3, 4, 6, 3)),
-    _imagenet("resnet101", 44_549_160, Bottleneck, (3, 4, 23, 3)),
-    _imagenet("resnet152", 60_192_808, Bottleneck, (3, 8, 36, 3)),
-    _cifar("resnet20", 269_722, 3),
-    _cifar("resnet32", 464_154, 5),
-    _cifar("resnet44", 658_586, 7),
-    _cifar("resnet56", 853_018, 9),
-    _cifar("resnet110", 1_727_962, 18),
-    _cifar("plain20", 269_722, 3, shortcut="none"),
-    _cifar("plain56", 853_018, 9, shortcut="none"),
+    _imagenet("resnet18", 11_689_512, 1_814_073_344, BasicBlock, (2, 2, 2, 2)),
+    _imagenet("resnet34", 21_797_672, 3_663_761_408, BasicBlock, (3, 4, 6, 3)),
+    _imagenet("resnet50", 25_557_032, 4_089_184_256, Bottleneck, (3, 4, 6, 3)),
+    _imagenet("resnet101", 44_549_160, 7_801_405_440, Bottleneck, (3, 4, 23, 3)),
+    _imagenet("resnet152", 60_192_808, 11_513_626_624, Bottleneck, (3, 8, 36, 3)),
+    _cifar("resnet20", 269_722, 40_551_040, 3),
+    _cifar("resnet32", 464_154, 68_862_592, 5),
+    _cifar("resnet44", 658_586, 97_174_144, 7),
+    _cifar("resnet56", 853_018, 125_485_696, 9),
+    _cifar("resnet110", 1_727_962, 252_887_680, 18),
+    _cifar("plain20", 269_722, 40_551_040, 3, shortcut="none"),
+    _cifar("plain56", 853_018, 125_485_696, 9, shortcut="none"),
     _cifar(
-        "resnet110_stochastic", 1_727_962, 18, year=2016, paper=_STOCHASTIC, drop_path=0.5
+        "resnet110_stochastic", 1_727_962, 252_887_680, 18, year=2016, paper=_STOCHASTIC,
+        drop_path=0.5,
     ),
     _cifar(
-        "resnet1202_stochastic", 19_421_274, 200, year=2016, paper=_STOCHASTIC, drop_path=0.5
+        "resnet1202_stochastic", 19_421_274, 2_829_238_912, 200, year=2016, paper=_STOCHASTIC,
+        drop_path=0.5,
     ),
-    _cifar("wide_resnet20_4", 4_286_026, 3, year=2016, paper=_WIDE, widths=(64, 128, 256)),
-    _imagenet(
-        "wide_resnet50_2", 68_883_240, Bottleneck, (3, 4, 6, 3), year=2016, paper=_WIDE,
-        base_width=128,
-    ),
-    _imagenet(
-        "wide_resnet101_2", 126_886_696, Bottleneck, (3, 4, 23, 3), year=2016, paper=_WIDE,
-        base_width=128,
+    _cifar(
+        "wide_resnet20_4", 4_286_026, 643_500_544, 3, year=2016, paper=_WIDE,
+        widths=(64, 128, 256),
     ),
     _imagenet(
-        "resnext50_32x4d", 25_028_904, Bottleneck, (3, 4, 6, 3), year=2016, paper=_RESNEXT,
-        groups=32, base_width=4,
+        "wide_resnet50_2", 68_883_240, 11_398_021_120, Bottleneck, (3, 4, 6, 3), year=2016,
+        paper=_WIDE, base_width=128,
     ),
     _imagenet(
-        "resnext101_32x8d", 88_791_336, Bottleneck, (3, 4, 23, 3), year=2016, paper=_RESNEXT,
-        groups=32, base_width=8,
+        "wide_resnet101_2", 126_886_696, 22_753_050_624, Bottleneck, (3, 4, 23, 3), year=2016,
+        paper=_WIDE, base_width=128,
     ),
     _imagenet(
-        "resnext101_64x4d", 83_455_272, Bottleneck, (3, 4, 23, 3), year=2016, paper=_RESNEXT,
-        groups=64, base_width=4,
+        "resnext50_32x4d", 25_028_904, 4_230_479_872, Bottleneck, (3, 4, 6, 3), year=2016,
+        paper=_RESNEXT, groups=32, base_width=4,
+    ),
+    _imagenet(
+        "resnext101_32x8d", 88_791_336, 16_414_015_488, Bottleneck, (3, 4, 23, 3), year=2016,
+        paper=_RESNEXT, groups=32, base_width=8,
+    ),
+    _imagenet(
+        "resnext101_64x4d", 83_455_272, 15_460_270_080, Bottleneck, (3, 4, 23, 3), year=2016,
+        paper=_RESNEXT, groups=64, base_width=4,
     ),
 )  # fmt: skip

@@ -36,6 +36,7 @@ class Variant:
     arguments    what makes it this variant
     year, paper  where it was published
     parameters   how many it has, with the number of classes and channels below: a golden number
+    macs         multiply-accumulates for one image of the default size: a golden number, too
     sized        the class must know the image size (dense layers on flattened maps, positions)
     """
 
@@ -44,6 +45,7 @@ class Variant:
     year: int
     paper: str
     parameters: int
+    macs: int
     arguments: Mapping[str, Any] = field(default_factory=dict)
     num_classes: int = 1000
     in_channels: int = 3

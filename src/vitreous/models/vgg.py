@@ -58,25 +58,28 @@ class VGG(Network):
         he_convolutions(self, keep="signals")
 
 
-def _variant(name: str, parameters: int, *depths: int, batch_norm: bool = False) -> Variant:
+def _variant(
+    name: str, parameters: int, macs: int, *depths: int, batch_norm: bool = False
+) -> Variant:
     return Variant(
         name=name,
         build=VGG,
         year=2014,
         paper='Simonyan and Zisserman, "Very deep convolutional networks", arXiv:1409.1556',
         parameters=parameters,
+        macs=macs,
         arguments={"depths": depths, "batch_norm": batch_norm},
         sizes=Sizes(default=224, minimum=32),
     )
 
 
 VARIANTS = (
-    _variant("vgg11", 132_863_336, 1, 1, 2, 2, 2),
-    _variant("vgg13", 133_047_848, 2, 2, 2, 2, 2),
-    _variant("vgg16", 138_357_544, 2, 2, 3, 3, 3),
-    _variant("vgg19", 143_667_240, 2, 2, 4, 4, 4),
-    _variant("vgg11_bn", 132_868_840, 1, 1, 2, 2, 2, batch_norm=True),
-    _variant("vgg13_bn", 133_053_736, 2, 2, 2, 2, 2, batch_norm=True),
-    _variant("vgg16_bn", 138_365_992, 2, 2, 3, 3, 3, batch_norm=True),
-    _variant("vgg19_bn", 143_678_248, 2, 2, 4, 4, 4, batch_norm=True),
+    _variant("vgg11", 132_863_336, 7_609_090_048, 1, 1, 2, 2, 2),
+    _variant("vgg13", 133_047_848, 11_308_466_176, 2, 2, 2, 2, 2),
+    _variant("vgg16", 138_357_544, 15_470_264_320, 2, 2, 3, 3, 3),
+    _variant("vgg19", 143_667_240, 19_632_062_464, 2, 2, 4, 4, 4),
+    _variant("vgg11_bn", 132_868_840, 7_609_090_048, 1, 1, 2, 2, 2, batch_norm=True),
+    _variant("vgg13_bn", 133_053_736, 11_308_466_176, 2, 2, 2, 2, 2, batch_norm=True),
+    _variant("vgg16_bn", 138_365_992, 15_470_264_320, 2, 2, 3, 3, 3, batch_norm=True),
+    _variant("vgg19_bn", 143_678_248, 19_632_062_464, 2, 2, 4, 4, 4, batch_norm=True),
 )

@@ -83,6 +83,7 @@ class ViT(Network):
 def _variant(
     name: str,
     parameters: int,
+    macs: int,
     patch: int,
     width: int,
     depth: int,
@@ -99,6 +100,7 @@ def _variant(
         year=2020,
         paper='Dosovitskiy et al., "An image is worth 16x16 words", arXiv:2010.11929',
         parameters=parameters,
+        macs=macs,
         num_classes=num_classes,
         sizes=Sizes(default=size, minimum=patch, multiple=patch),
         arguments={
@@ -112,15 +114,15 @@ def _variant(
 
 
 VARIANTS = (
-    _variant("vit_ti16", 5_717_416, 16, 192, 12, 3),
-    _variant("vit_ti16_post_norm", 5_717_032, 16, 192, 12, 3, pre_norm=False),
-    _variant("vit_s16", 22_050_664, 16, 384, 12, 6),
-    _variant("vit_s32", 22_878_952, 32, 384, 12, 6),
-    _variant("vit_b16", 86_567_656, 16, 768, 12, 12),
-    _variant("vit_b32", 88_224_232, 32, 768, 12, 12),
-    _variant("vit_l16", 304_326_632, 16, 1024, 24, 16),
-    _variant("vit_l32", 306_535_400, 32, 1024, 24, 16),
+    _variant("vit_ti16", 5_717_416, 1_253_683_200, 16, 192, 12, 3),
+    _variant("vit_ti16_post_norm", 5_717_032, 1_253_683_200, 16, 192, 12, 3, pre_norm=False),
+    _variant("vit_s16", 22_050_664, 4_598_882_304, 16, 384, 12, 6),
+    _variant("vit_s32", 22_878_952, 1_142_909_952, 32, 384, 12, 6),
+    _variant("vit_b16", 86_567_656, 17_563_828_224, 16, 768, 12, 12),
+    _variant("vit_b32", 88_224_232, 4_409_186_304, 32, 768, 12, 12),
+    _variant("vit_l16", 304_326_632, 61_554_712_576, 16, 1024, 24, 16),
+    _variant("vit_l32", 306_535_400, 15_377_539_072, 32, 1024, 24, 16),
     # For images of 28² and 32² pixels, whose patches must be small.
-    _variant("vit_nano4", 683_242, 4, 96, 6, 3, size=32, num_classes=10),
-    _variant("vit_ti4", 5_362_762, 4, 192, 12, 3, size=32, num_classes=10),
+    _variant("vit_nano4", 683_242, 48_293_952, 4, 96, 6, 3, size=32, num_classes=10),
+    _variant("vit_ti4", 5_362_762, 365_107_584, 4, 192, 12, 3, size=32, num_classes=10),
 )

@@ -1,0 +1,96 @@
+"""The work of each network, in MACs: the table, what is counted, and what torchvision publishes.
+
+torchvision states billions of MACs beside its weights ("_ops" of `torchvision.models`), to three
+decimals; they were counted by another program on another implementation.
+"""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from vitreous.models import MODELS, create
+from vitreous.trace import macs
+
+# Billions, for one image of the table's size unless another is given.
+PUBLISHED = {
+    "alexnet_2014": 0.714,
+    "vgg11": 7.609,
+    "vgg13": 11.308,
+    "vgg16": 15.470,
+    "vgg19": 19.632,
+    "vgg11_bn": 7.609,
+    "vgg13_bn": 11.308,
+    "vgg16_bn": 15.470,
+    "vgg19_bn": 19.632,
+    "googlenet_bn": 1.498,
+    "resnet18": 1.814,
+    "resnet34": 3.664,
+    "resnet50": 4.089,
+    "resnet101": 7.801,
+    "resnet152": 11.514,
+    "wide_resnet50_2": 11.398,
+    "wide_resnet101_2": 22.753,
+    "resnext50_32x4d": 4.230,
+    "resnext101_32x8d": 16.414,
+    "resnext101_64x4d": 15.460,
+    "densenet121": 2.834,
+    "densenet161": 7.728,
+    "densenet169": 3.360,
+    "densenet201": 4.291,
+    "mobilenet_v2": 0.301,
+    "efficientnet_b0": 0.386,
+    "efficientnet_b1": 0.687,
+    "efficientnet_b3": 1.827,
+    "efficientnet_b4": 4.394,
+    "efficientnet_b5": 10.266,
+    "efficientnet_b6": 19.068,
+    "efficientnet_b7": 37.746,
+    "vit_b16": 17.564,
+    "vit_b32": 4.409,
+    "vit_l16": 61.555,
+    "vit_l32": 15.378,
+}
+
+
+def counted(name: str, size: int | None = None) -> int:
+    """Nothing is computed and no weight is allocated."""
+    row = MODELS[name]
+    side = size or row.sizes.default
+    with torch.device("meta"):
+        model = create(name, size=side)
+    return macs(model, (row.in_channels, side, side))
+
+
+LARGE = "resnet1202_stochastic"  # ten seconds; its count also follows from those of smaller ones
+
+
+@pytest.mark.parametrize(
+    "name",
+    [pytest.param(name, marks=pytest.mark.slow) if name == LARGE else name for name in MODELS],
+)
+def test_table_and_network_agree(name: str) -> None:
+    assert counted(name) == MODELS[name].macs
+
+
+@pytest.mark.parametrize("name", PUBLISHED)
+def test_table_and_torchvision_agree(name: str) -> None:
+    assert round(MODELS[name].macs / 1e9, 3) == PUBLISHED[name]
+
+
+def test_efficientnet_b2_at_the_288_pixels_of_torchvision() -> None:
+    assert round(counted("efficientnet_b2", 288) / 1e9, 3) == 1.088
+
+
+def test_each_block_of_a_deep_resnet_costs_the_same() -> None:
+    """6n + 2 layers: n is 9, 18 and 200."""
+    shallow, deep, deepest = (MODELS[name].macs for name in ("resnet56", "resnet110", LARGE))
+    assert (deepest - deep) / (200 - 18) == (deep - shallow) / (18 - 9)
+
+
+def test_what_costs_no_product() -> None:
+    """Norms, shortcuts and random depth; dense layers cost one for each weight."""
+    assert MODELS["vgg16"].macs == MODELS["vgg16_bn"].macs
+    assert MODELS["resnet56"].macs == MODELS["plain56"].macs
+    assert MODELS["resnet110"].macs == MODELS["resnet110_stochastic"].macs
+    assert MODELS["mlp"].macs == 784 * 300 + 300 * 100 + 100 * 10
