@@ -21,8 +21,12 @@ from vitreous.models.pretrained import adopt
 TORCHVISION: list[tuple[str, str, int, dict[str, Any]]] = [
     ("alexnet_2014", "alexnet", 224, {}),
     ("vgg11", "vgg11", 64, {}),
+    ("vgg11_bn", "vgg11_bn", 64, {}),
+    ("vgg13", "vgg13", 64, {}),
     ("vgg13_bn", "vgg13_bn", 64, {}),
     ("vgg16", "vgg16", 64, {}),
+    ("vgg16_bn", "vgg16_bn", 64, {}),
+    ("vgg19", "vgg19", 64, {}),
     ("vgg19_bn", "vgg19_bn", 64, {}),
     ("googlenet_bn", "googlenet", 96, {"aux_logits": False, "init_weights": False}),
     ("resnet18", "resnet18", 64, {}),

@@ -32,7 +32,7 @@ class PatchEmbedding(nn.Module):
         maps: Tensor = self.proj(images)  # (B, D, h, w)
         grid = maps.shape[2], maps.shape[3]
         tokens = maps.flatten(2).transpose(1, 2)  # (B, h·w, D)
-        tokens = torch.cat([self.cls_token.expand(len(tokens), -1, -1), tokens], 1)
+        tokens = torch.cat([self.cls_token.expand(tokens.shape[0], -1, -1), tokens], 1)
         return tokens + interpolate_positions(self.pos_embed, self.grid, grid)
 
     @torch.no_grad()

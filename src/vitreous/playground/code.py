@@ -19,7 +19,7 @@ from torch import Tensor, nn
 
 from vitreous import __version__
 from vitreous.blocks.activation import activation
-from vitreous.errors import UsageError
+from vitreous.export.onnx import convert
 from vitreous.playground.features import FEATURES
 from vitreous.playground.session import DECAY, Part, Session
 from vitreous.training.optimizer import OPTIMIZERS
@@ -199,28 +199,11 @@ class Whole(nn.Module):
 def to_onnx(session: Session) -> bytes:
     """The network as an ONNX file: input `points` (batch, 2), output `answer` (batch, 1).
 
-    Raises UsageError that names the extra where the exporter is not installed.
+    Raises UsageError that names the extra where the exporter is not installed, and ModelError if
+    onnxruntime disagrees with the network.
     """
-    try:
-        import onnx  # noqa: F401
-        import onnxscript  # noqa: F401
-    except ImportError as error:
-        raise UsageError(
-            f"ONNX export needs the package {error.name}",
-            remedy='pip install "vitreous[export]"',
-        ) from error
-    whole = Whole(session).eval()
-    program = torch.onnx.export(
-        whole,
-        (torch.zeros(3, 2),),
-        input_names=["points"],
-        output_names=["answer"],
-        dynamic_shapes={"points": {0: torch.export.Dim("batch", min=1)}},
-        dynamo=True,
-        verbose=False,
-    )
-    assert program is not None
-    return bytes(program.model_proto.SerializeToString())
+    places = torch.linspace(-6, 6, 6).reshape(3, 2)
+    return convert(Whole(session), places, names=("points", "answer"))
 
 
 def title(session: Session) -> str:
