@@ -1,13 +1,16 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import time
 
 import cv2
 import numpy as np
 import pytest
 from PIL import Image
 
+from vitreous.data import files, survey
 from vitreous.data.arrays import digits
 from vitreous.data.check import check
 from vitreous.data.findings import Finding, Findings
@@ -224,3 +227,33 @@ def test_arrays_are_looked_at_as_well():
     findings = check(data)
     assert findings.of("duplicates").examples == ("image/4 = image/5",)
     assert findings.of("conflict").severity == "warning"
+
+
+def test_an_unchanged_folder_is_not_decoded_again(photos, monkeypatch):
+    """Neither to look at each image, nor to compare those that look the same."""
+    image = Image.open(photos / "cat/1.png")
+    image.resize((46, 40)).save(photos / "dog/like cat 1.png")
+    (photos / "cat/3.png").write_bytes(b"<html>not found</html>")
+    then = time.time() - 60
+    for path in photos.rglob("*.png"):
+        os.utime(path, (then, then))
+    decoded = []
+    for module in (survey, files):
+        original = module.decode
+
+        def decode(source, *, where=None, original=original, **options):
+            decoded.append(where or os.path.relpath(source, photos))
+            return original(source, where=where, **options)
+
+        monkeypatch.setattr(module, "decode", decode)
+    first = check(photos)
+    assert len(decoded) >= 91 + 2 - 1  # the look-alikes twice, the web page not at all
+    assert first.of("near duplicates")
+    decoded.clear()
+    assert check(photos) == first
+    assert decoded == []
+    scene(5000).save(photos / "owl/7.png")
+    again = check(photos)
+    assert len(decoded) == 1
+    assert decoded[0].endswith("owl/7.png")
+    assert again.images == first.images

@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 
 from vitreous.data.arrays import from_arrays
-from vitreous.data.digests import as_words, digests
+from vitreous.data.digests import digests
 from vitreous.data.files import FileDataset
 from vitreous.data.index import Names
+from vitreous.data.ledger import as_words
 from vitreous.errors import ImageError
 
 

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from hashlib import blake2b
 
 import numpy as np
 from numpy.typing import NDArray
 
 from vitreous.data import likeness
 from vitreous.data.dataset import Dataset
-from vitreous.data.digests import as_words
+from vitreous.data.files import FileDataset
 from vitreous.data.findings import Finding
+from vitreous.data.ledger import SIZE, Ledger, as_words
+from vitreous.data.survey import rules
 from vitreous.data.view import LATER, SERIOUS, View, these
 from vitreous.errors import ImageError
 
@@ -80,7 +83,7 @@ def look_alikes(view: View, contents: NDArray[np.uint8]) -> Iterator[Finding]:
     pairs = chosen[likeness.candidates(seen.prints[chosen])]
     apart = likeness.differing(seen.prints[pairs[:, 0]], seen.prints[pairs[:, 1]])
     pairs = np.sort(pairs[np.argsort(apart, kind="stable")], axis=1)
-    proven = [pair for pair in pairs[:PROVEN].tolist() if _alike(view.dataset, *pair)]
+    proven = _proven(view.dataset, contents, pairs[:PROVEN])
     if not proven:
         return
     across = [pair for pair in proven if view.parts[pair[0]] != view.parts[pair[1]]]
@@ -110,6 +113,27 @@ def look_alikes(view: View, contents: NDArray[np.uint8]) -> Iterator[Finding]:
             tuple(f"{view.pair(*p)} ({view.labels(p[0])}, {view.labels(p[1])})" for p in clashes),
             "One of the two labels may be wrong.",
         )
+
+
+def _proven(
+    dataset: Dataset, contents: NDArray[np.uint8], pairs: NDArray[np.int64]
+) -> list[list[int]]:
+    """The pairs whose pixels are alike; for files, what was seen once is kept."""
+    seen = np.zeros((len(pairs), 1), np.uint8)
+    known = np.zeros(len(pairs), bool)
+    if isinstance(dataset, FileDataset):
+        ledger, salt = Ledger("pairs", dataset), rules(dataset)
+        keys = np.zeros((len(pairs), SIZE), np.uint8)
+        for key, pair in zip(keys, pairs, strict=True):
+            both = b"".join(sorted(contents[index].tobytes() for index in pair))
+            key[:] = np.frombuffer(blake2b(both + salt, digest_size=SIZE).digest(), np.uint8)
+        known = ledger.recall(keys, seen)
+    for index in np.flatnonzero(~known).tolist():
+        seen[index] = _alike(dataset, *pairs[index].tolist())
+    if isinstance(dataset, FileDataset) and not known.all():
+        ledger.keep(keys, seen)
+    chosen: list[list[int]] = pairs[seen[:, 0] > 0].tolist()
+    return chosen
 
 
 def _alike(dataset: Dataset, one: int, other: int) -> bool:

@@ -23,9 +23,10 @@ from numpy.typing import NDArray
 from vitreous.atomic import write_text
 from vitreous.data.content import printable
 from vitreous.data.dataset import Dataset, Part
-from vitreous.data.digests import Progress, as_words, digests
+from vitreous.data.digests import Progress, digests
 from vitreous.data.files import FileDataset
 from vitreous.data.folder import PARTS
+from vitreous.data.ledger import as_words
 from vitreous.data.quarantine import BadImage
 from vitreous.data.units import places_of, units_of
 from vitreous.errors import DataError, UsageError

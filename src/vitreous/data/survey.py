@@ -7,7 +7,9 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
+import PIL
 from numpy.typing import NDArray
 
 from vitreous.data import likeness
@@ -15,11 +17,25 @@ from vitreous.data.content import printable, read_bytes
 from vitreous.data.dataset import Dataset, Pixels
 from vitreous.data.decode import decode, header
 from vitreous.data.files import FileDataset
+from vitreous.data.ledger import Ledger, file_keys
 from vitreous.data.quarantine import BadImage
 from vitreous.errors import ImageError
 
 TASK = 64  # images that one thread takes at a time
 AT_LEAST = 64  # pixels of the shorter side that are enough to look at an image
+VERSION = 1  # of the rules by which images are looked at
+
+# What is known of one image; as in `Survey`.
+ROW = np.dtype(
+    [
+        ("size", "<i4", 2),
+        ("stored", "<i8"),
+        ("print", "<u8"),
+        ("mode", "S24"),
+        ("peak", "u1"),
+        ("flat", "?"),
+    ]
+)
 
 
 @dataclass(frozen=True)
@@ -54,40 +70,67 @@ def survey(
     threads: int | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> Survey:
-    """Decode every image once, by several threads."""
-    count = len(dataset)
-    sizes = np.zeros((count, 2), np.int32)
-    kinds = np.zeros(count, np.int16)
-    stored = np.zeros(count, np.int64)
-    peaks = np.zeros(count, np.uint8)
-    flat = np.zeros(count, bool)
-    prints = np.zeros(count, np.uint64)
-    good = np.zeros(count, bool)
-    modes: dict[str, int] = {}
+    """Decode every image once, by several threads; what is known of files is kept in a ledger.
 
-    def look(start: int) -> list[BadImage]:
+    Files that cannot be read are tried again each time: what hindered may be gone, and it is quick.
+    """
+    count = len(dataset)
+    rows = np.zeros(count, ROW)
+    good = np.zeros(count, bool)
+    ledger = None
+    if isinstance(dataset, FileDataset):
+        ledger, (keys, settled) = Ledger("surveys", dataset), file_keys(dataset, rules(dataset))
+        good |= ledger.recall(keys, as_bytes(rows))
+    unknown = np.flatnonzero(~good)
+
+    def look(chunk: NDArray[np.int64]) -> list[BadImage]:
         bad = []
-        for index in range(start, min(start + TASK, count)):
+        for index in chunk.tolist():
             try:
-                image, sizes[index], mode, stored[index] = _read(dataset, index)
+                image, size, mode, stored = _read(dataset, index)
             except ImageError as error:
                 bad.append(BadImage(index, dataset.id(index), error.message))
                 continue
-            kinds[index] = modes.setdefault(mode, len(modes))
-            peaks[index] = image.max()
-            flat[index] = image.min() == peaks[index] if image.shape[2] == 1 else _is_flat(image)
-            prints[index] = likeness.fingerprint(likeness.thumbnail(image))
+            peak = image.max()
+            flat = image.min() == peak if image.shape[2] == 1 else _is_flat(image)
+            looks = likeness.fingerprint(likeness.thumbnail(image))
+            rows[index] = size, stored, looks, mode.encode(), peak, flat
             good[index] = True
         return bad
 
+    chunks = [unknown[first : first + TASK] for first in range(0, len(unknown), TASK)]
     bad: list[BadImage] = []
-    starts = range(0, count, TASK)
+    done = count - len(unknown)
     with ThreadPoolExecutor(threads or min(8, os.cpu_count() or 1), "survey") as executor:
-        for start, damaged in zip(starts, executor.map(look, starts), strict=True):
+        for chunk, damaged in zip(chunks, executor.map(look, chunks), strict=True):
             bad += damaged
+            done += len(chunk)
             if progress:
-                progress(min(start + TASK, count), count)
-    return Survey(tuple(bad), good, sizes, kinds, tuple(modes), stored, peaks, flat, prints)
+                progress(done, count)
+    if ledger and len(unknown) > len(bad):
+        ledger.keep(keys[good & settled], as_bytes(rows)[good & settled])
+    modes, kinds = np.unique(rows["mode"], return_inverse=True)
+    return Survey(
+        tuple(bad),
+        good,
+        rows["size"],
+        kinds.astype(np.int16),
+        tuple(mode.decode() for mode in modes.tolist()),
+        rows["stored"],
+        rows["peak"],
+        rows["flat"],
+        rows["print"],
+    )
+
+
+def rules(dataset: Dataset) -> bytes:
+    """What the looks of an image depend on beside its file."""
+    return f"{VERSION} {cv2.__version__} {PIL.__version__} {dataset.channels}".encode()
+
+
+def as_bytes(rows: NDArray[np.void]) -> NDArray[np.uint8]:
+    """(N, width) bytes that share the memory of N records."""
+    return rows.view(np.uint8).reshape(len(rows), rows.dtype.itemsize)
 
 
 def _read(dataset: Dataset, index: int) -> tuple[Pixels, tuple[int, int], str, int]:

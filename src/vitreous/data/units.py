@@ -7,7 +7,7 @@ import hashlib
 import numpy as np
 from numpy.typing import NDArray
 
-from vitreous.data.digests import as_words
+from vitreous.data.ledger import as_words
 
 
 def units_of(
