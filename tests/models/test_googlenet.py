@@ -1,9 +1,13 @@
+from collections.abc import Callable
+
 import pytest
 import torch
 from torch.nn import functional as F
 
 from vitreous.models import create
 from vitreous.models.googlenet import GoogLeNet, auxiliary_loss
+from vitreous.trace import Graph, graph
+from vitreous.trace.graph import Node
 
 
 @pytest.fixture(scope="module")
@@ -37,3 +41,20 @@ def test_auxiliary_heads_reach_their_layers_only(model: GoogLeNet) -> None:
     first.sum().backward()
     assert model.get_parameter("inception4a.one.conv.weight").grad is not None
     assert model.get_parameter("inception4b.one.conv.weight").grad is None
+
+
+def longest_path(network: Graph, counts: Callable[[Node], bool]) -> int:
+    """The largest number of such nodes that one path from the image to the logits meets."""
+    depth: dict[str, int] = {}
+    for node in network.nodes:  # in the order of computation
+        before = [depth[edge.source] for edge in network.edges if edge.target == node.id]
+        depth[node.id] = max(before, default=0) + counts(node)
+    return depth[network.nodes[-1].id]
+
+
+def test_22_layers_with_weights_and_27_with_pooling() -> None:
+    """Section 5 of the paper; both figures are in use."""
+    with torch.device("meta"):
+        network = graph(create("googlenet"), (3, 224, 224))
+    assert longest_path(network, lambda node: node.parameters > 0) == 22
+    assert longest_path(network, lambda node: node.parameters > 0 or node.family == "pooling") == 27

@@ -1,4 +1,4 @@
-"""Costs against closed forms, published figures and torchvision's own counts."""
+"""Costs against closed forms and published figures; tests/golden/test_macs.py has torchvision's."""
 
 from __future__ import annotations
 
@@ -7,31 +7,20 @@ import torch
 from torch import Tensor, nn
 
 from vitreous.errors import ShapeError
+from vitreous.models import create
 from vitreous.trace.cost import macs, parameters, total
 from vitreous.trace.operations import trace
 
 MIB = 1 << 20
 
 
-def vgg16(*, in_place: bool = False) -> nn.Sequential:
-    """VGG-16 (configuration D), from the paper's table 1."""
-    layers: list[nn.Module] = []
-    channels = 3
-    for width in (64, 64, 0, 128, 128, 0, 256, 256, 256, 0, 512, 512, 512, 0, 512, 512, 512, 0):
-        if width:
-            layers += [nn.Conv2d(channels, width, 3, padding=1), nn.ReLU(in_place)]
-            channels = width
-        else:
-            layers.append(nn.MaxPool2d(2))
-    layers += [nn.Flatten(), nn.Linear(25088, 4096), nn.ReLU(in_place), nn.Dropout()]
-    layers += [nn.Linear(4096, 4096), nn.ReLU(in_place), nn.Dropout(), nn.Linear(4096, 1000)]
-    return nn.Sequential(*layers)
-
-
 @pytest.mark.parametrize("in_place", [False, True])
 def test_vgg16_in_figures_and_in_no_time(in_place: bool) -> None:
     with torch.device("meta"):  # its 553 MB are never allocated
-        model = vgg16(in_place=in_place)
+        model = create("vgg16")
+    for layer in model.modules():
+        if isinstance(layer, nn.ReLU):
+            layer.inplace = in_place
     assert parameters(model) == 138_357_544
     assert macs(model, (3, 224, 224)) == 15_470_264_320
     memory = total(trace(model, (3, 224, 224)))

@@ -9,27 +9,24 @@ import torch
 from torch import nn
 
 from vitreous.models import create
-from vitreous.trace.inspection import inspect
+from vitreous.trace.inspection import Inspection, inspect
 
 
-def lenet() -> nn.Sequential:
-    return nn.Sequential(
-        nn.Conv2d(1, 6, 5), nn.ReLU(), nn.MaxPool2d(2), nn.Conv2d(6, 16, 5), nn.ReLU(),
-        nn.MaxPool2d(2), nn.Flatten(), nn.Linear(400, 120), nn.ReLU(),
-        nn.Linear(120, 84), nn.ReLU(), nn.Linear(84, 10),
-    )  # fmt: skip
+def lenet() -> Inspection:
+    return inspect(create("lenet5"), (1, 32, 32))
 
 
 def test_lenet_layer_by_layer() -> None:
-    found = inspect(lenet(), (1, 32, 32))
-    assert [row.shape for row in found.layers[:6]] == [
+    found = lenet()
+    rows = found.layers[1:]  # after normalization
+    assert [row.shape for row in rows[:6]] == [
         (6, 28, 28), (6, 28, 28), (6, 14, 14), (16, 10, 10), (16, 10, 10), (16, 5, 5),
     ]  # fmt: skip
-    assert [row.receptive_field for row in found.layers[:7]] == [
+    assert [row.receptive_field for row in rows[:7]] == [
         (5, 5), (5, 5), (6, 6), (14, 14), (14, 14), (16, 16), None,
     ]  # fmt: skip
-    assert found.layers[0].connections == 6 * 25 * 28 * 28
-    assert found.layers[0].units == 6 * 28 * 28
+    assert rows[0].connections == 6 * 25 * 28 * 28
+    assert rows[0].units == 6 * 28 * 28
     assert found.parameters == 61_706
     assert found.macs == sum(row.connections for row in found.layers) == 416_520
     assert found.units == 4704 + 1600 + 120 + 84 + 10
@@ -37,22 +34,9 @@ def test_lenet_layer_by_layer() -> None:
 
 def test_alexnets_fifth_convolution() -> None:
     """Krizhevsky et al. (2012) without groups, as the lecture counts it."""
-    widths = [
-        (3, 96, 11, 4, 2),
-        (96, 256, 5, 1, 2),
-        (256, 384, 3, 1, 1),
-        (384, 384, 3, 1, 1),
-        (384, 256, 3, 1, 1),
-    ]
-    layers: list[nn.Module] = []
-    for number, (a, b, kernel, stride, padding) in enumerate(widths):
-        layers += [nn.Conv2d(a, b, kernel, stride, padding), nn.ReLU()]
-        if number in (0, 1, 4):
-            layers.append(nn.MaxPool2d(3, 2))
-    layers += [nn.Flatten(), nn.Linear(9216, 4096), nn.ReLU(), nn.Linear(4096, 4096), nn.ReLU()]
     with torch.device("meta"):
-        head = nn.Linear(4096, 1000)
-    found = inspect(nn.Sequential(*layers, head), (3, 224, 224))
+        model = create("alexnet")
+    found = inspect(model, (3, 224, 224))
     conv5 = next(row for row in found.layers if row.detail == "3×3, 384 → 256")
     assert conv5.units == 43_264
     assert conv5.parameters == 884_992
@@ -77,11 +61,11 @@ def test_frozen_and_shared_parameters() -> None:
 
 
 def test_as_text_and_json() -> None:
-    found = inspect(lenet(), (1, 32, 32))
+    found = lenet()
     lines = found.text().splitlines()
-    assert lines[0] == "Sequential at 1×32×32"
-    assert lines[3].split() == [
-        "0",
+    assert lines[0] == "LeNet5 at 1×32×32"
+    assert lines[4].split() == [
+        "conv1.conv",
         "Conv2d",
         "5×5,",
         "1",
@@ -97,7 +81,7 @@ def test_as_text_and_json() -> None:
     ]
     assert lines[-2].startswith("activations")
     data = json.loads(json.dumps(found.to_json()))
-    assert data["layers"][3]["parameters"] == 2416
+    assert data["layers"][4]["parameters"] == 2416
     assert set(data) == {
         "model", "size", "layers", "parameters", "trainable", "units", "macs", "memory",
         "memory_in_place",

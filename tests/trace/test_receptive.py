@@ -3,33 +3,30 @@
 from __future__ import annotations
 
 import math
-from collections import OrderedDict
 
 import pytest
 import torch
 from torch import Tensor, nn
 
+from vitreous.blocks.init import initialize
 from vitreous.errors import ShapeError, UsageError
+from vitreous.models import create
+from vitreous.models.network import Network
 from vitreous.trace.receptive import measure, receptive_fields, support
 
 
-def vgg16_maps(width: int = 2) -> nn.Sequential:
-    """The convolutions and poolings of VGG-16, with few channels: those do not matter here."""
-    layers: OrderedDict[str, nn.Module] = OrderedDict()
-    channels = 3
-    for stage, convolutions in enumerate((2, 2, 3, 3, 3), 1):
-        for number in range(1, convolutions + 1):
-            layers[f"conv{stage}_{number}"] = nn.Conv2d(channels, width, 3, padding=1)
-            layers[f"relu{stage}_{number}"] = nn.ReLU()
-            channels = width
-        layers[f"pool{stage}"] = nn.MaxPool2d(2)
-    return nn.Sequential(layers)
+@pytest.fixture
+def vgg16() -> Network:
+    with torch.device("meta"):  # its 553 MB are never allocated
+        return create("vgg16")
 
 
-def test_vgg16_sees_6_16_44_100_212_pixels_after_its_poolings() -> None:
-    fields = receptive_fields(vgg16_maps(), (3, 224, 224))
-    assert [fields[f"pool{s}"].size for s in range(1, 6)] == [(n, n) for n in (6, 16, 44, 100, 212)]
-    assert [fields[f"pool{s}"].stride for s in range(1, 6)] == [(n, n) for n in (2, 4, 8, 16, 32)]
+def test_vgg16_sees_6_16_44_100_212_pixels_after_its_poolings(vgg16: Network) -> None:
+    fields = receptive_fields(vgg16, (3, 224, 224))
+    sizes = [(n, n) for n in (6, 16, 44, 100, 212)]
+    assert [fields[f"stage{s}.pool"].size for s in range(1, 6)] == sizes
+    strides = [(n, n) for n in (2, 4, 8, 16, 32)]
+    assert [fields[f"stage{s}.pool"].stride for s in range(1, 6)] == strides
 
 
 class Residual(nn.Module):
@@ -100,11 +97,13 @@ def test_what_is_measured_lies_within_what_is_computed(name: str) -> None:
             assert found == window
 
 
-def test_maximum_and_rectifier_only_narrow_the_measured_field() -> None:
-    model = vgg16_maps(8)[:10]
+def test_maximum_and_rectifier_only_narrow_the_measured_field(vgg16: Network) -> None:
+    stages = vgg16.get_submodule("stage1"), vgg16.get_submodule("stage2")
+    model = nn.Sequential(*stages).to_empty(device="cpu")
+    initialize(model, "he", generator=torch.Generator().manual_seed(0))
     fields = receptive_fields(model, (3, 64, 64))
-    found = support(measure(model, "pool2", (3, 64, 64), tries=4))
-    window = fields["pool2"].window(8, 8, 64, 64)
+    found = support(measure(model, "1.pool", (3, 64, 64), tries=4))
+    window = fields["1.pool"].window(8, 8, 64, 64)
     assert window[0] <= found[0] < found[2] <= window[2]
     assert found[2] - found[0] > 8
 
