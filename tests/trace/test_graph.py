@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from vitreous.errors import ShapeError, UsageError
+from vitreous.models import create
 from vitreous.trace.graph import Graph, expression, graph
 from vitreous.trace.operations import trace
 from vitreous.trace.svg import draw
@@ -122,9 +123,24 @@ def test_values_and_gradients_of_images() -> None:
     rms = float(logits.grad.square().mean().sqrt())  # type: ignore[union-attr]
     assert network.node("head").gradient["rms"] == pytest.approx(rms, rel=1e-5)
     assert model.training
+    kept = [p.grad for p in model.parameters()]
+    values = [None if g is None else g.clone() for g in kept]
+    graph(model, (1, 6, 6), images=images)
+    for parameter, gradient, value in zip(model.parameters(), kept, values, strict=True):
+        assert parameter.grad is gradient
+        torch.testing.assert_close(parameter.grad, value, rtol=0, atol=0)
     model.zero_grad()
     graph(model, (1, 6, 6), images=images)
     assert all(p.grad is None for p in model.parameters())
+
+
+def test_the_mode_is_left_as_it_was_found() -> None:
+    """In training, rectifiers work in place: that belongs to the mode."""
+    model = create("resnet20").train()
+    model.get_submodule("layer1").eval()
+    before = [(m.training, getattr(m, "inplace", None)) for m in model.modules()]
+    trace(model, (3, 32, 32))
+    assert [(m.training, getattr(m, "inplace", None)) for m in model.modules()] == before
 
 
 def test_control_flow_is_followed_as_it_was_taken() -> None:

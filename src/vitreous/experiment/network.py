@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from vitreous.blocks.init import initialize
+from vitreous.blocks.mode import evaluating
 from vitreous.data.contract import PixelContract
 from vitreous.data.statistics import statistics
 from vitreous.errors import ShapeError, UsageError
@@ -18,7 +19,6 @@ from vitreous.experiment.recipe import Recipe
 from vitreous.models import create, variant
 from vitreous.models.network import Network
 from vitreous.models.release import find
-from vitreous.trace.operations import evaluating
 
 
 def build(

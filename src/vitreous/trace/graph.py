@@ -18,11 +18,12 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from vitreous.backprop.value import Value
+from vitreous.blocks.mode import evaluating
 from vitreous.errors import UsageError
 from vitreous.trace.cost import cost
 from vitreous.trace.expression import evaluate
 from vitreous.trace.family import describe, family_of_module, family_of_operation
-from vitreous.trace.operations import Operation, Shape, Trace, evaluating, trace
+from vitreous.trace.operations import Operation, Shape, Trace, trace
 from vitreous.trace.record import record
 
 
@@ -307,6 +308,8 @@ def _statistics(
         outputs = model(images)
         labels = outputs.detach().argmax(1) if targets is None else targets
         kept = [(p, p.grad) for p in model.parameters()]
+        for parameter, _ in kept:  # or the caller's own gradients would be added to, in place
+            parameter.grad = None
         try:
             torch.autograd.backward(F.cross_entropy(outputs, labels))
         finally:

@@ -9,8 +9,8 @@ the largest network is traced in a moment; only code that looks at the numbers i
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -20,6 +20,7 @@ from torch.func import functional_call
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
+from vitreous.blocks.mode import evaluating
 from vitreous.errors import ShapeError, VitreousError
 
 Shape = tuple[int, ...]
@@ -193,18 +194,6 @@ def trace(model: nn.Module, shape: Shape, *, real: bool = False) -> Trace:
             f"{type(model).__name__} cannot take an input of shape {tuple(shape)}: {error}",
             remedy="Give the shape of one example, channels first, such as (3, 224, 224).",
         ) from error
-
-
-@contextmanager
-def evaluating(model: nn.Module) -> Iterator[None]:
-    """Evaluation mode within the block; afterwards every module is in the mode it was found in."""
-    modes = {module: module.training for module in model.modules()}
-    model.eval()
-    try:
-        yield
-    finally:
-        for module, training in modes.items():
-            module.training = training
 
 
 def _trace(model: nn.Module, shape: Shape, *, meta: bool) -> Trace:

@@ -23,8 +23,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from vitreous.blocks.mode import evaluating
 from vitreous.errors import ShapeError, unknown
-from vitreous.trace.operations import Operation, Shape, Trace, evaluating, trace
+from vitreous.trace.operations import Operation, Shape, Trace, trace
 
 # Operations after which every position has seen what it and its equals in the operands had seen.
 _POINTWISE = {

@@ -19,8 +19,8 @@ import torch
 from torch import Tensor, nn
 from torch.amp import GradScaler
 
+from vitreous.blocks.mode import evaluating
 from vitreous.errors import UsageError, unknown
-from vitreous.trace.operations import evaluating
 
 PRECISIONS = {"float32": None, "bfloat16": torch.bfloat16, "float16": torch.float16}
 """The formats by name; None stands for no conversion at all."""

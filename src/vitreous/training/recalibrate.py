@@ -15,8 +15,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
+from vitreous.blocks.mode import evaluating
 from vitreous.shapes import Images
-from vitreous.trace.operations import evaluating
 
 
 class Moments:
