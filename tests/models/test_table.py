@@ -1,8 +1,11 @@
+from dataclasses import replace
+
 import pytest
 import torch
 
 from vitreous.errors import ShapeError, UsageError
 from vitreous.models import MODELS, create, default_size, fitting_size, minimum_size, variant
+from vitreous.models.network import Network
 
 
 def test_history_is_in_order_within_each_family() -> None:
@@ -30,6 +33,24 @@ def test_unknown_argument_names_the_known_ones() -> None:
     with pytest.raises(UsageError, match="unknown argument of mlp 'width'") as error:
         create("mlp", width=3)
     assert "widths" in str(error.value.remedy)
+
+
+def test_unknown_argument_is_found_in_every_python(monkeypatch: pytest.MonkeyPatch) -> None:
+    """From 3.13 on, Python's own message proposes a name too."""
+
+    def build(*, widths: object, **others: object) -> Network:
+        raise TypeError("got an unexpected keyword argument 'width'. Did you mean 'widths'?")
+
+    monkeypatch.setitem(MODELS, "mlp", replace(MODELS["mlp"], build=build))
+    with pytest.raises(UsageError, match="unknown argument of mlp 'width'"):
+        create("mlp", width=3)
+
+
+def test_blocks_have_arguments_too() -> None:
+    assert create("resnet50", num_classes=2, groups=2).layer1[0].conv2.groups == 2  # type: ignore[union-attr, index]
+    with pytest.raises(UsageError, match="unknown argument of resnet50 'group'") as error:
+        create("resnet50", group=2)
+    assert "groups" in str(error.value.remedy)
 
 
 @pytest.mark.parametrize("what", ["num_classes", "in_channels"])

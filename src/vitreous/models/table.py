@@ -83,15 +83,13 @@ def create(
     height, width = _sides(row.sizes.default if size is None else size)
     row.sizes.check(height, width, name)
     details = {**row.arguments, **arguments}
+    known = _arguments_of(row, details.get("block"))
+    for argument in arguments:
+        if argument not in known:
+            raise unknown(f"argument of {name}", argument, known)
     if row.sized:
         details["size"] = height, width
-    try:
-        model = row.build(num_classes=num_classes, in_channels=in_channels, **details)
-    except TypeError as error:
-        if "unexpected keyword" not in str(error):
-            raise
-        wrong = str(error).rsplit("'", 2)[-2]
-        raise unknown(f"argument of {name}", wrong, _arguments_of(row)) from None
+    model = row.build(num_classes=num_classes, in_channels=in_channels, **details)
     model.name = name
     if not row.sized:
         model.sizes = row.sizes
@@ -128,6 +126,13 @@ def _sides(size: int | tuple[int, int]) -> tuple[int, int]:
     return height, width
 
 
-def _arguments_of(row: Variant) -> list[str]:
-    own = inspect.signature(row.build).parameters
-    return [name for name in own if name not in ("num_classes", "in_channels", "size", "details")]
+def _arguments_of(row: Variant, block: Any) -> list[str]:
+    """What the class of a network can be told by name, and the blocks that it is made of."""
+    told = [row.build] if block is None else [row.build, block]
+    names = {
+        parameter.name: None
+        for build in told
+        for parameter in inspect.signature(build).parameters.values()
+        if parameter.kind is parameter.KEYWORD_ONLY
+    }
+    return [name for name in names if name not in ("num_classes", "in_channels", "size")]
