@@ -82,6 +82,17 @@ def test_any_module_with_an_example() -> None:
         fold(model)
 
 
+def test_norm_without_statistics_stays() -> None:
+    """It normalizes each batch by itself, which no convolution does."""
+    torch.manual_seed(0)
+    norm = nn.BatchNorm2d(4, track_running_stats=False)
+    model = nn.Sequential(nn.Conv2d(3, 4, 3), norm, nn.Conv2d(4, 4, 3), nn.BatchNorm2d(4)).eval()
+    images = torch.rand(2, 3, 8, 8)
+    folded = fold(model, images)
+    assert norms(folded) == 1
+    torch.testing.assert_close(folded(images), model(images))
+
+
 class Twice(nn.Module):
     """Uses the convolution's output before and after the norm."""
 

@@ -39,8 +39,8 @@ def fold(model: nn.Module, images: Images | None = None) -> nn.Module:
     before = folded(images)
     names = {module: name for name, module in folded.named_modules()}
     for conv, norm in pairs(folded, images):
-        _put(folded, names[conv], fuse_conv_bn_eval(conv, norm))
-        _put(folded, names[norm], nn.Identity())
+        folded.set_submodule(names[conv], fuse_conv_bn_eval(conv, norm))
+        folded.set_submodule(names[norm], nn.Identity())
     after = folded(images)
     scale = max(1.0, before.abs().max().item())
     worst = (after - before).abs().max().item() / scale
@@ -53,7 +53,8 @@ def fold(model: nn.Module, images: Images | None = None) -> nn.Module:
 
 
 def pairs(model: nn.Module, images: Images) -> list[tuple[nn.Conv2d, _BatchNorm]]:
-    """Each batch norm whose input is the very output of a convolution, found by running."""
+    """Each batch norm with statistics whose input is the very output of a convolution, found by
+    running."""
     made: dict[int, nn.Conv2d] = {}
     kept: list[Tensor] = []  # an output must live, or its id could be given to another tensor
     found: list[tuple[nn.Conv2d, _BatchNorm]] = []
@@ -65,7 +66,8 @@ def pairs(model: nn.Module, images: Images) -> list[tuple[nn.Conv2d, _BatchNorm]
 
     def before_norm(norm: nn.Module, inputs: tuple[Tensor, ...]) -> None:
         assert isinstance(norm, _BatchNorm)
-        if id(inputs[0]) in made:
+        # Without statistics of its own, a norm is no linear function: it looks at the batch.
+        if id(inputs[0]) in made and norm.running_mean is not None:
             found.append((made[id(inputs[0])], norm))
 
     hooks = []
@@ -80,8 +82,3 @@ def pairs(model: nn.Module, images: Images) -> list[tuple[nn.Conv2d, _BatchNorm]
         for hook in hooks:
             hook.remove()
     return found
-
-
-def _put(model: nn.Module, name: str, new: nn.Module) -> None:
-    parent, _, child = name.rpartition(".")
-    setattr(model.get_submodule(parent), child, new)

@@ -132,7 +132,7 @@ def with_classes(model: Network, num_classes: int) -> str:
             remedy="Create the network anew with num_classes.",
         )
     name = name_of(model, old)
-    _replace(model, name, new.to(old.weight.device, old.weight.dtype))
+    model.set_submodule(name, new.to(old.weight.device, old.weight.dtype))
     return f"{name} begins anew: {before} classes became {num_classes}"
 
 
@@ -183,8 +183,3 @@ def name_of(model: nn.Module, wanted: nn.Module) -> str:
     """The path of a submodule, as in `named_modules()`."""
     names: dict[nn.Module, str] = {module: name for name, module in model.named_modules()}
     return names[wanted]
-
-
-def _replace(model: nn.Module, name: str, new: nn.Module) -> None:
-    parent, _, child = name.rpartition(".")
-    setattr(model.get_submodule(parent), child, new)
