@@ -53,6 +53,28 @@ def test_vgg_at_its_own_size() -> None:
         assert sliding(torch.rand(1, 3, 256, 288)).shape == (1, 10, 2, 3)
 
 
+@pytest.mark.parametrize("training", [True, False])
+def test_the_network_is_left_in_its_mode(training: bool) -> None:
+    model = create("convnet", num_classes=2).train(training)
+    before = [(m.training, getattr(m, "inplace", None)) for m in model.modules()]
+    sliding = convolutionalize(model, 32)
+    assert [(m.training, getattr(m, "inplace", None)) for m in model.modules()] == before
+    assert sliding.training == training
+
+
+@pytest.mark.parametrize("where", [torch.float64, torch.device("meta")])
+def test_the_probe_is_where_the_network_is(where: torch.dtype | torch.device) -> None:
+    model = create("convnet", num_classes=2, size=32).eval().to(where)  # type: ignore[arg-type]
+    image = torch.zeros(1, 3, 40, 40).to(where)
+    with torch.no_grad():
+        answers = convolutionalize(model, 32)(image)
+    assert (answers.shape, answers.dtype, answers.device) == (
+        (1, 2, 2, 2),
+        image.dtype,
+        image.device,
+    )
+
+
 def test_resized_maps_cannot_slide() -> None:
     with pytest.raises(ModelError, match="resizes its maps"):
         convolutionalize(create("alexnet_2014", num_classes=2), 96)

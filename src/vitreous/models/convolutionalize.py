@@ -15,6 +15,7 @@ from torch import nn
 
 from vitreous.blocks.dense import Dense
 from vitreous.blocks.matrix import as_convolution
+from vitreous.blocks.mode import evaluating
 from vitreous.blocks.pool import GlobalAveragePool, GlobalMaxPool
 from vitreous.errors import ModelError
 from vitreous.models.network import Network, Sizes
@@ -34,17 +35,18 @@ class Sliding(Network):
 
 @torch.no_grad()
 def convolutionalize(model: Network, size: int | None = None) -> Sliding:
-    """A network in evaluation mode that gives a map of logits, one for each place of a window.
+    """A network that gives a map of logits, one for each place of a window.
 
     size  the side of the window; None is the size that the network was made for
 
-    Convolutions are shared with `model`, which must be in evaluation mode too. Raises ModelError
-    for networks that have no maps (transformers).
+    Convolutions are shared with `model`, and so is the mode that they are in: for answers, both
+    belong in evaluation mode. Raises ModelError for networks that have no maps (transformers).
     """
     side = model.sizes.default if size is None else size
     window = model.sizes.fixed or (side, side)
-    outputs = model.eval().features(torch.zeros(1, model.in_channels, *window))
     shape: Sequence[int] = (1, model.in_channels, *window)
+    with evaluating(model):
+        outputs = model.features(model.normalize.mean.new_zeros(shape))
     stages: dict[str, nn.Module] = {}
     for name, stage in model.stages():
         after = tuple(outputs[name].shape) if name in outputs else ()
@@ -79,4 +81,4 @@ def convolutionalize(model: Network, size: int | None = None) -> Sliding:
                 remedy="Only convolutional networks can slide.",
             )
         shape = after
-    return Sliding(model, stages, window).eval()
+    return Sliding(model, stages, window).train(model.training)
