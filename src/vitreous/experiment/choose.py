@@ -17,6 +17,7 @@ from vitreous.blocks.init import INITIALIZERS
 from vitreous.data.contract import PixelContract
 from vitreous.errors import UsageError, unknown
 from vitreous.experiment.facts import SMALL, TINY, Facts
+from vitreous.experiment.logs import LOGS, check_installed
 from vitreous.experiment.recipe import Recipe, flag
 from vitreous.experiment.settled import Settled
 from vitreous.models import MODELS, default_size, fitting_size, variant
@@ -103,7 +104,10 @@ def _choose_network(choices: Choices, facts: Facts) -> None:
         choices.fill("pretrained", "no", "none come along")
     if facts.small or name.startswith("convnet"):
         own = min(max(facts.height, facts.width, TINY), SMALL)
-        choices.fill("size", fitting_size(name, own), f"the images have {pixels} pixels")
+        size, reason = fitting_size(name, own), f"the images have {pixels} pixels"
+        if size > own:
+            reason += f"; {size} is the next size that {name} takes"
+        choices.fill("size", size, reason)
     else:
         choices.fill("size", default_size(name), "the size this network was designed for")
 
@@ -135,6 +139,11 @@ def _choose_learning(choices: Choices, facts: Facts) -> None:
     choices.fill("lr", peak, f"usual for {method}")
     choices.fill("weight_decay", OPTIMIZERS[method].weight_decay, f"usual for {method}")
     choices.fill("schedule", "one_cycle", "reaches good scores in few epochs")
+    if choices["pretrained"] == "no":
+        reason = "all layers begin alike, and learn at one rate"
+    else:
+        reason = "pretrained layers learn at one rate, that of --backbone-lr"
+    choices.fill("layer_decay", 1.0, reason)
 
     criterion = choices["loss"]
     choices.fill("loss", "cross_entropy", TASKS[choices["task"]].explain(facts.classes))
@@ -162,6 +171,7 @@ def _check_together(choices: Choices, facts: Facts) -> None:
             where="--device",
             remedy=f"Choose {' or '.join(devices())}, or leave it out.",
         )
+    check_installed(choices["log"])
     if choices["precision"] != "auto":
         Precision(choices["precision"], choices["device"])
     TASKS[choices["task"]](criterion=choices["loss"], smoothing=choices["label_smoothing"])
@@ -171,10 +181,26 @@ def _check_together(choices: Choices, facts: Facts) -> None:
             where="--balance sampler",
             remedy="Choose --balance weights.",
         )
+    if choices["ema"] and choices["swa"]:
+        raise UsageError(
+            "there are two averages of the weights, and one is evaluated and saved",
+            where="--ema, --swa",
+            remedy="Leave one of them out.",
+        )
+    if choices["schedule"] != "step":
+        for name in ("milestones", "step_factor"):
+            if choices[name] != getattr(Recipe, name):
+                raise UsageError(
+                    f"has no effect on the schedule {choices['schedule']}",
+                    where=flag(name),
+                    remedy="Add --schedule step, or leave this out.",
+                )
     if choices.frozen and not choices["fine_tune"]:
         for name in ("mixup", "cutmix", "bn_recalibrate"):
             if choices[name]:
                 raise _useless(name, "features are computed once, from whole images")
+        if choices["layer_decay"] != 1:
+            raise _useless("layer_decay", "the last layer learns alone")
         if choices["augment"] not in ("none", "light"):
             raise _useless("augment", "features are computed once, of images and mirror images")
     if choices["init"] is not None and choices["pretrained"] != "no":
@@ -195,19 +221,24 @@ def _useless(name: str, reason: str) -> UsageError:
 
 def check_names(values: dict[str, Any]) -> None:
     """Raises UsageError for a name that is in no table, before anything has been written."""
-    tables: dict[str, Iterable[str]] = {
-        "model": MODELS,
-        "optimizer": OPTIMIZERS,
-        "schedule": SCHEDULES,
-        "augment": RECIPES,
-        "loss": ("auto", *TASKS[values["task"]].LOSSES),
-        "init": INITIALIZERS,
-        "device": ("auto", "cpu", "cuda", "mps"),
-    }
+    tables = TABLES | {"loss": ("auto", *TASKS[values["task"]].LOSSES)}
     for name, table in tables.items():
         value = values[name]
-        if value is not None and value not in table:
-            raise unknown(name, value, table, where=flag(name))
+        for word in value if isinstance(value, tuple) else (value,):
+            if word is not None and word not in table:
+                raise unknown(name, word, table, where=flag(name))
+
+
+TABLES: dict[str, Iterable[str]] = {
+    "model": MODELS,
+    "optimizer": OPTIMIZERS,
+    "schedule": SCHEDULES,
+    "augment": RECIPES,
+    "init": INITIALIZERS,
+    "device": ("auto", "cpu", "cuda", "mps"),
+    "log": LOGS,
+}
+"""The fields that are names, and the tables in which these stand."""
 
 
 def devices() -> list[str]:
