@@ -6,11 +6,13 @@ import csv
 import json
 import shutil
 import signal
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+import tifffile
 import torch
 from PIL import Image
 from torch import nn
@@ -21,7 +23,7 @@ from vitreous.experiment import learning
 from vitreous.experiment.evaluation import evaluate
 from vitreous.experiment.folder import read_json, read_lines, read_table
 from vitreous.experiment.run import Run, resume, train
-from vitreous.export.bundle import load
+from vitreous.export import load, to_onnx
 
 QUICK: dict[str, Any] = {"model": "linear", "epochs": 2}
 
@@ -78,22 +80,36 @@ def interrupt_at(patch: pytest.MonkeyPatch, step: int) -> None:
     patch.setattr(learning.Sitting, "save", save)
 
 
-def test_six_channels(place: Path) -> None:
+@pytest.mark.parametrize("suffix", ["npy", "tif"])
+def test_six_channels(place: Path, suffix: str) -> None:
+    """Six spectral bands: trained, measured, predicted and written as ONNX, which agrees."""
+    runtime = pytest.importorskip("onnxruntime")
+    pytest.importorskip("onnxscript")
+    bands = partial(tifffile.imwrite, photometric="minisblack", planarconfig="contig")
+    write = {"npy": np.save, "tif": bands}[suffix]
     random = np.random.default_rng(0)
     for number, name in enumerate(("left", "right")):
         (place / "spectra" / name).mkdir(parents=True)
         for k in range(24):
             image = random.integers(0, 100, (20, 22, 6), dtype=np.uint8)
             image[..., number::2] += 100
-            np.save(place / "spectra" / name / f"{k}.npy", image)
+            write(place / "spectra" / name / f"{k}.{suffix}", image)
     run = train(place / "spectra", model="convnet", epochs=6)
     assert run.model.contract.channels == 6
     assert run.scores["test"].accuracy == 1
     assert evaluate(run.folder.path, place / "spectra")["scores"]["test"]["accuracy"] == 1
-    image = np.load(place / "spectra" / "right" / "3.npy")
     assert load(run.folder.path).predict(image).label == "right"
-    assert load(run.folder.path).predict(place / "spectra" / "left" / "3.npy").label == "left"
+    assert load(run.folder.path).predict(place / "spectra" / "left" / f"3.{suffix}").label == "left"
     assert run.folder.report.read_text().count("<img") > 6
+    # Other images than those that the export was compared on.
+    sources: list[Any] = sorted((place / "spectra").glob(f"*/*.{suffix}"))
+    images = run.model.images(sources)
+    path = to_onnx(run.model, place / "spectra.onnx")
+    (logits,) = runtime.InferenceSession(path).run(None, {"images": images.numpy()})
+    with torch.no_grad():
+        expected = run.model.model(images)
+    torch.testing.assert_close(torch.from_numpy(logits), expected, rtol=0, atol=1e-4)
+    assert (logits.argmax(1) == np.repeat((0, 1), 24)).all()
 
 
 def test_a_class_with_one_image_trains_on_it(photos: Path) -> None:
