@@ -16,6 +16,7 @@ def split(
     out: Path = Path("split.csv"),
     validation: float = 0.15,
     test: float = 0.15,
+    group: str | None = None,
     json: Annotated[bool, Parameter(negative="")] = False,
 ) -> None:
     """Write which image belongs to which part; `vitreous train split.csv` uses exactly these.
@@ -23,25 +24,38 @@ def split(
     Parameters
     ----------
     data
-        as for `vitreous train`
+        as for `vitreous train`: a folder, a CSV file, or the name of a set
     out
-        the manifest to write
+        the CSV file to write: the path, label and part of each image
     validation
         share held out for choosing
     test
         share held out for the last measurement
+    group
+        a regular expression: images in whose paths it finds the same stay in one part, such as
+        `'patient\\d+'`, or `'(.*)/'` for those of one folder; a CSV file may have a column `group`
     json
         print one JSON object
     """
+    from vitreous.data.groups import grouped, torn
     from vitreous.data.open import open
     from vitreous.data.split import split as assign
 
     dataset = open(data)
+    if group is not None:
+        dataset.groups = grouped(dataset, group)
     parts = assign(dataset, validation=validation, test=test)
     parts.write(out, dataset)
+    overlap = {"overlap": parts.overlap}
+    if dataset.groups is not None:
+        overlap["torn_groups"] = len(torn(dataset.groups, parts.parts))
     if json:
-        print(notation.dumps({"split": str(out), "parts": parts.sizes()}))
+        print(notation.dumps({"split": str(out), "parts": parts.sizes(), **overlap}))
         return
     for name, count in parts.sizes().items():
         print(f"{name:<12}{count:>9,}")
+    print(f"{'overlap':<12}{parts.overlap:>9,}   images of one part are in another as well")
+    if dataset.groups is not None:
+        count = len(set(dataset.groups.tolist()))
+        print(f"{'groups':<12}{count:>9,}   {overlap['torn_groups']:,} of them in several parts")
     print(out)

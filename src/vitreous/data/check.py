@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vitreous.data.content import printable
-from vitreous.data.copies import copies, look_alikes, twins
+from vitreous.data.copies import copies, look_alikes, torn_groups, twins
 from vitreous.data.dataset import Part
 from vitreous.data.digests import digests
 from vitreous.data.files import FileDataset
@@ -57,6 +57,7 @@ def check(
         *_damage(view),
         *_labels(view),
         *copies(view, same),
+        *torn_groups(view),
         *look_alikes(view, contents),
         *_pictures(view),
         _memory(view),

@@ -9,9 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vitreous.data import likeness
-from vitreous.data.dataset import Dataset
+from vitreous.data.dataset import Dataset, Part
 from vitreous.data.files import FileDataset
 from vitreous.data.findings import Finding
+from vitreous.data.groups import torn
 from vitreous.data.ledger import SIZE, Ledger, as_words
 from vitreous.data.survey import rules
 from vitreous.data.view import LATER, SERIOUS, View, these
@@ -69,6 +70,22 @@ def copies(view: View, same: list[NDArray[np.int64]]) -> Iterator[Finding]:
             tuple(view.pair(int(each[0]), int(other)) for each in same for other in each[1:]),
             "Copies always share a part; remove them if they were not meant.",
         )
+
+
+def torn_groups(view: View) -> Iterator[Finding]:
+    """Groups that prescribed parts divide: what a group shares would tell the answer."""
+    groups = view.dataset.groups
+    if groups is None or not len(found := torn(groups, view.parts)):
+        return
+    there = view.parts != Part.UNASSIGNED
+    members = [np.flatnonzero(there & (groups == group)) for group in found]
+    yield Finding(
+        "error",
+        "torn groups",
+        f"{these(len(found), 'group')} images in more than one part",
+        tuple(f"{view.name(int(each[0]))} and {len(each) - 1:,} more" for each in members),
+        "Give each group one part, or let `vitreous split` choose the parts.",
+    )
 
 
 def look_alikes(view: View, contents: NDArray[np.uint8]) -> Iterator[Finding]:

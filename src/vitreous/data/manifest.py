@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import csv
 import difflib
-import hashlib
 import math
 import os
 from array import array
@@ -25,6 +24,7 @@ from vitreous.data.content import printable
 from vitreous.data.dataset import Part
 from vitreous.data.files import FileDataset
 from vitreous.data.folder import PARTS
+from vitreous.data.groups import group_alone, group_of
 from vitreous.data.index import Names
 from vitreous.errors import DataError
 
@@ -181,10 +181,8 @@ class _Table:
             self._marks.append(self._marked(row))
         self.parts.append(self._part(row, cells.get("split", "")))
         if "group" in cells:
-            # Named by content, so that the order of rows does not matter; no name: a group alone.
-            word = cells["group"] or f"row of {cells['path']}"
-            key = hashlib.blake2b(os.fsencode(word), digest_size=8).digest()
-            self.groups.append(int.from_bytes(key, "little", signed=True))
+            word = cells["group"]
+            self.groups.append(group_of(word) if word else group_alone(cells["path"]))
         if "weight" in cells:
             self.weights.append(self._weight(row, cells["weight"]))
 

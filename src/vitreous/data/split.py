@@ -63,6 +63,11 @@ class Split:
             del sizes["unassigned"]
         return sizes
 
+    @property
+    def overlap(self) -> int:
+        """Images of one part that are also in another."""
+        return len(self.leaks)
+
     def describe(self) -> str:
         """In words, such as "1,289 train, 244 validation, 264 test"."""
         return ", ".join(f"{count:,} {name}" for name, count in self.sizes().items())
