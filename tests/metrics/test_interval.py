@@ -9,7 +9,6 @@ from scipy import stats
 from vitreous.errors import UsageError
 from vitreous.metrics.interval import (
     bootstrap,
-    effective_size,
     mean_of_proportions,
     paired,
     spread,
@@ -101,9 +100,3 @@ def test_a_spread_over_seeds_is_students() -> None:
     np.testing.assert_allclose(result.interval, expected)
     with pytest.raises(UsageError, match="two runs"):
         spread([0.9])
-
-
-def test_unequal_weights_carry_less_information() -> None:
-    assert effective_size(None, 7) == 7
-    assert effective_size(np.full(7, 0.3), 7) == pytest.approx(7)
-    assert effective_size(np.array([1.0, 0, 0]), 3) == pytest.approx(1)

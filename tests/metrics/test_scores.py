@@ -10,9 +10,9 @@ from sklearn import metrics
 
 from vitreous.errors import DataError, DivergedError
 from vitreous.metrics import Scores, classification, multilabel
+from vitreous.metrics.answers import CHUNK
 from vitreous.metrics.baselines import majority
 from vitreous.metrics.precision import average_precision, choose_thresholds
-from vitreous.metrics.scores import CHUNK
 
 
 def draw(count: int, num_classes: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
@@ -28,26 +28,22 @@ def names(count: int) -> list[str]:
 
 
 @pytest.mark.parametrize("num_classes", [2, 3, 7, 40])
-@pytest.mark.parametrize("weighted", [False, True])
-def test_scores_agree_with_scikit_learn(num_classes: int, weighted: bool) -> None:
+def test_scores_agree_with_scikit_learn(num_classes: int) -> None:
     table, truth = draw(500, num_classes)
-    weights = np.random.default_rng(1).uniform(0, 3, 500) if weighted else None
-    scores = classification(table, truth, names(num_classes), weights=weights)
+    scores = classification(table, truth, names(num_classes))
     answers = table.argmax(axis=1)
     labels = np.arange(num_classes)
-    given = {"sample_weight": weights}
-
-    assert scores.accuracy == pytest.approx(metrics.accuracy_score(truth, answers, **given))
-    assert scores.loss == pytest.approx(metrics.log_loss(truth, table, labels=labels, **given))
+    assert scores.accuracy == pytest.approx(metrics.accuracy_score(truth, answers))
+    assert scores.loss == pytest.approx(metrics.log_loss(truth, table, labels=labels))
     assert scores.balanced_accuracy == pytest.approx(
-        metrics.balanced_accuracy_score(truth, answers, **given)
+        metrics.balanced_accuracy_score(truth, answers)
     )
-    assert scores.f1 == pytest.approx(metrics.f1_score(truth, answers, average="macro", **given))
+    assert scores.f1 == pytest.approx(metrics.f1_score(truth, answers, average="macro"))
     np.testing.assert_allclose(
-        scores.confusion, metrics.confusion_matrix(truth, answers, labels=labels, **given)
+        scores.confusion, metrics.confusion_matrix(truth, answers, labels=labels)
     )
     columns = metrics.precision_recall_fscore_support(
-        truth, answers, labels=labels, zero_division=np.nan, **given
+        truth, answers, labels=labels, zero_division=np.nan
     )
     for key, column in zip(("precision", "recall", "f1", "support"), columns, strict=True):
         mine = [getattr(row, key) for row in scores.per_class]
@@ -55,7 +51,7 @@ def test_scores_agree_with_scikit_learn(num_classes: int, weighted: bool) -> Non
         assert mine == [None if e is None else pytest.approx(e) for e in expected]
     if num_classes > 5:
         assert scores.top5 == pytest.approx(
-            metrics.top_k_accuracy_score(truth, table, k=5, labels=labels, **given)
+            metrics.top_k_accuracy_score(truth, table, k=5, labels=labels)
         )
 
 
@@ -95,18 +91,8 @@ def test_chunks_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     table, truth = draw(301, 8)
     whole = classification(table, truth, names(8)).to_json()
     for chunk in (1, 8 * 7, 8 * 300, CHUNK):
-        monkeypatch.setattr("vitreous.metrics.scores.CHUNK", chunk)
+        monkeypatch.setattr("vitreous.metrics.answers.CHUNK", chunk)
         assert classification(table, truth, names(8)).to_json() == whole
-
-
-def test_weights_repeat_examples() -> None:
-    table, truth = draw(90, 3)
-    times = np.random.default_rng(3).integers(0, 4, 90)
-    repeated = np.repeat(np.arange(90), times)
-    a = classification(table, truth, names(3), weights=times)
-    b = classification(table[repeated], truth[repeated], names(3))
-    for key in ("accuracy", "loss", "balanced_accuracy", "f1", "ece"):
-        assert getattr(a, key) == pytest.approx(getattr(b, key))
 
 
 def test_ties_go_to_the_first_class_for_answers_and_ranks_alike() -> None:
@@ -197,10 +183,8 @@ def test_label_scores_agree_with_scikit_learn() -> None:
 def test_average_precision_counts_equal_scores_together() -> None:
     generator = np.random.default_rng(6)
     scores, truth = generator.integers(0, 5, 200) / 4, generator.random(200) < 0.3
-    weights = generator.uniform(0, 2, 200)
-    assert average_precision(scores, truth, weights) == pytest.approx(
-        metrics.average_precision_score(truth, scores, sample_weight=weights)
-    )
+    expected = metrics.average_precision_score(truth, scores)
+    assert average_precision(scores, truth) == pytest.approx(expected)
     assert average_precision(scores, np.zeros(200, bool)) is None
 
 

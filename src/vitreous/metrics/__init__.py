@@ -3,12 +3,14 @@
 from vitreous.metrics.align import Alignment, align
 from vitreous.metrics.baselines import Baseline, majority, nearest_neighbor
 from vitreous.metrics.calibration import fit_temperature, temper
+from vitreous.metrics.classification import classification
 from vitreous.metrics.confusion import ClassScores, Confusion, top_confusions
 from vitreous.metrics.interval import Paired, Spread, paired, spread, wilson
 from vitreous.metrics.mistakes import Case, LabelCase, hardest, sample, worst, worst_labels
+from vitreous.metrics.multilabel import multilabel
 from vitreous.metrics.overfit import Overfit
 from vitreous.metrics.precision import choose_thresholds
-from vitreous.metrics.scores import Scores, classification, multilabel
+from vitreous.metrics.scores import Scores
 
 __all__ = [
     "Alignment",

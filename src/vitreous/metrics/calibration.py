@@ -22,14 +22,14 @@ TEMPERATURES = (0.05, 20.0)  # outside, the data only say "as sharp" or "as flat
 class Bin:
     """The predictions whose confidence lies in (low, high].
 
-    count       how many (their weight, if examples are weighted)
+    count       how many
     confidence  their mean confidence
     accuracy    the share of them that proved right
     """
 
     low: float
     high: float
-    count: float
+    count: int
     confidence: float
     accuracy: float
 
@@ -40,7 +40,6 @@ def reliability(
     *,
     bins: int = NUM_BINS,
     equal: Literal["width", "mass"] = "width",
-    weights: NDArray[np.float64] | None = None,
 ) -> tuple[Bin, ...]:
     """Confidence against truth, bin by bin; empty bins are left out.
 
@@ -55,15 +54,14 @@ def reliability(
         edges = np.unique(np.quantile(confidence, np.linspace(0, 1, bins + 1)))
     number = np.clip(np.searchsorted(edges, confidence, side="left") - 1, 0, None)
     size = max(len(edges) - 1, 1)
-    weight = np.ones_like(confidence) if weights is None else weights
-    mass = np.bincount(number, weight, minlength=size)
-    sure = np.bincount(number, weight * confidence, minlength=size)
-    right = np.bincount(number, weight * correct, minlength=size)
+    mass = np.bincount(number, minlength=size)
+    sure = np.bincount(number, confidence, minlength=size)
+    right = np.bincount(number, correct, minlength=size)
     return tuple(
         Bin(
             low=float(edges[k]),
             high=float(edges[min(k + 1, len(edges) - 1)]),
-            count=float(mass[k]),
+            count=int(mass[k]),
             confidence=float(sure[k] / mass[k]),
             accuracy=float(right[k] / mass[k]),
         )

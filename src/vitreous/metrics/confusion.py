@@ -15,7 +15,7 @@ from vitreous.metrics.interval import Interval, wilson
 class ClassScores:
     """How well one class is recognized. None stands for what is undefined.
 
-    support            number of examples of the class (their weight, if examples are weighted)
+    support            number of examples of the class
     precision          share of the answers "this class" that were right; None if never answered
     recall             share of the class's examples that were found; None if there are none
     f1                 harmonic mean of both; None if there are no examples
@@ -25,7 +25,7 @@ class ClassScores:
     """
 
     name: str
-    support: float
+    support: int
     precision: float | None
     recall: float | None
     f1: float | None
@@ -43,7 +43,7 @@ class Confusion:
 
     truth: str
     predicted: str
-    count: float
+    count: int
     share: float
 
 
@@ -51,24 +51,21 @@ def confusion_matrix(
     targets: NDArray[np.int64],
     predicted: NDArray[np.int64],
     num_classes: int,
-    weights: NDArray[np.float64] | None = None,
-) -> NDArray[np.int64] | NDArray[np.float64]:
+) -> NDArray[np.int64]:
     """(L, L): examples of the row's class that were given the column's class.
 
     targets, predicted  (N,) class numbers
-    weights             (N,) or None; without weights the counts are integers
     """
     cells = targets * num_classes + predicted
-    counts = np.bincount(cells, weights, minlength=num_classes**2)
+    counts = np.bincount(cells, minlength=num_classes**2)
     return counts.reshape(num_classes, num_classes)
 
 
 def per_class(
     classes: Sequence[str],
-    hits: NDArray[np.number],
-    support: NDArray[np.number],
-    answers: NDArray[np.number],
-    sizes: NDArray[np.number] | None = None,
+    hits: NDArray[np.integer],
+    support: NDArray[np.integer],
+    answers: NDArray[np.integer],
 ) -> tuple[ClassScores, ...]:
     """Precision, recall and F1 of each class.
 
@@ -76,18 +73,14 @@ def per_class(
 
     hits, support, answers  (L,) how often it was found, was there, was answered; the diagonal, the
                             row sums and the column sums of a confusion matrix
-    sizes                   (L,) effective numbers of examples, where examples are weighted
     """
-    sizes = support if sizes is None else sizes
     return tuple(
-        _class_scores(name, *(column[k].item() for column in (hits, support, answers, sizes)))
+        _class_scores(name, *(column[k].item() for column in (hits, support, answers)))
         for k, name in enumerate(classes)
     )
 
 
-def _class_scores(
-    name: str, hits: float, support: float, answers: float, size: float
-) -> ClassScores:
+def _class_scores(name: str, hits: int, support: int, answers: int) -> ClassScores:
     if support <= 0:
         return ClassScores(name, support, None, None, None)
     recall = hits / support
@@ -97,12 +90,12 @@ def _class_scores(
         precision=hits / answers if answers > 0 else None,
         recall=recall,
         f1=2 * hits / (support + answers),
-        interval=wilson(recall * size, size),
+        interval=wilson(hits, support),
     )
 
 
 def top_confusions(
-    matrix: NDArray[np.int64] | NDArray[np.float64], classes: Sequence[str], count: int = 10
+    matrix: NDArray[np.int64], classes: Sequence[str], count: int = 10
 ) -> tuple[Confusion, ...]:
     """The most frequent errors, most frequent first; fewer than `count` if there are fewer."""
     errors = np.array(matrix, np.float64)

@@ -24,7 +24,7 @@ def wilson(successes: float, trials: float, confidence: float = 0.95) -> Interva
 
         (p + z²/2n ± z √(p(1-p)/n + z²/4n²)) / (1 + z²/n)
 
-    trials  may be fractional: the effective number of weighted examples; 0 gives (0, 1)
+    trials  0 gives (0, 1)
 
     Wilson (1927), "Probable inference, the law of succession, and statistical inference".
     """
@@ -162,14 +162,6 @@ def spread(values: ArrayLike, confidence: float = 0.95) -> Spread:
     mean, deviation = float(runs.mean()), float(runs.std(ddof=1))
     reach = float(stdtrit(len(runs) - 1, (1 + confidence) / 2)) * deviation / sqrt(len(runs))
     return Spread(mean, deviation, (mean - reach, mean + reach), len(runs))
-
-
-def effective_size(weights: NDArray[np.float64] | None, count: int) -> float:
-    """How many equally weighted examples carry the information of these: (Σw)² / Σw² (Kish)."""
-    if weights is None:
-        return float(count)
-    squares = float((weights**2).sum())
-    return float(weights.sum()) ** 2 / squares if squares > 0 else 0.0
 
 
 def _z(confidence: float) -> float:

@@ -10,11 +10,7 @@ from vitreous.metrics.interval import Interval
 FEW_POSITIVES = 10  # fewer examples of a label do not settle a threshold of its own
 
 
-def average_precision(
-    scores: NDArray[np.float64],
-    targets: NDArray[np.bool_],
-    weights: NDArray[np.float64] | None = None,
-) -> float | None:
+def average_precision(scores: NDArray[np.float64], targets: NDArray[np.bool_]) -> float | None:
     """Area under the steps of precision over recall; None if no example has the label.
 
         AP = Σ_k (R_k - R_(k-1)) P_k       over the distinct scores, highest first
@@ -22,8 +18,7 @@ def average_precision(
     scores   (N,) the higher, the more likely the label
     targets  (N,) has the example the label?
     """
-    weight = np.ones(len(scores)) if weights is None else weights
-    return _average_precision(_Ranking(scores, targets), weight)
+    return _average_precision(_Ranking(scores, targets), np.ones(len(scores)))
 
 
 def mean_average_precision_interval(

@@ -12,7 +12,8 @@ from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
 from vitreous.losses import cross_entropy, focal, hinge
-from vitreous.metrics.scores import Scores, classification
+from vitreous.metrics.classification import classification
+from vitreous.metrics.scores import Scores
 from vitreous.shapes import Labels, Logits
 from vitreous.tasks.coding import CODINGS
 from vitreous.tasks.prediction import Prediction
@@ -63,10 +64,8 @@ class Classify(Task):
         targets: ArrayLike,
         classes: Sequence[str],
         thresholds: Sequence[float] | None = None,
-        *,
-        weights: ArrayLike | None = None,
     ) -> Scores:
-        return classification(probabilities, targets, classes, weights=weights)
+        return classification(probabilities, targets, classes)
 
     @staticmethod
     def decode(

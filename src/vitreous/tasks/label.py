@@ -16,8 +16,9 @@ from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
 from vitreous.losses import binary_cross_entropy, binary_hinge
+from vitreous.metrics.multilabel import multilabel
 from vitreous.metrics.precision import choose_thresholds
-from vitreous.metrics.scores import Scores, multilabel
+from vitreous.metrics.scores import Scores
 from vitreous.shapes import Labels, Logits
 from vitreous.tasks.coding import CODINGS
 from vitreous.tasks.prediction import Prediction
@@ -72,11 +73,9 @@ class Label(Task):
         targets: ArrayLike,
         classes: Sequence[str],
         thresholds: Sequence[float] | None = None,
-        *,
-        weights: ArrayLike | None = None,
     ) -> Scores:
         cuts = THRESHOLD if thresholds is None else np.asarray(thresholds)
-        return multilabel(probabilities, targets, classes, cuts, weights=weights)
+        return multilabel(probabilities, targets, classes, cuts)
 
     @staticmethod
     def decode(

@@ -88,8 +88,6 @@ class Task(ABC):
         targets: ArrayLike,
         classes: Sequence[str],
         thresholds: Sequence[float] | None = None,
-        *,
-        weights: ArrayLike | None = None,
     ) -> Scores:
         """What the answers are worth; see `vitreous.metrics.scores`."""
 
