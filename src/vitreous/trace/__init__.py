@@ -1,5 +1,6 @@
 """Looking inside: activations, graphs, receptive fields, costs."""
 
+from vitreous.trace.band import band
 from vitreous.trace.cost import macs, parameters
 from vitreous.trace.graph import Graph, expression, graph
 from vitreous.trace.inspection import Inspection, inspect
@@ -15,6 +16,7 @@ __all__ = [
     "ReceptiveField",
     "Record",
     "Variable",
+    "band",
     "draw",
     "expression",
     "graph",
