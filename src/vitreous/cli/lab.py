@@ -5,9 +5,20 @@ from __future__ import annotations
 from pathlib import Path
 
 from vitreous.errors import unknown
+from vitreous.labs.writing import Writing
 
 
-def lab(name: str = "list", image: Path | None = None, /, *, out: Path | None = None) -> None:
+def lab(
+    name: str = "list",
+    image: Path | None = None,
+    /,
+    *,
+    out: Path | None = None,
+    prompt: str = Writing.prompt,
+    length: int = Writing.length,
+    temperature: float = Writing.temperature,
+    seed: int = Writing.seed,
+) -> None:
     """Run an experiment of the course, or list them.
 
     Parameters
@@ -18,8 +29,16 @@ def lab(name: str = "list", image: Path | None = None, /, *, out: Path | None = 
         for experiments that take one
     out
         where to write the picture that it makes
+    prompt
+        how the text of a language model begins
+    length
+        characters that it adds
+    temperature
+        0 for the likeliest text, 1 for what was learned
+    seed
+        of what it learns from and draws
     """
-    from vitreous.labs.table import LABS, needs_image
+    from vitreous.labs.table import LABS, Request, needs_image, writes_nothing
 
     if name == "list":
         for known, experiment in LABS.items():
@@ -30,9 +49,12 @@ def lab(name: str = "list", image: Path | None = None, /, *, out: Path | None = 
     experiment = LABS[name]
     if experiment.image and image is None:
         raise needs_image(name)
+    writing = Writing(prompt, length, temperature, seed)
+    if writing != Writing() and not experiment.writes:
+        raise writes_nothing(name)
     target = out or Path(experiment.picture or name)
     print(experiment.claims)
-    for line in experiment.run(image, target):
+    for line in experiment.run(Request(image, target, writing)):
         print(line, flush=True)
     if experiment.picture:
         print(target)

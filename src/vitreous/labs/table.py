@@ -10,9 +10,28 @@ import torch
 
 from vitreous.data.contract import PixelContract
 from vitreous.errors import UsageError
-from vitreous.labs import painting, saturation, splat
+from vitreous.experiment.progress import progress
+from vitreous.labs import language, painting, saturation, splat
+from vitreous.labs.book import book
+from vitreous.labs.writing import Writing
 
 SIDE, GAUSSIANS, STEPS = 64, 200, 300  # of the painting
+READING_STEPS = 1500
+LINE = "'Curiouser and curiouser!' cried Alice"  # in which a head's attention is drawn
+
+
+@dataclass(frozen=True)
+class Request:
+    """What a run of an experiment is given.
+
+    image    for those that take one
+    out      where to write the picture
+    writing  for those that write
+    """
+
+    image: Path | None
+    out: Path
+    writing: Writing
 
 
 @dataclass(frozen=True)
@@ -21,17 +40,19 @@ class Lab:
 
     claims    what it shows, in a sentence
     picture   name of the file that it writes, or None
+    run       yields lines of what was measured, as they come
     image     whether it takes an image
-    run       (image or None, where to write) -> lines of what was measured, as they come
+    writes    whether it writes text
     """
 
     claims: str
     picture: str | None
-    image: bool
-    run: Callable[[Path | None, Path], Iterator[str]]
+    run: Callable[[Request], Iterator[str]]
+    image: bool = False
+    writes: bool = False
 
 
-def run_splat(image: Path | None, out: Path) -> Iterator[str]:
+def run_splat(request: Request) -> Iterator[str]:
     """Plant a Gaussian, and look for it from 20 starts, in two parametrizations."""
     planted = splat.Splat(0.8, (0.45, 0.6), (0.12, 0.2))
     for parametrization in ("deviation", "exponential"):
@@ -40,46 +61,75 @@ def run_splat(image: Path | None, out: Path) -> Iterator[str]:
         yield f"{parametrization:<12} {count} starts end within 1 %"
 
 
-def run_painting(image: Path | None, out: Path) -> Iterator[str]:
+def run_painting(request: Request) -> Iterator[str]:
     """Paint a photo with 200 Gaussians, and keep the painting as a film."""
-    assert image is not None
+    assert request.image is not None
     contract = PixelContract(height=SIDE, width=SIDE, channels=3)
-    photo = torch.from_numpy(contract.load(image) / 255.0)
+    photo = torch.from_numpy(contract.load(request.image) / 255.0)
     strokes = []
     for stroke in painting.paint(photo, GAUSSIANS, steps=STEPS):
         strokes.append(stroke)
         if stroke.step % 50 == 0:
             yield f"step {stroke.step:4}   {stroke.psnr:5.1f} dB"
-    painting.film(strokes, out)
+    painting.film(strokes, request.out)
 
 
-def run_saturation(image: Path | None, out: Path) -> Iterator[str]:
+def run_saturation(request: Request) -> Iterator[str]:
     """Draw the gradients of both losses at a sigmoid unit."""
     slopes = saturation.slopes(torch.tensor([8.0]))
     yield "gradient at z = 8, where the target is 0:"
     yield f"  squared error {float(slopes.squared):.4f}"
     yield f"  cross-entropy {float(slopes.entropy):.4f}"
-    saturation.plot(out)
+    saturation.plot(request.out)
+
+
+def run_language(request: Request) -> Iterator[str]:
+    """Read nine tenths of a novel, guess the letters of the last, and write some more."""
+    novel = book()
+    novel.encode(request.writing.prompt)  # a strange letter is noticed before the training
+    torch.manual_seed(request.writing.seed)
+    model = language.reader(novel)
+    bars, readings = language.bars(novel), []
+    with progress() as shown:
+        shown.stage("reading", READING_STEPS)
+        for reading in language.learn(model, novel, steps=READING_STEPS):
+            readings.append(reading)
+            shown.advance()
+            if reading.held_out is not None:
+                shown.note(f"step {reading.step:4}   held out {reading.held_out:.2f} bits")
+    yield "bits a character of the held-out chapters:"
+    yield f"  {'unigram':<34}{bars.unigram:.3f}"
+    yield f"  {'bigram':<34}{bars.bigram:.3f}"
+    yield f"  {'H(next | current) of their own':<34}{bars.entropy:.3f}"
+    yield f"  {'transformer':<34}{readings[-1].held_out:.3f}"
+    yield ""
+    yield language.go_on(model, novel, request.writing)
+    shares = language.attention(model, novel.encode(LINE))[-1, 0]
+    language.plot(request.out, readings, bars, LINE, shares)
 
 
 LABS = {
     "splat": Lab(
         "A Gaussian planted in an image is found again by gradients derived by hand.",
         None,
-        False,
         run_splat,
     ),
     "painting": Lab(
         "Two hundred Gaussians, moved by gradients alone, paint a photo.",
         "painting.gif",
-        True,
         run_painting,
+        image=True,
     ),
     "saturation": Lab(
         "Squared error leaves a saturated unit stuck; cross-entropy does not.",
         "saturation.png",
-        False,
         run_saturation,
+    ),
+    "language": Lab(
+        "A transformer guesses letters better than pairs of letters can, and then writes.",
+        "language.png",
+        run_language,
+        writes=True,
     ),
 }
 
@@ -89,4 +139,12 @@ def needs_image(name: str) -> UsageError:
         "this experiment needs an image",
         where=f"lab {name}",
         remedy=f"Name one: vitreous lab {name} photo.jpg",
+    )
+
+
+def writes_nothing(name: str) -> UsageError:
+    return UsageError(
+        "this experiment writes no text",
+        where=f"lab {name}",
+        remedy="Leave out --prompt, --length, --temperature and --seed.",
     )
