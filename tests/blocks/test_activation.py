@@ -80,6 +80,16 @@ def test_leaky_rectifier_is_continuous() -> None:
     assert (near[1] - near[0]).abs() < 1e-6
 
 
+def test_rectifier_scales_with_positive_factors_only() -> None:
+    """max(0, a x) = a max(0, x) for a > 0; for a < 0 the other half of the axis is let through."""
+    x, rectify = torch.linspace(-2, 2, 9), activation("relu")
+    for a in (0.5, 3.0):
+        assert torch.equal(rectify(a * x), a * rectify(x))
+    for a in (-0.5, -3.0):
+        assert torch.equal(rectify(a * x), -a * rectify(-x))
+        assert not torch.equal(rectify(a * x), a * rectify(x))
+
+
 def test_prelu_learns_its_slope() -> None:
     layer = activation("prelu")
     assert isinstance(layer, nn.PReLU)

@@ -1,4 +1,5 @@
 import itertools
+from fractions import Fraction
 
 import pytest
 import torch
@@ -6,6 +7,9 @@ from torch import nn
 from torch.nn import functional as F
 
 from vitreous.blocks.conv import ConvNormAct, SameConv2d
+from vitreous.blocks.inverted import InvertedResidual
+from vitreous.models import create
+from vitreous.models.mobilenet import Separable
 
 
 @pytest.mark.parametrize(
@@ -64,12 +68,26 @@ def test_none_half_and_full_padding(padding: int, expected: int) -> None:
     assert conv(torch.zeros(2, 1, 8, 8)).shape[2:] == (expected, expected)
 
 
-def test_separable_costs_a_ninth_and_a_bit() -> None:
+def kernels(model: nn.Module) -> int:
+    """The number of weights of all convolutions."""
+    return sum(layer.weight.numel() for layer in model.modules() if isinstance(layer, nn.Conv2d))
+
+
+@pytest.mark.parametrize(
+    ("separable", "channels", "outputs", "kernel"),
+    [
+        (Separable(24, 40, 1), 24, 40, 3),
+        (InvertedResidual(16, 24, expansion=1, kernel=5), 16, 24, 5),
+        (create("mobilenet_v1").get_submodule("stage4.1"), 512, 512, 3),
+    ],
+)
+def test_separable_costs_a_ninth_and_a_bit(
+    separable: nn.Module, channels: int, outputs: int, kernel: int
+) -> None:
     """Depthwise and pointwise against full: 1/N + 1/k² of the weights, exactly."""
-    channels, outputs, kernel = 24, 40, 3
-    full = channels * outputs * kernel**2
-    parts = channels * kernel**2 + channels * outputs
-    assert parts * outputs * kernel**2 == full * (kernel**2 + outputs)
+    full = ConvNormAct(channels, outputs, kernel)
+    ratio = Fraction(kernels(separable), kernels(full))
+    assert ratio == Fraction(1, outputs) + Fraction(1, kernel**2)
 
 
 def test_separable_equals_full_for_kernels_of_rank_one() -> None:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import math
+from typing import Literal
 
 import pytest
 import torch
 from scipy import signal
+from torch import nn
+from torch.nn import functional as F
 
 from vitreous.blocks.filters import (
     convolve,
@@ -106,3 +109,38 @@ def test_derivatives_are_exact_on_polynomials() -> None:
     for name, value in expected.items():
         assert at[name] == pytest.approx(value, abs=1e-3), name
     assert [len(derivatives(7, 1.0, order)) for order in (0, 1, 2)] == [1, 3, 6]
+
+
+@pytest.fixture
+def textures() -> torch.Tensor:
+    return torch.rand(8, 1, 12, 12, generator=torch.Generator().manual_seed(2))
+
+
+def test_sobel_is_recovered_from_its_responses_by_least_squares(textures: torch.Tensor) -> None:
+    """A response is linear in the kernel: nine unknowns, and an equation for every place."""
+    windows = F.unfold(textures.double(), 3).transpose(1, 2).flatten(0, 1)  # (B·h·w, 9)
+    responses = correlate(textures.double(), sobel("x")).flatten()
+    found = torch.linalg.lstsq(windows, responses[:, None]).solution.view(3, 3)
+    torch.testing.assert_close(found, sobel("x").double(), rtol=0, atol=1e-10)
+
+
+@pytest.mark.parametrize("axis", ["x", "y"])
+def test_sobel_is_learned_from_its_responses(
+    textures: torch.Tensor, axis: Literal["x", "y"]
+) -> None:
+    """What was designed by hand in 1968 is found by a convolution that is told what to answer."""
+    layer = nn.Conv2d(1, 1, 3)
+    method = torch.optim.LBFGS(layer.parameters(), line_search_fn="strong_wolfe")
+    responses = correlate(textures, sobel(axis))
+
+    def error() -> torch.Tensor:
+        method.zero_grad()
+        loss = F.mse_loss(layer(textures), responses)
+        loss.backward()
+        return loss
+
+    for _ in range(5):
+        method.step(error)
+    torch.testing.assert_close(layer.weight[0, 0].detach(), sobel(axis), rtol=0, atol=1e-2)
+    assert layer.bias is not None
+    assert layer.bias.abs().item() < 1e-2
