@@ -58,7 +58,7 @@ SHALLOW = [pytest.param(name, marks=[pytest.mark.slow] * (name in DEEP)) for nam
 # Writing ONNX takes seconds for each network: by default one or two of each file of models/.
 QUICK = {
     "linear", "mlp", "lenet5_1998", "alexnet", "nin_cifar", "vgg11_bn", "googlenet", "resnet20",
-    "densenet121", "mobilenet_v2_050", "efficientnet_lite0", "vit_nano4", "convnet",
+    "densenet121", "mobilenet_v1", "efficientnet_lite0", "vit_nano4", "convnet",
 }  # fmt: skip
 EXPORTED = [pytest.param(name, marks=[pytest.mark.slow] * (name not in QUICK)) for name in MODELS]
 WALKING = [
