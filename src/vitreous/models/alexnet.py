@@ -4,6 +4,12 @@ Krizhevsky, Sutskever and Hinton (2012), "ImageNet classification with deep conv
 networks", NeurIPS. Three forms are in use. The published one ran on two GPUs, whose towers meet in
 the third convolution only (grouped convolutions); textbooks count it without that split; and
 torchvision's is the one-tower network of Krizhevsky (2014), arXiv:1404.5997, with fewer filters.
+
+Its top-5 error is quoted in several ways (section 6): 18.2 % for one network, 16.4 % for five that
+are averaged, 15.3 % for seven, two of which learned from more images first. The 15.3 % won by more
+than 10.8 points: the next entry had 26.2 %. A person erred on 5.1 % (Russakovsky et al. 2015,
+arXiv:1409.0575). Training took five to six days on two GPUs (section 1), which is told as one week
+and as two.
 """
 
 from __future__ import annotations
