@@ -1,4 +1,4 @@
-"""Correlation against convolution, padding arithmetic, and the convolution as a shared matrix."""
+"""Correlation, padding arithmetic, and the convolution as a shared matrix."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from scipy.signal import convolve2d, correlate2d
 from torch.testing import assert_close
 
 from vitreous.backprop.modules import Convolution, Linear
-from vitreous.backprop.modules.convolution import convolve, correlate, output_size, padding_of
+from vitreous.backprop.modules.convolution import output_size
 from vitreous.backprop.sharing import matrix_of
-from vitreous.errors import ShapeError, UsageError
+from vitreous.blocks.filters import correlate, padding
+from vitreous.errors import ShapeError
 
 
 def draw(*shape: int, seed: int = 0) -> torch.Tensor:
@@ -21,28 +21,16 @@ def draw(*shape: int, seed: int = 0) -> torch.Tensor:
     return torch.randn(shape, generator=generator, dtype=torch.float64)
 
 
-def test_convolution_is_correlation_with_the_flipped_kernel() -> None:
-    image, kernel = draw(7, 9), draw(3, 5, seed=1)
-    assert torch.equal(convolve(image, kernel), correlate(image, kernel.flip(0, 1)))
-    full = (2, 4)
-    assert_close(
-        convolve(image, kernel, full), torch.tensor(convolve2d(image.numpy(), kernel.numpy()))
-    )
-    assert_close(
-        correlate(image, kernel, full), torch.tensor(correlate2d(image.numpy(), kernel.numpy()))
-    )
-
-
 def test_a_convolutional_layer_correlates() -> None:
-    image, kernel = draw(7, 9), draw(3, 3, seed=1)
-    assert_close(Convolution(kernel[None, None])(image[None, None])[0, 0], correlate(image, kernel))
+    images, kernel = draw(2, 1, 7, 9), draw(3, 3, seed=1)
+    assert_close(Convolution(kernel[None, None])(images), correlate(images, kernel))
 
 
 @pytest.mark.parametrize(("kind", "side"), [("none", 8), ("half", 10), ("full", 12)])
 def test_a_3x3_kernel_shrinks_keeps_or_grows_a_map_of_10(kind: Any, side: int) -> None:
-    padding = padding_of(kind, 3)
-    assert output_size(10, 3, padding=padding) == side
-    assert correlate(draw(10, 10), draw(3, 3), padding).shape == (side, side)
+    zeros = padding(3, kind)
+    assert output_size(10, 3, padding=zeros) == side
+    assert Convolution(draw(1, 1, 3, 3), padding=zeros)(draw(1, 1, 10, 10)).shape[2:] == (side,) * 2
 
 
 def test_28x28_by_three_5x5_kernels_is_3x24x24() -> None:
@@ -59,14 +47,6 @@ def test_the_formula_of_sizes(kernel: int, stride: int, padding: int, dilation: 
     options = {"stride": stride, "padding": padding, "dilation": dilation}
     out = Convolution(draw(1, 1, kernel, kernel), **options)(draw(1, 1, 11, 12))
     assert out.shape[2:] == tuple(output_size(n, kernel, **options) for n in (11, 12))
-
-
-def test_padding_that_does_not_exist_is_refused() -> None:
-    assert padding_of("half", 2, dilation=2) == 1
-    with pytest.raises(UsageError, match="half padding of a kernel of 4"):
-        padding_of("half", 4)
-    with pytest.raises(UsageError, match="unknown padding 'same'"):
-        padding_of("same", 3)  # type: ignore[arg-type]
 
 
 LAYERS = [

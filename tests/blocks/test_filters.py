@@ -59,6 +59,8 @@ def test_sizes_with_none_half_and_full_padding(n: int) -> None:
     assert sizes == [n - 2, n, n + 2]
     with pytest.raises(UsageError, match="no center"):
         padding(4, "half")
+    with pytest.raises(UsageError, match="unknown padding 'same'"):
+        padding(3, "same")  # type: ignore[arg-type]
 
 
 def test_three_maps_of_5x5_kernels_on_mnist() -> None:

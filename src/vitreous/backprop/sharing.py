@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from vitreous.backprop.modules.convolution import Convolution
+from vitreous.backprop.modules.convolution import Convolution, output_size
 from vitreous.errors import ShapeError
 
 
@@ -42,6 +42,13 @@ class SharedMatrix:
         matrix[self.rows, self.columns] = kernel.flatten()[self.weights]
         return matrix
 
+    def sparse(self, kernel: Tensor) -> Tensor:
+        """The same, with nothing but its entries in memory."""
+        places = torch.stack([self.rows, self.columns]).to(kernel.device)
+        weights = kernel.flatten()[self.weights]
+        matrix = torch.sparse_coo_tensor(places, weights, self.shape, check_invariants=True)
+        return matrix.coalesce()
+
     def kernel_gradient(self, matrix_gradient: Tensor, kernel: Tensor) -> Tensor:
         """∂E/∂kernel: the sum of ∂E/∂entry over the entries that a weight is shared by."""
         gradient = torch.zeros_like(kernel).flatten()
@@ -58,10 +65,10 @@ def matrix_of(layer: Convolution, size: tuple[int, int]) -> SharedMatrix:
     channels = inputs_per_group * layer.groups
     height, width = size
     h, w = (
-        (size[axis] + 2 * layer.padding[axis] - layer.dilation[axis] * (kernel[axis] - 1) - 1)
-        // layer.stride[axis]
-        + 1
-        for axis in (0, 1)
+        output_size(side, window, stride=stride, padding=padding, dilation=dilation)
+        for side, window, stride, padding, dilation in zip(
+            size, kernel, layer.stride, layer.padding, layer.dilation, strict=True
+        )
     )
     if h < 1 or w < 1:
         raise ShapeError(

@@ -13,8 +13,9 @@ import math
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
+from vitreous.backprop.modules.convolution import Convolution
+from vitreous.backprop.sharing import matrix_of
 from vitreous.errors import ModelError
 
 
@@ -24,36 +25,20 @@ def as_matrix(conv: nn.Conv2d, height: int, width: int) -> Tensor:
 
     Rows and columns are flattened maps, channel by channel and row by row, so that
     `conv(x).flatten()` is `as_matrix(conv, H, W) @ x.flatten()` plus the bias of each channel.
+    Raises ModelError for padding that is no number of zeros, ShapeError for a map too small.
     """
     if isinstance(conv.padding, str) or conv.padding_mode != "zeros":
         raise ModelError(
             f"{conv} does not pad with a fixed number of zeros", remedy="Use padding=<integers>."
         )
-    inputs = torch.arange(1, 1 + conv.in_channels * height * width, dtype=torch.float64)
-    columns = _windows(conv, inputs.view(1, conv.in_channels, height, width))  # (C·k, h·w)
-    positions = columns.shape[1]
-    window = math.prod(conv.kernel_size)
-    size = conv.out_channels * positions, len(inputs)
-    rows, places, values = [], [], []
-    per_group = conv.out_channels // conv.groups
-    span = conv.in_channels // conv.groups * window
-    for out in range(conv.out_channels):
-        first = out // per_group * span
-        seen = columns[first : first + span].long()  # number of the input pixel; 0 is padding
-        weight = conv.weight[out].reshape(span, 1).expand(span, positions)
-        row = (out * positions + torch.arange(positions)).expand(span, positions)
-        real = seen > 0
-        rows.append(row[real])
-        places.append(seen[real] - 1)
-        values.append(weight[real])
-    index = torch.stack([torch.cat(rows), torch.cat(places)])
-    return torch.sparse_coo_tensor(index, torch.cat(values), size, check_invariants=True).coalesce()
-
-
-def _windows(conv: nn.Conv2d, x: Tensor) -> Tensor:
-    assert not isinstance(conv.padding, str)
-    options = {"dilation": conv.dilation, "padding": conv.padding, "stride": conv.stride}
-    return F.unfold(x, conv.kernel_size, **options)[0]
+    layer = Convolution(
+        conv.weight,
+        stride=conv.stride,
+        padding=conv.padding,
+        dilation=conv.dilation,
+        groups=conv.groups,
+    )
+    return matrix_of(layer, (height, width)).sparse(conv.weight)
 
 
 @torch.no_grad()

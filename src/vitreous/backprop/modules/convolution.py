@@ -1,7 +1,8 @@
 """Convolution and its transpose, and the three correlations that make up their backward passes.
 
 What networks call convolution is a correlation: the kernel slides over the map without being
-flipped, Y(r, c) = Σ W(u, v) X(r + u, c + v). The convolution of signal processing flips it first.
+flipped, Y(r, c) = Σ W(u, v) X(r + u, c + v). The convolution of signal processing flips it first;
+both are in `vitreous.blocks.filters`.
 The gradient with respect to the input is the transposed convolution of the output's gradient with
 the same kernel; the gradient with respect to the kernel is the correlation of input and gradient,
 with stride and dilation exchanged.
@@ -11,13 +12,12 @@ Dumoulin and Visin (2016), "A guide to convolution arithmetic for deep learning"
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any
 
 import torch.nn.functional as F
 from torch import Tensor
 
 from vitreous.backprop.modules.layer import Layer
-from vitreous.errors import UsageError
 
 Pair = tuple[int, int]
 
@@ -171,33 +171,6 @@ def kernel_gradient(
     gradient = F.conv2d(slides, kernels, None, dilation, padding, stride, groups)
     # A border that the stride never reached would give further rows: they belong to no weight.
     return gradient[:, :, :rows, :columns].transpose(0, 1).contiguous()
-
-
-def correlate(image: Tensor, kernel: Tensor, padding: int | Pair = 0) -> Tensor:
-    """(H, W) with (u, v): Σ K(u, v) I(r + u, c + v), what a convolutional layer computes."""
-    return F.conv2d(image[None, None], kernel[None, None], padding=pair(padding))[0, 0]
-
-
-def convolve(image: Tensor, kernel: Tensor, padding: int | Pair = 0) -> Tensor:
-    """(H, W) with (u, v): Σ K(m, n) I(i − m, j − n), the same with the kernel flipped."""
-    return correlate(image, kernel.flip(0, 1), padding)
-
-
-def padding_of(kind: Literal["none", "half", "full"], kernel: int, dilation: int = 1) -> int:
-    """The zeros on each side that shrink, keep or grow a map of n: to n−k+1, n and n+k−1 (k odd).
-
-    Raises UsageError for an unknown kind, or for half a padding of an even kernel.
-    """
-    extent = dilation * (kernel - 1)
-    if kind == "half" and extent % 2:
-        raise UsageError(
-            f"half padding of a kernel of {kernel} is not a whole number of pixels",
-            remedy="Use an odd kernel, or an even dilation.",
-        )
-    paddings = {"none": 0, "half": extent // 2, "full": extent}
-    if kind not in paddings:
-        raise UsageError(f"unknown padding '{kind}'", remedy="Known: none, half, full.")
-    return paddings[kind]
 
 
 def output_size(
