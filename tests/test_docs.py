@@ -237,7 +237,7 @@ def test_the_table_of_the_recipe() -> None:
 
 
 # Fields that do nothing unless they are set; None does not mean that something is chosen.
-OPTIONAL = ("time", "clip", "init", "patience", "mixup", "cutmix")
+OPTIONAL = ("time", "clip", "swa", "init", "patience", "mixup", "cutmix", "log")
 
 
 def test_the_packages_are_those_that_there_are() -> None:

@@ -84,7 +84,7 @@ def test_every_choice_has_a_reason_and_none_is_left_open() -> None:
     assert settled.reasons.keys() == changed
     # What stays empty is off unless it is asked for.
     empty = {name for name, value in after.items() if value is None}
-    assert empty == {"time", "clip", "init", "patience", "mixup", "cutmix"}
+    assert empty == {"time", "clip", "swa", "init", "patience", "mixup", "cutmix"}
 
 
 def test_head_and_loss_are_explained() -> None:
@@ -152,7 +152,12 @@ def test_a_network_of_ones_own_gets_images_as_they_are() -> None:
         ({"cutmix": 1.0}, PHOTOS, "--cutmix", "backbone is frozen"),
         ({"augment": "strong"}, PHOTOS, "--augment", "backbone is frozen"),
         ({"bn_recalibrate": True}, PHOTOS, "--bn-recalibrate", "backbone is frozen"),
+        ({"layer_decay": 0.5}, PHOTOS, "--layer-decay", "last layer learns alone"),
         ({"init": "he"}, PHOTOS, "--init", "pretrained"),
+        ({"ema": 0.9, "swa": 0.25}, DIGITS, "--ema, --swa", "two averages"),
+        ({"milestones": (0.3,)}, DIGITS, "--milestones", "no effect on the schedule one_cycle"),
+        ({"step_factor": 0.3}, DIGITS, "--step-factor", "no effect on the schedule one_cycle"),
+        ({"log": ("csv", "tensorbord")}, DIGITS, "--log", "tensorbord"),
         ({"model": "resnet81"}, PHOTOS, "--model", "resnet81"),
         ({"optimizer": "adamm"}, PHOTOS, "--optimizer", "adamm"),
         ({"schedule": "cosinus"}, PHOTOS, "--schedule", "cosinus"),
@@ -178,6 +183,9 @@ def test_contradictions_name_the_flag_and_a_remedy(
         {"augment": "strong", "freeze": "none"},
         {"bn_recalibrate": True, "fine_tune": 1},
         {"init": "he", "pretrained": "no"},
+        {"layer_decay": 0.5, "fine_tune": 2},
+        {"milestones": (0.3,), "step_factor": 0.3, "schedule": "step"},
+        {"swa": 0.25},
     ],
 )
 def test_the_remedies_help(fields: dict[str, Any]) -> None:
@@ -192,7 +200,7 @@ def test_the_fastest_device_is_chosen(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_the_file_of_a_run_gives_the_same_recipe_again() -> None:
-    settled = settle(Recipe(epochs=3, time="1h"), PHOTOS)
+    settled = settle(Recipe(epochs=3, time="1h", log=("csv",)), PHOTOS)
     written = yaml.safe_load(settled.to_yaml("photos", "abc", "def"))
     assert Settled.from_mapping(written, "recipe.yaml") == settled
     assert settle(settled.recipe, PHOTOS).recipe == settled.recipe

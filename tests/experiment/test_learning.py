@@ -17,11 +17,12 @@ from vitreous.errors import DivergedError, RunError
 from vitreous.experiment import learning
 from vitreous.experiment.folder import RunFolder, read_lines
 from vitreous.experiment.interrupt import Interrupt
-from vitreous.experiment.learning import Phase, Sitting, best_epoch, learn
+from vitreous.experiment.learning import Phase, Sitting, averaged, best_epoch, learn
 from vitreous.experiment.progress import Progress
 from vitreous.experiment.recipe import Recipe
 from vitreous.tasks import Classify
 from vitreous.training.precision import Precision
+from vitreous.training.schedule import Schedule
 
 State = dict[str, Tensor]
 
@@ -238,6 +239,64 @@ def test_the_average_is_what_is_judged_and_kept(sitting: Made, tmp_path: Path) -
     assert same(copy(net), validate.states[1])
     # Learning itself goes on from the plain weights.
     assert same(averaged.progress.states[-1], place.progress.states[-1])
+
+
+def test_stochastic_weight_averaging(sitting: Made) -> None:
+    """In the last half the rate stays, and what is judged and kept is the mean of the weights."""
+    net = network()
+    validate = Script(net, [0.5, 0.6, 0.7, 0.8])
+    place = sitting(net, swa=0.5, schedule="cosine")
+    history = learn([lambda: phase(net, Supply(), 4, validate)], place)
+    states = place.progress.states
+    for look, first in ((2, 8), (3, 8)):
+        for name, value in validate.states[look].items():
+            seen = torch.stack([state[name] for state in states[first : 4 * (look + 1)]])
+            torch.testing.assert_close(value, seen.mean(0))
+    assert same(validate.states[0], states[3])  # nothing is averaged yet
+    assert same(validate.states[1], states[7])
+    assert same(copy(net), validate.states[3])
+    assert [row["averaged"] for row in history] == [0, 0, 4, 8]
+    middle = 0.1 * Schedule("cosine", 16).at(0.5)
+    assert [row["lr"] for row in history[2:]] == [middle, middle]
+    assert history[1]["lr"] > middle
+    assert averaged(history)
+
+
+@pytest.mark.parametrize("moment", [(0, 2), (1, 3), (2, 0), (3, 1)])
+def test_an_interrupted_average_ends_in_the_same_bits(
+    sitting: Made, moment: tuple[int, int]
+) -> None:
+    def run(net: nn.Module, ask: Any = None) -> Any:
+        place = sitting(net, swa=0.5, time="1h", schedule="cosine")
+        supply = Supply(4, lambda *at: ask and ask(place, at))
+        return place, learn([lambda: phase(net, supply, 4)], place)
+
+    plain = network()
+    expected, reference = run(plain)
+    for path in expected.folder.checkpoints.iterdir():
+        path.unlink()
+
+    def ask(place: Sitting, at: tuple[int, int]) -> None:
+        place.interrupt.asked |= at == moment
+
+    with pytest.raises(KeyboardInterrupt):
+        run(network(), ask)
+    again = network()
+    _, history = run(again)
+    assert history == reference
+    assert same(copy(again), copy(plain))
+    assert not same(copy(plain), expected.progress.states[-1])
+
+
+def test_only_a_mean_of_a_whole_network_needs_new_statistics() -> None:
+    row = {"epoch": 1, "phase": "network", "validation_score": 0.5}
+    assert not averaged([])
+    assert not averaged([row])
+    assert not averaged([row | {"averaged": 0}])
+    assert averaged([row | {"averaged": 3}])
+    assert not averaged([row | {"averaged": 3, "phase": "head"}])
+    best = row | {"validation_score": 0.9, "averaged": 0}
+    assert not averaged([best, row | {"epoch": 2, "averaged": 3}])
 
 
 class Clock:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -43,6 +44,28 @@ def test_a_wrong_word_names_the_nearest(name: str, word: str, near: str) -> None
     assert near in str(caught.value.remedy)
 
 
+def test_a_balance_of_focal_points_to_the_loss() -> None:
+    with pytest.raises(UsageError, match="focal loss is a loss") as caught:
+        Recipe(balance="focal")
+    assert caught.value.where == "--balance focal"
+    assert "--loss focal" in str(caught.value.remedy)
+    assert Recipe(loss="focal", balance="weights").loss == "focal"
+
+
+@pytest.mark.parametrize("shares", [(0.0,), (1.0,), (0.5, 0.5), (0.7, 0.2), (-0.1,), (2.0, 3.0)])
+def test_milestones_rise_within_the_run(shares: tuple[float, ...]) -> None:
+    with pytest.raises(UsageError, match="no shares of a run") as caught:
+        Recipe(milestones=shares)
+    assert caught.value.where == "--milestones"
+    assert Recipe(milestones=()).milestones == ()
+
+
+@pytest.mark.parametrize("given", ["csv,wandb", ["csv", "wandb"], ("csv", "wandb"), ["csv,wandb"]])
+def test_logs_are_given_in_one_word_or_several(given: Any) -> None:
+    assert Recipe(log=given).log == ("csv", "wandb")
+    assert Recipe(log="csv").log == ("csv",)  # type: ignore[arg-type]
+
+
 def test_a_word_is_wanted_where_none_is_given() -> None:
     with pytest.raises(UsageError, match="unknown task 'None'"):
         Recipe(task=None)  # type: ignore[arg-type]
@@ -75,5 +98,5 @@ def test_any_text_is_a_length_of_time_or_an_error(text: str) -> None:
 
 
 def test_round_trip() -> None:
-    recipe = Recipe(model="lenet5", lr=0.1, epochs=3)
+    recipe = Recipe(model="lenet5", lr=0.1, epochs=3, log=("csv",), milestones=(0.3,))
     assert Recipe.from_mapping(recipe.to_mapping()) == recipe

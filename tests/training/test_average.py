@@ -35,6 +35,37 @@ def test_uniform_is_the_mean_of_all_but_the_first() -> None:
     torch.testing.assert_close(average.values["weight"], torch.stack(path[1:]).mean(0))
 
 
+def test_an_average_that_begins_late() -> None:
+    """Until it begins, the network stands for it; then it is the mean of what comes."""
+    model = nn.Linear(3, 2).double()
+    average = Average(model, None, begun=lambda number: number >= 3)
+    generator = torch.Generator().manual_seed(1)
+    path = []
+    for number in range(7):
+        with torch.no_grad():
+            model.weight.copy_(torch.randn(model.weight.shape, generator=generator))
+        path.append(model.weight.detach().clone())
+        average.update(model, number)
+        with average.applied(model):
+            expected = path[-1] if number < 3 else torch.stack(path[3:]).mean(0)
+            torch.testing.assert_close(model.weight.detach(), expected)
+        assert torch.equal(model.weight, path[-1])
+        assert average.steps == max(number - 2, 0)
+    average.copy_to(model)
+    torch.testing.assert_close(model.weight.detach(), torch.stack(path[3:]).mean(0))
+
+
+def test_an_average_that_has_not_begun_changes_nothing() -> None:
+    model = nn.Linear(3, 2)
+    average = Average(model, None, begun=lambda number: False)
+    with torch.no_grad():
+        model.weight.add_(1)
+    before = model.weight.detach().clone()
+    average.update(model, 0)
+    average.copy_to(model)
+    assert torch.equal(model.weight, before)
+
+
 def test_the_ramp_forgets_the_start() -> None:
     """Share of w₀ that is left after t steps: Π (1 + i) / (10 + i), against 0.999ᵗ without."""
     model = nn.Linear(1, 1, bias=False).double()

@@ -7,8 +7,9 @@ from torch import nn
 
 from vitreous.errors import UsageError
 from vitreous.losses.penalty import Penalty
+from vitreous.models import create
 from vitreous.training.fit import fit
-from vitreous.training.optimizer import OPTIMIZERS, optimizer, parameter_groups
+from vitreous.training.optimizer import OPTIMIZERS, depths, optimizer, parameter_groups
 
 
 @pytest.mark.parametrize("name", OPTIMIZERS)
@@ -115,12 +116,36 @@ def test_the_backbone_learns_slower_than_the_head(net) -> None:
 
 def test_rates_fall_from_layer_to_layer(net) -> None:
     found = rates(net(), layer_decay=0.5)
-    assert (found["6.weight"], found["3.weight"], found["1.bias"], found["0.weight"]) == (
-        1.0,
-        0.5,
-        0.25,
-        0.125,
-    )
+    assert (found["6.weight"], found["3.weight"], found["0.weight"]) == (1.0, 0.5, 0.25)
+    assert found["1.bias"] == 0.25  # a norm goes with the layer before it
+    slower = rates(model := net(), layer_decay=0.5, head=model[6], backbone_lr=0.1)
+    assert (slower["6.weight"], slower["0.weight"]) == (1.0, pytest.approx(0.025))
+
+
+@pytest.mark.parametrize(
+    ("name", "layers"),
+    [
+        # The stem, eight blocks in four stages, the head.
+        ("resnet18", {"conv1": 9, "bn1": 9, "layer1.0": 8, "layer1.1": 7, "layer4.1": 1, "fc": 0}),
+        # Patches and positions, twelve blocks, the head.
+        ("vit_ti16", {"patch_embed": 13, "blocks.0": 12, "blocks.11": 1, "norm": 1, "head": 0}),
+    ],
+)
+def test_every_block_is_a_layer(name: str, layers: dict[str, int]) -> None:
+    with torch.device("meta"):
+        model = create(name, num_classes=5)
+    depth = depths(model)
+    assert len(depth) == len([*model.parameters()])
+    for part, expected in layers.items():
+        assert {depth[p] for p in model.get_submodule(part).parameters()} == {expected}, part
+
+
+def test_parameters_of_the_model_itself_go_with_the_first_layer() -> None:
+    model = nn.Sequential(nn.Linear(2, 2), nn.ReLU(), nn.Linear(2, 2))
+    model.register_parameter("position", nn.Parameter(torch.zeros(2)))
+    depth = depths(model)
+    assert depth[model.position] == depth[model[0].weight] == 1
+    assert depth[model[2].bias] == 0
 
 
 def test_frozen_parameters_are_left_out(net) -> None:

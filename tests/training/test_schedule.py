@@ -43,7 +43,26 @@ def test_constant() -> None:
 
 def test_step_divides_by_ten_twice() -> None:
     factors = [Schedule("step", 8)(n) for n in range(8)]
-    assert factors == [1, 1, 1, 1, 0.1, 0.1, 0.01, 0.01]
+    assert factors == pytest.approx([1, 1, 1, 1, 0.1, 0.1, 0.01, 0.01])
+
+
+def test_step_with_milestones_and_a_factor_of_ones_own() -> None:
+    schedule = Schedule("step", 10, milestones=(0.2, 0.5, 0.9), step_factor=0.5)
+    factors = [schedule(n) for n in range(10)]
+    assert factors == [1, 1, 0.5, 0.5, 0.5, 0.25, 0.25, 0.25, 0.25, 0.125]
+    others = {name: Schedule(name, 10, milestones=(0.2,)) for name in SCHEDULES if name != "step"}
+    assert all(other(5) == Schedule(name, 10)(5) for name, other in others.items())
+
+
+@settings(deadline=None, derandomize=True)
+@given(names, st.floats(0.1, 1), st.integers(1, 300))
+def test_held_from_some_share_on(name: str, hold: float, total: int) -> None:
+    plain, held = Schedule(name, total), Schedule(name, total, hold=hold)
+    for number in range(total):
+        if plain.progress(number) <= hold:
+            assert held(number) == plain(number)
+        else:
+            assert held(number) == plain.at(hold)
 
 
 def test_cosine_by_its_formula_and_its_mean() -> None:
@@ -74,3 +93,6 @@ def test_wrong_choices_are_named() -> None:
         Schedule("cosin", 10)
     with pytest.raises(UsageError, match="warm-up"):
         Schedule("cosine", 10, 1.5)
+    with pytest.raises(UsageError, match=r"from 0.2 of the run on, .* until 0.5") as caught:
+        Schedule("cosine", 10, 0.5, hold=0.2)
+    assert caught.value.where == "--warmup, --swa"

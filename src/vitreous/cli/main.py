@@ -11,7 +11,7 @@ import os
 import sys
 from collections.abc import Sequence
 
-from cyclopts import App, CycloptsError, Group, Parameter
+from cyclopts import App, CycloptsError, Group, Parameter, UnusedCliTokensError
 from cyclopts.config import Env, Yaml
 
 from vitreous import __version__
@@ -40,28 +40,40 @@ VERBS = (
 )
 
 
-def app() -> App:
-    """The verbs, each imported when it is called."""
+def app(asked: str = "") -> App:
+    """The verbs, each imported when it is called.
+
+    asked  the verb that is called: its own docstring explains it
+    """
     cli = App(
         name="vitreous",
         version=__version__,
         help="A glass box for neural networks that see. Train it, see through it, trust it.",
         help_format="markdown",
-        default_parameter=Parameter(show_env_var=False),
+        default_parameter=Parameter(show_env_var=False, negative_iterable=(), show_default=default),
         version_flags=["--version"],
         result_action="return_value",
         suppress_keyboard_interrupt=False,
         help_epilogue="`vitreous VERB --help` explains a verb; `vitreous train digits` is a start.",
     )
     for verb, group, summary in VERBS:
-        cli.command(f"vitreous.cli.{verb}:{verb}", name=verb, group=group, help=summary)
+        told = {} if verb == asked else {"help": summary}
+        cli.command(f"vitreous.cli.{verb}:{verb}", name=verb, group=group, **told)
     return cli
+
+
+def default(value: object) -> str | None:
+    """What help says of a default; that a flag is off unless it is given, is not said."""
+    if value is None or value is False or value == ():
+        return None
+    return " ".join(map(str, value)) if isinstance(value, tuple) else str(value)
 
 
 def run(arguments: Sequence[str]) -> int:
     """Carry out one command line; returns the exit code."""
     wants_json = "--json" in arguments
-    cli = app()
+    verb = verb_of(arguments)
+    cli = app(verb)
     try:
         arguments, config = take_config(arguments)
         cli.config = [Env("VITREOUS_"), *config]
@@ -69,8 +81,11 @@ def run(arguments: Sequence[str]) -> int:
         sys.stdout.flush()
         return result if isinstance(result, int) else 0
     except CycloptsError as error:
-        usage = UsageError(str(error).strip(), remedy=f"See `vitreous {verb_of(arguments)}--help`.")
-        return tell(usage, wants_json)
+        message = str(error).strip()
+        if isinstance(error, UnusedCliTokensError) and error.unused_tokens:
+            message = f"'{error.unused_tokens[0]}' is one argument too many"
+        remedy = f"See `{' '.join(['vitreous', *filter(None, [verb]), '--help'])}`."
+        return tell(UsageError(message, remedy=remedy), wants_json)
     except VitreousError as error:
         return tell(error, wants_json)
     except BrokenPipeError:
@@ -100,7 +115,7 @@ def take_config(arguments: Sequence[str]) -> tuple[list[str], list[Yaml]]:
 
 def verb_of(arguments: Sequence[str]) -> str:
     known = {verb for verb, _, _ in VERBS}
-    return next((f"{word} " for word in arguments if word in known), "")
+    return next((word for word in arguments if word in known), "")
 
 
 def main() -> None:

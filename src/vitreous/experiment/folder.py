@@ -6,6 +6,8 @@ split.csv           which example is in which part
 copies.csv          equal images within a part, and in two parts; absent if there are none
 quarantine.csv      images that cannot be read, with the reason; absent if there are none
 metrics.jsonl       one line an epoch; the same bytes whether interrupted or not
+metrics.csv         the same as a table, if asked for; likewise events.out.tfevents…
+tracking.json       which run of Weights & Biases (wandb/) or MLflow (mlruns/) this is
 journal.jsonl       what happened when: starts, resumes, uses of the test part
 checkpoints/        where to go on
 model.safetensors   the network that was measured
@@ -118,6 +120,14 @@ class RunFolder:
     @property
     def metrics(self) -> Path:
         return self.path / "metrics.jsonl"
+
+    @property
+    def table(self) -> Path:
+        return self.path / "metrics.csv"
+
+    @property
+    def tracking(self) -> Path:
+        return self.path / "tracking.json"
 
     @property
     def journal(self) -> Path:

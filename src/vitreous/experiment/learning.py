@@ -20,8 +20,9 @@ from torch.optim import Optimizer
 
 from vitreous.data.batches import Batch
 from vitreous.errors import DivergedError, RunError
-from vitreous.experiment.folder import RunFolder, write_lines
+from vitreous.experiment.folder import RunFolder
 from vitreous.experiment.interrupt import Interrupt
+from vitreous.experiment.logs import Logs
 from vitreous.experiment.progress import Progress
 from vitreous.experiment.recipe import Recipe, seconds
 from vitreous.losses.penalty import Penalty
@@ -138,22 +139,30 @@ def learn(phases: Sequence[Callable[[], Phase]], sitting: Sitting) -> list[dict[
         if position.step == 0:  # between two phases
             checkpoint.restore(state, whole=sitting.whole)
             state = None
-    for number in range(position.phase, len(phases)):
-        phase = phases[number]()
-        # Each phase may take an equal share of the time, and what those before it have left.
-        share = (number + 1) / len(phases)
-        with sitting.interrupt.deferred():
-            run_phase(phase, sitting, position, state, share)
-            state = None
-            position.phase, position.step, position.losses = number + 1, 0, []
-            sitting.save(position, whole=sitting.whole)
-    write_lines(sitting.folder.metrics, position.history)
+    ended = position.phase == len(phases)
+    recipe = sitting.recipe.replace(log=()) if ended else sitting.recipe
+    logs = Logs(sitting.folder, recipe, position.history)
+    try:
+        for number in range(position.phase, len(phases)):
+            phase = phases[number]()
+            # Each phase may take an equal share of the time, and what those before it have left.
+            share = (number + 1) / len(phases)
+            with sitting.interrupt.deferred():
+                run_phase(phase, sitting, logs, position, state, share)
+                state = None
+                position.phase, position.step, position.losses = number + 1, 0, []
+                sitting.save(position, whole=sitting.whole)
+        logs.write(position.history)
+        ended = True
+    finally:
+        logs.close(ended)
     return position.history
 
 
 def run_phase(
     phase: Phase,
     sitting: Sitting,
+    logs: Logs,
     position: Position,
     state: dict[str, Any] | None,
     share: float = 1.0,
@@ -167,7 +176,12 @@ def run_phase(
     # next; an epoch ends with the step that takes its last batch.
     per_epoch = len(phase.batches) / recipe.accumulate
     plan = Schedule(
-        recipe.schedule or "one_cycle", math.ceil(phase.epochs * per_epoch), recipe.warmup
+        recipe.schedule or "one_cycle",
+        math.ceil(phase.epochs * per_epoch),
+        recipe.warmup,
+        recipe.milestones,
+        recipe.step_factor,
+        hold=1 - (recipe.swa or 0.0),
     )
     schedule: Schedule | Budget = plan
     stopping = EarlyStopping(recipe.patience)
@@ -182,8 +196,13 @@ def run_phase(
         end = share * seconds(recipe.time)
         parts["budget"] = schedule = Budget(plan, end)
     average = None
-    if recipe.ema:
-        parts["average"] = average = Average(network, recipe.ema)
+    if recipe.ema or recipe.swa:
+        average = Average(
+            network,
+            recipe.ema or None,
+            begun=lambda number: not recipe.swa or schedule.progress(number) >= plan.hold,
+        )
+        parts["average"] = average
     if state is not None:
         checkpoint.restore(state, **parts)
     elif (best := best_epoch(position.history)) is not None:
@@ -226,10 +245,11 @@ def run_phase(
                     scores = phase.validate() if phase.validate else None
                     if scores is not None:
                         over |= stopping.observe(judged(scores), network)
-                position.history.append(row(phase, position, step, scores))
+                averaged = average.steps if average and recipe.swa else None
+                position.history.append(row(phase, position, step, scores, averaged))
                 position.losses = []
                 progress.epoch(position.history[-1])
-                write_lines(sitting.folder.metrics, position.history)
+                logs.write(position.history)
             if over:
                 break
             if sitting.interrupt.asked or time.monotonic() - saved >= recipe.checkpoint:
@@ -244,7 +264,7 @@ def run_phase(
         steps.close()
         position.elapsed = earlier + time.monotonic() - began
     if average is not None and not stopping.weights:
-        network.load_state_dict(average.values)
+        average.copy_to(network)
     stopping.restore(network)
 
 
@@ -256,8 +276,13 @@ def stream(batches: Supply, epochs: int, first: int) -> Iterator[Batch]:
         start = 0
 
 
-def row(phase: Phase, position: Position, step: Step, scores: Scores | None) -> dict[str, Any]:
-    """One line of metrics.jsonl: nothing in it depends on the clock."""
+def row(
+    phase: Phase, position: Position, step: Step, scores: Scores | None, averaged: int | None
+) -> dict[str, Any]:
+    """One line of metrics.jsonl: nothing in it depends on the clock.
+
+    averaged  steps whose weights were averaged (SWA) for the scores; None if that is not done
+    """
     found: dict[str, Any] = {
         "epoch": len(position.history) + 1,
         "phase": phase.name,
@@ -265,6 +290,8 @@ def row(phase: Phase, position: Position, step: Step, scores: Scores | None) -> 
         "lr": step.lr,
         "train_loss": float(torch.stack(position.losses).double().mean()),
     }
+    if averaged is not None:
+        found["averaged"] = averaged
     if scores is not None:
         found |= {
             "validation_loss": scores.loss,
@@ -286,3 +313,12 @@ def best_epoch(history: Sequence[Mapping[str, Any]]) -> int | None:
     if scored:
         return int(max(scored, key=lambda row: float(row["validation_score"]))["epoch"])
     return int(history[-1]["epoch"]) if history else None
+
+
+def averaged(history: Sequence[Mapping[str, Any]]) -> bool:
+    """Is what was kept a plain mean of a whole network's weights? Then no batch has gone through
+    it, and the statistics of its batch norm are yet to be taken.
+    """
+    best = best_epoch(history)
+    kept = {} if best is None else history[best - 1]
+    return bool(kept.get("averaged")) and kept["phase"] == "network"

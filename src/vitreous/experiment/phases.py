@@ -65,6 +65,7 @@ def whole(course: Course, epochs: int, lr: float | None) -> Phase:
         momentum=recipe.momentum,
         head=last,
         backbone_lr=recipe.backbone_lr if warm else 1.0,
+        layer_decay=recipe.layer_decay or 1.0,
     )
 
     def validate() -> Scores:

@@ -11,6 +11,7 @@ import dataclasses
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any, Literal, Self, get_args, get_origin, get_type_hints
 
 from vitreous.errors import UsageError, unknown
@@ -45,10 +46,16 @@ class Recipe:
     """decay of weights, apart from the loss; biases and norms are spared"""
     schedule: str | None = None
     """constant, step, cosine or one_cycle"""
+    milestones: tuple[float, ...] = (0.5, 0.75)
+    """shares of the run at which the learning rate falls (step)"""
+    step_factor: float = 0.1
+    """factor on the learning rate at each milestone (step)"""
     warmup: float = 0.0
     """share of all steps in which the learning rate rises from zero"""
     backbone_lr: float = 0.1
     """factor on the learning rate of pretrained layers, when they are trained"""
+    layer_decay: float | None = None
+    """factor on the learning rate from each stage of the network to the one before it"""
 
     loss: Literal["auto", "cross_entropy", "hinge", "focal"] = "auto"
     """what training minimizes; auto fits the task"""
@@ -66,26 +73,31 @@ class Recipe:
     """batches whose gradients make one step"""
     ema: float | None = None
     """decay of the average of weights that is evaluated and saved, such as 0.999"""
+    swa: float | None = None
+    """last share of the run, such as 0.25, in which the learning rate stays as it is, and the plain
+    mean of the weights is evaluated and saved"""
     bn_recalibrate: bool = False
     """after training, replace batch norm's running statistics by those of the training images"""
     dropout: float | None = None
     """share of units dropped before the last layer, in networks that have such a layer"""
     init: str | None = None
     """initializer of weights: zero, normal, xavier, glorot or he; default: the network's own"""
-    balance: Literal["none", "weights", "sampler"] = "none"
-    """for unequal classes: weight the loss, or draw rare classes more often"""
+    balance: str = "none"
+    """for unequal classes: weights in the loss, a sampler that draws rare classes more often, or
+    none"""
     patience: int | None = None
     """stop when this many epochs bring nothing; the best weights are kept in any case"""
 
     augment: str | None = None
-    """none, light, standard or strong"""
+    """none, light, standard, strong, randaugment or augmix"""
     mixup: float | None = None
     """strength of mixing pairs of images, such as 0.2"""
     cutmix: float | None = None
     """strength of pasting a patch of another image, such as 1.0"""
 
     pretrained: str | None = None
-    """yes, no, or a weights file; default: yes where weights come along"""
+    """yes, no, a weights file, or an address or hub:OWNER/NAME/FILE that ends in #sha256=...;
+    default: yes where weights come along"""
     freeze: Literal["auto", "none", "backbone"] = "auto"
     """backbone: train the last layer alone, on features computed once"""
     fine_tune: int = 0
@@ -112,8 +124,21 @@ class Recipe:
     """what to do with an image that cannot be read"""
     checkpoint: float = 30.0
     """seconds between two checkpoints"""
+    log: tuple[str, ...] = ()
+    """where the numbers of each epoch are also written: csv, tensorboard, wandb or mlflow; may be
+    given several times"""
 
     def __post_init__(self) -> None:
+        given: Any = self.log
+        words = [given] if isinstance(given, str) else given
+        object.__setattr__(self, "log", tuple(w for word in words for w in word.split(",")))
+        object.__setattr__(self, "milestones", tuple(self.milestones))
+        if self.balance == "focal":
+            raise UsageError(
+                "the focal loss is a loss here, and no kind of balance",
+                where="--balance focal",
+                remedy="Choose --loss focal; it goes together with --balance weights or sampler.",
+            )
         for name, words in WORDS.items():
             value = getattr(self, name)
             if value not in words:
@@ -131,6 +156,13 @@ class Recipe:
                 f"validation {self.validation:g} and test {self.test:g} leave nothing to train on",
                 where="--validation, --test",
                 remedy="Let them sum to less than 1, such as 0.15 and 0.15.",
+            )
+        falls = (0.0, *self.milestones, 1.0)
+        if any(one >= other for one, other in pairwise(falls)):
+            raise UsageError(
+                f"{', '.join(f'{share:g}' for share in self.milestones)} are no shares of a run",
+                where="--milestones",
+                remedy="Give shares between 0 and 1 in rising order, such as 0.5 and 0.75.",
             )
         if self.time is not None:
             seconds(self.time)
@@ -160,7 +192,7 @@ WORDS: dict[str, tuple[str, ...]] = {
     name: get_args(kind)
     for name, kind in get_type_hints(Recipe).items()
     if get_origin(kind) is Literal
-}
+} | {"balance": ("none", "weights", "sampler")}
 """The fields that are one of a few words, and these words."""
 
 BOUNDS: dict[str, tuple[float, float]] = {
@@ -170,8 +202,10 @@ BOUNDS: dict[str, tuple[float, float]] = {
     "lr": (0, 1000),
     "momentum": (0, 1),
     "weight_decay": (0, 100),
+    "step_factor": (0, 1),
     "warmup": (0, 0.9),
     "backbone_lr": (0, 1),
+    "layer_decay": (0.01, 1),
     "label_smoothing": (0, 0.9),
     "l1": (0, 100),
     "l2": (0, 100),
@@ -179,6 +213,7 @@ BOUNDS: dict[str, tuple[float, float]] = {
     "clip": (1e-6, 1e6),
     "accumulate": (1, 65_536),
     "ema": (0, 1),
+    "swa": (0, 0.9),
     "dropout": (0, 0.95),
     "patience": (1, 1_000_000),
     "mixup": (0, 8),

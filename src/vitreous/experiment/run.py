@@ -36,7 +36,7 @@ from vitreous.experiment.folder import (
     write_table,
 )
 from vitreous.experiment.interrupt import Interrupt, Interrupted
-from vitreous.experiment.learning import Sitting, learn
+from vitreous.experiment.learning import Sitting, averaged, learn
 from vitreous.experiment.measuring import measure
 from vitreous.experiment.network import check_network
 from vitreous.experiment.phases import phases
@@ -267,7 +267,7 @@ def _learn_and_measure(
         with suppress(StorageError):
             folder.note("diverged", message=error.message)
         raise course.rescued(error, folder) from error
-    if recipe.bn_recalibrate:
+    if recipe.bn_recalibrate or averaged(history):
         course.recalibrate()
     clock.lap("training")
     bundle, scores = measure(course.bundle(history), course, folder, progress)

@@ -1,7 +1,7 @@
 """The average of the weights along the way, which is often better than the last of them.
 
 Exponential:  a_t = d · a_{t-1} + (1 - d) · w_t,  hence d^t · w_0 + (1 - d) Σ_i d^{t-i} · w_i.
-Uniform (SWA): the plain mean of all w_t since its first step.
+Uniform (SWA): the plain mean of all w_t since it began, late in training.
 Polyak & Juditsky (1992), "Acceleration of stochastic approximation by averaging";
 Izmailov et al. (2018), "Averaging weights leads to wider optima", arXiv:1803.05407.
 """
@@ -9,7 +9,7 @@ Izmailov et al. (2018), "Averaging weights leads to wider optima", arXiv:1803.05
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import torch
@@ -22,21 +22,33 @@ class Average:
     decay   d above, in [0, 1); None for the uniform mean
     ramp    start with a shorter memory, min(d, (1 + t) / (10 + t)), so that the random first
             weights are forgotten in a run of any length
+    begun   of each step of training, numbered from 0: has averaging begun? Until then there is no
+            average, and the network's own weights stand for it
 
     The running statistics of batch norm are averaged along with the weights that they belong to;
     whole numbers, such as the count of batches, are copied.
     """
 
-    def __init__(self, model: nn.Module, decay: float | None = 0.999, *, ramp: bool = True):
+    def __init__(
+        self,
+        model: nn.Module,
+        decay: float | None = 0.999,
+        *,
+        ramp: bool = True,
+        begun: Callable[[int], bool] = lambda number: True,
+    ):
         self.decay = decay
         self.ramp = ramp
+        self.begun = begun
         self.steps = 0
         with torch.no_grad():
             self.values = {name: tensor.clone() for name, tensor in _named(model)}
 
     @torch.no_grad()
-    def update(self, model: nn.Module) -> None:
-        """Take in the network's present weights."""
+    def update(self, model: nn.Module, number: int = 0) -> None:
+        """Take in the network's present weights, which step `number` of training has made."""
+        if not self.begun(number):
+            return
         self.steps += 1
         weight = 1 - self.memory(self.steps)
         averages, currents = [], []
@@ -55,8 +67,9 @@ class Average:
         return min(self.decay, (1 + step) / (10 + step)) if self.ramp else self.decay
 
     def copy_to(self, model: nn.Module) -> None:
-        """Give the model the averaged weights for good."""
-        model.load_state_dict(self.values)
+        """Give the model the averaged weights for good; without any it keeps its own."""
+        if self.steps:
+            model.load_state_dict(self.values)
 
     @contextlib.contextmanager
     def applied(self, model: nn.Module) -> Iterator[nn.Module]:
@@ -68,6 +81,8 @@ class Average:
             self._swap(model)
 
     def _swap(self, model: nn.Module) -> None:
+        if not self.steps:
+            return
         for name, tensor in _named(model):
             tensor.data, self.values[name] = self.values[name], tensor.data
 

@@ -130,7 +130,7 @@ def fit(
         scaler.step(optimizer)
         scaler.update()
         if average is not None:
-            average.update(model)
+            average.update(model, number)
 
         seconds = time.perf_counter() - start
         yield Step(number + 1, mean, lr, seconds, sum(len(batch) for batch in parts))

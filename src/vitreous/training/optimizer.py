@@ -9,7 +9,7 @@ Duchi et al. (2011), "Adaptive subgradient methods"; Tieleman & Hinton (2012), R
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -73,7 +73,7 @@ def optimizer(
     momentum      μ of momentum and nesterov
     head          the part that learns at the full rate, if `backbone_lr` is not 1
     backbone_lr   factor on the rate of all other parts
-    layer_decay   factor from each of the model's children to the one before it
+    layer_decay   factor on the rate from each layer to the one before it, see `depths`
 
     Raises UsageError for an unknown name, or if nothing is left to train.
     """
@@ -106,14 +106,12 @@ def parameter_groups(
     the schedule. A parameter that occurs twice in the model is taken once.
     """
     in_head = {id(p) for p in head.parameters()} if head is not None else set()
-    children = [name for name, child in model.named_children() if list(child.parameters())]
-    depth = {name: len(children) - 1 - place for place, name in enumerate(children)}
-    deepest = max(depth.values(), default=0)  # of the model's own parameters, such as positions
+    depth = depths(model)
     groups: dict[tuple[float, float], list[nn.Parameter]] = {}
-    for name, parameter in model.named_parameters():
+    for parameter in model.parameters():
         if not parameter.requires_grad:
             continue
-        rate = lr * layer_decay ** depth.get(name.partition(".")[0], deepest)
+        rate = lr * layer_decay ** depth[parameter]
         if head is not None and id(parameter) not in in_head:
             rate *= backbone_lr
         decay = weight_decay if decays(parameter) else 0.0
@@ -128,3 +126,31 @@ def parameter_groups(
         {"params": groups[key], "lr": key[0], "initial_lr": key[0], "weight_decay": key[1]}
         for key in sorted(groups, reverse=True)
     ]
+
+
+def depths(model: nn.Module) -> dict[nn.Parameter, int]:
+    """How many layers lie between each parameter and the outputs: 0 in the last one.
+
+    A layer is a child of the model, or a block of a child that is a row of equal blocks; a child
+    without weights, such as a norm, goes with the layer before it. Parameters of the model itself,
+    such as positions, go with the first layer.
+    """
+    layers: list[list[nn.Parameter]] = [[*model.parameters(recurse=False)]]
+    begun = False
+    for block in blocks(model):
+        own = [*block.parameters()]
+        heavy = any(decays(parameter) for parameter in own)
+        if heavy and begun:
+            layers.append(own)
+        else:
+            layers[-1] += own
+        begun |= heavy
+    return {p: len(layers) - 1 - place for place, layer in enumerate(layers) for p in layer}
+
+
+def blocks(model: nn.Module) -> Iterator[nn.Module]:
+    """The children of a network in order, where a row of equal blocks counts as these."""
+    for child in model.children():
+        parts = [*child.children()] if isinstance(child, nn.Sequential) else []
+        repeated = len(parts) > 1 and len({type(part) for part in parts}) == 1
+        yield from parts if repeated else [child]

@@ -10,8 +10,9 @@ Smith & Topin (2018), "Super-convergence", arXiv:1708.07120 (one cycle).
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from vitreous.errors import UsageError, unknown
 
@@ -22,9 +23,9 @@ def constant(progress: float) -> float:
     return 1.0
 
 
-def step(progress: float) -> float:
-    """Constant, then a tenth from one half on, then a hundredth in the last quarter."""
-    return 1.0 if progress < 0.5 else 0.1 if progress < 0.75 else 0.01
+def step(progress: float, milestones: Sequence[float] = (0.5, 0.75), factor: float = 0.1) -> float:
+    """Constant between the milestones, at each of which it is multiplied by the factor."""
+    return factor ** sum(progress >= milestone for milestone in milestones)
 
 
 def cosine(progress: float) -> float:
@@ -53,14 +54,20 @@ SCHEDULES: dict[str, Shape] = {
 class Schedule:
     """The factor of each of a run's steps: `schedule(number)`, numbered from 0.
 
-    name    a key of SCHEDULES
-    total   number of optimizer steps of the whole run; after them the factor stays at its last
-    warmup  share of all steps in which the factor rises linearly from 0; the shape follows
+    name         a key of SCHEDULES
+    total        number of optimizer steps of the whole run; after them the factor stays at its last
+    warmup       share of all steps in which the factor rises linearly from 0; the shape follows
+    milestones   of the step schedule, shares of its shape
+    step_factor  of the step schedule, at each milestone
+    hold         share of all steps after which the factor stays as it is
     """
 
     name: str
     total: int
     warmup: float = 0.0
+    milestones: tuple[float, ...] = (0.5, 0.75)
+    step_factor: float = 0.1
+    hold: float = 1.0
 
     def __post_init__(self) -> None:
         if self.name not in SCHEDULES:
@@ -71,14 +78,27 @@ class Schedule:
                 where="--warmup",
                 remedy="Give a share of all steps, such as 0.05.",
             )
+        if self.hold < self.warmup:
+            raise UsageError(
+                f"the rate would stay as it is from {self.hold:g} of the run on, in the middle of "
+                f"a warm-up until {self.warmup:g}",
+                where="--warmup, --swa",
+                remedy="Let them sum to less than 1, such as 0.05 and 0.25.",
+            )
 
     def __call__(self, number: int) -> float:
-        return self.at((number + 0.5) / max(self.total, 1))
+        return self.at(self.progress(number))
+
+    def progress(self, number: int) -> float:
+        """The share of the schedule that step `number`, from 0, has reached."""
+        return (number + 0.5) / max(self.total, 1)
 
     def at(self, progress: float) -> float:
         """The factor at a share of the run, in [0, 1]."""
-        progress = min(max(progress, 0.0), 1.0)
+        progress = min(max(progress, 0.0), self.hold)
         shape = SCHEDULES[self.name]
+        if shape is step:
+            shape = partial(step, milestones=self.milestones, factor=self.step_factor)
         if progress < self.warmup:
             return shape(0.0) * progress / self.warmup
         return shape((progress - self.warmup) / (1 - self.warmup))

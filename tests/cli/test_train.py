@@ -1,0 +1,56 @@
+"""The flags of `vitreous train`: their help names every word that they accept."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+import pytest
+
+from vitreous.cli.main import run
+from vitreous.experiment.choose import TABLES
+from vitreous.experiment.recipe import WORDS, flag
+from vitreous.tasks import TASKS
+
+# `vitreous models` lists the networks; a pretrained network may come from any file.
+ACCEPTED: dict[str, Iterable[str]] = {
+    **{name: table for name, table in TABLES.items() if name != "model"},
+    **WORDS,
+    "loss": {"auto"}.union(*(task.LOSSES for task in TASKS.values())),
+    "pretrained": ("yes", "no"),
+}
+
+
+@pytest.fixture
+def shown(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
+    """The help of each flag, on one line."""
+    monkeypatch.setenv("COLUMNS", "600")
+    assert run(["train", "--help"]) == 0
+    lines = re.findall(r"^│ (--[\w-]+) (.*)│$", capsys.readouterr().out, re.MULTILINE)
+    return dict(lines)
+
+
+def test_help_names_every_word(shown: dict[str, str]) -> None:
+    missing = [
+        f"{flag(name)} does not name {word}"
+        for name, words in ACCEPTED.items()
+        for word in words
+        if not re.search(rf"\b{word}\b", shown[flag(name)])
+    ]
+    assert not missing
+
+
+def test_no_flag_is_there_to_empty_a_list(shown: dict[str, str]) -> None:
+    assert not [line for line in shown.values() if "--empty" in line]
+
+
+def test_a_balance_of_focal_is_told_to_be_a_loss(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["train", "digits", "--balance", "focal"]) == 2
+    said = capsys.readouterr().err
+    assert "--balance focal" in said
+    assert "--loss focal" in said
+
+
+def test_a_log_that_does_not_exist_names_the_nearest(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["train", "digits", "--log", "csv", "--log", "mlfow"]) == 2
+    assert "mlflow" in capsys.readouterr().err
