@@ -71,11 +71,16 @@ def test_import_loads_next_to_nothing() -> None:
 
 
 @pytest.mark.parametrize("verb", [verb for verb, _, _ in VERBS])
-def test_every_verb_explains_itself(verb: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_every_verb_explains_itself(
+    verb: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
     assert run([verb, "--help"]) == 0
     out = capsys.readouterr().out
     assert f"vitreous {verb}" in out
     assert "env var" not in out
+    assert "[default: False]" not in out
+    assert max(map(len, out.splitlines())) <= 80
 
 
 @pytest.mark.parametrize(
@@ -98,6 +103,24 @@ def test_every_verb_explains_itself(verb: str, capsys: pytest.CaptureFixture[str
         (["predict", "a", "b.png", "--top", "0"], "--top"),
         (["evaluate"], "evaluate"),
         (["models", "resnet81"], "resnet18"),
+        (["train", "digits", "letters"], "'letters' is one argument too many"),
+        (["resume"], "RUN"),
+        (["check", "digitz"], "digits"),
+        (["split", "digits", "--valdation", "0.2"], "--validation"),
+        (["split", "digits", "--group", "("], "no regular expression"),
+        (["split", "digits", "--group", "person"], "such as image/0"),
+        (["report", "runs/x", "--opn"], "--open"),
+        (["inspect", "resnet81"], "resnet18"),
+        (["inspect", "resnet18", "--size", "0"], "--size"),
+        (["graph", "lenet"], "lenet5"),
+        (["graph", "x+"], "(x + y) * z"),
+        (["graph", "x*y", "x=1"], "y has no value"),
+        (["play", "--port", "99999"], "--port"),
+        (["lab", "panting"], "painting"),
+        (["evaluate", "runs/x", "digits", "--split", "tset"], "test"),
+        (["predict", "a", "b.png", "--tops", "2"], "--top"),
+        (["search", "resnet81", "digits", "x.png"], "resnet18"),
+        (["search", "efficientnet_lite0", "digits", "x.png", "--out", "x.txt"], ".html"),
     ],
 )
 def test_a_wrong_word_is_named_with_the_right_one(
@@ -115,6 +138,9 @@ def test_a_wrong_word_is_named_with_the_right_one(
         (["resume", "runs/none"], "vitreous train DATA"),
         (["report", "runs/none"], "does not exist"),
         (["evaluate", "none.safetensors", "digits"], "none.safetensors"),
+        (["inspect", "none.safetensors"], "none.safetensors"),
+        (["play", "none.safetensors"], "none.safetensors"),
+        (["split", "digits", "--out", "none/parts.csv"], "Make the folder first"),
         (["predict", "none.safetensors", "x.png"], "run folder"),
     ],
 )
@@ -266,8 +292,10 @@ def test_the_table_of_models(capsys: pytest.CaptureFixture[str]) -> None:
 def test_the_split_is_a_manifest_that_trains(
     photos: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert run(["split", str(photos), "--out", "parts.csv"]) == 0
-    capsys.readouterr()
+    assert run(["split", str(photos), "--out", "parts.csv", "--group", r"/(\d)"]) == 0
+    told = [line.split() for line in capsys.readouterr().out.splitlines()]
+    assert [row[0] for row in told[:5]] == ["train", "validation", "test", "overlap", "groups"]
+    assert (told[3][1], told[4][1:3]) == ("0", ["10", "0"])
     assert run(["train", "parts.csv", *QUICK, "--json"]) == 0
     trained = json.loads(capsys.readouterr().out)
     assert trained["run"] == "runs/parts"

@@ -23,7 +23,7 @@ def check(
     Parameters
     ----------
     data
-        as for `vitreous train`
+        as for `vitreous train`: a folder, a CSV file, or the name of a set
     json
         print one JSON object
     quiet

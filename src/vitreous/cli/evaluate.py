@@ -26,7 +26,7 @@ def evaluate(
     model
         a run folder or a model file
     data
-        as for `vitreous train`
+        as for `vitreous train`: a folder, a CSV file, or the name of a set
     split
         the part to measure on; each use of the test part is written into the run's journal
     json

@@ -13,7 +13,7 @@ def play(run: Path | None = None, /, *, port: int = 7007, open: bool = True) -> 
     run
         a run folder or a model file to open in the view of images
     port
-        0 takes any that is free
+        of the page's address; 0 takes any that is free
     open
         show the page in the browser
     """

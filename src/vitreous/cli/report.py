@@ -22,7 +22,7 @@ def report(
     Parameters
     ----------
     run
-        the run folder
+        the run folder, such as runs/photos
     out
         write to this file instead of RUN/report.html
     open

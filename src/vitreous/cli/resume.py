@@ -22,7 +22,7 @@ def resume(
     Parameters
     ----------
     run
-        the run folder
+        the run folder, such as runs/photos
     json
         print one JSON object
     quiet

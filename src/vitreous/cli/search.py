@@ -36,9 +36,9 @@ def search(
     model
         a run folder, a model file, or a network that comes with its weights: `efficientnet_lite0`
     data
-        as for `vitreous train`, or a folder of images that are in no class folders
+        as for `vitreous train`, or a folder of images without class folders
     image
-        the image that is looked for
+        the image whose like are looked for
     top
         how many images to find
     out
