@@ -13,7 +13,8 @@ from torch.testing import assert_close
 
 from vitreous.backprop import modules
 from vitreous.backprop.check import check
-from vitreous.backprop.convert import FUNCTIONS, LAYERS, RESHAPES, layer
+from vitreous.backprop.convert import LAYERS, layer
+from vitreous.backprop.functions import FUNCTIONS, RESHAPES
 from vitreous.backprop.modules import (
     Attention,
     BatchNorm,
@@ -427,7 +428,7 @@ def test_layers_say_what_they_are() -> None:
 def test_the_tables_of_functions_name_rules_that_exist() -> None:
     tensor: Any = object()
     for name in ("add", "relu", "mean", "softmax"):
-        made, operands = FUNCTIONS[name](tensor) if name != "add" else FUNCTIONS[name](tensor, 1)
+        made, operands = FUNCTIONS[name](tensor, *([1] if name in ("add", "softmax") else []))
         assert isinstance(made, Layer)
         assert operands[0] is tensor
     assert not RESHAPES & set(FUNCTIONS)

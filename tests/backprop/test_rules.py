@@ -62,7 +62,7 @@ def test_samples_keep_away_from_kinks(rule: Rule) -> None:
         assert len(x.unique()) == x.numel()
 
 
-@pytest.mark.parametrize("name", ["relu", "relu6", "hard_tanh", "leaky_relu", "elu", "abs"])
+@pytest.mark.parametrize("name", ["relu", "relu6", "hardtanh", "leaky_relu", "elu", "abs"])
 def test_the_derivative_at_a_kink_is_torchs(name: str) -> None:
     rule = RULES[name]
     x = torch.tensor(rule.kinks, dtype=torch.float64, requires_grad=True)

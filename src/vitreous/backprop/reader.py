@@ -15,9 +15,11 @@ import torch
 from torch import Tensor, fx, nn
 from torch.func import functional_call
 
-from vitreous.backprop.convert import CONSTANTS, FUNCTIONS, RESHAPES, has_layer, layer, unsupported
+from vitreous.backprop.convert import has_layer, layer
+from vitreous.backprop.functions import CONSTANTS, FUNCTIONS, RESHAPES
 from vitreous.backprop.modules.arrange import Expand, Identity, Permute, Reshape
 from vitreous.backprop.modules.layer import Layer
+from vitreous.backprop.refusal import unsupported
 from vitreous.errors import VitreousError
 
 

@@ -1,8 +1,9 @@
 """The non-linearities, from the step of 1957 to the gates of today: a table of names.
 
-Each row holds the layer, its derivative in closed form and the range of its values. Without one of
-them a deep network is a linear one. The rectifier (Nair and Hinton, 2010) made depth practical,
-because its slope does not fade: that of the logistic function never exceeds 1/4.
+Each row holds the layer, its derivative, from the table of back-propagation by hand, and the range
+of its values. Without one of them a deep network is a linear one. The rectifier (Nair and Hinton,
+2010) made depth practical, because its slope does not fade: that of the logistic function never
+exceeds 1/4.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from functools import partial
 import torch
 from torch import Tensor, nn
 
+from vitreous.backprop.rules import RULES
 from vitreous.errors import unknown
 
 INFINITY = math.inf
@@ -59,57 +61,45 @@ class Activation:
     smooth: bool = True
 
 
-def _either(x: Tensor, condition: Tensor, slope: float, otherwise: float) -> Tensor:
-    return torch.where(condition, torch.full_like(x, slope), torch.full_like(x, otherwise))
-
-
-def _silu_slope(x: Tensor) -> Tensor:
-    gate = x.sigmoid()
-    return gate + x * gate * (1 - gate)
-
-
-def _gelu_slope(x: Tensor) -> Tensor:
-    share = 0.5 * (1 + torch.erf(x / math.sqrt(2)))
-    return share + x * torch.exp(-x * x / 2) / math.sqrt(2 * math.pi)
-
-
-def _hardswish_slope(x: Tensor) -> Tensor:
-    return torch.where(x.abs() < 3, (2 * x + 3) / 6, (x > 0).to(x.dtype))
+def _slope(rule: str) -> Callable[[Tensor], Tensor]:
+    """The derivative that the table of rules has for a function of one number."""
+    made = RULES[rule]
+    assert made.slope is not None
+    slope = made.slope
+    return lambda x: slope(x, made.forward(x))
 
 
 ACTIVATIONS: dict[str, Activation] = {
-    "step": Activation(Step, torch.zeros_like, 0, 1, smooth=False),
-    "sign": Activation(Sign, torch.zeros_like, -1, 1, smooth=False),
-    "linear": Activation(nn.Identity, torch.ones_like, -INFINITY, INFINITY),
+    "step": Activation(Step, _slope("step"), 0, 1, smooth=False),
+    "sign": Activation(Sign, _slope("sign"), -1, 1, smooth=False),
+    "linear": Activation(nn.Identity, _slope("linear"), -INFINITY, INFINITY),
     "piecewise_linear": Activation(
-        PiecewiseLinear, lambda x: _either(x, x.abs() < 0.5, 1, 0), 0, 1, smooth=False
+        PiecewiseLinear, lambda x: (x.abs() < 0.5).to(x.dtype), 0, 1, smooth=False
     ),
-    "logistic": Activation(nn.Sigmoid, lambda x: x.sigmoid() * (1 - x.sigmoid()), 0, 1),
-    "tanh": Activation(nn.Tanh, lambda x: 1 - x.tanh() ** 2, -1, 1),
+    "logistic": Activation(nn.Sigmoid, _slope("sigmoid"), 0, 1),
+    "tanh": Activation(nn.Tanh, _slope("tanh"), -1, 1),
     "scaled_tanh": Activation(
         ScaledTanh, lambda x: 1.7159 * 2 / 3 * (1 - torch.tanh(x * 2 / 3) ** 2), -1.7159, 1.7159
     ),
-    "softplus": Activation(nn.Softplus, torch.sigmoid, 0, INFINITY),
-    "relu": Activation(nn.ReLU, lambda x: _either(x, x > 0, 1, 0), 0, INFINITY, smooth=False),
-    "relu6": Activation(
-        nn.ReLU6, lambda x: _either(x, (x > 0) & (x < 6), 1, 0), 0, 6, smooth=False
-    ),
+    "softplus": Activation(nn.Softplus, _slope("softplus"), 0, INFINITY),
+    "relu": Activation(nn.ReLU, _slope("relu"), 0, INFINITY, smooth=False),
+    "relu6": Activation(nn.ReLU6, _slope("relu6"), 0, 6, smooth=False),
     # Maas et al. (2013): a slope of 0.01 lets a dead unit come back. The function is continuous.
     "leaky_relu": Activation(
-        partial(nn.LeakyReLU, 0.01),
-        lambda x: _either(x, x > 0, 1, 0.01),
+        partial(nn.LeakyReLU, 0.01), _slope("leaky_relu"), -INFINITY, INFINITY, smooth=False
+    ),
+    # He et al. (2015), "Delving deep into rectifiers": the slope is learned, and begins at 1/4.
+    "prelu": Activation(
+        nn.PReLU,
+        lambda x: torch.where(x > 0, 1, 0.25).to(x.dtype),
         -INFINITY,
         INFINITY,
         smooth=False,
     ),
-    # He et al. (2015), "Delving deep into rectifiers": the slope is learned, and begins at 1/4.
-    "prelu": Activation(
-        nn.PReLU, lambda x: _either(x, x > 0, 1, 0.25), -INFINITY, INFINITY, smooth=False
-    ),
-    "elu": Activation(nn.ELU, lambda x: x.clamp(max=0).exp(), -1, INFINITY),
-    "silu": Activation(nn.SiLU, _silu_slope, -0.2785, INFINITY),
-    "gelu": Activation(nn.GELU, _gelu_slope, -0.17, INFINITY),
-    "hardswish": Activation(nn.Hardswish, _hardswish_slope, -0.375, INFINITY, smooth=False),
+    "elu": Activation(nn.ELU, _slope("elu"), -1, INFINITY),
+    "silu": Activation(nn.SiLU, _slope("silu"), -0.2785, INFINITY),
+    "gelu": Activation(nn.GELU, _slope("gelu"), -0.17, INFINITY),
+    "hardswish": Activation(nn.Hardswish, _slope("hardswish"), -0.375, INFINITY, smooth=False),
 }
 
 
