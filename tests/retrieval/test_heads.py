@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from sklearn.datasets import load_sample_images
 
 from vitreous.data.arrays import digits
 from vitreous.errors import DataError, UsageError
+from vitreous.retrieval.encoder import encoder
 from vitreous.retrieval.heads import HEADS, compare, fit_head
 from vitreous.retrieval.index import unit
 
@@ -41,3 +43,20 @@ def test_errors() -> None:
     with pytest.raises(DataError, match="one class"):
         fit_head("svm", vectors, np.zeros(3, np.int64))
     assert fit_head("neighbors", vectors, targets).n_neighbors == 3
+
+
+def test_simple_classifiers_on_the_features_of_a_pretrained_network() -> None:
+    """Crops of two photos: what ImageNet's features see, no head needs many examples to learn."""
+    photos = load_sample_images().images
+    random = np.random.default_rng(0)
+    crops, targets = [], []
+    for number in range(40):
+        height, width = photos[number % 2].shape[:2]
+        top, left = random.integers(0, height - 160), random.integers(0, width - 160)
+        crops.append(photos[number % 2][top : top + 160, left : left + 160])
+        targets.append(number % 2)
+    vectors, answers = encoder("efficientnet_lite0").of(crops), np.array(targets)
+    assert vectors.shape == (40, 1280)
+    accuracies = compare(vectors[:16], answers[:16], vectors[16:], answers[16:])
+    assert accuracies.keys() == HEADS.keys()
+    assert min(accuracies.values()) >= 0.95

@@ -2,7 +2,7 @@
 
 from vitreous.retrieval.encoder import Encoder, encoder
 from vitreous.retrieval.heads import HEADS, compare, fit_head
-from vitreous.retrieval.index import Index, Neighbors
+from vitreous.retrieval.index import Index, Neighbors, unit
 from vitreous.retrieval.search import Match, Search, search
 
 __all__ = [
@@ -16,4 +16,5 @@ __all__ = [
     "encoder",
     "fit_head",
     "search",
+    "unit",
 ]
