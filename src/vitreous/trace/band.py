@@ -80,7 +80,8 @@ def band(layer: nn.Conv2d | Convolution, size: tuple[int, int], *, width: float 
     return "\n".join(
         [
             '<svg xmlns="http://www.w3.org/2000/svg" class="vitreous-band" role="img" '
-            f'aria-label="{escape(title)}" width="{whole[0]:.0f}" height="{whole[1]:.0f}">',
+            f'aria-label="{escape(title)}" width="{whole[0]:.0f}" height="{whole[1]:.0f}" '
+            f'viewBox="0 0 {whole[0]:.0f} {whole[1]:.0f}">',
             f"<title>{escape(title)}</title>",
             f"<desc>{escape(facts)}</desc>",
             f"<style>{_STYLE}</style>",
