@@ -40,8 +40,9 @@ def losses_of(script: str, tmp_path) -> dict[str, float]:
         {"dropout": 0.2, "optimizer": "adamw", "l1": 0.001},
         {"activation": "scaled_tanh", "optimizer": "nesterov", "data": "bumps", "seed": 7},
         {"hidden": [], "features": ["x1", "x2", "radius", "sin_x1"], "loss": "cross_entropy"},
+        {"activation": "relu", "init": "awake", "hidden": [5, 3], "dropout": 0.1},
     ],
-    ids=["dropout", "own classes", "linear"],
+    ids=["dropout", "own classes", "linear", "awake"],
 )
 def test_the_script_ends_with_the_losses_of_the_page(settings, tmp_path):
     session = Session(State.from_json(settings))
@@ -63,6 +64,20 @@ def test_the_script_builds_the_same_network(activation):
     expected = session.layers(session.test.inputs)[-1].z
     with torch.no_grad():
         assert torch.equal(network(scope["features"](places)), expected)
+
+
+@pytest.mark.parametrize("init", CHOICES["init"])
+def test_the_script_begins_as_the_page_does(init):
+    session = Session(State(init=init, hidden=(3, 2)))
+    scope = {"__name__": "script"}
+    exec(compile(to_code(session), "network.py", "exec"), scope)
+    begun = [p for p in scope["build"]().parameters()]
+    for mine, theirs in zip(session.network.parameters(), begun, strict=True):
+        torch.testing.assert_close(mine, theirs)
+    uniform = Session(State(hidden=(3, 2))).network.parameters()
+    same = [torch.equal(mine, theirs) for mine, theirs in zip(uniform, begun, strict=True)]
+    # Biases ½ of two hidden layers; otherwise all is as it was, or nothing is.
+    assert sum(same) == {"uniform": 6, "awake": 4}.get(init, 0)
 
 
 @pytest.mark.parametrize("settings", [{"dropout": 0.3}, {"activation": "prelu"}, {"hidden": []}])

@@ -20,6 +20,7 @@ from torch import Tensor, nn
 from vitreous import __version__
 from vitreous.blocks.activation import activation
 from vitreous.export.onnx import convert
+from vitreous.playground.beginnings import BEGINNINGS
 from vitreous.playground.features import FEATURES
 from vitreous.playground.session import DECAY, Part, Session
 from vitreous.training.optimizer import OPTIMIZERS
@@ -51,9 +52,10 @@ def features(points: Tensor) -> Tensor:
 
 {own_classes}def build() -> nn.Sequential:
     torch.manual_seed(SEED)
-    return nn.Sequential(
+    network = nn.Sequential(
 {layers}
     )
+{beginning}    return network
 
 
 def loss_of_each(outputs: Tensor, targets: Tensor) -> Tensor:
@@ -151,6 +153,7 @@ def to_code(session: Session) -> str:
         features=", ".join(FEATURES[name].source for name in state.features),
         own_classes=own,
         layers=textwrap.indent(",\n".join(layers) + ",", " " * 8),
+        beginning=textwrap.indent(BEGINNINGS[state.init].source, " " * 4),
         loss=session.loss.source,
         optimizer=optimizer_source(state.optimizer),
         reseed=RESEED if state.dropout else "",

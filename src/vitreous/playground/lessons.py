@@ -9,17 +9,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from vitreous.labs.xor import LR, corners
 from vitreous.playground.state import State
 
-# Four points a corner, so that some can train and some can test.
 CORNERS = [
-    [3.0 * a + 0.3 * i, 3.0 * b + 0.3 * j, float(-a * b)]
-    for a in (-1, 1)
-    for b in (-1, 1)
-    for i in (-1, 1)
-    for j in (-1, 1)
+    [*place, target]
+    for place, target in zip(corners().inputs.tolist(), corners().targets.tolist(), strict=True)
 ]
-XOR = {"data": "own", "points": CORNERS, "ratio": 0.75, "batch_size": 12, "lr": 0.1}
+# Three quarters of the points train, all of them in each step: plain gradient descent.
+XOR = {"data": "own", "points": CORNERS, "ratio": 0.75, "batch_size": 27, "lr": LR}
+XOR |= {"activation": "relu", "init": "awake"}
 LECTURE = ("x1", "x2", "x1_squared", "x2_squared", "product", "sin_x1", "sin_x2")
 
 
@@ -50,12 +49,12 @@ LESSONS = {
     "xor_one": Lesson(
         "XOR with one hidden unit",
         "One unit bends the plane once. Restart with as many seeds as you like: can it work?",
-        {**XOR, "hidden": [1], "activation": "relu"},
+        {**XOR, "hidden": [1]},
     ),
     "xor_two": Lesson(
         "XOR with two hidden units",
-        "Two rectifiers suffice, from a lucky start. How many seeds out of ten are lucky?",
-        {**XOR, "hidden": [2], "activation": "relu"},
+        "Two rectifiers suffice, from more than half of the seeds. Where do stuck units look?",
+        {**XOR, "hidden": [2]},
     ),
     "xor_linear": Lesson(
         "Depth without non-linearity",

@@ -23,6 +23,7 @@ from vitreous.data.synthetic import Points, divide, sample
 from vitreous.errors import DivergedError, UsageError
 from vitreous.losses.penalty import Penalty
 from vitreous.models.mlp import perceptron
+from vitreous.playground.beginnings import BEGINNINGS
 from vitreous.playground.features import Features
 from vitreous.playground.losses import Loss, loss_for
 from vitreous.playground.state import LIVE, OWN, State
@@ -102,6 +103,7 @@ class Session:
             self.network = perceptron(
                 len(state.features), *state.hidden, 1, act=state.activation, dropout=state.dropout
             )
+            BEGINNINGS[state.init].begin(self.network)
         decay = DECAY.get(state.optimizer, 0.0)
         self.optimizer = optimizer(state.optimizer, self.network, lr=state.lr, weight_decay=decay)
         self._supply = self._batches()

@@ -14,6 +14,7 @@ from urllib.parse import parse_qsl, urlencode
 from vitreous.blocks.activation import ACTIVATIONS
 from vitreous.data.synthetic import PLANE, SETS, Window
 from vitreous.errors import UsageError, unknown
+from vitreous.playground.beginnings import BEGINNINGS
 from vitreous.playground.features import FEATURES
 from vitreous.playground.losses import LOSSES
 from vitreous.training.optimizer import OPTIMIZERS
@@ -28,6 +29,7 @@ CHOICES = {
     "data": (*SETS, OWN),
     "kind": ("classify", "regress"),
     "activation": tuple(ACTIVATIONS),
+    "init": tuple(BEGINNINGS),
     "loss": tuple(LOSSES),
     "optimizer": tuple(OPTIMIZERS),
 }
@@ -58,6 +60,7 @@ class State:
     batch_size  points a step
     features    what the network is told about a point
     hidden      units of each hidden layer
+    init        how weights and biases begin, a row of `BEGINNINGS`
     l1, l2      penalty l1 Σ|w| + l2/2 Σw², whose gradient is l1 sign(w) + l2 w
     dropout     proportion of hidden units left out in training
     seed        of the points, the first weights, the order of batches and dropout
@@ -73,6 +76,7 @@ class State:
     features: tuple[str, ...] = ("x1", "x2")
     hidden: tuple[int, ...] = (4, 2)
     activation: str = "tanh"
+    init: str = "uniform"
     loss: str = "squared"
     optimizer: str = "sgd"
     lr: float = 0.03

@@ -8,6 +8,7 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
+from vitreous.playground.beginnings import BEGINNINGS
 from vitreous.playground.features import FEATURES
 from vitreous.playground.lessons import LESSONS
 from vitreous.playground.losses import LOSSES
@@ -41,6 +42,7 @@ def vocabulary() -> dict[str, Any]:
         "max_points": MAX_POINTS,
         "features": {name: feature.label for name, feature in FEATURES.items()},
         "losses": {name: loss.label for name, loss in LOSSES.items()},
+        "beginnings": {name: row.label for name, row in BEGINNINGS.items()},
         "lessons": [
             {"title": row.title, "question": row.question, "query": row.state.to_query()}
             for row in LESSONS.values()

@@ -59,8 +59,7 @@ def slice_rows(
         moved = {name: w + a * across[name] + b * along[name] for name, w in weights.items()}
         return loss(functional_call(frozen, moved, (inputs,)))
 
-    with torch.no_grad():
-        steps = steps.to(inputs.dtype)
+    steps = steps.to(inputs.dtype)
     for b in steps:
         with torch.no_grad():
             row: Tensor = vmap(loss_at, in_dims=(0, None))(steps, b)
@@ -86,4 +85,5 @@ def _drawn(weight: Tensor, generator: torch.Generator) -> Tensor:
     drawn = torch.randn(weight.shape, generator=generator).to(weight)
     ones = (1,) * (weight.dim() - 1)
     lengths = weight.flatten(1).norm(dim=1) / drawn.flatten(1).norm(dim=1)
-    return drawn * lengths.reshape(-1, *ones)
+    scaled: Tensor = drawn * lengths.reshape(-1, *ones)
+    return scaled
