@@ -83,9 +83,12 @@ def by_wandb(folder: RunFolder) -> Values:
 
     ids, found = set(), {}
     for path in sorted(folder.path.glob("wandb/offline-run-*/*.wandb")):
-        for data in records(path.read_bytes()):
-            record = Record()
-            record.ParseFromString(data)
+        whole: list[Any] = []
+        deadline = time.monotonic() + 60
+        while not any(record.HasField("exit") for record in whole):  # another process writes it
+            assert time.monotonic() < deadline, "the file is never whole"
+            whole = [Record.FromString(data) for data in records(path.read_bytes())]
+        for record in whole:
             ids |= {record.run.run_id} - {""}
             for item in [record.history] if record.HasField("history") else []:
                 row = {"/".join(i.nested_key) or i.key: float(i.value_json) for i in item.item}
