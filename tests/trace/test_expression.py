@@ -8,8 +8,8 @@ from torch.testing import assert_close
 
 from vitreous.backprop.rules import RULES
 from vitreous.errors import ShapeError, UsageError
+from vitreous.trace import expression
 from vitreous.trace.expression import evaluate
-from vitreous.trace.graph import expression
 
 
 def test_the_figure_of_the_lecture() -> None:

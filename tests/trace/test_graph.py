@@ -12,7 +12,7 @@ from torch.nn import functional as F
 
 from vitreous.errors import ShapeError, UsageError
 from vitreous.models import create
-from vitreous.trace.graph import Graph, expression, graph
+from vitreous.trace import Graph, expression, graph
 from vitreous.trace.operations import trace
 from vitreous.trace.svg import draw
 from vitreous.trace.text import text

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from vitreous.models import create
-from vitreous.trace.graph import graph
+from vitreous.trace import graph
 from vitreous.trace.inspection import inspect
 from vitreous.trace.stages import GLANCE, stages
 

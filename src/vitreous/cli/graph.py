@@ -69,8 +69,8 @@ def graph(
 def _graph(what: str, values: Sequence[str], depth: int | None, size: int | None) -> Graph:
     from dataclasses import replace
 
-    from vitreous.trace.graph import expression
-    from vitreous.trace.graph import graph as of_network
+    from vitreous.trace import expression
+    from vitreous.trace import graph as of_network
 
     given = dict(map(_value, values))
     if len(given) < len(values):

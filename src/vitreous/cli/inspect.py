@@ -49,7 +49,7 @@ def inspect(
     json
         print one JSON object
     """
-    from vitreous.trace.graph import graph
+    from vitreous.trace import graph
     from vitreous.trace.inspection import inspect as look
     from vitreous.trace.stages import stages
 

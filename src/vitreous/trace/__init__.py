@@ -2,8 +2,10 @@
 
 from vitreous.trace.band import band
 from vitreous.trace.cost import macs, parameters
-from vitreous.trace.graph import Graph, expression, graph
+from vitreous.trace.formula import expression
+from vitreous.trace.graph import Graph
 from vitreous.trace.inspection import Inspection, inspect
+from vitreous.trace.network import graph
 from vitreous.trace.receptive import ReceptiveField, measure, receptive_fields
 from vitreous.trace.record import Record, record
 from vitreous.trace.svg import draw

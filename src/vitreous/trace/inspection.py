@@ -14,7 +14,7 @@ from typing import Any
 from torch import nn
 
 from vitreous.trace.cost import Cost, costs, total
-from vitreous.trace.graph import graph_of_trace
+from vitreous.trace.network import graph_of_trace
 from vitreous.trace.operations import Shape, trace
 from vitreous.trace.receptive import fields_by_value
 from vitreous.trace.text import columns, shaped

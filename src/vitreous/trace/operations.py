@@ -9,9 +9,10 @@ the largest network is traced in a moment; only code that looks at the numbers i
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
-from contextlib import ExitStack
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import torch
@@ -92,17 +93,64 @@ class Trace:
 
 @dataclass
 class _Writer(TorchDispatchMode):  # type: ignore[no-untyped-call]
-    """Sees every operation below autograd, and tells values apart by their storage."""
+    """Sees every operation below autograd, and tells values apart by their storage.
 
-    path: Callable[[], str]
-    parameters: dict[int, Tensor]  # by their storage during this pass
+    parameters  of the network, by their storage during this pass
+    current     the value that each storage holds now
+    storages    kept alive, so that ids stay unique
+    paths       of the calls that are open: (path, name of the module, operations when it began)
+    begun       (path, name, module, parent) of each call so far
+    finished    what each call returned, by its path
+    """
+
+    parameters: Mapping[int, Tensor]
     operations: list[Operation] = field(default_factory=list)
-    current: dict[int, int] = field(default_factory=dict)  # storage to the value it holds now
-    storages: list[torch.UntypedStorage] = field(default_factory=list)  # alive, so ids stay unique
+    current: dict[int, int] = field(default_factory=dict)
+    storages: list[torch.UntypedStorage] = field(default_factory=list)
     values: int = 0
+    paths: list[tuple[str, str, int]] = field(default_factory=lambda: [("", "", 0)])
+    begun: list[tuple[str, str, nn.Module, str]] = field(default_factory=list)
+    finished: dict[str, tuple[int, Shape] | None] = field(default_factory=dict)
+    counts: Counter[str] = field(default_factory=Counter)
 
     def __post_init__(self) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
+
+    @contextmanager
+    def following(self, model: nn.Module) -> Iterator[None]:
+        """Within the block, note which module each operation happens in."""
+        with ExitStack() as hooks:
+            for name, module in model.named_modules():
+                if module is not model:
+                    begin = module.register_forward_pre_hook(partial(self.begin, name))
+                    hooks.callback(begin.remove)
+                    hooks.callback(module.register_forward_hook(self.end).remove)
+            yield
+
+    def begin(self, name: str, module: nn.Module, inputs: Any) -> None:
+        parent, caller, _ = self.paths[-1]
+        # Relative to the caller: lists of modules are never called, but are part of the name.
+        own = name.removeprefix(f"{caller}.") if caller else name
+        path = f"{parent}.{own}" if parent else own
+        self.counts[path] += 1
+        path = path if self.counts[path] == 1 else f"{path}#{self.counts[path]}"
+        self.begun.append((path, name, module, parent))
+        self.paths.append((path, name, len(self.operations)))
+
+    def end(self, module: nn.Module, inputs: Any, result: Any) -> None:
+        before, after = self.located(inputs), self.located(result)
+        path, _, started = self.paths[-1]
+        if started == len(self.operations) and before and after and before[1] != after[1]:
+            self.rearrange(next(x for x in tree_leaves(result) if isinstance(x, Tensor)), before)
+        self.finished[path] = self.located(result)
+        self.paths.pop()
+
+    def located(self, result: Any) -> tuple[int, Shape] | None:
+        """(value, shape) of the first tensor in a result, if it depends on the input."""
+        tensors = (x for x in tree_leaves(result) if isinstance(x, Tensor))
+        first = next(tensors, None)
+        value = None if first is None else self.value(first)
+        return None if first is None or value is None else (value, tuple(first.shape))
 
     def hold(self, tensor: Tensor) -> int:
         """Give the tensor's storage a new value."""
@@ -119,7 +167,7 @@ class _Writer(TorchDispatchMode):  # type: ignore[no-untyped-call]
         """Note a module that only changes the shape of what it was given."""
         value, shape = self.hold(result), tuple(result.shape)
         self.operations.append(
-            Operation("view", self.path(), (before,), value, shape, (), False, bytes=0)
+            Operation("view", self.paths[-1][0], (before,), value, shape, (), False, bytes=0)
         )
 
     def __torch_dispatch__(
@@ -145,7 +193,7 @@ class _Writer(TorchDispatchMode):  # type: ignore[no-untyped-call]
         self.operations.append(
             Operation(
                 name=name.removesuffix("_"),
-                path=self.path(),
+                path=self.paths[-1][0],
                 reads=tuple(reads),
                 value=value,
                 shape=tuple(first.shape),
@@ -197,76 +245,38 @@ def trace(model: nn.Module, shape: Shape, *, real: bool = False) -> Trace:
 
 
 def _trace(model: nn.Module, shape: Shape, *, meta: bool) -> Trace:
-    path: list[str] = [""]
-    names: list[str] = [""]
-    begun: list[tuple[str, str, nn.Module, str]] = []
-    started: list[int] = []  # how many operations there were when each open call began
-    finished: dict[str, tuple[int, Shape] | None] = {}
-    counts: Counter[str] = Counter()
-    # Each module once, under its first name: a tensor swapped under two names would not come back.
-    state = {
+    state = _tensors(model)
+    like = next((t for t in state.values() if t.is_floating_point()), torch.empty(()))
+    device = torch.device("meta") if meta else like.device
+    used = {name: tensor.to("meta") for name, tensor in state.items()} if meta else state
+    storages = {name: tensor.untyped_storage() for name, tensor in used.items()}
+    parameters = {
+        id(storages[name]): tensor
+        for name, tensor in state.items()
+        if isinstance(tensor, nn.Parameter)
+    }
+    writer = _Writer(parameters)
+    with writer.following(model), torch.no_grad():
+        example = torch.zeros(1, *shape, dtype=like.dtype, device=device)
+        start = writer.hold(example), tuple(example.shape)
+        with writer:
+            if meta:
+                result = functional_call(model, used, (example,), tie_weights=False)
+            else:
+                result = model(example)
+    output = writer.located(result)
+    calls = [Call("", "", model, "", output)]
+    calls += [Call(*call, writer.finished.get(call[0])) for call in writer.begun]
+    return Trace(tuple(writer.operations), tuple(calls), start, output)
+
+
+def _tensors(model: nn.Module) -> dict[str, Tensor]:
+    """Parameters and buffers of each module once, under its first name: a tensor that is swapped
+    under two names would not come back.
+    """
+    return {
         f"{name}.{own}" if name else own: tensor
         for name, module in model.named_modules()
         for own, tensor in (*module._parameters.items(), *module._buffers.items())
         if tensor is not None
     }
-    like = next((t for t in state.values() if t.is_floating_point()), torch.empty(()))
-    device = torch.device("meta") if meta else like.device
-    used = {name: tensor.to("meta") for name, tensor in state.items()} if meta else state
-    storages = {name: tensor.untyped_storage() for name, tensor in used.items()}
-    learned: dict[int, Tensor] = {
-        id(storages[name]): tensor
-        for name, tensor in state.items()
-        if isinstance(tensor, nn.Parameter)
-    }
-    writer = _Writer(lambda: path[-1], learned)
-
-    def located(result: Any) -> tuple[int, Shape] | None:
-        tensors = (x for x in tree_leaves(result) if isinstance(x, Tensor))
-        first = next(tensors, None)
-        value = None if first is None else writer.value(first)
-        return None if first is None or value is None else (value, tuple(first.shape))
-
-    def begin(name: str, module: nn.Module, inputs: Any) -> None:
-        parent = path[-1]
-        # Relative to the caller: lists of modules are never called, but are part of the name.
-        prefix = f"{names[-1]}."
-        own = name.removeprefix(prefix) if names[-1] else name
-        call = f"{parent}.{own}" if parent else own
-        counts[call] += 1
-        call = call if counts[call] == 1 else f"{call}#{counts[call]}"
-        begun.append((call, name, module, parent))
-        started.append(len(writer.operations))
-        path.append(call)
-        names.append(name)
-
-    def end(module: nn.Module, inputs: Any, result: Any) -> None:
-        before, after = located(inputs), located(result)
-        if started.pop() == len(writer.operations) and before and after and before[1] != after[1]:
-            writer.rearrange(next(x for x in tree_leaves(result) if isinstance(x, Tensor)), before)
-        finished[path.pop()] = located(result)
-        names.pop()
-
-    with ExitStack() as stack:
-        for name, module in model.named_modules():
-            if module is not model:
-                first = _bound(begin, name)
-                stack.callback(module.register_forward_pre_hook(first).remove)
-                stack.callback(module.register_forward_hook(end).remove)
-        stack.enter_context(torch.no_grad())
-        example = torch.zeros(1, *shape, dtype=like.dtype, device=device)
-        start = writer.hold(example), tuple(example.shape)
-        if meta:
-            with writer:
-                result = functional_call(model, used, (example,), tie_weights=False)
-        else:
-            with writer:
-                result = model(example)
-        output = located(result)
-    calls = [Call("", "", model, "", output)]
-    calls += [Call(*call, finished.get(call[0])) for call in begun]
-    return Trace(tuple(writer.operations), tuple(calls), start, output)
-
-
-def _bound(begin: Callable[[str, nn.Module, Any], None], name: str) -> Callable[..., None]:
-    return lambda module, inputs: begin(name, module, inputs)
