@@ -89,8 +89,11 @@ class Report:
         return "\n".join(map(str, self.findings))
 
 
+Subject = nn.Module | Layer | Callable[..., Any]
+
+
 def check(
-    subject: nn.Module | Layer | Callable[..., Any],
+    subject: Subject,
     inputs: Tensor | Sequence[Any],
     *,
     step: float = 1e-6,
@@ -110,50 +113,28 @@ def check(
     Raises UsageError if there is nothing to differentiate or the subject cannot run in float64.
     """
     arguments = [
-        item.detach().to(torch.float64).clone()
-        if isinstance(item, Tensor) and item.is_floating_point()
-        else item
+        item.detach().double().clone() if _floating(item) else item
         for item in ((inputs,) if isinstance(inputs, Tensor) else inputs)
     ]
-    tensors = {
-        f"input {number}": item
-        for number, item in enumerate(arguments)
-        if isinstance(item, Tensor) and item.is_floating_point()
-    }
-    if isinstance(subject, nn.Module):
-        subject = copy.deepcopy(subject).double()
-        tensors |= {n: p for n, p in subject.named_parameters() if p.requires_grad}
-    elif isinstance(subject, Layer):
-        layer: Layer = _double(subject, {})
-        tensors |= layer.parameters()
-        subject = layer
+    run, parameters = _in_float64(subject)
+    tensors = {f"input {n}": item for n, item in enumerate(arguments) if _floating(item)}
+    tensors |= parameters
     if not tensors:
         raise UsageError(
             "there is nothing to differentiate by",
             remedy="Give at least one floating tensor, or a module with parameters.",
         )
-    run = subject
 
     def outputs() -> list[Tensor]:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
-            found = tree_leaves(run(*arguments))
-        return [x for x in found if isinstance(x, Tensor) and x.is_floating_point()]
+            return [x for x in tree_leaves(run(*arguments)) if _floating(x)]
 
     # One number to differentiate: the outputs, weighted at random so that no error cancels.
     generator = torch.Generator().manual_seed(seed)
-    try:
-        with torch.no_grad():
-            shapes = [x.shape for x in outputs()]
-    except VitreousError:
-        raise
-    except (RuntimeError, TypeError, ValueError) as error:
-        raise UsageError(
-            f"the function cannot be run in float64 on these inputs: {error}",
-            remedy="Pass what it takes, and let it make its own tensors in the inputs' dtype.",
-        ) from error
     weights = [
-        torch.rand(shape, generator=generator, dtype=torch.float64) + 0.5 for shape in shapes
+        torch.rand(shape, generator=generator, dtype=torch.float64) + 0.5
+        for shape in _shapes(outputs)
     ]
 
     def value() -> float:
@@ -162,8 +143,8 @@ def check(
                 float((x * weight).sum()) for x, weight in zip(outputs(), weights, strict=True)
             )
 
-    if isinstance(subject, Layer):
-        gradients = _by_hand(subject, outputs, weights, tensors)
+    if isinstance(run, Layer):
+        gradients = _by_hand(run, outputs, weights, tensors)
     else:
         gradients = _by_autograd(outputs, weights, tensors)
     findings = []
@@ -171,6 +152,34 @@ def check(
         chosen = torch.randperm(tensor.numel(), generator=generator)[:entries].tolist()
         findings.append(_compare(name, tensor, gradients[name], chosen, value, step, tolerance))
     return Report(tuple(findings))
+
+
+def _floating(item: Any) -> bool:
+    return isinstance(item, Tensor) and item.is_floating_point()
+
+
+def _in_float64(subject: Subject) -> tuple[Subject, dict[str, Tensor]]:
+    """A copy of the subject, and its parameters by name."""
+    if isinstance(subject, nn.Module):
+        module = copy.deepcopy(subject).double()
+        return module, {n: p for n, p in module.named_parameters() if p.requires_grad}
+    if isinstance(subject, Layer):
+        layer: Layer = _double(subject, {})
+        return layer, layer.parameters()
+    return subject, {}
+
+
+def _shapes(outputs: Callable[[], list[Tensor]]) -> list[torch.Size]:
+    try:
+        with torch.no_grad():
+            return [x.shape for x in outputs()]
+    except VitreousError:
+        raise
+    except (RuntimeError, TypeError, ValueError) as error:
+        raise UsageError(
+            f"the function cannot be run in float64 on these inputs: {error}",
+            remedy="Pass what it takes, and let it make its own tensors in the inputs' dtype.",
+        ) from error
 
 
 def _by_autograd(
