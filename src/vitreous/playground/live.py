@@ -17,8 +17,9 @@ import numpy as np
 
 from vitreous.errors import UsageError, unknown
 from vitreous.playground.code import to_code, to_onnx, to_recipe, to_weights
+from vitreous.playground.inside import Inside
 from vitreous.playground.session import Session
-from vitreous.playground.snapshot import flow, scene, snapshot
+from vitreous.playground.snapshot import Frame, flow, scene, snapshot
 from vitreous.playground.state import State, number
 from vitreous.playground.wire import pack
 
@@ -65,6 +66,7 @@ class Live:
         self.pace: float | None = None
         self.wanted = False
         self.selected: tuple[int, int] | None = None
+        self.inside = Inside()
         self._due = 0.0  # steps that the pace allows and that were not taken yet
         self._clock = time.monotonic()
         self._rate = 0.0  # steps a second, measured over half a second at least
@@ -72,7 +74,7 @@ class Live:
 
     @property
     def busy(self) -> bool:
-        return self.playing or self.wanted
+        return self.playing or self.wanted or self.inside.pending(self.session)
 
     async def handle(self, message: str | bytes) -> None:
         """Carry out one message. Raises UsageError for anything that is not one."""
@@ -88,7 +90,11 @@ class Live:
             await self._train()
         if self.wanted:
             self.wanted = False
-            await self._frame("frame", snapshot, self.session, self.selected)
+            await self._frame("frame", self._seen)
+        if self.inside.pending(self.session) and (self.inside.due() or not self.playing):
+            picture = await asyncio.to_thread(self.inside.advance, self.session)
+            if picture:
+                await self._send("landscape", picture)
 
     async def _train(self) -> None:
         now = time.monotonic()
@@ -114,8 +120,18 @@ class Live:
 
     async def _frame(self, kind: str, build: Callable[..., Any], *arguments: Any) -> None:
         facts, arrays = await asyncio.to_thread(build, *arguments)
-        facts |= {"type": kind, "playing": self.playing, "rate": round(self._rate)}
-        await self.page.send_bytes(pack(facts, arrays))
+        facts |= {"playing": self.playing, "rate": round(self._rate)}
+        await self._send(kind, (facts, arrays))
+
+    async def _send(self, kind: str, frame: Frame) -> None:
+        facts, arrays = frame
+        await self.page.send_bytes(pack({"type": kind, **facts}, arrays))
+
+    def _seen(self) -> Frame:
+        """The network as it is now, with the embedding that the page looks at."""
+        facts, arrays = snapshot(self.session, self.selected)
+        more, places = self.inside.embedding(self.session)
+        return facts | more, arrays | places
 
     async def scene(self, message: dict[str, Any] | None = None) -> None:
         """Send all that belongs to a fresh start."""
@@ -188,6 +204,19 @@ class Live:
             self.selected = (layer, unit) if hidden else None
         self.wanted = True
 
+    async def look(self, message: dict[str, Any]) -> None:
+        """{"layer": 2, "landscape": true}: the layer to embed, 0 for the inputs and null for none,
+        and whether the loss around the weights is wanted.
+        """
+        layer, landscape = message.get("layer"), message.get("landscape", False)
+        if not isinstance(landscape, bool):
+            raise UsageError("`landscape` must be true or false", where="look")
+        deepest = len(self.session.state.hidden)
+        if layer is not None:
+            layer = int(number("layer", layer, 0, deepest, whole=True))
+        self.inside.layer, self.inside.landscape = layer, landscape
+        self.wanted = True
+
     async def code(self, message: dict[str, Any]) -> None:
         await self._file("network.py", lambda: to_code(self.session).encode())
 
@@ -216,6 +245,7 @@ HANDLERS: dict[str, Handler] = {
     "step": Live.step,
     "frame": Live.frame,
     "select": Live.select,
+    "look": Live.look,
     "code": Live.code,
     "recipe": Live.recipe,
     "weights": Live.weights,
