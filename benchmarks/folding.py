@@ -74,9 +74,8 @@ def main() -> None:
     clock = time.process_time if arguments.threads == 1 else time.perf_counter
     images = torch.rand(arguments.batch, 3, arguments.size, arguments.size)
     images = images.to(memory_format=torch.channels_last)
-    print(
-        "| network | with norms, ms | folded, ms | without, ms | folded / without | with / without |"
-    )
+    heads = "network", "with norms, ms", "folded, ms", "without, ms"
+    print(f"| {' | '.join(heads)} | folded / without | with / without |")
     print("|---|---|---|---|---|---|")
     for name in NETWORKS:
         model = trained(name, images)
