@@ -70,6 +70,17 @@ def claims(side):
     )
 
 
+def one_color(side):
+    """A whole PNG of side × side white or black pixels in a few kilobytes."""
+    data = b"IDAT" + zlib.compress(bytes(side * (side // 8 + 1)))
+    header = b"IHDR" + struct.pack(">IIBBBBB", side, side, 1, 0, 0, 0, 0)
+    chunks = (
+        struct.pack(">I", len(chunk) - 4) + chunk + struct.pack(">I", zlib.crc32(chunk))
+        for chunk in (header, data, b"IEND")
+    )
+    return b"\x89PNG\r\n\x1a\n" + b"".join(chunks)
+
+
 JPEG, PNG = saved(picture(1), "JPEG"), saved(picture(2), "PNG")
 FRAMES = [picture(seed) for seed in (3, 4, 5)]
 ANIMATED = {"save_all": True, "append_images": FRAMES[1:]}
@@ -120,7 +131,8 @@ DAMAGED = {
     "zeros.jpg": (bytes(4096), "nothing but zero bytes"),
     "noise.jpg": (rng.bytes(4096), "no image format"),
     "size zero.ppm": (b"P6 0 0 255\n", "cannot be decoded|no pixels"),
-    "huge.png": (claims(20_000), "100,000,000 pixels are allowed"),
+    "huge claim.png": (claims(20_000), "100,000,000 pixels are allowed"),
+    "huge.png": (one_color(20_000), "100,000,000 pixels are allowed"),
     "six channels.tif": (many_channels(), "6 channels where 3 are expected"),
     "objects.npy": (b"\x93NUMPY\1\0\x46\0{'descr': '|O', 'fortran_order': False, "
                     b"'shape': (2, 2), }          \n", "cannot be decoded|pickle"),

@@ -2,81 +2,28 @@
 
 from __future__ import annotations
 
-import io
-import os
-import struct
-import zipfile
-import zlib
+import runpy
 from pathlib import Path
 
-import numpy as np
-from PIL import Image
-
+from vitreous.data.open import open as open_data
 from vitreous.experiment.folder import read_json, read_table
 from vitreous.experiment.run import train
 
-
-def picture(kind: str) -> bytes:
-    file = io.BytesIO()
-    noise = np.random.default_rng(0).integers(0, 256, (24, 24, 3), dtype=np.uint8)
-    Image.fromarray(noise).save(file, kind)
-    return file.getvalue()
+ZOO = runpy.run_path(str(Path(__file__).parents[1] / "data" / "test_zoo.py"))
+zoo = ZOO["zoo"]  # a fixture: a folder with every kind of damage and oddity
+REASONS = ZOO["REASONS"]
 
 
-def zipped() -> bytes:
-    file = io.BytesIO()
-    with zipfile.ZipFile(file, "w") as archive:
-        archive.writestr("a.jpg", picture("JPEG"))
-    return file.getvalue()
-
-
-def huge() -> bytes:
-    """A picture of 20,000 × 20,000 pixels of one color in a few kilobytes."""
-    side = 20_000
-    header = b"IHDR" + struct.pack(">IIBBBBB", side, side, 1, 0, 0, 0, 0)
-    data = b"IDAT" + zlib.compress(bytes(side * (side // 8 + 1)))
-    chunks = (
-        struct.pack(">I", len(c) - 4) + c + struct.pack(">I", zlib.crc32(c))
-        for c in (header, data, b"IEND")
-    )
-    return b"\x89PNG\r\n\x1a\n" + b"".join(chunks)
-
-
-DAMAGED = {
-    "empty.jpg": b"",
-    "header.jpg": picture("JPEG")[:60],
-    "half.jpg": picture("JPEG")[:-300],
-    "no end.jpg": picture("JPEG")[:-2],
-    "half.png": picture("PNG")[:-300],
-    "page.jpg": b"<!DOCTYPE html><html>404</html>",
-    "archive.png": zipped(),
-    "text.jpg": b"hello",
-    "zeros.png": bytes(2000),
-    "noise.gif": np.random.default_rng(1).bytes(2000),
-    "huge.png": huge(),
-}
-
-
-def test_each_damage_is_named_counted_and_left_out(photos: Path) -> None:
-    place = photos / "bee"
-    for name, content in DAMAGED.items():
-        (place / name).write_bytes(content)
-    (place / "folder.jpg").mkdir()
-    (place / "dangling.jpg").symlink_to("nowhere")
-    (place / "loop.jpg").symlink_to("loop.jpg")
-    with open(os.fsencode(place) + b"/caf\xe9.png", "wb") as file:
-        file.write(picture("PNG"))
-
-    run = train(photos, model="linear", epochs=2)
+def test_each_damage_is_named_counted_and_left_out(zoo: Path) -> None:
+    run = train(zoo, model="linear", epochs=2)
     quarantine = {row["id"]: row["reason"] for row in read_table(run.folder.quarantine)}
-    missing = {f"bee/{name}" for name in DAMAGED} - quarantine.keys()
-    assert not missing
+    bad = {f"odd/{name}" for name in REASONS}
+    assert quarantine.keys() == bad
     assert all(quarantine.values())
-    bad = set(quarantine)
-    assert bad <= {f"bee/{name}" for name in (*DAMAGED, "folder.jpg", "dangling.jpg", "loop.jpg")}
 
     # What was left out is in no part, and nothing stands in for it.
-    assert sum(run.model.training["examples"].values()) == 61
+    good = len(open_data(zoo)) - len(bad)
+    assert sum(run.model.training["examples"].values()) == good
     answered = {row["path"] for row in read_table(run.folder.predictions)}
     assert not answered & bad
     held = run.scores["validation"].count + run.scores["test"].count
