@@ -28,20 +28,26 @@ fix: $(INSTALLED)-dev ## Format, and mend what can be mended by itself
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-bench: $(INSTALLED)-dev ## Measure against peers, side by side (about an hour)
+bench: $(INSTALLED)-dev .venv-keras/installed ## Measure against peers, side by side (about an hour)
 	$(BIN)/python benchmarks/run.py
 
 docs: $(INSTALLED)-dev ## Run every example of the documentation
 	$(BIN)/python -m pytest -q tests/test_docs.py
 
 clean: ## Remove the environment and all caches
-	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf .venv .venv-keras .mypy_cache .pytest_cache .ruff_cache .hypothesis
 
 .venv/bin/python:
 	$(PYTHON) -m venv .venv
 
 $(INSTALLED): .venv/bin/python pyproject.toml
 	$(BIN)/python -m pip install --quiet --editable .
+	touch $@
+
+# TensorFlow wants versions of its own, so Keras is measured in an environment beside ours.
+.venv-keras/installed:
+	$(PYTHON) -m venv .venv-keras
+	.venv-keras/bin/python -m pip install --quiet "keras>=3.4" "tensorflow-cpu>=2.16"
 	touch $@
 
 $(INSTALLED)-dev: .venv/bin/python pyproject.toml

@@ -4,7 +4,8 @@
 
 Each seed runs both, one after the other, in fresh processes; vitreous without any cache. Keras
 stops at the first epoch that reaches 99.0 % on the test set. Prints a table with the medians.
-Needs `pip install keras tensorflow-cpu`, here or in the environment of the `--keras` interpreter.
+Keras needs `pip install keras tensorflow-cpu` where the `--keras` interpreter looks; `make bench`
+makes an environment for it, .venv-keras, which is then the default.
 """
 
 from __future__ import annotations
@@ -39,7 +40,9 @@ def main() -> None:
     default = Path(os.environ.get("VITREOUS_DATA", ".")) / "mnist"
     parser.add_argument("--data", default=str(default))
     parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument("--keras", default=sys.executable, help="the Python that has Keras")
+    beside = Path(__file__).parent.parent / ".venv-keras/bin/python"
+    python = beside if beside.exists() else sys.executable
+    parser.add_argument("--keras", default=str(python), help="the Python that has Keras")
     options = parser.parse_args()
     here, ours, theirs = Path(__file__).parent, [], []
     for seed in range(options.seeds):
