@@ -3,6 +3,9 @@
 In evaluation both are linear, so that their product is one convolution:
 
     γ (W x - μ) / σ + β  =  (γ/σ W) x + (β - γ μ / σ)
+
+It is a copy to be asked for. Model files are measured, predicted with and served as they were
+trained: the same function rounds differently, and these must be one network.
 """
 
 from __future__ import annotations
