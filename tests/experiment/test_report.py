@@ -241,6 +241,15 @@ def test_a_run_that_has_only_begun_has_a_report() -> None:
     assert "no scores yet" in Outline(page).words
 
 
+def test_one_epoch_is_told_in_words() -> None:
+    """A curve of one point shows nothing."""
+    outline = Outline(render(report(epochs=1)))
+    assert "learning" in outline.ids
+    assert "Validation accuracy" in outline.words
+    assert "kept: epoch" not in outline.words
+    assert "kept: epoch" in Outline(render(report(epochs=2))).words
+
+
 def test_labels_have_a_report() -> None:
     generator = np.random.default_rng(0)
     truth = (generator.random((100, 4)) < 0.4).astype(np.uint8)

@@ -47,6 +47,22 @@ def test_pictures_of_mistakes_are_those_of_the_table(photos: Path) -> None:
     assert len(data.mistakes) == len(wrong)
 
 
+def test_what_the_network_saw_are_training_images(photos: Path) -> None:
+    """They are called so, and must not be images of the other parts."""
+    run = train(photos, augment="light", **QUICK)
+    parts = {row["path"]: row["split"] for row in read_table(run.folder.split)}
+    shown = report_data(run.folder).augmented
+    assert len(shown) == 12
+    assert {parts[f"../../photos/{picture.id}"] for picture in shown} == {"train"}
+
+
+def test_settings_are_written_as_they_are_given(photos: Path) -> None:
+    recipe = report_data(train(photos, deterministic=True, **QUICK).folder).recipe
+    assert recipe["deterministic"].value == "yes"
+    assert recipe["bn_recalibrate"].value == "no"
+    assert not {"", "()", "[]", "None"} & {setting.value for setting in recipe.values()}
+
+
 def test_pictures_of_several_labels(labels: Path) -> None:
     run = train(labels, **QUICK)
     data = report_data(run.folder)

@@ -160,7 +160,8 @@ def render(data: ReportData) -> str:
         part=next(iter(parts), ""),
         verdict=verdict(parts) if parts else None,
         notes=sorted(notes, key=lambda note: URGENCY.index(note.kind)),
-        charts=_curve_charts(data),
+        charts=_curve_charts(data) if len(data.curves) > 1 else [],
+        only=_only_epoch(data.curves[0]) if len(data.curves) == 1 else {},
         confusion=_confusion(scores) if scores is not None else None,
         rows=_weakest_first(scores.per_class) if scores is not None else [],
         reliability=_reliability(scores) if scores is not None else None,
@@ -189,6 +190,26 @@ def _columns(curves: Sequence[Mapping[str, float]]) -> dict[str, Line]:
     return lines
 
 
+SCORES = (
+    ("Loss", "loss", plain),
+    ("Accuracy", "accuracy", round_percent),
+    ("Balanced accuracy", "balanced_accuracy", round_percent),
+    ("Mean average precision", "map", round_percent),
+)
+
+
+def _only_epoch(entry: Mapping[str, float]) -> dict[str, str]:
+    """What would be one point of each curve, in words."""
+    found = {}
+    for title, score, _ in SCORES:
+        for part in ("train", "validation"):
+            value = entry.get(f"{part}_{score}")
+            if value is not None and isfinite(value):
+                name = f"{PARTS[part][0]} {title.lower()}".capitalize()
+                found[name] = f"{value:.3f}" if score == "loss" else percent(value)
+    return found
+
+
 def _curve_charts(data: ReportData) -> list[Markup]:
     columns = _columns(data.curves)
     mark = (
@@ -197,16 +218,10 @@ def _curve_charts(data: ReportData) -> list[Markup]:
         else (float(data.best_epoch), f"kept: epoch {data.best_epoch}")
     )
     charts = []
-    for title, score in (
-        ("Loss", "loss"),
-        ("Accuracy", "accuracy"),
-        ("Balanced accuracy", "balanced_accuracy"),
-        ("Mean average precision", "map"),
-    ):
+    for title, score, form in SCORES:
         names = (f"train_{score}", f"validation_{score}")
         lines = [columns[name] for name in names if name in columns]
         if lines:
-            form = plain if score == "loss" else round_percent
             charts.append(
                 chart.line_chart(lines, title=title, x_label="epoch", y_format=form, mark=mark)
             )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -15,10 +14,11 @@ from vitreous import __version__
 from vitreous.atomic import write_text
 from vitreous.augment.recipe import recipe as augmentation
 from vitreous.data.batches import Batches
-from vitreous.data.dataset import Dataset
+from vitreous.data.dataset import Dataset, Part
 from vitreous.data.decode import header
 from vitreous.data.files import FileDataset
 from vitreous.data.open import open as open_data
+from vitreous.data.split import Split
 from vitreous.errors import ImageError, RunError, VitreousError
 from vitreous.experiment.folder import RunFolder, read_json, read_lines, read_table, read_yaml
 from vitreous.experiment.measuring import label_text
@@ -91,12 +91,12 @@ def report_data(folder: RunFolder, dataset: Dataset | None = None) -> ReportData
         best_epoch=training["best_epoch"],
         mistakes=pictures(dataset, mistakes, rows),
         right=pictures(dataset, right, rows),
-        augmented=augmented(dataset, settled),
+        augmented=augmented(dataset, settled, folder),
         data=data_summary(folder, model, written["fingerprint"], dataset),
         recipe={
-            name: Setting(str(value), settled.reasons.get(name, ""))
+            name: Setting(in_words(value), settled.reasons.get(name, ""))
             for name, value in settled.recipe.to_mapping().items()
-            if value is not None
+            if value not in (None, (), [])
         },
         environment=flat(surroundings),
         timings=summary["timings"],
@@ -106,6 +106,13 @@ def report_data(folder: RunFolder, dataset: Dataset | None = None) -> ReportData
         created=(folder.events("start") or [{"time": ""}])[0]["time"],
         version=__version__,
     )
+
+
+def in_words(value: Any) -> str:
+    """A setting as it would be given on the command line."""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return ", ".join(map(str, value)) if isinstance(value, tuple | list) else str(value)
 
 
 def gallery(
@@ -168,13 +175,14 @@ def pictures(
     return found
 
 
-def augmented(dataset: Dataset | None, settled: Settled) -> list[Picture]:
-    """A dozen images as training sees them."""
+def augmented(dataset: Dataset | None, settled: Settled, folder: RunFolder) -> list[Picture]:
+    """A dozen of the training images as the network saw them."""
     recipe, contract = settled.recipe, settled.contract
     if dataset is None or recipe.augment in (None, "none"):
         return []
-    ids = np.linspace(0, len(dataset) - 1, 12).astype(np.int64)
     try:
+        training = Split.read(folder.split, dataset).indices(Part.TRAIN)
+        ids = training[np.linspace(0, len(training) - 1, 12).astype(np.int64)]
         rows = np.stack([contract.row(dataset.read(int(i), contract.at_least)) for i in ids])
     except VitreousError:
         return []
@@ -205,13 +213,12 @@ def data_summary(
 ) -> DataSummary:
     counts = {part: Counter[str]() for part in ("train", "validation", "test")}
     examples = Counter[str]()
-    known = set(model.classes)
     for line in read_table(folder.split):
         part = "validation" if line["split"] == "val" else line["split"]
         if part in counts:
             examples[part] += 1
-            name = line["label"]
-            counts[part].update([name] if name in known else re.split("[;|]", name))
+            one = [line["label"]] if model.task == "classify" else []
+            counts[part].update(one or (name for name in model.classes if line.get(name) == "1"))
     copies: dict[str, list[tuple[str, str]]] = {"leak": [], "duplicate": []}
     for line in read_table(folder.copies):
         copies[line["kind"]].append((line["id"], line["other"]))
