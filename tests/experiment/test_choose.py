@@ -152,6 +152,8 @@ def test_a_network_of_ones_own_gets_images_as_they_are() -> None:
         ({"cutmix": 1.0}, PHOTOS, "--cutmix", "backbone is frozen"),
         ({"augment": "strong"}, PHOTOS, "--augment", "backbone is frozen"),
         ({"bn_recalibrate": True}, PHOTOS, "--bn-recalibrate", "backbone is frozen"),
+        ({"compile": True}, PHOTOS, "--compile", "last layer learns alone"),
+        ({"compile": True, "engine": "manual"}, DIGITS, "--compile, --engine manual", "by hand"),
         ({"layer_decay": 0.5}, PHOTOS, "--layer-decay", "last layer learns alone"),
         ({"init": "he"}, PHOTOS, "--init", "pretrained"),
         ({"ema": 0.9, "swa": 0.25}, DIGITS, "--ema, --swa", "two averages"),

@@ -22,6 +22,7 @@ from vitreous.experiment.recipe import Recipe, flag
 from vitreous.experiment.settled import Settled
 from vitreous.models import MODELS, default_size, fitting_size, variant
 from vitreous.tasks import TASKS
+from vitreous.training.compiler import check_compiler
 from vitreous.training.optimizer import OPTIMIZERS
 from vitreous.training.precision import Precision
 from vitreous.training.schedule import SCHEDULES
@@ -199,8 +200,9 @@ def _check_together(choices: Choices, facts: Facts) -> None:
         for name in ("mixup", "cutmix", "bn_recalibrate"):
             if choices[name]:
                 raise _useless(name, "features are computed once, from whole images")
-        if choices["layer_decay"] != 1:
-            raise _useless("layer_decay", "the last layer learns alone")
+        for name, alike in (("compile", False), ("layer_decay", 1)):
+            if choices[name] != alike:
+                raise _useless(name, "the last layer learns alone")
         if choices["augment"] not in ("none", "light"):
             raise _useless("augment", "features are computed once, of images and mirror images")
     if choices["init"] is not None and choices["pretrained"] != "no":
@@ -209,6 +211,14 @@ def _check_together(choices: Choices, facts: Facts) -> None:
             where="--init",
             remedy="Leave it out, or learn from scratch with --pretrained no.",
         )
+    if choices["compile"]:
+        if choices["engine"] == "manual":
+            raise UsageError(
+                "derivatives by hand are not compiled",
+                where="--compile, --engine manual",
+                remedy="Leave one of them out.",
+            )
+        check_compiler(choices["device"])
 
 
 def _useless(name: str, reason: str) -> UsageError:

@@ -55,6 +55,7 @@ class Phase:
     epochs     at most
     precision  number format of its forward pass
     gradients  computes them; None is autograd
+    call       computes the outputs in training; None is the network itself
     """
 
     name: str
@@ -65,6 +66,7 @@ class Phase:
     epochs: int
     precision: Precision
     gradients: Gradients | None = None
+    call: Callable[[Tensor], Tensor] | None = None
 
 
 @dataclass
@@ -227,6 +229,7 @@ def run_phase(
         if recipe.l1 or recipe.l2
         else None,
         gradients=phase.gradients,
+        call=phase.call,
         seed=recipe.seed,
         first_step=position.step,
     )

@@ -20,6 +20,7 @@ from vitreous.experiment.features import FeatureBatches, features
 from vitreous.experiment.learning import Phase
 from vitreous.metrics.scores import Scores
 from vitreous.models import backbone_and_head
+from vitreous.training.compiler import compiled
 from vitreous.training.optimizer import optimizer
 from vitreous.training.precision import Precision
 
@@ -82,6 +83,7 @@ def whole(course: Course, epochs: int, lr: float | None) -> Phase:
         epochs=epochs,
         precision=course.precision,
         gradients=course.gradients,
+        call=compiled(network) if recipe.compile else None,
     )
 
 

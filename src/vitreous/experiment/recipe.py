@@ -107,6 +107,8 @@ class Recipe:
     """manual: every gradient by the hand-written derivatives of vitreous.backprop"""
     precision: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
     """number format of the forward pass"""
+    compile: bool = False
+    """let torch compile the network for training; takes a while, and pays on large networks"""
     device: str = "auto"
     """auto, cpu, cuda or mps"""
     threads: int | None = None

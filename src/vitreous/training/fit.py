@@ -65,6 +65,7 @@ def fit(
     average: Average | None = None,
     penalty: Penalty | None = None,
     gradients: Gradients | None = None,
+    call: Callable[[Tensor], Tensor] | None = None,
     seed: int = 0,
     first_step: int = 0,
 ) -> Generator[Step, None, None]:
@@ -78,6 +79,7 @@ def fit(
     average     takes in the weights after each step
     penalty     on the weights, added to the loss
     gradients   computes them; None is autograd, `backprop.manual_gradients` does it by hand
+    call        computes the outputs in place of the model, such as `compiler.compiled(model)`
     seed        torch's generators are seeded from (seed, step number), so that dropout in a
                 resumed run needs no stored state
     first_step  number of steps taken before
@@ -112,7 +114,7 @@ def fit(
                 shares.append(gradients(batch, total))
                 continue
             with precision.autocast():
-                outputs = forward(model, batch)
+                outputs = forward(call or model, batch)
             losses = loss(widened(outputs), batch.targets)
             share = weighted_sum(losses, batch.weights, len(batch)) / total
             torch.autograd.backward(scaler.scale(share))
@@ -138,7 +140,7 @@ def fit(
     watch.look()
 
 
-def forward(model: nn.Module, batch: Batch) -> Tensor:
+def forward(model: Callable[[Tensor], Tensor], batch: Batch) -> Tensor:
     """The network's outputs; says what torch means by refusing a single example."""
     try:
         outputs: Tensor = model(batch.images)
