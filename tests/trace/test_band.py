@@ -54,3 +54,5 @@ def test_the_kernels_beside_it_have_the_same_colors() -> None:
 def test_what_is_no_fixed_matrix_of_weights_is_refused() -> None:
     with pytest.raises(ModelError, match="pads with something else than zeros"):
         band(nn.Conv2d(1, 1, 3, padding=1, padding_mode="reflect"), (5, 5))
+    with pytest.raises(ModelError, match="is no convolution"):
+        band(nn.Linear(4, 2), (2, 2))  # type: ignore[arg-type]

@@ -14,7 +14,7 @@ from torch import nn
 from vitreous.backprop.convert import layer as converted
 from vitreous.backprop.modules.convolution import Convolution
 from vitreous.backprop.sharing import matrix_of
-from vitreous.errors import ShapeError
+from vitreous.errors import ModelError, ShapeError
 
 _STYLE = """
 .vitreous-band { --surface: #ffffff; --paper: #f3f5f8; --line: #dde2ea; --ink: #1c2330;
@@ -38,10 +38,12 @@ def band(layer: nn.Conv2d | Convolution, size: tuple[int, int], *, width: float 
     size   (height, width) of the map, in pixels
     width  of the matrix on the screen; its height follows
 
-    Raises ShapeError for a matrix of more than 40,000 entries that are not zero.
+    Raises ShapeError for a matrix of more than 40,000 entries that are not zero, ModelError for
+    another layer, or one that pads with something else than zeros.
     """
     conv = converted(layer) if isinstance(layer, nn.Module) else layer
-    assert isinstance(conv, Convolution)
+    if not isinstance(conv, Convolution):
+        raise ModelError(f"{layer} is no convolution", remedy="Give an nn.Conv2d.")
     matrix = matrix_of(conv, size)
     outputs, inputs = matrix.shape
     if len(matrix.rows) > _LIMIT:
