@@ -9,11 +9,12 @@ import cv2
 import numpy as np
 import pytest
 import torch
+from sklearn.decomposition import PCA
 
 from vitreous.data.contract import PixelContract
 from vitreous.errors import ImageError, UsageError, VitreousError
 from vitreous.export.bundle import Bundle
-from vitreous.models import create
+from vitreous.models import create, head
 from vitreous.playground import digits
 from vitreous.playground.digits import HELD_OUT, READERS, example, moved, reader
 from vitreous.playground.lens import Lens
@@ -153,6 +154,50 @@ def test_templates_are_those_of_the_linear_classifier():
     assert facts["classes"][3] == "class 3"
 
 
+@pytest.mark.parametrize("channels", [1, 2, 3])
+def test_filters_are_the_weights_of_the_first_convolution(channels):
+    opened = bundle("lenet5", channels=channels)
+    facts, arrays = Lens(opened, "", "").network()
+    weights = opened.model.get_submodule("conv1.conv").weight.detach()  # (6, C, 5, 5)
+    if channels == 2:
+        weights = weights.mean(1, keepdim=True)
+    found = arrays["filters"]
+    assert found.shape == (6, 5, 5, 3 if channels == 3 else 1)
+    scale = float(weights.abs().max())
+    back = (found.transpose(0, 3, 1, 2) / 127.5 - 1) * scale
+    np.testing.assert_allclose(back, weights, atol=scale / 255)
+    assert facts["filters"]["count"] == 6
+    assert min(found.min(), 255 - found.max()) == 0  # all bytes are used
+
+
+def test_a_network_without_convolutions_has_no_filters():
+    facts, arrays = Lens(bundle("linear"), "", "").network()
+    assert "filters" not in facts
+    assert "filters" not in arrays
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_digits_are_embedded_as_the_last_layer_is_given_them(name, image):
+    opened = bundle(name, **NETWORKS[name])
+    lens = Lens(opened, "", "")
+    lens.see(image)
+    images = digits.digits()[0][:50]
+    facts, arrays = lens.embedding(images)
+    given = []
+    hook = head(opened.model).register_forward_pre_hook(lambda _, x: given.append(x[0].flatten(1)))
+    with torch.no_grad():
+        opened.model(images)
+        opened.model(opened.contract.images(lens.row[None].copy()))
+    hook.remove()
+    peer = PCA(2, svd_solver="full").fit(given[0].double().numpy())
+    assert facts["dimensions"] == given[0].shape[1]
+    for key, vectors in (("places", given[0]), ("here", given[1])):
+        expected = peer.transform(vectors.double().numpy())
+        np.testing.assert_allclose(
+            np.abs(arrays[key].reshape(-1, 2)), np.abs(expected), rtol=1e-3, atol=1e-4
+        )
+
+
 @pytest.mark.parametrize("place", [(99, 0, 0, 0), (0, 6, 0, 0), (0, 0, 28, 0), (0, 0, 0, -1)])
 def test_numbers_that_are_not_there(place, image):
     lens = Lens(bundle("lenet5"), "", "")
@@ -252,6 +297,16 @@ def test_a_run_is_opened_and_shown_images(look, image):
     value = tell(look, {"type": "value", "layer": 0, "channel": 1, "row": 2, "column": 3})
     assert value["arrays"]["kernel"].shape == (1, 5, 5)
     assert tell(look, {"type": "example", "number": HELD_OUT - 1})["type"] == "seen"
+    embedded = tell(look, {"type": "embedding"})
+    assert embedded["arrays"]["places"].shape == (HELD_OUT, 2)
+    assert set(embedded["arrays"]["targets"]) == set(range(10))
+
+
+def test_digits_are_embedded_only_where_they_can_be_read():
+    colored = Look(Page(), ("photos", bundle("convnet", channels=3, **NETWORKS["convnet"])))
+    tell(colored, {"type": "open"})
+    with pytest.raises(UsageError, match="other images"):
+        tell(colored, {"type": "embedding"})
 
 
 HOSTILE = [

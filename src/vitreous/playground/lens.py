@@ -19,10 +19,22 @@ from vitreous.errors import UsageError
 from vitreous.export.bundle import Bundle
 from vitreous.models import head
 from vitreous.models.linear import Linear, templates
-from vitreous.playground.layers import View, byte_maps, kind_of, reduced, shown_layers, watched
+from vitreous.playground.layers import (
+    SHOWN,
+    View,
+    byte_maps,
+    filter_bytes,
+    first_filters,
+    kind_of,
+    reduced,
+    shown_layers,
+    watched,
+)
 from vitreous.playground.provenance import AVERAGES, explained
 from vitreous.playground.snapshot import Frame
+from vitreous.shapes import Images
 from vitreous.tasks import TASKS
+from vitreous.trace.embedding import Embedding, embed
 from vitreous.trace.family import describe
 from vitreous.trace.receptive import ReceptiveField, receptive_fields
 
@@ -41,6 +53,7 @@ class Lens:
         self.fields: dict[str, ReceptiveField] = receptive_fields(bundle.model, self.shape)
         self.shown = shown_layers(bundle.model)
         self.views: list[View] = []
+        self._cloud: tuple[Tensor, Embedding] | None = None
         self.see(np.zeros((contract.height, contract.width, contract.channels), np.uint8))
 
     def network(self) -> Frame:
@@ -61,7 +74,38 @@ class Lens:
         arrays: dict[str, NDArray[Any]] = {}
         if isinstance(self.bundle.model, Linear):
             arrays["templates"] = byte_maps(templates(self.bundle.model).mean(1))  # (L, H, W)
+        first = first_filters(self.bundle.model, channels)
+        if first is not None:
+            weights = first.weight.detach()[:SHOWN]
+            arrays["filters"] = filter_bytes(weights)
+            facts["filters"] = {
+                "count": len(first.weight),
+                "scale": float(weights.abs().max()),
+                "ranges": [[float(kernel.min()), float(kernel.max())] for kernel in weights],
+            }
         return facts, arrays
+
+    def embedding(self, images: Images) -> Frame:
+        """What enters the last layer for images (B, C, H, W), and for the present image, along the
+        first two principal components of the former. The images are looked at once.
+        """
+        if self._cloud is None:
+            vectors = self._features(images)
+            self._cloud = vectors.mean(dim=0), embed(vectors)
+        center, cloud = self._cloud
+        (here,) = self._features(self.bundle.contract.images(self.row[None].copy()))
+        facts = {"dimensions": len(center), "shares": cloud.shares.tolist()}
+        arrays = {
+            "places": cloud.places.float().numpy(),
+            "here": ((here - center) @ cloud.axes).float().numpy(),
+        }
+        return facts, arrays
+
+    def _features(self, images: Images) -> Tensor:
+        """The input of the layer that makes the logits, (B, D)."""
+        with watched([("head", head(self.bundle.model))]) as found, torch.inference_mode():
+            self.bundle.model(images)
+        return found["head"].input.flatten(1).double()
 
     def see(self, image: Pixels) -> Frame:
         """Look at a decoded image (h, w, c): the image as it is fitted by the contract, every map,

@@ -3,6 +3,7 @@
 {"type": "open", "name": "lenet"}          a network; "run" is the one that was given at the start
 {"type": "example", "number": 3}           a digit that was held out
 {"type": "cam", "label": 2}                where the evidence for a class lies
+{"type": "embedding"}                      the held-out digits as the last layer is given them
 {"type": "value", "layer": 0, ...}         what made one number of a map
 bytes: one of FILE, DRAWING, FRAMED, then an image file
 """
@@ -16,7 +17,15 @@ from typing import Any
 
 from vitreous.errors import UsageError, unknown
 from vitreous.export.bundle import Bundle
-from vitreous.playground.digits import CONTRACT, HELD_OUT, READERS, example, place_of, reader
+from vitreous.playground.digits import (
+    CONTRACT,
+    HELD_OUT,
+    READERS,
+    digits,
+    example,
+    place_of,
+    reader,
+)
 from vitreous.playground.lens import Lens
 from vitreous.playground.live import Page, parsed
 from vitreous.playground.snapshot import Frame
@@ -87,6 +96,18 @@ class Look:
         lens, label = self._open_lens(), message.get("label")
         await self._send("cam", lambda: lens.cam(label))  # type: ignore[arg-type]
 
+    async def embedding(self, message: dict[str, Any]) -> None:
+        lens = self._open_lens()
+        if lens.bundle.contract != CONTRACT:
+            raise UsageError("this network reads other images than the digits", where="embedding")
+
+        def build() -> Frame:
+            images, targets = (part[:HELD_OUT] for part in digits())
+            facts, arrays = lens.embedding(images)
+            return facts, arrays | {"targets": targets.int().numpy()}
+
+        await self._send("embedding", build)
+
     async def value(self, message: dict[str, Any]) -> None:
         lens = self._open_lens()
         place = [message.get(name) for name in ("layer", "channel", "row", "column")]
@@ -138,5 +159,6 @@ HANDLERS: dict[str, Handler] = {
     "open": Look.open,
     "example": Look.example,
     "cam": Look.cam,
+    "embedding": Look.embedding,
     "value": Look.value,
 }

@@ -9,7 +9,7 @@ const LISTS = {
 const LABELS = {
   count: "Number of points", noise: "Noise", ratio: "Share for training", batch_size: "Batch size",
   activation: "Activation", loss: "Loss", optimizer: "Optimizer", lr: "Learning rate",
-  l1: "L1 penalty", l2: "L2 penalty", dropout: "Dropout", kind: "Task",
+  l1: "L1 penalty", l2: "L2 penalty", dropout: "Dropout", kind: "Task", init: "First weights",
 };
 const SLIDERS = {
   ratio: { min: 0.1, max: 0.9, step: 0.05, show: (v) => `${Math.round(v * 100)} %` },
@@ -24,9 +24,10 @@ export class Controls {
     this.vocabulary = vocabulary;
     this.change = change;
     this.inputs = {};
+    this.lists = {};
     for (const name of ["ratio", "noise", "batch_size", "count"]) this.slider(document.querySelector("#data-settings"), name);
     const network = document.querySelector("#network-settings");
-    for (const name of ["activation", "optimizer", "lr", "loss", "l1", "l2", "dropout"]) this.list(network, name);
+    for (const name of ["activation", "init", "optimizer", "lr", "loss", "l1", "l2", "dropout"]) this.list(network, name);
     this.fill(document.querySelector("#own-kind"), "kind");
   }
 
@@ -46,12 +47,13 @@ export class Controls {
 
   list(root, name) {
     root.insertAdjacentHTML("beforeend", `<label>${LABELS[name]}<select></select></label>`);
-    this.fill(root.lastElementChild.querySelector("select"), name);
+    this.lists[name] = root.lastElementChild.querySelector("select");
+    this.fill(this.lists[name], name);
   }
 
   fill(select, name) {
     const numeric = name in LISTS;
-    const words = { ...this.vocabulary.losses, classify: "classification", regress: "regression" };
+    const words = { ...this.vocabulary.losses, ...this.vocabulary.beginnings, classify: "classification", regress: "regression" };
     const option = (value) => new Option(numeric ? `${value}` : words[value] ?? String(value).replaceAll("_", " "), value);
     select.replaceChildren(...(LISTS[name] ?? this.vocabulary.choices[name]).map(option));
     select.onchange = () => this.change({ [name]: numeric ? +select.value : select.value });
@@ -64,7 +66,6 @@ export class Controls {
   /** Show what the server holds. */
   show(state, task) {
     for (const [name, set] of Object.entries(this.inputs)) set(state[name], state);
-    const loss = document.querySelector("#network-settings label:nth-child(4) select");
-    loss.disabled = task === "regress";
+    this.lists.loss.disabled = task === "regress";
   }
 }

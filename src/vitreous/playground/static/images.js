@@ -2,7 +2,9 @@
 
 import { Drawing } from "./drawing.js";
 import { bitmap, drawCam, drawTemplates, paintMap } from "./evidence.js";
+import { Cloud } from "./cloud.js";
 import { explanation } from "./explain.js";
+import { Filters } from "./filters.js";
 import { Socket, inWords } from "./socket.js";
 import { setView, view } from "./state.js";
 
@@ -22,6 +24,7 @@ const PAGE = `
     <p class="hint" id="input-size"></p>
   </section>
   <div class="look-middle">
+  <section class="glass" id="filter-panel" aria-labelledby="filter-title" hidden><h2 id="filter-title">First filters</h2><p class="hint">What the first convolution looks for in the image: the weights of its kernels, all on one scale. Point at one to see it large.</p><div class="filters"><div id="filters" class="maps" role="group" aria-label="Filters of the first convolution"></div><figure><canvas role="img"></canvas><figcaption class="hint"></figcaption></figure></div></section>
   <section class="glass layers-panel" aria-labelledby="layers-title">
     <h2 id="layers-title">Layers</h2>
     <p class="hint">Violet is negative, amber positive. Point at a map to see what made a number; with the keyboard, Tab to a layer, arrows choose the map, Shift and arrows the number.</p>
@@ -32,6 +35,7 @@ const PAGE = `
   <div class="look-side">
     <section class="glass" aria-labelledby="guess-title"><h2 id="guess-title">Answer</h2><div id="guess"></div></section>
     <section class="glass" id="cam-panel" aria-labelledby="cam-title" hidden><h2 id="cam-title">Class activation map</h2><p class="hint">Amber is evidence for the class, violet against it. The mean of the map and the bias add up to the score.</p><label for="cam-class">Class</label><select id="cam-class"></select><canvas id="cam" role="img"></canvas><p class="hint" id="cam-text"></p></section>
+    <section class="glass" id="cloud-panel" aria-labelledby="cloud-title" hidden><h2 id="cloud-title">Where it lies among the digits</h2><canvas id="cloud" tabindex="0" role="application" aria-label="The digits as the last layer sees them. Left and right arrows open the digits one by one."></canvas><p class="hint" id="cloud-text"></p></section>
     <section class="glass" aria-labelledby="why-title"><h2 id="why-title">Where a number comes from</h2><div id="why"><p class="hint">Point at a map.</p></div></section>
   </div>`;
 
@@ -46,16 +50,15 @@ export class Images {
       this.open();
     };
     this.$("#draw-clear").onclick = () => { this.drawing.clear(); this.drawing.tell(); };
-    this.$("#draw-example").onclick = () => {
-      this.example = true;
-      this.socket.send("example", { number: Math.floor(Math.random() * this.network.examples) });
-    };
+    this.$("#draw-example").onclick = () => this.openExample(Math.floor(Math.random() * this.network.examples));
     this.$("#framed").onchange = () => this.drawing.tell();
     this.$("#upload").onchange = ({ target }) => {
       this.upload(target.files[0]);
       target.value = ""; // so that the same file can be chosen again
     };
     this.$("#cam-class").onchange = (event) => this.socket.send("cam", { label: +event.target.value });
+    this.filters = new Filters(this.$("#filter-panel"));
+    this.cloud = new Cloud(this.$("#cloud"), this.$("#cloud-text"), (number) => this.openExample(number));
     root.addEventListener("dragover", (event) => event.preventDefault());
     root.addEventListener("drop", (event) => { event.preventDefault(); this.upload(event.dataTransfer.files[0]); });
     this.socket = new Socket("look", {
@@ -67,6 +70,11 @@ export class Images {
 
   /** Open the network that the address names, or the server's first. */
   open() { this.socket.send("open", { name: view.net || null }); }
+
+  openExample(number) {
+    this.example = true;
+    this.socket.send("example", { number });
+  }
 
   async sendDrawing(blob) { this.send(this.$("#framed").checked ? FRAMED : DRAWING, blob); }
 
@@ -89,6 +97,7 @@ export class Images {
     else if (message.type === "seen") this.show(message);
     else if (message.type === "value") this.explain(message);
     else if (message.type === "cam") this.showCam(message);
+    else if (message.type === "embedding") this.showCloud(message);
     else if (message.type === "notice") this.$("#origin").textContent = message.text;
     else if (message.type === "error") this.fail(message);
   }
@@ -116,6 +125,9 @@ export class Images {
     this.$("#template-panel").hidden = !network.arrays.templates;
     this.$("#why").innerHTML = '<p class="hint">Point at a map.</p>';
     this.paintTemplates();
+    this.filters.show(network);
+    this.$("#cloud-panel").hidden = !network.digits;
+    this.placing = this.placeAgain = false;
     if (network.digits) this.$("#draw-example").click();
     else this.drawing.tell();
   }
@@ -221,11 +233,26 @@ export class Images {
       this.socket.send("cam", { label: best });
     }
     this.paintTemplates();
+    this.askPlace();
     if (this.asked && !this.waiting) {
       const [layer, channel, row, column] = this.asked;
       this.waiting = true;
       this.socket.send("value", { layer, channel, row, column });
     }
+  }
+
+  /** Ask where the image lies among the digits; while an answer is awaited, only once more. */
+  askPlace() {
+    if (!this.network.digits) return;
+    this.placeAgain = this.placing;
+    if (!this.placing) this.socket.send("embedding");
+    this.placing = true;
+  }
+
+  showCloud(message) {
+    this.placing = false;
+    this.cloud.show(message);
+    if (this.placeAgain) this.askPlace();
   }
 
   paintInput() {
@@ -274,6 +301,8 @@ export class Images {
   /** The theme has changed. */
   recolor() {
     if (this.seen) this.show(this.seen);
+    this.filters.recolor();
+    this.cloud.draw();
   }
 }
 

@@ -41,8 +41,9 @@ export class AnswerMap {
     }
     this.axes(context, size);
     const radius = size * Math.max(0.0055, 0.0085 - this.train.length / 3 / 2e6);
-    if (this.showTest) this.points(context, size, this.test, radius * 0.9, true);
-    this.points(context, size, this.train, radius, false);
+    const look = { window: this.window, regress: this.regress };
+    if (this.showTest) drawPoints(context, size, this.test, { ...look, radius: radius * 0.9, hollow: true });
+    drawPoints(context, size, this.train, { ...look, radius, marked: this.marked });
     if (this.cursor) this.cross(context, size);
   }
 
@@ -76,36 +77,6 @@ export class AnswerMap {
     context.globalAlpha = 1;
   }
 
-  /** Positive points are disks, negative ones diamonds; test points are hollow. */
-  points(context, size, rows, radius, hollow) {
-    const [left, right, bottom, top] = this.window;
-    const paper = css("--glass");
-    const ink = css("--ink");
-    const classes = [css("--negative"), css("--positive")];
-    for (let i = 0; i < rows.length; i += 3) {
-      const x = ((rows[i] - left) / (right - left)) * size;
-      const y = ((top - rows[i + 1]) / (top - bottom)) * size;
-      const marked = !hollow && this.marked.has(i / 3);
-      const r = marked ? radius * 1.9 : radius;
-      context.beginPath();
-      if (rows[i + 2] > 0) context.arc(x, y, r, 0, 7);
-      else {
-        const d = r * 1.25;
-        context.moveTo(x, y - d);
-        context.lineTo(x + d, y);
-        context.lineTo(x, y + d);
-        context.lineTo(x - d, y);
-        context.closePath();
-      }
-      context.lineWidth = radius * (marked ? 1 : 0.55);
-      const color = this.regress ? colorOf(rows[i + 2]) : classes[rows[i + 2] > 0 ? 1 : 0];
-      context.fillStyle = hollow ? paper : color;
-      context.strokeStyle = hollow ? color : marked ? ink : paper;
-      context.fill();
-      context.stroke();
-    }
-  }
-
   cross(context, size) {
     const [left, right, bottom, top] = this.window;
     const x = ((this.cursor[0] - left) / (right - left)) * size;
@@ -113,5 +84,35 @@ export class AnswerMap {
     context.strokeStyle = css("--ink");
     context.lineWidth = 2 * devicePixelRatio;
     context.strokeRect(x - 6, y - 6, 12, 12);
+  }
+}
+
+/** Rows (x, y, target) as points: disks are positive, diamonds negative; test points are hollow. */
+export function drawPoints(context, size, rows, { window, radius, regress, hollow = false, marked = new Set() }) {
+  const [left, right, bottom, top] = window;
+  const paper = css("--glass");
+  const ink = css("--ink");
+  const classes = [css("--negative"), css("--positive")];
+  for (let i = 0; i < rows.length; i += 3) {
+    const x = ((rows[i] - left) / (right - left)) * size;
+    const y = ((top - rows[i + 1]) / (top - bottom)) * size;
+    const chosen = marked.has(i / 3);
+    const r = chosen ? radius * 1.9 : radius;
+    context.beginPath();
+    if (rows[i + 2] > 0) context.arc(x, y, r, 0, 7);
+    else {
+      const d = r * 1.25;
+      context.moveTo(x, y - d);
+      context.lineTo(x + d, y);
+      context.lineTo(x, y + d);
+      context.lineTo(x - d, y);
+      context.closePath();
+    }
+    context.lineWidth = radius * (chosen ? 1 : 0.55);
+    const color = regress ? colorOf(rows[i + 2]) : classes[rows[i + 2] > 0 ? 1 : 0];
+    context.fillStyle = hollow ? paper : color;
+    context.strokeStyle = hollow ? color : chosen ? ink : paper;
+    context.fill();
+    context.stroke();
   }
 }

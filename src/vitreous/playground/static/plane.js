@@ -2,8 +2,10 @@
 
 import { LossChart } from "./chart.js";
 import { Controls } from "./controls.js";
+import { Embedding } from "./embedding.js";
 import { Flow } from "./flow.js";
 import { Inside } from "./inside.js";
+import { Landscape } from "./landscape.js";
 import { AnswerMap } from "./map.js";
 import { NetworkView } from "./network.js";
 import { colors } from "./palette.js";
@@ -25,6 +27,8 @@ export class Plane {
     this.map = new AnswerMap($("#map"));
     this.chart = new LossChart($("#chart"));
     this.inside = new Inside($("#inside"));
+    this.embedding = new Embedding($("#embedding"), $("#embedding-text"));
+    this.landscape = new Landscape($("#landscape"), $("#landscape-text"));
     this.unit = new UnitPanel($("#unit"));
     this.points = new PointSets(vocabulary, this.map, (changes) => this.change(changes), say);
     this.controls = new Controls(vocabulary, (changes) => this.change(changes));
@@ -75,6 +79,23 @@ export class Plane {
       if (event.key === " " && event.target === document.body && view.tab === "plane") { event.preventDefault(); this.setPlaying(!this.playing, true); }
     });
     addEventListener("resize", () => this.redraw());
+    $("#embedding-layer").onchange = (event) => { setView("layer", event.target.value); this.look(); };
+    // What nobody sees is not computed.
+    this.visible = new Set();
+    const observer = new IntersectionObserver((entries) => {
+      for (const { target, isIntersecting } of entries) this.visible[isIntersecting ? "add" : "delete"](target.id);
+      this.look();
+    });
+    for (const id of ["embedding", "landscape"]) observer.observe($(`#${id}`));
+  }
+
+  /** Tell the server which views into the network are on the screen. */
+  look() {
+    if (!this.current) return;
+    const deepest = this.current.state.hidden.length;
+    const layer = view.layer === "" ? deepest : Math.min(+view.layer || 0, deepest);
+    $("#embedding-layer").value = layer;
+    this.socket.send("look", { layer: this.visible.has("embedding") ? layer : null, landscape: this.visible.has("landscape") });
   }
 
   /** What the page alone decides, as the address has it. */
@@ -132,7 +153,7 @@ export class Plane {
   ask(layer, unit) { this.socket.send("select", { layer, unit }); }
 
   receive(message) {
-    const handler = { scene: "scene", frame: "frame", flow: "showFlow", state: "settings", error: "error", stopped: "stopped", file: "download" }[message.type];
+    const handler = { scene: "scene", frame: "frame", flow: "showFlow", state: "settings", error: "error", stopped: "stopped", file: "download", landscape: "showLandscape" }[message.type];
     if (handler) this[handler](message);
   }
 
@@ -144,6 +165,8 @@ export class Plane {
     this.settings(scene);
     this.points.show(scene.state);
     this.inside.build(scene);
+    $("#embedding-layer").replaceChildren(...["inputs", ...scene.state.hidden.map((_, i) => `layer ${i + 1}`)].map((name, i) => new Option(name, i)));
+    this.look();
     this.unit.choose(...(this.pinned ?? [null]));
     const units = scene.state.hidden.reduce((a, b) => a + b, 0);
     $("#net-size").textContent = `${scene.state.hidden.length} hidden layer${scene.state.hidden.length === 1 ? "" : "s"}, ${units} unit${units === 1 ? "" : "s"}, ${scene.parameters} parameters`;
@@ -200,9 +223,11 @@ export class Plane {
       this.network.update(frame);
       this.inside.update(frame);
       this.unit.update(this.current, frame, this.vocabulary.features);
+      this.embedding.draw(frame, this.current);
     }
     this.map.draw();
     this.chart.draw();
+    this.landscape.draw();
     const scale = $("#scale").getContext("2d");
     const image = scale.createImageData(256, 1);
     new Uint32Array(image.data.buffer).set(colors());
@@ -212,6 +237,8 @@ export class Plane {
   showFlow(flow) {
     if (flow.taken && this.current) this.flow.show(flow, this.current);
   }
+
+  showLandscape(picture) { this.landscape.show(picture); }
 
   /** The theme has changed. */
   recolor() {

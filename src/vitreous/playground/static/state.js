@@ -1,7 +1,7 @@
 // The settings in the page's address. What the server trains is its own part of the address, which
 // this file only carries; what the page shows is kept here.
 
-const VIEW = { tab: "plane", test: "0", discretize: "0", log: "0", pace: "7", net: "", draw: "1" };
+const VIEW = { tab: "plane", test: "0", discretize: "0", log: "0", pace: "7", net: "", draw: "1", layer: "" };
 
 export const view = { ...VIEW };
 let query = "";
