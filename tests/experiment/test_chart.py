@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vitreous.experiment.axis import axis, percent, plain, round_percent
+from vitreous.experiment.axis import axis, percent, plain, round_percent, tight_axis
 from vitreous.experiment.chart import Line, line_chart, profile_chart, reliability_chart, thin
 from vitreous.experiment.heat import MOST_CELLS, heat_map
 from vitreous.metrics.calibration import reliability
@@ -34,6 +34,13 @@ def test_a_logarithmic_axis_holds_its_values(values: list[float]) -> None:
     assert 2 <= len(found.ticks) <= 12
     places = found.place(values)
     assert ((places >= -1e-6) & (places <= 1 + 1e-6)).all()
+
+
+def test_epochs_have_whole_ticks() -> None:
+    assert tight_axis([1, 2, 3]).ticks == (1, 2, 3)
+    assert tight_axis([1, 2]).ticks == (1, 2)
+    assert tight_axis([1, 60]).ticks == (10, 20, 30, 40, 50, 60)
+    assert tight_axis([0.5, 1, 1.5]).ticks == (0.6, 0.8, 1.0, 1.2, 1.4)
 
 
 def test_ticks_are_the_usual_ones() -> None:

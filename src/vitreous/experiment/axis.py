@@ -89,9 +89,13 @@ def _log_axis(low: float, high: float, count: int) -> Axis:
 
 
 def tight_axis(values: Sequence[float]) -> Axis:
-    """An axis that ends where the values end, with round ticks in between."""
+    """An axis that ends where the values end, with round ticks in between; whole ones, such as
+    epochs, have whole ticks.
+    """
     low, high = (min(values), max(values)) if values else (0.0, 1.0)
     if high <= low:
         return Axis(low - 0.5, low + 0.5, (low,))
     wide = axis([low, high], count=6)
-    return Axis(low, high, tuple(t for t in wide.ticks if low <= t <= high))
+    whole = all(float(value).is_integer() for value in values)
+    inside = (t for t in wide.ticks if low <= t <= high)
+    return Axis(low, high, tuple(t for t in inside if not whole or t.is_integer()))
