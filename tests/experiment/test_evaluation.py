@@ -119,9 +119,9 @@ def test_data_of_other_classes_are_refused(run: Path, photos: Path) -> None:
 def test_each_use_of_the_test_part_is_written_down(run: Path, five: Path) -> None:
     folder = RunFolder(run)
     assert len(folder.events("test")) == 1  # training's own
-    for use in (1, 2):
+    for uses in ("once", "twice"):
         summary = evaluate(run, five)
-        assert any(f"used {use} time(s) before" in note for note in summary["notes"])
+        assert any(f"used {uses} before" in note for note in summary["notes"])
     evaluate(run / "model.safetensors", five)  # the same model, by its file
     assert len(folder.events("test")) == 4
     evaluate(run, five, split="train")

@@ -21,6 +21,7 @@ from vitreous.data.split import split as assign
 from vitreous.errors import DataError, UsageError
 from vitreous.experiment.folder import RunFolder
 from vitreous.experiment.progress import Progress, silent
+from vitreous.experiment.wording import moment, times
 from vitreous.export.bundle import Bundle, load
 from vitreous.metrics.align import align
 from vitreous.metrics.scores import Scores
@@ -134,8 +135,9 @@ def use_test(folder: RunFolder, dataset: Dataset, scores: Scores) -> list[str]:
     if not earlier:
         return []
     return [
-        f"this test part was used {len(earlier)} time(s) before (first {earlier[0]['time']}): a "
-        "number that has been looked at while choosing is no test any more"
+        f"this test part was used {times(len(earlier))} before (first "
+        f"{moment(earlier[0]['time'])}): a number that has been looked at while choosing is no "
+        "test any more"
     ]
 
 
