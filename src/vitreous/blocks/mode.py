@@ -11,12 +11,12 @@ from torch import nn
 @contextmanager
 def evaluating(model: nn.Module) -> Iterator[None]:
     """Evaluation mode within the block; afterwards every module is in the mode it was found in."""
-    was = model.training
     modes = {module: module.training for module in model.modules()}
     model.eval()
     try:
         yield
     finally:
-        model.train(was)  # networks of ours have more to set back than flags
-        for module, training in modes.items():
-            module.training = training
+        for module, training in modes.items():  # parents before their children
+            if module.training != training:
+                module.train(training)  # networks have more to set back than flags
+                module.training = training
