@@ -68,4 +68,4 @@ def test_biases_begin_awake_where_they_are_to() -> None:
 
 def test_the_picture(trained: dict[str, Trained], tmp_path: Path) -> None:
     with Image.open(plot(tmp_path / "xor.png", trained)) as picture:
-        assert picture.size == (1500, 450)
+        assert picture.size == (1000, 300)

@@ -187,6 +187,8 @@ HOSTILE = [
     '{"type": "select", "layer": 10, "unit": 0}',
     '{"type": "select", "layer": 0, "unit": -1}',
     '{"type": "select", "layer": 0, "unit": "a"}',
+    '{"type": "look", "layer": 99}',
+    '{"type": "look", "layer": 1, "landscape": 1000000}',
 ]
 
 

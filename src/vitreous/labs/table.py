@@ -11,7 +11,7 @@ import torch
 from vitreous.data.contract import PixelContract
 from vitreous.errors import UsageError
 from vitreous.experiment.progress import progress
-from vitreous.labs import language, painting, saturation, splat
+from vitreous.labs import language, painting, saturation, splat, xor
 from vitreous.labs.book import book
 from vitreous.labs.writing import Writing
 
@@ -83,6 +83,15 @@ def run_saturation(request: Request) -> Iterator[str]:
     saturation.plot(request.out)
 
 
+def run_xor(request: Request) -> Iterator[str]:
+    """Train each kind of network from a hundred first weights, and draw what became of them."""
+    trained = {}
+    for name, case in xor.CASES.items():
+        trained[name] = found = xor.train(case)
+        yield f"{name:<46}{int(found.solved.sum()):3} of {len(found.solved)} seeds solve it"
+    xor.plot(request.out, trained)
+
+
 def run_language(request: Request) -> Iterator[str]:
     """Read nine tenths of a novel, guess the letters of the last, and write some more."""
     novel = book()
@@ -124,6 +133,11 @@ LABS = {
         "Squared error leaves a saturated unit stuck; cross-entropy does not.",
         "saturation.png",
         run_saturation,
+    ),
+    "xor": Lab(
+        "Two rectifiers solve XOR from most first weights; one, or linear layers, from none.",
+        "xor.png",
+        run_xor,
     ),
     "language": Lab(
         "A transformer guesses letters better than pairs of letters can, and then writes.",

@@ -155,5 +155,5 @@ def plot(path: str | Path, trained: dict[str, Trained]) -> Path:
         panel.set_title(f"{title}\n{says}", fontsize=10)
         panel.set_xticks([-2, 0, 2])
         panel.set_yticks([-2, 0, 2])
-    figure.savefig(path, dpi=150)
+    figure.savefig(path, dpi=100)
     return Path(path)
