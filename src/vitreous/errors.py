@@ -21,6 +21,8 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 
+LISTED = 20  # names that an error lists at most
+
 
 class VitreousError(Exception):
     """An error with its place and its remedy.
@@ -91,5 +93,7 @@ def unknown(
     """
     options = sorted(options)
     nearest = difflib.get_close_matches(name, options, n=3, cutoff=0.5)
-    remedy = f"Did you mean {' or '.join(nearest)}?" if nearest else f"Known: {', '.join(options)}."
+    listed = ", ".join(options[:LISTED])
+    more = f" and {len(options) - LISTED} more" if len(options) > LISTED else ""
+    remedy = f"Did you mean {' or '.join(nearest)}?" if nearest else f"Known: {listed}{more}."
     return UsageError(f"unknown {noun} '{name}'", where=where, remedy=remedy)

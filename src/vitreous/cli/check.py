@@ -17,8 +17,9 @@ def check(
 ) -> int:
     """Look at every image and label. Exit code 1 when something would spoil training.
 
-    Damaged files, duplicates and near duplicates within and across the parts, contradicting labels,
-    class counts, odd sizes and modes, classes missing in a part, memory.
+    Damaged files, duplicates and near duplicates within and across the parts, groups that parts
+    divide, contradicting labels, class counts, odd sizes and modes, classes missing in a part,
+    memory.
 
     Parameters
     ----------

@@ -52,13 +52,16 @@ def app(asked: str = "") -> App:
         help_format="markdown",
         default_parameter=Parameter(show_env_var=False, negative_iterable=(), show_default=default),
         version_flags=["--version"],
+        group_commands=Group("Options", sort_key=4),
         result_action="return_value",
         suppress_keyboard_interrupt=False,
         help_epilogue="`vitreous VERB --help` explains a verb; `vitreous train digits` is a start.",
     )
-    for verb, group, summary in VERBS:
-        told = {} if verb == asked else {"help": summary}
-        cli.command(f"vitreous.cli.{verb}:{verb}", name=verb, group=group, **told)
+    for place, (verb, group, summary) in enumerate(VERBS):
+        told = None if verb == asked else summary
+        cli.command(
+            f"vitreous.cli.{verb}:{verb}", name=verb, group=group, help=told, sort_key=place
+        )
     return cli
 
 
