@@ -77,6 +77,11 @@ def test_what_is_chosen_for_which_data(seen: Facts, chosen: dict[str, Any]) -> N
         assert settled.reasons[name]
 
 
+@pytest.mark.parametrize(("name", "epochs"), [("convnet_wide", 1), ("vit_nano4", 4), ("mlp", 4)])
+def test_digits_are_learned_by_one_network_faster_than_by_others(name: str, epochs: int) -> None:
+    assert settle(Recipe(model=name), DIGITS).recipe.epochs == epochs
+
+
 def test_every_choice_has_a_reason_and_none_is_left_open() -> None:
     settled = settle(Recipe(), PHOTOS)
     before, after = Recipe().to_mapping(), settled.recipe.to_mapping()

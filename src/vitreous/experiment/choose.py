@@ -121,9 +121,11 @@ def _choose_learning(choices: Choices, facts: Facts) -> None:
     if choices.frozen:
         choices.fill("epochs", 30, "on features that are computed once")
     else:
-        # Small images of digits or letters are learned in a few passes, others are not.
+        # Small images of digits or letters are learned in a few passes, others are not; and deep
+        # networks made for photos take more of them than the one that was made for speed.
         simple = facts.small and facts.channels == 1 and symbols(facts.classes, facts.dataset)
-        looks, most = (5e4, 30) if simple else (6e5, 60)
+        enough = 5e4 if str(choices["model"]).startswith("convnet") else 2e5
+        looks, most = (enough, 30) if simple else (6e5, 60)
         epochs = int(np.clip(round(looks / facts.examples), 1, most))
         sum_of_looks = f"about {epochs * facts.examples:,} looks at {facts.examples:,} images"
         choices.fill("epochs", epochs, sum_of_looks)
