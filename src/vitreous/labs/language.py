@@ -168,13 +168,24 @@ def attention(model: LanguageTransformer, text: Tensor) -> Tensor:
     return torch.stack(maps)
 
 
+def steady(shares: Tensor) -> tuple[Tensor, int]:
+    """The head of (heads, T, T) that looks the most firmly at one place, and how far back that is.
+
+    Returns its shares (T, T), and the commonest distance to the character that it looks at most.
+    """
+    strongest, places = shares.max(-1)  # (heads, T)
+    head = int(strongest.mean(1).argmax())
+    distances = torch.arange(shares.shape[-1]) - places[head]
+    return shares[head], int(distances.mode().values)
+
+
 def plot(
-    path: str | Path, readings: Sequence[Reading], bars: Bars, letters: str, shares: Tensor
+    path: str | Path, readings: Sequence[Reading], bars: Bars, line: str, maps: Tensor
 ) -> Path:
     """Draw how it learned, against what is to be beaten, and where one head looks.
 
-    letters  a line of text (T)
-    shares   (T, T) of one head of `attention`, who looks at whom in this line
+    line  a text of T letters
+    maps  (depth, heads, T, T), its `attention`; the steadiest head of the first layer is drawn
     """
     from matplotlib.figure import Figure
 
@@ -200,12 +211,13 @@ def plot(
     curve.legend(frameon=False, fontsize=8)
     curve.spines[["top", "right"]].set_visible(False)
 
-    picture.imshow(shares, cmap="Greens", vmin=0)
-    shown = [letter.replace(" ", "␣") for letter in letters]
+    shares, back = steady(maps[0])
+    picture.imshow(shares.numpy(), cmap="Greens", vmin=0)
+    shown = [letter.replace(" ", "␣") for letter in line]
     picture.set_xticks(range(len(shown)), shown, fontsize=7)
     picture.set_yticks(range(len(shown)), shown, fontsize=7)
     picture.set_xlabel("looks at")
     picture.set_ylabel("this character")
-    picture.set_title("One head: no one looks ahead")
+    picture.set_title(f"A head of the first layer: {back} back, never ahead")
     figure.savefig(path, dpi=120)
     return Path(path)

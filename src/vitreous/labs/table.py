@@ -16,7 +16,7 @@ from vitreous.labs.book import book
 from vitreous.labs.writing import Writing
 
 SIDE, GAUSSIANS, STEPS = 64, 200, 300  # of the painting
-READING_STEPS = 1500
+READING_STEPS = 1000
 LINE = "'Curiouser and curiouser!' cried Alice"  # in which a head's attention is drawn
 
 
@@ -113,8 +113,8 @@ def run_language(request: Request) -> Iterator[str]:
     yield f"  {'transformer':<34}{readings[-1].held_out:.3f}"
     yield ""
     yield language.go_on(model, novel, request.writing)
-    shares = language.attention(model, novel.encode(LINE))[-1, 0]
-    language.plot(request.out, readings, bars, LINE, shares)
+    maps = language.attention(model, novel.encode(LINE))
+    language.plot(request.out, readings, bars, LINE, maps)
 
 
 LABS = {

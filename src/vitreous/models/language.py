@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from vitreous.blocks.transformer import LayerNorm, TransformerLayer
-from vitreous.errors import ShapeError
+from vitreous.errors import ShapeError, UsageError
 
 
 class LanguageTransformer(nn.Module):
@@ -41,10 +41,9 @@ class LanguageTransformer(nn.Module):
         )
         self.norm = LayerNorm(width)
         self.head = nn.Linear(width, tokens)
-        nn.init.normal_(self.positions, std=0.02)
-        for layer in self.modules():
-            if isinstance(layer, (nn.Embedding, nn.Linear)):
-                nn.init.normal_(layer.weight, std=0.02)
+        # The customary 0.02 is for widths of a thousand: here it would stay with pairs for longer.
+        nn.init.normal_(self.embed.weight, std=0.08)
+        nn.init.normal_(self.positions, std=0.08)
 
     def forward(self, text: Tensor) -> Tensor:
         length = text.shape[1]
@@ -70,7 +69,15 @@ class LanguageTransformer(nn.Module):
         """The prompt (B, T) with `steps` more tokens, each guessed from all before it.
 
         temperature  0 takes the likeliest token; 1 draws from the distribution that was learned
+
+        Raises UsageError for a negative temperature.
         """
+        if temperature < 0:
+            raise UsageError(
+                f"a temperature of {temperature:g}",
+                where="temperature",
+                remedy="Give 0 for the likeliest text, or a number up to about 1.",
+            )
         text = prompt
         for _ in range(steps):
             logits = self(text[:, -self.context :])[:, -1]  # (B, L)
