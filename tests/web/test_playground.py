@@ -165,7 +165,7 @@ def test_every_setting_reaches_the_address_and_comes_back(visit):
     until(lambda: state(page)["data"] == "spiral")
     chosen = {"Activation": "gelu", "Optimizer": "nadam", "Learning rate": "0.1"}
     chosen |= {"Loss": "cross_entropy", "L1 penalty": "0.001", "L2 penalty": "0.01"}
-    for label, value in {**chosen, "Dropout": "0.2"}.items():
+    for label, value in {**chosen, "Dropout": "0.2", "First weights": "he"}.items():
         page.get_by_role("combobox", name=label, exact=True).select_option(value)
     page.get_by_role("slider", name="Noise").fill("0.25")
     page.get_by_role("slider", name="Share for training").fill("0.6")
@@ -187,8 +187,8 @@ def test_every_setting_reaches_the_address_and_comes_back(visit):
     page.fill("#pace", "3")
     expected = State(
         data="spiral", activation="gelu", optimizer="nadam", lr=0.1, loss="cross_entropy",
-        l1=0.001, l2=0.01, dropout=0.2, noise=0.25, ratio=0.6, batch_size=25, count=300, seed=42,
-        features=("x1", "x2", "sin_x1"), hidden=(5, 1, 2),
+        l1=0.001, l2=0.01, dropout=0.2, init="he", noise=0.25, ratio=0.6, batch_size=25,
+        count=300, seed=42, features=("x1", "x2", "sin_x1"), hidden=(5, 1, 2),
     )  # fmt: skip
     until(lambda: query(page).startswith(expected.to_query()))
     address = page.evaluate("location.href")
@@ -245,6 +245,39 @@ def test_units_are_read_with_the_pointer_and_the_keyboard(visit):
         found |= "to the answer" in page.inner_text("#readout")
     assert found
     assert box["width"] > 100
+
+
+def test_inside_of_a_network_that_learns(visit):
+    """The embedding follows the chosen layer, the landscape the training; unseen, both rest."""
+    page = visit("data=circle&hidden=5,3")
+    latest = "playground.plane.latest"
+    until(lambda: page.evaluate(f"{latest} !== undefined"))
+    page.evaluate("scrollTo(0, 0)")
+    page.set_viewport_size({"width": 1600, "height": 500})
+    until(lambda: page.evaluate("playground.plane.visible.size") == 0)
+    page.click("#step")
+    until(lambda: page.evaluate(f"{latest}.steps") == 1)
+    assert page.evaluate(f"{latest}.embedding === undefined")
+
+    page.locator("#landscape").scroll_into_view_if_needed()
+    until(lambda: "Layer 2: 3 units at 250 training points" in page.inner_text("#embedding-text"))
+    until(lambda: "after 1 step:" in page.inner_text("#landscape-text"))
+    loss = number(page, "#train-loss")
+    shown = re.search(r"training loss (\d\.\d+)", page.inner_text("#landscape-text"))
+    assert shown
+    assert float(shown[1]) == pytest.approx(loss, abs=1e-3)
+    page.select_option("#embedding-layer", "0")
+    until(lambda: "The 2 inputs" in page.inner_text("#embedding-text"))
+    assert query(page).endswith("layer=0")
+    pictures = [page.locator(f"#{name}").screenshot() for name in ("embedding", "landscape")]
+    page.select_option("#embedding-layer", "1")
+    page.click("#play")
+    until(lambda: "Layer 1: 5 units" in page.inner_text("#embedding-text"))
+    until(lambda: "after 1 step:" not in page.inner_text("#landscape-text"))
+    for name, before in zip(("embedding", "landscape"), pictures, strict=True):
+        assert page.locator(f"#{name}").screenshot() != before  # it moves
+    page.get_by_role("button", name="Remove the last hidden layer").click()
+    until(lambda: page.locator("#embedding-layer option").count() == 2)
 
 
 def test_space_plays(visit):
@@ -401,8 +434,9 @@ def test_axe_finds_nothing_serious(visit, theme, width):
     assert serious(page) == []
     page.click("#tab-images")
     page.wait_for_selector(".map-tile")
-    page.hover(".map-tile")
+    page.hover("#layer-list .map-tile")
     until(lambda: page.locator("#why .big").count() == 1)
+    until(lambda: "held-out digits" in page.inner_text("#cloud-text"))
     assert serious(page) == []
 
 
@@ -452,6 +486,39 @@ def test_an_image_is_drawn_uploaded_and_explained(visit, tmp_path):
     path.write_bytes(b"not an image")
     page.set_input_files("#upload", str(path))
     until(lambda: page.inner_text("#status") != "")
+
+
+def test_first_filters_are_enlarged(visit):
+    page = visit("tab=images")
+    assert page.locator("#filters .map-tile").count() == 6
+    page.hover("#filters .map-tile:nth-child(3)")
+    until(lambda: "Filter 3 of 6: 3 × 3 weights" in page.inner_text("#filter-panel figcaption"))
+    small, large = "#filters .map-tile:nth-child(3) canvas", "#filter-panel figure canvas"
+    pixels = "(canvas) => [...canvas.getContext('2d').getImageData(0, 0, 3, 3).data]"
+    assert page.eval_on_selector(small, pixels) == page.eval_on_selector(large, pixels)
+    boxes = [page.locator(selector).bounding_box()["width"] for selector in (small, large)]
+    assert boxes[1] > 2 * boxes[0]
+    page.focus("#filters .map-tile:nth-child(1)")
+    page.keyboard.press("ArrowRight")
+    until(lambda: "Filter 2 of 6" in page.inner_text("#filter-panel figcaption"))
+
+
+def test_a_digit_is_chosen_in_the_cloud(visit):
+    page = visit("tab=images")
+    until(lambda: "360 held-out digits" in page.inner_text("#cloud-text"))
+    here = "[...playground.images.cloud.message.arrays.here]"
+    places = "[...playground.images.cloud.message.arrays.places]"
+    page.focus("#cloud")
+    page.keyboard.press("ArrowRight")
+    # The second digit of the held-out ones is shown, and lies where it lies among them.
+    until(lambda: np.allclose(page.evaluate(here), page.evaluate(places)[2:4], atol=1e-3))
+    box = page.locator("#cloud").bounding_box()
+    x, y = page.evaluate(
+        "playground.images.cloud.place(playground.images.cloud.message.arrays.places, 7)"
+    )
+    scale = box["width"] / page.evaluate("playground.images.cloud.canvas.width")
+    page.locator("#cloud").click(position={"x": x * scale, "y": y * scale})
+    until(lambda: np.allclose(page.evaluate(here), page.evaluate(places)[14:16], atol=1e-3))
 
 
 def test_the_linear_classifier_shows_its_templates(visit):

@@ -38,7 +38,7 @@ export class Landscape {
     context.globalAlpha = 1;
     this.cross(context, size);
     const word = (loss) => (loss >= 1e29 ? "no number" : loss.toPrecision(3).replace(/e[+]?(-?)0*/, " · 10^").replace("-", "−"));
-    this.text.textContent = `The cross is the network after ${this.picture.steps.toLocaleString("en")} steps: training loss ${word(now)}. In this square the loss goes from ${word(losses.reduce((a, b) => Math.min(a, b), most))} (pale) to ${word(most)} (dark); from line to line it grows by one factor.`;
+    this.text.textContent = `The cross is the network after ${this.picture.steps.toLocaleString("en")} step${this.picture.steps === 1 ? "" : "s"}: training loss ${word(now)}. In this square the loss goes from ${word(losses.reduce((a, b) => Math.min(a, b), most))} to ${word(most)}, the larger the more color; from line to line it grows by one factor.`;
     this.canvas.setAttribute("aria-label", `Loss landscape. ${this.text.textContent}`);
   }
 
