@@ -3,6 +3,7 @@
 from vitreous.trace.band import band
 from vitreous.trace.cost import macs, parameters
 from vitreous.trace.formula import expression
+from vitreous.trace.evidence import class_maps
 from vitreous.trace.graph import Graph
 from vitreous.trace.inspection import Inspection, inspect
 from vitreous.trace.network import graph
@@ -18,6 +19,7 @@ __all__ = [
     "ReceptiveField",
     "Record",
     "Variable",
+    "class_maps",
     "band",
     "draw",
     "expression",
