@@ -2,8 +2,8 @@
 
 from vitreous.trace.band import band
 from vitreous.trace.cost import macs, parameters
-from vitreous.trace.formula import expression
 from vitreous.trace.evidence import class_maps
+from vitreous.trace.formula import expression
 from vitreous.trace.graph import Graph
 from vitreous.trace.inspection import Inspection, inspect
 from vitreous.trace.network import graph
@@ -19,8 +19,8 @@ __all__ = [
     "ReceptiveField",
     "Record",
     "Variable",
-    "class_maps",
     "band",
+    "class_maps",
     "draw",
     "expression",
     "graph",
