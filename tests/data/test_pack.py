@@ -269,15 +269,31 @@ def test_a_cache_that_cannot_be_made_means_streaming(folder, tmp_path):
     assert "cannot be used" in made.note
 
 
-def test_a_disk_that_fills_up_on_the_way_means_streaming(folder, cache, monkeypatch):
+@pytest.mark.parametrize("flush", [1, 1 << 30], ids=["on the way", "at the end"])
+def test_a_disk_that_fills_up_means_streaming(folder, cache, monkeypatch, flush):
     def full(*_):
         raise OSError(28, "No space left on device")
 
+    monkeypatch.setattr("vitreous.data.pack.FLUSH", flush)
     monkeypatch.setattr(os, "fsync", full)
     made = pack(Files(folder), CONTRACT, cache=cache)
     assert isinstance(made.rows, Streaming)
     assert "No space left" in made.note
     assert contents(cache) == []
+
+
+def test_the_disk_writes_before_the_end(folder, cache, monkeypatch):
+    sync, sizes = os.fsync, []
+
+    def counted(descriptor):
+        sizes.append(os.fstat(descriptor).st_size)
+        sync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", counted)
+    monkeypatch.setattr("vitreous.data.pack.FLUSH", 1)
+    made = pack(Files(folder), CONTRACT, cache=cache)
+    assert sizes[0] == made.rows.nbytes  # all rows, without the footer
+    assert sizes[1] == made.path.stat().st_size
 
 
 def test_old_packs_make_room_for_new_ones(folder, cache, monkeypatch):

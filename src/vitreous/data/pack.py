@@ -38,6 +38,7 @@ from vitreous.errors import DataError, ImageError, StorageError
 VERSION = 2  # of the file's layout and of the rules by which rows are made
 RESERVE = 1 << 30  # bytes of the disk that packs leave free
 TASK = 4 << 20  # bytes of rows that one thread decodes at a time
+FLUSH = 32 << 20  # bytes after which the disk has to write, while threads go on decoding
 END = struct.Struct("<Q8s")  # length of the footer, and a mark that the file is complete
 MARK = b"vitreous"
 
@@ -251,12 +252,16 @@ def _no_room(folder: Path, needed: int) -> str | None:
 def _write(path: Path, decoded: Decoded, contract: PixelContract) -> Pack:
     """The file: all rows, then a footer of JSON, its length and a mark."""
     bad: list[BadImage] = []
-    count = 0
+    count = flushed = 0
     with replacing(path) as file, contextlib.closing(decoded):
         for rows, damaged in decoded:
             file.write(rows.data)
             count += len(rows)
             bad += damaged
+            if file.tell() - flushed >= FLUSH:
+                file.flush()
+                os.fsync(file.fileno())
+                flushed = file.tell()
         footer = {
             "shape": [count, *contract.shape],
             "bad": [[image.index, image.id, image.reason] for image in bad],
