@@ -20,8 +20,10 @@ from torch.utils.data import Dataset
 
 from vitreous.errors import DataError, DivergedError, ImageError, ModelFileError, RunError
 from vitreous.experiment import learning
+from vitreous.experiment.course import Course
 from vitreous.experiment.evaluation import evaluate
 from vitreous.experiment.folder import read_json, read_lines, read_table
+from vitreous.experiment.learning import averaged
 from vitreous.experiment.run import Run, resume, train
 from vitreous.export import load, to_onnx
 
@@ -110,6 +112,25 @@ def test_six_channels(place: Path, suffix: str) -> None:
         expected = run.model.model(images)
     torch.testing.assert_close(torch.from_numpy(logits), expected, rtol=0, atol=1e-4)
     assert (logits.argmax(1) == np.repeat((0, 1), 24)).all()
+
+
+def test_the_mean_of_the_weights_is_what_is_measured(
+    place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With statistics of batch norm that are its own; and the same after an interruption."""
+    recipe: dict[str, Any] = {"model": "convnet", "epochs": 3, "swa": 0.5, "checkpoint": 0}
+    taken = []
+    original = Course.recalibrate
+    monkeypatch.setattr(Course, "recalibrate", lambda self: taken.append(1) or original(self))
+    run = train("digits", **recipe)
+    history = read_lines(run.folder.metrics)
+    assert [row["averaged"] > 0 for row in history] == [False, True, True]
+    assert len(taken) == averaged(history) == 1
+    with monkeypatch.context() as patch:
+        interrupt_at(patch, 50)
+        with pytest.raises(KeyboardInterrupt):
+            train("digits", out="cut", **recipe)
+    assert files(resume("cut")) == files(run)
 
 
 def test_a_class_with_one_image_trains_on_it(photos: Path) -> None:
