@@ -55,6 +55,15 @@ export class AnswerMap {
     context.lineWidth = devicePixelRatio;
     context.font = `${11 * devicePixelRatio}px ${css("--sans")}`;
     const tick = 5 * devicePixelRatio;
+    // A halo of paper keeps the numbers readable on the strongest colors.
+    const label = (text, x, y) => {
+      context.save();
+      Object.assign(context, { globalAlpha: 0.8, strokeStyle: css("--glass"), lineWidth: 3 * devicePixelRatio, lineJoin: "round" });
+      context.strokeText(text, x, y);
+      context.globalAlpha = 1;
+      context.fillText(text, x, y);
+      context.restore();
+    };
     const step = right - left > 5 ? 2 : right - left > 2 ? 1 : 0.25;
     context.beginPath();
     for (let x = Math.ceil(left / step) * step; x < right - step / 3; x += step) {
@@ -63,7 +72,7 @@ export class AnswerMap {
       context.moveTo(at, size);
       context.lineTo(at, size - tick);
       context.textAlign = "center";
-      context.fillText(`${+x.toFixed(2)}`, at, size - tick * 1.7);
+      label(`${+x.toFixed(2)}`.replace("-", "−"), at, size - tick * 1.7);
     }
     for (let y = Math.ceil(bottom / step) * step; y < top - step / 3; y += step) {
       const at = ((top - y) / (top - bottom)) * size;
@@ -71,7 +80,7 @@ export class AnswerMap {
       context.moveTo(0, at);
       context.lineTo(tick, at);
       context.textAlign = "left";
-      context.fillText(`${+y.toFixed(2)}`, tick * 1.6, at + 4 * devicePixelRatio);
+      label(`${+y.toFixed(2)}`.replace("-", "−"), tick * 1.6, at + 4 * devicePixelRatio);
     }
     context.stroke();
     context.globalAlpha = 1;
