@@ -136,3 +136,21 @@ def test_state_comes_back(net) -> None:
     again.load_state_dict(average.state_dict())
     assert again.steps == 1
     assert all(torch.equal(again.values[name], value) for name, value in average.values.items())
+
+
+def test_tied_weights_are_swapped_once() -> None:
+    """One tensor under two names goes out and comes back, and is given for good once."""
+    model = nn.Sequential(nn.Linear(3, 3, bias=False), nn.Linear(3, 3, bias=False))
+    model[1].weight = model[0].weight
+    average = Average(model, 0.5, ramp=False)
+    before = model[0].weight.detach().clone()
+    with torch.no_grad():
+        model[0].weight.add_(1)
+    average.update(model)
+    live = model[0].weight.detach().clone()
+    with average.applied(model):
+        torch.testing.assert_close(model[1].weight.detach(), before + 0.5)
+    assert torch.equal(model[0].weight, live)
+    average.copy_to(model)
+    torch.testing.assert_close(model[1].weight.detach(), before + 0.5)
+    assert model[0].weight is model[1].weight

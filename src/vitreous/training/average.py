@@ -66,10 +66,12 @@ class Average:
             return (step - 1) / step
         return min(self.decay, (1 + step) / (10 + step)) if self.ramp else self.decay
 
+    @torch.no_grad()
     def copy_to(self, model: nn.Module) -> None:
         """Give the model the averaged weights for good; without any it keeps its own."""
         if self.steps:
-            model.load_state_dict(self.values)
+            for name, tensor in _named(model):
+                tensor.copy_(self.values[name])
 
     @contextlib.contextmanager
     def applied(self, model: nn.Module) -> Iterator[nn.Module]:
@@ -97,6 +99,12 @@ class Average:
 
 
 def _named(model: nn.Module) -> Iterator[tuple[str, Tensor]]:
-    """What a file of the model would hold; constants such as pixel means are left out."""
+    """What a file of the model would hold, each tensor once, under the first of its names;
+    constants such as pixel means are left out.
+    """
     state: dict[str, Tensor] = model.state_dict(keep_vars=True)
-    yield from state.items()
+    seen: set[int] = set()
+    for name, tensor in state.items():
+        if id(tensor) not in seen:
+            seen.add(id(tensor))
+            yield name, tensor
