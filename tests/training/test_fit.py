@@ -194,3 +194,15 @@ def test_batch_norm_over_maps_takes_a_batch_of_one(net, batches) -> None:
 def test_no_batches_no_steps(net) -> None:
     model = net()
     assert list(fit(model, [], PER_EXAMPLE, sgd(model), constant)) == []
+
+
+def test_a_penalty_on_nothing_changes_nothing(batches) -> None:
+    """A network may have no matrix that learns, and a penalty no factor."""
+    data = batches([8] * 2)
+    scale = nn.Sequential(nn.BatchNorm2d(1), nn.AdaptiveAvgPool2d((1, 3)), nn.Flatten())
+    plain = copy.deepcopy(scale)
+    list(fit(plain, data, PER_EXAMPLE, sgd(plain), constant))
+    list(fit(scale, data, PER_EXAMPLE, sgd(scale), constant, penalty=Penalty(l1=0.1, l2=0.1)))
+    assert all(map(torch.equal, weights(scale), weights(plain)))
+    linear = nn.Sequential(nn.Flatten(), nn.Linear(36, 3))
+    list(fit(linear, data, PER_EXAMPLE, sgd(linear), constant, penalty=Penalty()))

@@ -121,7 +121,9 @@ def fit(
             shares.append(share.detach())
         mean = shares[0] if len(shares) == 1 else torch.stack(shares).sum()
         if penalty and number >= penalty.first_step:
-            torch.autograd.backward(scaler.scale(penalty(penalized)))
+            size = penalty(penalized)
+            if size.requires_grad:  # else there is nothing to shrink
+                torch.autograd.backward(scaler.scale(size))
         watch.add(mean)
         if clip is not None:
             scaler.unscale_(optimizer)
