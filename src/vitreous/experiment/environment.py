@@ -6,6 +6,8 @@ import os
 import platform
 import shlex
 import sys
+from collections.abc import Iterable
+from contextlib import suppress
 from importlib import metadata
 from typing import Any
 
@@ -13,7 +15,10 @@ import torch
 
 from vitreous import __version__
 
-PACKAGES = ("torch", "numpy", "opencv-python-headless", "pillow", "safetensors", "scikit-learn")
+PACKAGES = (
+    "torch", "numpy", "opencv-python-headless", "opencv-python", "pillow", "safetensors",
+    "scikit-learn",
+)  # fmt: skip
 
 
 def environment() -> dict[str, Any]:
@@ -21,7 +26,7 @@ def environment() -> dict[str, Any]:
     return {
         "vitreous": __version__,
         "python": platform.python_version(),
-        "packages": {name: metadata.version(name) for name in PACKAGES},
+        "packages": versions(PACKAGES),
         "system": f"{platform.system()} {platform.machine()}",
         "processor": torch.backends.cpu.get_cpu_capability(),
         "cores": os.cpu_count(),
@@ -31,3 +36,12 @@ def environment() -> dict[str, Any]:
         if sys.argv[0].endswith("vitreous")
         else None,
     }
+
+
+def versions(packages: Iterable[str]) -> dict[str, str]:
+    """Of those that an installer has registered: conda, for one, has other names for some."""
+    found = {}
+    for name in packages:
+        with suppress(metadata.PackageNotFoundError):
+            found[name] = metadata.version(name)
+    return found
