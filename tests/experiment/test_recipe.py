@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -100,3 +101,34 @@ def test_any_text_is_a_length_of_time_or_an_error(text: str) -> None:
 def test_round_trip() -> None:
     recipe = Recipe(model="lenet5", lr=0.1, epochs=3, log=("csv",), milestones=(0.3,))
     assert Recipe.from_mapping(recipe.to_mapping()) == recipe
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "wanted"),
+    [
+        ("time", 600, "90s"),
+        ("epochs", "30", "a whole number"),
+        ("epochs", 2.5, "a whole number"),
+        ("epochs", True, "a whole number"),
+        ("lr", "0.1", "a number"),
+        ("seed", None, "a whole number"),
+        ("compile", 1, "True or False"),
+        ("model", 18, "text"),
+        ("balance", 1, "text"),
+        ("milestones", 0.5, "numbers"),
+        ("milestones", ("half",), "numbers"),
+        ("log", 5, "text"),
+        ("log", (5,), "text"),
+    ],
+)
+def test_a_value_of_another_kind_is_told(name: str, value: Any, wanted: str) -> None:
+    with pytest.raises(UsageError, match=f"{name}.*{type(value).__name__}") as caught:
+        Recipe(**{name: value})
+    assert caught.value.where == "--" + name
+    assert wanted in str(caught.value.remedy)
+
+
+def test_numbers_of_numpy_become_plain_ones() -> None:
+    recipe = Recipe(epochs=np.int64(3), lr=np.float32(0.5), milestones=[np.float64(0.5)])  # type: ignore[arg-type]
+    assert recipe == Recipe(epochs=3, lr=0.5, milestones=(0.5,))
+    assert [type(v) for v in (recipe.epochs, recipe.lr, *recipe.milestones)] == [int, float, float]

@@ -15,6 +15,7 @@ from itertools import pairwise
 from typing import Any, Literal, Self, get_args, get_origin, get_type_hints
 
 from vitreous.errors import UsageError, unknown
+from vitreous.experiment.kind import describe, fits, plain
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -131,10 +132,19 @@ class Recipe:
     given several times"""
 
     def __post_init__(self) -> None:
-        given: Any = self.log
-        words = [given] if isinstance(given, str) else given
-        object.__setattr__(self, "log", tuple(w for word in words for w in word.split(",")))
-        object.__setattr__(self, "milestones", tuple(self.milestones))
+        if isinstance(self.log, str):
+            object.__setattr__(self, "log", (self.log,))
+        for name, kind in KINDS.items():
+            value = plain(getattr(self, name))
+            if not fits(value, kind):
+                such = ", such as 90s, 20m or 1h30m" if name == "time" else ""
+                raise UsageError(
+                    f"{name} is {value!r}, of type {type(value).__name__}",
+                    where=flag(name),
+                    remedy=f"Give {describe(kind)}{such}.",
+                )
+            object.__setattr__(self, name, value)
+        object.__setattr__(self, "log", tuple(w for word in self.log for w in word.split(",")))
         if self.balance == "focal":
             raise UsageError(
                 "the focal loss is a loss here, and no kind of balance",
@@ -189,6 +199,11 @@ class Recipe:
     def to_mapping(self) -> dict[str, Any]:
         return dataclasses.asdict(self)
 
+
+KINDS: dict[str, Any] = {
+    name: kind for name, kind in get_type_hints(Recipe).items() if get_origin(kind) is not Literal
+}
+"""The type of each field that is not one of a few words."""
 
 WORDS: dict[str, tuple[str, ...]] = {
     name: get_args(kind)
