@@ -14,7 +14,7 @@ from vitreous.data.contract import PixelContract
 from vitreous.errors import ModelFileError, ShapeError, UsageError
 from vitreous.experiment.network import arguments, build, check_network
 from vitreous.experiment.recipe import Recipe
-from vitreous.experiment.run import train
+from vitreous.experiment.run import resume, train
 from vitreous.models import create
 
 RGB = PixelContract(height=32, width=32, channels=3)
@@ -137,3 +137,23 @@ def test_a_module_is_tried_without_changing_it() -> None:
     check_network(Recipe(), RGB, 5, module)
     assert module.training
     assert all(torch.equal(tensor, before[name]) for name, tensor in module.state_dict().items())
+
+
+def test_lazy_layers_learn() -> None:
+    """Their weights are made when the network is tried, in a mode in which they can be trained."""
+    torch.manual_seed(0)
+    lazy = nn.Sequential(nn.Flatten(), nn.LazyLinear(10))
+    run = train("digits", model=lazy, epochs=8)
+    assert run.model.model[1].weight.shape == (10, 64)
+    assert run.scores["test"].accuracy > 0.5
+
+
+def test_a_module_and_a_name_are_two_networks(place: Path) -> None:
+    own = nn.Sequential(nn.Flatten(), nn.Linear(64, 10))
+    with pytest.raises(UsageError, match="resnet18") as caught:
+        train("digits", Recipe(model="resnet18"), model=own, epochs=1)
+    assert caught.value.where == "model"
+    assert not (place / "runs").exists()
+    train("digits", model="linear", epochs=1, out="named")
+    with pytest.raises(UsageError, match="linear"):
+        resume("named", model=own)

@@ -93,7 +93,8 @@ def check_module(module: nn.Module, contract: PixelContract, num_classes: int) -
     device = next((p.device for p in module.parameters()), torch.device("cpu"))
     images = torch.zeros(2, channels, height, width, device=device)
     try:
-        with torch.inference_mode(), evaluating(module):
+        # Lazy layers make their weights now, which inference mode would not let them train.
+        with torch.no_grad(), evaluating(module):
             outputs = module(images)
     except (RuntimeError, ValueError) as error:
         raise ShapeError(

@@ -20,7 +20,7 @@ from vitreous.data.open import open as open_data
 from vitreous.data.pack import pack
 from vitreous.data.split import Split
 from vitreous.data.split import split as assign
-from vitreous.errors import DivergedError, RunError, StorageError
+from vitreous.errors import DivergedError, RunError, StorageError, UsageError
 from vitreous.experiment.choose import settle
 from vitreous.experiment.clock import Clock
 from vitreous.experiment.course import Course
@@ -103,6 +103,7 @@ def train(
     if isinstance(model, str):
         fields["model"] = model
     recipe = (recipe or Recipe()).replace(**fields)
+    _check_one_network(recipe, module)
     shown = progress or silent()
     dataset = open_data(data, bad_images=recipe.bad_images)
     parts = _assigned(dataset, recipe, shown)
@@ -150,6 +151,7 @@ def resume(
             where=str(run),
             remedy="Pass it as it was before training: vt.resume(run, model=YourNetwork()).",
         )
+    _check_one_network(settled.recipe, model)
     if folder.finished and folder.report.exists():
         raise RunError(
             "this run has ended",
@@ -282,6 +284,16 @@ def _learn_and_measure(
         "notes": [*dataset.notes, *course.notes(read_table(folder.copies))],
     }
     write_json(folder.scores, summary)
+
+
+def _check_one_network(recipe: Recipe, module: nn.Module | None) -> None:
+    """Raises UsageError where there are two: the file would name one, and hold the other."""
+    if module is not None and recipe.model is not None:
+        raise UsageError(
+            f"two networks: {recipe.model} by its name, and a module",
+            where="model",
+            remedy="Leave one of them out.",
+        )
 
 
 def _assigned(dataset: Dataset, recipe: Recipe, progress: Progress) -> Split:
