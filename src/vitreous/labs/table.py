@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from vitreous.data.contract import PixelContract
 from vitreous.errors import UsageError
-from vitreous.experiment.progress import progress
 from vitreous.labs import language, painting, saturation, splat, xor
 from vitreous.labs.book import book
 from vitreous.labs.writing import Writing
@@ -96,16 +97,19 @@ def run_language(request: Request) -> Iterator[str]:
     """Read nine tenths of a novel, guess the letters of the last, and write some more."""
     novel = book()
     novel.encode(request.writing.prompt)  # a strange letter is noticed before the training
-    torch.manual_seed(request.writing.seed)
+    seed = request.writing.seed
+    torch.manual_seed(seed)
     model = language.reader(novel)
     bars, readings = language.bars(novel), []
-    with progress() as shown:
-        shown.stage("reading", READING_STEPS)
-        for reading in language.learn(model, novel, steps=READING_STEPS):
+    bar = (BarColumn(), MofNCompleteColumn(), TextColumn("steps"), TimeRemainingColumn())
+    with Progress(TextColumn("reading"), *bar, console=Console(stderr=True)) as shown:
+        task = shown.add_task("", total=READING_STEPS)
+        for reading in language.learn(model, novel, steps=READING_STEPS, seed=seed):
             readings.append(reading)
-            shown.advance()
+            shown.advance(task)
             if reading.held_out is not None:
-                shown.note(f"step {reading.step:4}   held out {reading.held_out:.2f} bits")
+                line = f"step {reading.step:4}   held out {reading.held_out:.2f} bits"
+                shown.console.print(line, highlight=False)
     yield "bits a character of the held-out chapters:"
     yield f"  {'unigram':<34}{bars.unigram:.3f}"
     yield f"  {'bigram':<34}{bars.bigram:.3f}"
