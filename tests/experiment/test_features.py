@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -12,6 +14,7 @@ import torch
 from torch import Tensor
 
 from vitreous.data.contract import PixelContract
+from vitreous.data.pack import RESERVE
 from vitreous.experiment import features as module
 from vitreous.experiment.features import FeatureBatches, features
 from vitreous.experiment.folder import read_lines
@@ -37,7 +40,7 @@ def network() -> Any:
 def compute(network: Any, rows: np.ndarray, ids: np.ndarray | None = None, **options: Any) -> Any:
     backbone, _ = backbone_and_head(network)
     ids = np.arange(len(rows)) if ids is None else ids
-    settings = {"mirrored": False, "key": "k", **options}
+    settings = {"mirrored": False, "key": "k", "architecture": ("convnet", {}), **options}
     precision = settings.pop("precision", FLOAT)
     return features(backbone, network, rows, ids, CONTRACT, precision, **settings)
 
@@ -62,12 +65,16 @@ def test_what_was_kept_is_what_was_computed(network: Any, rows: np.ndarray) -> N
         calls.append(len(images))
         raise AssertionError("the features are there already")
 
-    again = features(never, network, rows, np.arange(40), CONTRACT, FLOAT, mirrored=True, key="k")
+    options: dict[str, Any] = {"key": "k", "architecture": ("convnet", {})}
+    again = features(never, network, rows, np.arange(40), CONTRACT, FLOAT, mirrored=True, **options)
     np.testing.assert_array_equal(again, computed)
     assert not calls
 
 
-@pytest.mark.parametrize("changed", ["weights", "ids", "key", "precision", "mirrored", "damage"])
+CHANGES = ("weights", "mean", "name", "arguments", "ids", "key", "precision", "mirrored", "damage")
+
+
+@pytest.mark.parametrize("changed", CHANGES)
 def test_features_of_anything_else_are_computed_anew(
     network: Any, rows: np.ndarray, place: Path, changed: str
 ) -> None:
@@ -76,18 +83,51 @@ def test_features_of_anything_else_are_computed_anew(
     options: dict[str, Any] = {
         "ids": {"ids": np.arange(1, 40)},
         "key": {"key": "another"},
+        "name": {"architecture": ("lenet5", {})},
+        "arguments": {"architecture": ("convnet", {"dropout": 0.5})},
         "precision": {"precision": Precision("bfloat16")},
         "mirrored": {"mirrored": True},
     }.get(changed, {})
     if changed == "weights":
         with torch.no_grad():
             next(network.parameters()).mul_(1.5)
+    if changed == "mean":  # it is in no state_dict
+        network.normalize.mean.add_(0.1)
     if changed == "damage":
         kept.write_bytes(kept.read_bytes()[:-10])
     told: list[tuple[int, int]] = []
     found = compute(network, rows, **options, progress=lambda *done: told.append(done))
     assert told[-1][0] == told[-1][1] == len(options.get("ids", rows))
     assert found.shape[1] == (2 if changed == "mirrored" else 1)
+
+
+def test_those_of_a_users_own_module_are_not_kept(
+    network: Any, rows: np.ndarray, place: Path
+) -> None:
+    """Its weights do not tell what it does with them."""
+    compute(network, rows, architecture=None)
+    assert not (place / "cache").exists()
+
+
+def test_what_was_used_last_is_evicted_last(network: Any, rows: np.ndarray, place: Path) -> None:
+    compute(network, rows)
+    (kept,) = (place / "cache" / "features").iterdir()
+    os.utime(kept, (1, 1))
+    compute(network, rows)
+    assert kept.stat().st_mtime > 1
+
+
+def test_the_disk_is_not_filled(
+    network: Any, rows: np.ndarray, place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What other programs need stays free."""
+    usage = SimpleNamespace(free=RESERVE + 1000)
+    monkeypatch.setattr(module.shutil, "disk_usage", lambda folder: usage)
+    expected = compute(network, rows)
+    assert list((place / "cache" / "features").iterdir()) == []
+    usage.free += expected.nbytes
+    compute(network, rows)
+    assert len(list((place / "cache" / "features").iterdir())) == 1
 
 
 def test_without_a_cache_they_are_computed_all_the_same(

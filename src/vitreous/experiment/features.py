@@ -1,14 +1,17 @@
 """What a frozen backbone sees, computed once: the last layer then trains in seconds.
 
 The features of each image, and of its mirror image where left and right mean the same, are kept in
-the cache, keyed by the images, the backbone's weights and the number format.
+the cache, keyed by the images, the network's architecture and weights, and the number format.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+import os
+import shutil
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +25,7 @@ from vitreous.data import cache as caches
 from vitreous.data.batches import Batches
 from vitreous.data.chance import uniforms
 from vitreous.data.contract import PixelContract
-from vitreous.data.pack import Rows
+from vitreous.data.pack import RESERVE, Rows
 from vitreous.export.bundle import digest
 from vitreous.training.precision import Precision
 
@@ -71,18 +74,23 @@ def features(
     *,
     mirrored: bool,
     key: str,
+    architecture: tuple[str, Mapping[str, Any]] | None,
     progress: Callable[[int, int], None] | None = None,
 ) -> NDArray[np.float16]:
     """(N, V, K) features of the rows `ids`: V = 2 with the mirror image, else 1.
 
-    backbone  images (B, C, H, W) -> (B, K), in evaluation mode
-    state     the module whose weights the backbone uses
-    key       of the pack that the rows come from
+    backbone      images (B, C, H, W) -> (B, K), in evaluation mode
+    state         the module whose weights the backbone uses
+    key           of the pack that the rows come from
+    architecture  name in the table of models, and arguments; None for a module of the user's own,
+                  whose features are not kept: its weights do not tell what it does with them
     """
-    depends_on = [key, digest(state.state_dict()), precision.name, mirrored, torch.__version__]
+    # Buffers that no state_dict holds, such as the pixels' mean, decide as well.
+    tensors = state.state_dict() | dict(state.named_buffers())
+    depends_on = [key, architecture, digest(tensors), precision.name, mirrored, torch.__version__]
     name = hashlib.sha256(repr(depends_on).encode() + ids.tobytes()).hexdigest()[:40]
     path = caches.folder() / "features" / f"{name}.npy"
-    found = _find(path, len(ids))
+    found = _find(path, len(ids)) if architecture else None
     if found is not None:
         return found
     parts = []
@@ -95,24 +103,31 @@ def features(
             if progress:
                 progress(min(first + CHUNK, len(ids)), len(ids))
     made = np.concatenate(parts)
-    _keep(path, made)
+    if architecture:
+        _keep(path, made)
     return made
 
 
 def _find(path: Path, count: int) -> NDArray[np.float16] | None:
     try:
-        found = np.load(path, mmap_mode="r", allow_pickle=False)
+        found: NDArray[np.float16] = np.load(path, mmap_mode="r", allow_pickle=False)
     except (OSError, ValueError):
         return None
     whole = found.ndim == 3 and len(found) == count and found.dtype == np.float16
-    return found if whole else None
+    if not whole:
+        return None
+    with suppress(OSError):
+        os.utime(path)  # what was used last is evicted last
+    return found
 
 
 def _keep(path: Path, made: NDArray[np.float16]) -> None:
     """Into the cache, if there is room: without it the next run computes them again."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        caches.evict(path.parent, made.nbytes, free=made.nbytes)
+        free = shutil.disk_usage(path.parent).free - RESERVE
+        if made.nbytes > caches.evict(path.parent, made.nbytes, free=free):
+            return
         with replacing(path) as file:
             np.save(file, made, allow_pickle=False)
     except OSError:

@@ -102,6 +102,7 @@ def head(course: Course) -> Phase:
             course.precision,
             mirrored=part is Part.TRAIN and course.augment.flip > 0,
             key=identity,
+            architecture=(recipe.model, course.arguments) if recipe.model else None,
             progress=course.progress.task(f"features of the {part.name.lower()} part"),
         )
         for part in (Part.TRAIN, Part.VALIDATION)

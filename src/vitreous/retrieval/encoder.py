@@ -35,8 +35,9 @@ Vectors = NDArray[np.float16]
 class Encoder:
     """A network up to its last layer, with the pixels that it expects.
 
-    name      of the architecture
-    training  summary of the training from the model file, if it was trained here
+    name          of the architecture
+    training      summary of the training from the model file, if it was trained here
+    architecture  name and arguments of a network of the table, whose features are kept
     """
 
     name: str
@@ -44,6 +45,7 @@ class Encoder:
     contract: PixelContract
     precision: Precision
     training: Mapping[str, Any] = field(default_factory=dict)
+    architecture: tuple[str, Mapping[str, Any]] | None = None
 
     def of(self, sources: Sequence[Source]) -> Vectors:
         """Files, bytes or arrays to (B, K). Raises ImageError for what cannot be read."""
@@ -71,6 +73,7 @@ class Encoder:
             self.precision,
             mirrored=False,
             key=key(dataset, self.contract),
+            architecture=self.architecture,
             progress=progress,
         )
         return views[:, 0]
@@ -91,6 +94,7 @@ def encoder(model: str | Path | Bundle) -> Encoder:
         contract=bundle.contract,
         precision=Precision(bundle.precision, device),
         training=bundle.training,
+        architecture=(bundle.architecture, bundle.arguments) if bundle.architecture else None,
     )
 
 
@@ -105,4 +109,4 @@ def _published(name: str) -> Encoder:
     network = create(name, pretrained=True).eval().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     contract = PixelContract(height=weights.size, width=weights.size, channels=network.in_channels)
     work = macs(network, (network.in_channels, weights.size, weights.size))
-    return Encoder(name, network, contract, choose("auto", "cpu", work))
+    return Encoder(name, network, contract, choose("auto", "cpu", work), architecture=(name, {}))
