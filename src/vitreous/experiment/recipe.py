@@ -132,8 +132,9 @@ class Recipe:
     given several times"""
 
     def __post_init__(self) -> None:
-        if isinstance(self.log, str):
-            object.__setattr__(self, "log", (self.log,))
+        given: Any = self.log
+        if isinstance(given, str):
+            object.__setattr__(self, "log", (given,))
         for name, kind in KINDS.items():
             value = plain(getattr(self, name))
             if not fits(value, kind):
