@@ -302,3 +302,71 @@ def test_the_split_is_a_manifest_that_trains(
     trained = json.loads(capsys.readouterr().out)
     assert trained["run"] == "runs/parts"
     assert trained["scores"].keys() == {"validation", "test"}
+
+
+@pytest.mark.parametrize(
+    ("raised", "said"),
+    [
+        (PermissionError(13, "Permission denied", "photos/a.jpg"), "photos/a.jpg: Permission den"),
+        (OSError("the device went away"), "the device went away"),
+        (MemoryError(), "smaller"),
+    ],
+)
+def test_what_the_system_refuses_is_told_without_a_traceback(
+    raised: Exception,
+    said: str,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise raised
+
+    monkeypatch.setattr("vitreous.data.check.check", refuse)
+    code, err = error(capsys, "check", "digits", "--quiet")
+    assert code == 1
+    assert err.startswith("error: ")
+    assert said in err
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("epochs: [1\nmodel: linear\n", "line 2"),
+        ('epochs: 1\n"model: linear\n', "line 2"),
+        ("\tepochs: 1\n", "line 1"),
+        ("- epochs\n- 2\n", "name: value"),
+        ("epochs\n", "name: value"),
+    ],
+)
+def test_a_damaged_config_is_told_with_its_line(
+    text: str, said: str, place: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (place / "flags.yaml").write_text(text)
+    code, err = error(capsys, "train", "digits", "--config", "flags.yaml")
+    assert code == 2
+    assert "flags.yaml" in err
+    assert said in err
+
+
+def test_an_empty_config_says_nothing(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (place / "flags.yaml").write_text("# nothing yet\n")
+    assert run(["models", "linear", "--config", "flags.yaml"]) == 0
+    assert "linear" in capsys.readouterr().out
+
+
+def test_json_may_be_asked_for_in_the_config_or_the_environment(
+    place: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (place / "flags.yaml").write_text("json: true\n")
+    assert run(["models", "resnet81", "--config", "flags.yaml"]) == 2
+    assert "resnet81" in json.loads(capsys.readouterr().out)["error"]["message"]
+    monkeypatch.setenv("VITREOUS_MODELS_JSON", "true")
+    assert run(["models", "resnet81"]) == 2
+    assert "resnet81" in json.loads(capsys.readouterr().out)["error"]["message"]
+
+
+def test_json_after_two_dashes_is_a_word(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["models", "--", "--json"]) == 2
+    out, err = capsys.readouterr()
+    assert not out
+    assert "'--json'" in err

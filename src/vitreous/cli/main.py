@@ -7,16 +7,19 @@ stdout carries results, stderr progress and errors. Exit codes: 0 done, 1 failed
 from __future__ import annotations
 
 import io
+import itertools
 import os
 import sys
 from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
 
 from cyclopts import App, CycloptsError, Group, Parameter, UnusedCliTokensError
-from cyclopts.config import Env, Yaml
+from cyclopts.config import Dict, Env
 
 from vitreous import __version__
 from vitreous.cli.failure import tell
-from vitreous.errors import UsageError, VitreousError
+from vitreous.errors import RunError, StorageError, UsageError, VitreousError
 
 TRAIN = Group("Train", sort_key=1)
 LOOK = Group("See through", sort_key=2)
@@ -74,13 +77,16 @@ def default(value: object) -> str | None:
 
 def run(arguments: Sequence[str]) -> int:
     """Carry out one command line; returns the exit code."""
-    wants_json = "--json" in arguments
+    flags = itertools.takewhile(lambda word: word != "--", arguments)
+    wants_json = "--json" in flags  # until the config and the environment have been read as well
     verb = verb_of(arguments)
     cli = app(verb)
     try:
         arguments, config = take_config(arguments)
         cli.config = [Env("VITREOUS_"), *config]
-        result = cli(arguments, exit_on_error=False, print_error=False)
+        command, bound, _ = cli.parse_args(arguments, exit_on_error=False, print_error=False)
+        wants_json = bool(bound.arguments.get("json"))
+        result = command(*bound.args, **bound.kwargs)
         sys.stdout.flush()
         return result if isinstance(result, int) else 0
     except CycloptsError as error:
@@ -95,25 +101,47 @@ def run(arguments: Sequence[str]) -> int:
         # The reader of our output has left (`| head`): nothing to say, and nobody to say it to.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
+    except OSError as error:
+        where = None if error.filename is None else str(error.filename)
+        return tell(StorageError(error.strerror or str(error), where=where), wants_json)
+    except MemoryError:
+        remedy = "Use smaller images, a smaller --batch-size or a smaller model."
+        return tell(VitreousError("the memory is not enough", remedy=remedy), wants_json)
     except KeyboardInterrupt as error:
         return tell(error, wants_json)
 
 
-def take_config(arguments: Sequence[str]) -> tuple[list[str], list[Yaml]]:
+def take_config(arguments: Sequence[str]) -> tuple[list[str], list[Dict]]:
     """The arguments without `--config FILE`, and that file as a source of flags."""
     rest, config = list(arguments), []
     for index, word in enumerate(rest):
+        if word == "--":
+            break
         name, _, value = word.partition("=")
         if name == "--config":
             if not value and index + 1 == len(rest):
                 raise UsageError("a file is missing", where="--config")
             path = value or rest[index + 1]
-            if not os.path.isfile(path):
-                raise UsageError("there is no such file", where=f"--config {path}")
             del rest[index : index + (1 if value else 2)]
-            config.append(Yaml(path, use_commands_as_keys=False))
+            config.append(Dict(_flags(path), use_commands_as_keys=False, source=path))
             break
     return rest, config
+
+
+def _flags(path: str) -> dict[str, Any]:
+    from vitreous.experiment.folder import read_yaml
+
+    where = f"--config {path}"
+    if not os.path.isfile(path):
+        raise UsageError("there is no such file", where=where)
+    remedy = "Write one flag a line, as name: value."
+    try:
+        flags = read_yaml(Path(path))
+    except RunError as error:
+        raise UsageError(error.message, where=where, remedy=remedy) from error
+    if flags is not None and not isinstance(flags, dict):
+        raise UsageError(f"holds a {type(flags).__name__}", where=where, remedy=remedy)
+    return flags or {}
 
 
 def verb_of(arguments: Sequence[str]) -> str:
