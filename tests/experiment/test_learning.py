@@ -16,8 +16,10 @@ from vitreous.data.batches import Batch
 from vitreous.errors import DivergedError, RunError
 from vitreous.experiment import learning
 from vitreous.experiment.folder import RunFolder, read_lines
+from vitreous.experiment.history import averaged, best_epoch
 from vitreous.experiment.interrupt import Interrupt
-from vitreous.experiment.learning import Phase, Sitting, averaged, best_epoch, learn
+from vitreous.experiment.learning import Sitting, learn
+from vitreous.experiment.phase import Phase, Position
 from vitreous.experiment.progress import Progress
 from vitreous.experiment.recipe import Recipe
 from vitreous.tasks import Classify
@@ -187,7 +189,13 @@ def test_patience_ends_learning(sitting: Made) -> None:
 
 @pytest.mark.parametrize(
     ("count", "accumulate", "epochs", "ends"),
-    [(4, 2, 2, [2, 4]), (5, 2, 4, [3, 5, 8, 10]), (3, 4, 4, [1, 2, 3]), (1, 3, 3, [1])],
+    [
+        (4, 2, 2, [2, 4]),
+        (5, 2, 4, [3, 5, 8, 10]),
+        (3, 4, 4, [1, 2, 3]),
+        (1, 3, 3, [1]),
+        (10, 3, 6, [4, 7, 10, 14, 17, 20]),  # 10 // (10 / 3) is 2 in floating point
+    ],
 )
 def test_steps_may_reach_over_the_end_of_an_epoch(
     sitting: Made, count: int, accumulate: int, epochs: int, ends: list[int]
@@ -199,6 +207,38 @@ def test_steps_may_reach_over_the_end_of_an_epoch(
     assert supply.given == [(epoch, k) for epoch in range(epochs) for k in range(count)]
     assert [row["step"] for row in history] == ends
     assert len(place.progress.losses) == math.ceil(count * epochs / accumulate)
+
+
+def test_losses_are_added_wherever_they_lie() -> None:
+    """A sum that comes back from a file lies on the CPU, and new losses on the device."""
+    position = Position()
+    for value in (1.0, 2.0):
+        position.add(torch.tensor(value))
+    assert (float(position.loss), position.taken) == (3.0, 2)
+    assert position.loss.dtype == torch.float64
+    position.add(torch.tensor(3.0, device="meta"))
+    assert position.loss.device.type == "meta"
+
+
+@pytest.mark.gpu
+def test_an_interrupted_epoch_goes_on_on_a_gpu(sitting: Made) -> None:
+    class Far(Supply):
+        def epoch(self, number: int, start: int = 0) -> Iterator[Batch]:
+            for batch in super().epoch(number, start):
+                yield Batch(batch.images.cuda(), batch.targets.cuda(), batch.ids)
+
+    net = network().cuda()
+    place = sitting(net)
+
+    def ask(epoch: int, number: int) -> None:
+        place.interrupt.asked |= (epoch, number) == (1, 1)
+
+    with pytest.raises(KeyboardInterrupt):
+        learn([lambda: phase(net, Far(4, ask), 2)], place)
+    again = network().cuda()
+    history = learn([lambda: phase(again, Far(4), 2)], sitting(again))
+    assert [row["step"] for row in history] == [4, 8]
+    assert all(0 < row["train_loss"] < 2 for row in history)
 
 
 def test_penalties_act_from_their_epoch(sitting: Made, tmp_path: Path) -> None:

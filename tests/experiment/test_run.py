@@ -23,7 +23,7 @@ from vitreous.experiment import learning
 from vitreous.experiment.course import Course
 from vitreous.experiment.evaluation import evaluate
 from vitreous.experiment.folder import read_json, read_lines, read_table
-from vitreous.experiment.learning import averaged
+from vitreous.experiment.history import averaged
 from vitreous.experiment.run import Run, resume, train
 from vitreous.export import load, to_onnx
 

@@ -18,7 +18,7 @@ from vitreous.data.split import Split
 from vitreous.errors import DivergedError
 from vitreous.experiment import engine
 from vitreous.experiment.folder import RunFolder
-from vitreous.experiment.learning import best_epoch
+from vitreous.experiment.history import best_epoch
 from vitreous.experiment.network import build
 from vitreous.experiment.progress import Progress
 from vitreous.experiment.settled import Settled

@@ -9,82 +9,30 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass, field
-from typing import Any, Protocol
+from dataclasses import dataclass
+from typing import Any
 
-import torch
-from torch import Tensor, nn
-from torch.optim import Optimizer
+from torch import nn
 
 from vitreous.data.batches import Batch
 from vitreous.errors import DivergedError, RunError
 from vitreous.experiment.folder import RunFolder
+from vitreous.experiment.history import best_epoch, judged, row
 from vitreous.experiment.interrupt import Interrupt
 from vitreous.experiment.logs import Logs
+from vitreous.experiment.phase import Phase, Plan, Position, Supply
 from vitreous.experiment.progress import Progress
 from vitreous.experiment.recipe import Recipe, seconds
 from vitreous.losses.penalty import Penalty
-from vitreous.metrics.scores import Scores
 from vitreous.tasks import Task
 from vitreous.training import checkpoint
 from vitreous.training.average import Average
 from vitreous.training.budget import Budget
-from vitreous.training.fit import Gradients, Step, fit
-from vitreous.training.precision import Precision
+from vitreous.training.fit import Step, fit
 from vitreous.training.schedule import Schedule
 from vitreous.training.stopping import EarlyStopping
-
-
-class Supply(Protocol):
-    """Batches by epoch: `data.Batches`, or features of a frozen backbone."""
-
-    def __len__(self) -> int: ...
-
-    def epoch(self, number: int, start: int = 0) -> Iterator[Batch]: ...
-
-
-@dataclass(frozen=True, kw_only=True)
-class Phase:
-    """One pass through the loop.
-
-    name       head or network: what it trains
-    network    the module that takes the batches
-    validate   scores of the validation part with the network as it is; None without such a part
-    epochs     at most
-    precision  number format of its forward pass
-    gradients  computes them; None is autograd
-    call       computes the outputs in training; None is the network itself
-    """
-
-    name: str
-    network: nn.Module
-    batches: Supply
-    validate: Callable[[], Scores] | None
-    optimizer: Optimizer
-    epochs: int
-    precision: Precision
-    gradients: Gradients | None = None
-    call: Callable[[Tensor], Tensor] | None = None
-
-
-@dataclass
-class Position:
-    """Where a run is: what a checkpoint says besides weights.
-
-    phase    number of the phase in hand; as many as there are when learning is done
-    step     optimizer steps taken in it
-    losses   of the steps of the epoch in hand
-    history  one row an epoch
-    elapsed  seconds of learning, over all sittings
-    """
-
-    phase: int = 0
-    step: int = 0
-    losses: list[Tensor] = field(default_factory=list)
-    history: list[dict[str, Any]] = field(default_factory=list)
-    elapsed: float = 0.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -152,7 +100,8 @@ def learn(phases: Sequence[Callable[[], Phase]], sitting: Sitting) -> list[dict[
             with sitting.interrupt.deferred():
                 run_phase(phase, sitting, logs, position, state, share)
                 state = None
-                position.phase, position.step, position.losses = number + 1, 0, []
+                position.phase, position.step = number + 1, 0
+                position.begin_epoch()
                 sitting.save(position, whole=sitting.whole)
         logs.write(position.history)
         ended = True
@@ -173,102 +122,135 @@ def run_phase(
 
     share  of the recipe's time that may have passed at its end
     """
-    recipe, network, progress = sitting.recipe, phase.network, sitting.progress
-    # With accumulation, a step may take its batches from the end of one epoch and the start of the
-    # next; an epoch ends with the step that takes its last batch.
-    per_epoch = len(phase.batches) / recipe.accumulate
-    plan = Schedule(
+    progress, interrupt = sitting.progress, sitting.interrupt
+    plan = prepare(phase, sitting, position, state, share)
+    before = sum(row["phase"] != phase.name for row in position.history)
+    progress.begin(phase.name, plan.schedule.total, position.step, before + phase.epochs)
+    earlier, began = position.elapsed, time.monotonic()
+    saved = began
+    steps = steps_of(phase, sitting, plan, position.step)
+    try:
+        for step in steps:
+            position.step = step.number
+            position.add(step.loss)
+            position.elapsed = earlier + time.monotonic() - began
+            if isinstance(plan.schedule, Budget):
+                plan.schedule.observe(step.number, step.seconds, position.elapsed)
+            progress.step(step, total_steps=plan.schedule.total)
+            # A machine that has slowed down since the schedule was settled is not waited for.
+            over = step.number >= plan.schedule.total or position.elapsed >= plan.end
+            if over or ends_epoch(step.number, len(phase.batches), sitting.recipe.accumulate):
+                over |= end_epoch(phase, sitting, plan, logs, position, step)
+            if over:
+                break
+            if interrupt.asked or time.monotonic() - saved >= sitting.recipe.checkpoint:
+                sitting.save(position, **plan.parts)
+                saved = time.monotonic()
+            if interrupt.asked:
+                raise KeyboardInterrupt
+    except DivergedError:
+        plan.stopping.restore(phase.network)
+        raise
+    finally:
+        steps.close()
+        position.elapsed = earlier + time.monotonic() - began
+    if plan.average is not None and not plan.stopping.weights:
+        plan.average.copy_to(phase.network)
+    plan.stopping.restore(phase.network)
+
+
+def prepare(
+    phase: Phase,
+    sitting: Sitting,
+    position: Position,
+    state: dict[str, Any] | None,
+    share: float,
+) -> Plan:
+    """The plan of a phase at its beginning, or as it was in `state`."""
+    recipe, network = sitting.recipe, phase.network
+    full = Schedule(
         recipe.schedule or "one_cycle",
-        math.ceil(phase.epochs * per_epoch),
+        steps_in(phase.epochs, len(phase.batches), recipe.accumulate),
         recipe.warmup,
         recipe.milestones,
         recipe.step_factor,
         hold=1 - (recipe.swa or 0.0),
     )
-    schedule: Schedule | Budget = plan
-    stopping = EarlyStopping(recipe.patience)
-    parts: dict[str, Any] = {
-        "network": network,
-        "optimizer": phase.optimizer,
-        "scaler": phase.precision.scaler,
-        "stopping": stopping,
-    }
-    end = math.inf
-    if recipe.time is not None:
-        end = share * seconds(recipe.time)
-        parts["budget"] = schedule = Budget(plan, end)
+    end = math.inf if recipe.time is None else share * seconds(recipe.time)
+    schedule = full if recipe.time is None else Budget(full, end)
     average = None
     if recipe.ema or recipe.swa:
         average = Average(
             network,
             recipe.ema or None,
-            begun=lambda number: not recipe.swa or schedule.progress(number) >= plan.hold,
+            begun=lambda number: not recipe.swa or schedule.progress(number) >= full.hold,
         )
-        parts["average"] = average
+    plan = Plan(schedule, EarlyStopping(recipe.patience), average, end, phase)
     if state is not None:
-        checkpoint.restore(state, **parts)
+        checkpoint.restore(state, **plan.parts)
     elif (best := best_epoch(position.history)) is not None:
         # What the phases before have reached is what this one has to beat.
-        stopping.observe(position.history[best - 1].get("validation_score", -math.inf), network)
+        score = position.history[best - 1].get("validation_score", -math.inf)
+        plan.stopping.observe(score, network)
+    return plan
 
-    before = sum(row["phase"] != phase.name for row in position.history)
-    progress.begin(phase.name, schedule.total, position.step, before + phase.epochs)
-    earlier, began = position.elapsed, time.monotonic()
-    saved = began
-    steps = fit(
-        network,
-        stream(phase.batches, phase.epochs, position.step * recipe.accumulate),
+
+def steps_of(phase: Phase, sitting: Sitting, plan: Plan, first: int) -> Generator[Step, None, None]:
+    """The steps of a phase, from number `first` on."""
+    recipe, batches = sitting.recipe, phase.batches
+    penalty = None
+    if recipe.l1 or recipe.l2:
+        begin = steps_in(recipe.penalty_from, len(batches), recipe.accumulate)
+        penalty = Penalty(recipe.l1, recipe.l2, begin)
+    return fit(
+        phase.network,
+        stream(batches, phase.epochs, first * recipe.accumulate),
         sitting.task.loss,
         phase.optimizer,
-        schedule,
+        plan.schedule,
         precision=phase.precision,
         clip=recipe.clip,
         accumulate=recipe.accumulate,
-        average=average,
-        penalty=Penalty(recipe.l1, recipe.l2, math.ceil(recipe.penalty_from * per_epoch))
-        if recipe.l1 or recipe.l2
-        else None,
+        average=plan.average,
+        penalty=penalty,
         gradients=phase.gradients,
         call=phase.call,
         seed=recipe.seed,
-        first_step=position.step,
+        first_step=first,
     )
-    try:
-        for step in steps:
-            position.step = step.number
-            position.losses.append(step.loss)
-            position.elapsed = earlier + time.monotonic() - began
-            if isinstance(schedule, Budget):
-                schedule.observe(step.number, step.seconds, position.elapsed)
-            progress.step(step, total_steps=schedule.total)
-            # A machine that has slowed down since the schedule was settled is not waited for.
-            over = step.number >= schedule.total or position.elapsed >= end
-            if over or step.number // per_epoch > (step.number - 1) // per_epoch:
-                with average.applied(network) if average else nullcontext():
-                    scores = phase.validate() if phase.validate else None
-                    if scores is not None:
-                        over |= stopping.observe(judged(scores), network)
-                averaged = average.steps if average and recipe.swa else None
-                position.history.append(row(phase, position, step, scores, averaged))
-                position.losses = []
-                progress.epoch(position.history[-1])
-                logs.write(position.history)
-            if over:
-                break
-            if sitting.interrupt.asked or time.monotonic() - saved >= recipe.checkpoint:
-                sitting.save(position, **parts)
-                saved = time.monotonic()
-            if sitting.interrupt.asked:
-                raise KeyboardInterrupt
-    except DivergedError:
-        stopping.restore(network)
-        raise
-    finally:
-        steps.close()
-        position.elapsed = earlier + time.monotonic() - began
-    if average is not None and not stopping.weights:
-        average.copy_to(network)
-    stopping.restore(network)
+
+
+def end_epoch(
+    phase: Phase, sitting: Sitting, plan: Plan, logs: Logs, position: Position, step: Step
+) -> bool:
+    """Validate, keep the weights if they are the best, and write a row; is patience exhausted?"""
+    average, exhausted = plan.average, False
+    with average.applied(phase.network) if average else nullcontext():
+        scores = phase.validate() if phase.validate else None
+        if scores is not None:
+            exhausted = plan.stopping.observe(judged(scores), phase.network)
+    averaged = average.steps if average and sitting.recipe.swa else None
+    number, loss = len(position.history) + 1, float(position.loss / position.taken)
+    position.history.append(row(number, phase.name, step, loss, scores, averaged))
+    position.begin_epoch()
+    sitting.progress.epoch(position.history[-1])
+    logs.write(position.history)
+    return exhausted
+
+
+# With accumulation, a step may take its batches from the end of one epoch and the start of the
+# next; an epoch ends with the step that takes its last batch. Whole numbers, because a step has no
+# share of a batch: 10 // (10 / 3) is 2.
+
+
+def steps_in(epochs: int, batches: int, accumulate: int) -> int:
+    """Steps that take all batches of so many epochs."""
+    return -(-epochs * batches // accumulate)
+
+
+def ends_epoch(step: int, batches: int, accumulate: int) -> bool:
+    """Does step number `step`, from 1, take the last batch of an epoch?"""
+    return step * accumulate // batches > (step - 1) * accumulate // batches
 
 
 def stream(batches: Supply, epochs: int, first: int) -> Iterator[Batch]:
@@ -277,51 +259,3 @@ def stream(batches: Supply, epochs: int, first: int) -> Iterator[Batch]:
     for number in range(epoch, epochs):
         yield from batches.epoch(number, start)
         start = 0
-
-
-def row(
-    phase: Phase, position: Position, step: Step, scores: Scores | None, averaged: int | None
-) -> dict[str, Any]:
-    """One line of metrics.jsonl: nothing in it depends on the clock.
-
-    averaged  steps whose weights were averaged (SWA) for the scores; None if that is not done
-    """
-    found: dict[str, Any] = {
-        "epoch": len(position.history) + 1,
-        "phase": phase.name,
-        "step": step.number,
-        "lr": step.lr,
-        "train_loss": float(torch.stack(position.losses).double().mean()),
-    }
-    if averaged is not None:
-        found["averaged"] = averaged
-    if scores is not None:
-        found |= {
-            "validation_loss": scores.loss,
-            "validation_accuracy": scores.accuracy,
-            f"validation_{scores.headline}": scores.value,
-            "validation_score": judged(scores),
-        }
-    return found
-
-
-def judged(scores: Scores) -> float:
-    """What an epoch is judged by: the headline score; of equal ones, the lower loss is better."""
-    return scores.value - 1e-6 * min(scores.loss, 100.0)
-
-
-def best_epoch(history: Sequence[Mapping[str, Any]]) -> int | None:
-    """The epoch whose weights were kept: the first with the best score, else the last one."""
-    scored = [row for row in history if "validation_score" in row]
-    if scored:
-        return int(max(scored, key=lambda row: float(row["validation_score"]))["epoch"])
-    return int(history[-1]["epoch"]) if history else None
-
-
-def averaged(history: Sequence[Mapping[str, Any]]) -> bool:
-    """Is what was kept a plain mean of a whole network's weights? Then no batch has gone through
-    it, and the statistics of its batch norm are yet to be taken.
-    """
-    best = best_epoch(history)
-    kept = {} if best is None else history[best - 1]
-    return bool(kept.get("averaged")) and kept["phase"] == "network"

@@ -17,7 +17,7 @@ from vitreous.data.pack import key
 from vitreous.experiment.course import Course
 from vitreous.experiment.evaluation import answers
 from vitreous.experiment.features import FeatureBatches, features
-from vitreous.experiment.learning import Phase
+from vitreous.experiment.phase import Phase
 from vitreous.metrics.scores import Scores
 from vitreous.models import backbone_and_head
 from vitreous.training.compiler import compiled

@@ -35,8 +35,9 @@ from vitreous.experiment.folder import (
     write_json,
     write_table,
 )
+from vitreous.experiment.history import averaged
 from vitreous.experiment.interrupt import Interrupt, Interrupted
-from vitreous.experiment.learning import Sitting, averaged, learn
+from vitreous.experiment.learning import Sitting, learn
 from vitreous.experiment.measuring import measure
 from vitreous.experiment.network import check_network
 from vitreous.experiment.phases import phases

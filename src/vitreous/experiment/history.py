@@ -1,0 +1,58 @@
+"""The history of a run: one row an epoch, and which of them is kept."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from vitreous.metrics.scores import Scores
+from vitreous.training.fit import Step
+
+
+def row(
+    epoch: int, phase: str, step: Step, loss: float, scores: Scores | None, averaged: int | None
+) -> dict[str, Any]:
+    """One line of metrics.jsonl: nothing in it depends on the clock.
+
+    loss      mean of the epoch's steps
+    averaged  steps whose weights were averaged (SWA) for the scores; None if that is not done
+    """
+    found: dict[str, Any] = {
+        "epoch": epoch,
+        "phase": phase,
+        "step": step.number,
+        "lr": step.lr,
+        "train_loss": loss,
+    }
+    if averaged is not None:
+        found["averaged"] = averaged
+    if scores is not None:
+        found |= {
+            "validation_loss": scores.loss,
+            "validation_accuracy": scores.accuracy,
+            f"validation_{scores.headline}": scores.value,
+            "validation_score": judged(scores),
+        }
+    return found
+
+
+def judged(scores: Scores) -> float:
+    """What an epoch is judged by: the headline score; of equal ones, the lower loss is better."""
+    return scores.value - 1e-6 * min(scores.loss, 100.0)
+
+
+def best_epoch(history: Sequence[Mapping[str, Any]]) -> int | None:
+    """The epoch whose weights were kept: the first with the best score, else the last one."""
+    scored = [row for row in history if "validation_score" in row]
+    if scored:
+        return int(max(scored, key=lambda row: float(row["validation_score"]))["epoch"])
+    return int(history[-1]["epoch"]) if history else None
+
+
+def averaged(history: Sequence[Mapping[str, Any]]) -> bool:
+    """Is what was kept a plain mean of a whole network's weights? Then no batch has gone through
+    it, and the statistics of its batch norm are yet to be taken.
+    """
+    best = best_epoch(history)
+    kept = {} if best is None else history[best - 1]
+    return bool(kept.get("averaged")) and kept["phase"] == "network"
