@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import io
 import pickle
+import zipfile
 
 import numpy as np
 import pytest
@@ -63,6 +65,8 @@ def test_words_and_marks():
         (COLOR, [-1, 0, 1, 2, 0, 1], "labels run from -1 to 2"),
         (COLOR, [0.5] * 6, "type float64"),
         (COLOR, np.full((6, 2), 3), "labels have the shape"),
+        (COLOR, 1, r"labels have the shape \(\)"),
+        (COLOR, [[0], [0, 1], [1], [1], [0], [1]], "rows of different lengths"),
     ],
 )
 def test_what_does_not_fit_is_named(images, labels, message):
@@ -135,6 +139,63 @@ def test_npz_that_cannot_be_used(tmp_path, monkeypatch):
     monkeypatch.setattr("vitreous.data.arrays.MAX_ARRAY_BYTES", 100)
     with pytest.raises(DataError, match="unfolds to"):
         open_npz(saved(path, images=GREY, labels=np.arange(6)))
+
+
+def test_npz_with_labels_of_no_axis_or_of_two_forms(tmp_path):
+    path = tmp_path / "set.npz"
+    with pytest.raises(DataError, match=r"labels have the shape \(\)"):
+        open_npz(saved(path, images=GREY, labels=np.array(3)))
+    marks = np.eye(6, 3, dtype=int)
+    for numbers in (np.arange(6), np.arange(6)[:, None]):
+        with pytest.raises(DataError, match=r"\(6,.*\) and \(6, 3\)"):
+            open_npz(saved(path, x_train=GREY, y_train=numbers, x_test=GREY, y_test=marks))
+    with pytest.raises(DataError, match="labels need 6 classes, and 1 are named"):
+        open_npz(saved(path, images=GREY, labels=np.arange(6), classes=np.array("cat")))
+
+
+def npy(shape, content=b""):
+    file = io.BytesIO()
+    head = {"descr": "|u1", "fortran_order": False, "shape": shape}
+    np.lib.format.write_array_header_1_0(file, head)
+    return file.getvalue() + content
+
+
+def archive(path, method=zipfile.ZIP_STORED, **members):
+    with zipfile.ZipFile(path, "w", method) as file:
+        for name, content in members.items():
+            file.writestr(f"{name}.npy", content)
+    return path
+
+
+def test_an_npz_that_promises_more_than_it_holds(tmp_path):
+    path = archive(tmp_path / "set.npz", images=npy((10**6, 10**6)), labels=npy((6,), bytes(6)))
+    with pytest.raises(DataError, match=r"images.npy promises 1,000,000,000,000 bytes"):
+        open_npz(path)
+
+
+def test_an_npz_of_damaged_pixels(tmp_path):
+    noise = np.random.default_rng(0).integers(0, 256, (6, 32, 32), np.uint8)
+    path = tmp_path / "set.npz"
+    members = {"images": npy(noise.shape, noise.tobytes()), "labels": npy((6,), bytes(6))}
+    whole = bytearray(archive(path, zipfile.ZIP_DEFLATED, **members).read_bytes())
+    whole[200] = 0xFF  # in the middle of a deflate stream
+    whole[201:260] = bytes(59)
+    path.write_bytes(whole)
+    with pytest.raises(DataError, match=r"is no \.npz file"):
+        open_npz(path)
+
+
+@pytest.mark.parametrize(("offset", "value"), [(8, 1), (10, 99)])
+def test_an_npz_with_a_password_or_of_an_unknown_method(tmp_path, offset, value):
+    members = {"images": npy(GREY.shape, GREY.tobytes()), "labels": npy((6,), bytes(6))}
+    path = archive(tmp_path / "set.npz", **members)
+    whole = bytearray(path.read_bytes())
+    entry = whole.index(b"PK\1\2")
+    whole[entry + offset] = value  # flags, or the method, in the directory
+    whole[6 if offset == 8 else 8] = value  # and before the content
+    path.write_bytes(whole)
+    with pytest.raises(DataError, match=r"is no \.npz file"):
+        open_npz(path)
 
 
 def test_digits_come_along():

@@ -57,6 +57,13 @@ def test_one_pair_is_enough(tmp_path):
     assert set(open_idx(tmp_path / "test").parts.tolist()) == {Part.TEST}
 
 
+def test_parts_of_different_sizes(tmp_path):
+    plant(tmp_path)
+    plant(tmp_path, 4, "t10k", images=np.zeros((4, 6, 6), np.uint8))
+    with pytest.raises(DataError, match=r"differ in shape: \(6, 5, 4, 1\), \(4, 6, 6, 1\)"):
+        open_idx(tmp_path)
+
+
 def test_names():
     assert is_idx("train-images.idx3-ubyte")
     assert is_idx("t10k-labels-idx1-ubyte.gz")

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import math
 import zipfile
+import zlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -18,6 +20,9 @@ from vitreous.data.pixels import as_bytes
 from vitreous.errors import DataError, ImageError
 
 MAX_ARRAY_BYTES = 16 << 30  # that an archive may unfold to
+DENSEST = 1032  # no deflate stream unfolds to more than this many times its length
+# What reading a damaged, encrypted or foreign archive may raise.
+DAMAGED = (OSError, ValueError, EOFError, RuntimeError, zipfile.BadZipFile, zlib.error)
 
 # Names of arrays in an archive: Keras' own sets, MedMNIST's, and the plain ones.
 ARCHIVE = {
@@ -93,6 +98,7 @@ def open_npz(path: Path) -> ArrayDataset:
     try:
         with zipfile.ZipFile(path) as archive:
             size = sum(member.file_size for member in archive.infolist())
+            _check_headers(archive)
         if size > MAX_ARRAY_BYTES:
             raise DataError(
                 f"unfolds to {size / 2**30:,.0f} GiB; {MAX_ARRAY_BYTES >> 30} GiB are allowed",
@@ -105,9 +111,9 @@ def open_npz(path: Path) -> ArrayDataset:
                 for (images, labels), part in ARCHIVE.items()
                 if images in arrays and labels in arrays
             ]
-            classes = next((arrays[key].tolist() for key in CLASSES if key in arrays), None)
+            classes = next((arrays[key].ravel().tolist() for key in CLASSES if key in arrays), None)
             names = sorted(arrays.files)
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
+    except DAMAGED as error:
         if isinstance(error, DataError):
             raise
         raise DataError(
@@ -122,6 +128,27 @@ def open_npz(path: Path) -> ArrayDataset:
             remedy="Expected x_train, y_train, x_test, y_test, or images, labels.",
         )
     return _join(path.stem, found, classes)
+
+
+def _check_headers(archive: zipfile.ZipFile) -> None:
+    """Raises ValueError for an array that promises more than the archive holds: its memory would be
+    reserved before a byte is read.
+    """
+    for member in archive.infolist():
+        if member.file_size > DENSEST * max(member.compress_size, 1):
+            raise ValueError(f"{member.filename} promises more than the file can hold")
+        if not member.filename.endswith(".npy"):
+            continue
+        with archive.open(member) as file:
+            if np.lib.format.read_magic(file) == (1, 0):
+                shape, _, kind = np.lib.format.read_array_header_1_0(file)
+            else:
+                shape, _, kind = np.lib.format.read_array_header_2_0(file)
+        needed = math.prod(shape) * kind.itemsize
+        if needed > member.file_size and not kind.hasobject:
+            raise ValueError(
+                f"{member.filename} promises {needed:,} bytes and holds {member.file_size:,}"
+            )
 
 
 def digits() -> ArrayDataset:
@@ -139,39 +166,44 @@ def join(
     found: Sequence[tuple[Part, NDArray[np.uint8], NDArray[np.int64]]],
     classes: Sequence[str],
 ) -> ArrayDataset:
-    """Parts that are uint8 (N, H, W, C) with class numbers already; shapes must agree."""
-    images = found[0][1] if len(found) == 1 else np.concatenate([part[1] for part in found])
+    """Parts that are uint8 (N, H, W, C) with class numbers already. Raises DataError."""
+    images = joined(name, [part[1] for part in found])
     parts = np.repeat([part for part, _, _ in found], [len(part[2]) for part in found])
     targets = np.concatenate([labels for _, _, labels in found])
     return ArrayDataset(name, images, targets, classes, parts=parts.astype(np.int8))
 
 
-def _join(
-    name: str, found: Sequence[tuple[Part, Any, Any]], classes: Sequence[str] | None
-) -> ArrayDataset:
-    pieces = [_images(images, f"{name}, {ID[part]}") for part, images, _ in found]
-    labels = [_array(each) for _, _, each in found]
-    for (part, _, _), images, targets in zip(found, pieces, labels, strict=True):
-        if len(images) != len(targets):
-            raise DataError(
-                f"has {len(images):,} images and {len(targets):,} labels",
-                where=f"{name}, {ID[part]}",
-                remedy="Give one label for each image.",
-            )
+def joined(name: str, pieces: Sequence[NDArray[np.uint8]]) -> NDArray[np.uint8]:
+    """Images (N, H, W, C) of all parts, one after the other; DataError where H, W or C differ."""
     if len({piece.shape[1:] for piece in pieces}) > 1:
         raise DataError(
             f"parts differ in shape: {', '.join(str(piece.shape) for piece in pieces)}",
             where=name,
             remedy="Bring all images to one height, width and number of channels.",
         )
+    return pieces[0] if len(pieces) == 1 else np.concatenate(pieces)
+
+
+def _join(
+    name: str, found: Sequence[tuple[Part, Any, Any]], classes: Sequence[str] | None
+) -> ArrayDataset:
+    pieces = [_images(images, f"{name}, {ID[part]}") for part, images, _ in found]
+    labels = [_array(each, f"labels of {name}, {ID[part]}") for part, _, each in found]
+    for (part, _, _), images, targets in zip(found, pieces, labels, strict=True):
+        if targets.ndim and len(images) != len(targets):
+            raise DataError(
+                f"has {len(images):,} images and {len(targets):,} labels",
+                where=f"{name}, {ID[part]}",
+                remedy="Give one label for each image.",
+            )
+    images = joined(name, pieces)
     targets, names = encode(labels, classes, name)
     parts = np.repeat([part for part, _, _ in found], [len(piece) for piece in pieces])
-    images = pieces[0] if len(pieces) == 1 else np.concatenate(pieces)
     return ArrayDataset(name, images, targets, names, parts=parts.astype(np.int8))
 
 
 def _images(source: Any, where: str) -> NDArray[np.uint8]:
-    images = _array(source)
+    images = _array(source, where)
     if hasattr(source, "detach") and images.ndim == 4:
         images = np.moveaxis(images, 1, 3)
     if images.ndim == 3:
@@ -196,8 +228,13 @@ def _images(source: Any, where: str) -> NDArray[np.uint8]:
         raise DataError(f"images: {error.message}", where=where, remedy=error.remedy) from error
 
 
-def _array(source: Any) -> NDArray[Any]:
-    return np.asarray(source.detach().cpu() if hasattr(source, "detach") else source)
+def _array(source: Any, where: str) -> NDArray[Any]:
+    try:
+        return np.asarray(source.detach().cpu() if hasattr(source, "detach") else source)
+    except ValueError as error:
+        raise DataError(
+            "has rows of different lengths", where=where, remedy="Make all of one shape."
+        ) from error
 
 
 def _refuse_empty(where: str) -> Any:

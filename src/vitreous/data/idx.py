@@ -19,7 +19,7 @@ from typing import BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
-from vitreous.data.arrays import ArrayDataset, join
+from vitreous.data.arrays import DENSEST, ArrayDataset, join
 from vitreous.data.content import printable
 from vitreous.data.dataset import Part
 from vitreous.errors import DataError
@@ -27,7 +27,6 @@ from vitreous.errors import DataError
 NAME = re.compile(r"(?:.*-)?(train|t10k|test)-(images|labels)[-.]idx([134])-ubyte(\.gz)?")
 PARTS = {"train": Part.TRAIN, "t10k": Part.TEST, "test": Part.TEST}
 MAX_VALUES = 1 << 33
-DENSEST = 1032  # no deflate stream unfolds to more than this many times its length
 
 # BLAKE2b of MNIST's own 60,000 training labels: then the last 10,000 images are the validation
 # part, the customary 50,000 + 10,000 + 10,000.

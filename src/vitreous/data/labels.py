@@ -21,7 +21,14 @@ def encode(
 
     Raises DataError if they do not fit.
     """
-    values = np.concatenate([each[:, 0] if each.shape[1:] == (1,) else each for each in labels])
+    columns = [each[:, 0] if each.shape[1:] == (1,) else each for each in labels]
+    if any(not each.ndim for each in columns) or len({each.shape[1:] for each in columns}) > 1:
+        raise DataError(
+            f"labels have the shape {' and '.join(str(each.shape) for each in labels)}",
+            where=where,
+            remedy="Use one label or one row of 0 and 1 for each image, alike in all parts.",
+        )
+    values = np.concatenate(columns)
     classes = None if names is None else tuple(str(name) for name in names)
     if values.ndim == 2 and set(np.unique(values).tolist()) <= {0, 1}:
         classes = classes or tuple(str(number) for number in range(values.shape[1]))
