@@ -15,11 +15,12 @@ def verdict(summary: dict[str, Any], as_json: bool, report: Path | None = None) 
     if as_json:
         print(json.dumps(summary))
         return
+    from vitreous.experiment.verdict import in_short
+    from vitreous.metrics.scores import Scores
+
     lines = [("model", summary["model"])]
-    for part, scores in summary["scores"].items():
-        lines.append((part, headline(scores)))
-        for rule in scores["baselines"]:
-            lines.append(("", f"{rule[scores['headline']]:8.2%}   for scale: {rule['detail']}"))
+    for part, found in summary["scores"].items():
+        lines += in_short(part, Scores.from_json(found))
     if summary.get("seconds") is not None:
         lines.append(("time", f"{summary['seconds']:.1f} s"))
     if summary.get("run"):
@@ -30,25 +31,3 @@ def verdict(summary: dict[str, Any], as_json: bool, report: Path | None = None) 
         lines.append(("note", note))
     for name, text in lines:
         print(f"{name:<12}{text}")
-
-
-def headline(scores: dict[str, Any]) -> str:
-    """The one number that matters, with its interval and the number of images behind it."""
-    name = scores["headline"]
-    text = f"{scores[name]:8.2%}   {NAMES[name]}"
-    interval = scores.get(INTERVALS[name])
-    if interval:
-        text += f", 95 % interval {interval[0]:.2%} to {interval[1]:.2%}"
-    return f"{text}, on {scores['count']:,} images"
-
-
-NAMES = {
-    "accuracy": "accuracy",
-    "balanced_accuracy": "balanced accuracy",
-    "map": "mean average precision",
-}
-INTERVALS = {
-    "accuracy": "interval",
-    "balanced_accuracy": "balanced_interval",
-    "map": "map_interval",
-}

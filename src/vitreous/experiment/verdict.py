@@ -104,6 +104,22 @@ def verdict(parts: Mapping[str, Scores]) -> Verdict:
     )
 
 
+def in_short(part: str, scores: Scores) -> list[tuple[str, str]]:
+    """Lines for a terminal, each with its name: the headline score with its interval, and below it
+    what the baselines reach, as far as they have such a score.
+    """
+    name, bounds = scores.headline, scores.bounds
+    text = f"{scores.value:8.2%}   {SCORE_NAMES[name]}"
+    if bounds:
+        text += f", 95 % interval {bounds[0]:.2%} to {bounds[1]:.2%}"
+    lines = [(part, f"{text}, on {scores.count:,} images")]
+    for rule in scores.baselines:
+        reached = getattr(rule, name)
+        if reached is not None:
+            lines.append(("", f"{reached:8.2%}   for scale: {rule.detail}"))
+    return lines
+
+
 def _meaning(scores: Scores) -> list[str]:
     """The headline in plain words."""
     words = []

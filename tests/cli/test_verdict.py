@@ -1,0 +1,49 @@
+"""What a person reads after a run."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import numpy as np
+import pytest
+
+from vitreous.cli.verdict import verdict
+from vitreous.metrics.baselines import Baseline
+from vitreous.metrics.scores import Scores
+from vitreous.tasks import TASKS
+
+
+def summary() -> dict[str, Any]:
+    """Two labels, and a rule whose mean average precision is not defined."""
+    chances = np.array([[0.9, 0.2], [0.3, 0.8], [0.6, 0.4], [0.2, 0.1]])
+    targets = np.array([[1, 0], [0, 1], [1, 1], [0, 0]], np.uint8)
+    scores: Scores = TASKS["label"].scores(chances, targets, ("a", "b"), (0.5, 0.5))
+    assert scores.headline == "map"
+    rules = [
+        Baseline(name=name, detail=name, count=4, accuracy=0.5, interval=(0.1, 0.9), map=found)
+        for name, found in (("majority", None), ("neighbor", 0.25))
+    ]
+    found = scores.to_json() | {"baselines": [rule.to_json() for rule in rules]}
+    written = {"model": "linear", "seconds": 2.0, "scores": {"test": found}, "notes": ["a note"]}
+    return dict(json.loads(json.dumps(written)))
+
+
+def test_rules_without_the_score_that_matters_are_left_out(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    verdict(summary(), as_json=False)
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == "model       linear"
+    assert lines[1].startswith("test         100.00%   mean average precision")
+    assert lines[1].endswith("on 4 images")
+    assert lines[2:] == [
+        "              25.00%   for scale: neighbor",
+        "time        2.0 s",
+        "note        a note",
+    ]
+
+
+def test_one_json_object(capsys: pytest.CaptureFixture[str]) -> None:
+    verdict(summary(), as_json=True)
+    assert json.loads(capsys.readouterr().out) == summary()
