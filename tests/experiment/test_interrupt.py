@@ -42,7 +42,7 @@ def interrupting(patch: pytest.MonkeyPatch, place: str, number: int = signal.SIG
 
 
 STAGES = {
-    "reading images": "experiment.run:pack",
+    "reading images": "experiment.execution:pack",
     "creating the network": "experiment.course:build",
     "computing features": "experiment.phases:features",
     "a training step": "training.fit:seed_step",
@@ -50,7 +50,7 @@ STAGES = {
     "saving a checkpoint": "training.checkpoint:write_bytes",
     "measuring": "experiment.measuring:majority",
     "saving the model": "export.bundle:write_bytes",
-    "writing the report": "experiment.run:write_report",
+    "writing the report": "experiment.execution:write_report",
 }
 
 
