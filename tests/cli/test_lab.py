@@ -48,13 +48,29 @@ def test_a_photo_is_painted(
 
 @pytest.mark.parametrize(
     ("arguments", "said"),
-    [(["lab", "splatt"], "splat"), (["lab", "painting"], "photo.jpg")],
+    [
+        (["lab", "splatt"], "splat"),
+        (["lab", "painting"], "photo.jpg"),
+        (["lab", "splat", "--out", "splat.png"], "draws no picture"),
+        (["lab", "splat", "photo.jpg"], "takes no image"),
+        (["lab", "saturation", "--out", "slopes.txt"], ".png"),
+        (["lab", "painting", "photo.jpg", "--out", "film.png"], ".gif"),
+    ],
 )
 def test_wrong_words_are_named(
     arguments: list[str], said: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert run(arguments) == 2
     assert said in capsys.readouterr().err
+
+
+def test_a_folder_that_is_missing_is_told_before_the_work(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(["lab", "saturation", "--out", str(tmp_path / "missing" / "x.png")]) == 1
+    out, err = capsys.readouterr()
+    assert "Make the folder first" in err
+    assert not out
 
 
 def test_the_planted_gaussian_is_found(capsys: pytest.CaptureFixture[str]) -> None:

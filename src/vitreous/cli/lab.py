@@ -38,7 +38,15 @@ def lab(
     seed
         of what it learns from and draws
     """
-    from vitreous.labs.table import LABS, Request, needs_image, writes_nothing
+    from vitreous.labs.picture import check
+    from vitreous.labs.table import (
+        LABS,
+        Request,
+        draws_nothing,
+        needs_image,
+        takes_no_image,
+        writes_nothing,
+    )
 
     if name == "list":
         for known, experiment in LABS.items():
@@ -49,10 +57,16 @@ def lab(
     experiment = LABS[name]
     if experiment.image and image is None:
         raise needs_image(name)
+    if image is not None and not experiment.image:
+        raise takes_no_image(name)
     writing = Writing(prompt, length, temperature, seed)
     if writing != Writing() and not experiment.writes:
         raise writes_nothing(name)
+    if out is not None and experiment.picture is None:
+        raise draws_nothing(name)
     target = out or Path(experiment.picture or name)
+    if experiment.picture is not None:
+        check(target, experiment.picture)
     print(experiment.claims)
     for line in experiment.run(Request(image, target, writing)):
         print(line, flush=True)

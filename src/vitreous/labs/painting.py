@@ -16,6 +16,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from vitreous.atomic import replacing
 from vitreous.errors import UsageError
 from vitreous.labs.splat import descend, pixels
 
@@ -148,6 +149,8 @@ def film(strokes: Iterable[Stroke], path: str | Path, *, scale: int = 4, frames:
     scale   screen pixels for each pixel of the photo
     frames  at most so many pictures, more of them from the beginning, where most happens
     """
+    if frames < 1:
+        raise UsageError(f"{frames} frames", where="frames", remedy="Use at least one.")
     pictures = []
     for stroke in strokes:
         levels = stroke.image.clamp(0, 1).mul(255).round().to(torch.uint8).numpy()
@@ -159,8 +162,10 @@ def film(strokes: Iterable[Stroke], path: str | Path, *, scale: int = 4, frames:
     if not pictures:
         raise UsageError("a film of no pictures", remedy="Give the strokes that paint() yields.")
     last = len(pictures) - 1
-    chosen = sorted({round(last * (i / (frames - 1)) ** 2) for i in range(frames)})
-    kept = [pictures[i] for i in chosen]
+    # One frame alone is the last.
+    chosen = sorted({round(last * (i / max(frames - 1, 1)) ** 2) for i in range(frames)} | {last})
+    kept = [pictures[i] for i in chosen[-frames:]]
     durations = [80] * (len(kept) - 1) + [2000]
-    kept[0].save(path, save_all=True, append_images=kept[1:], duration=durations, loop=0)
+    with replacing(path) as file:
+        kept[0].save(file, "GIF", save_all=True, append_images=kept[1:], duration=durations, loop=0)
     return Path(path)

@@ -18,6 +18,7 @@ from torch import Tensor
 
 from vitreous.backprop.modules import Pointwise, SigmoidCrossEntropy, SquaredError
 from vitreous.backprop.rules import RULES
+from vitreous.labs.picture import save
 
 
 @dataclass(frozen=True)
@@ -61,5 +62,4 @@ def plot(path: str | Path, target: float = 0.0) -> Path:
     axes.set_title(f"What reaches a sigmoid unit whose target is {target:g}")
     axes.legend(frameon=False)
     axes.spines[["top", "right"]].set_visible(False)
-    figure.savefig(path, dpi=160)
-    return Path(path)
+    return save(figure, path, dpi=160)

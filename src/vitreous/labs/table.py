@@ -160,6 +160,18 @@ def needs_image(name: str) -> UsageError:
     )
 
 
+def takes_no_image(name: str) -> UsageError:
+    return UsageError(
+        "this experiment takes no image", where=f"lab {name}", remedy="Leave the image out."
+    )
+
+
+def draws_nothing(name: str) -> UsageError:
+    return UsageError(
+        "this experiment draws no picture", where=f"lab {name}", remedy="Leave out --out."
+    )
+
+
 def writes_nothing(name: str) -> UsageError:
     return UsageError(
         "this experiment writes no text",

@@ -1,0 +1,60 @@
+"""Pictures of the experiments: checked before the work, written whole or not at all."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from vitreous.errors import StorageError, UsageError
+from vitreous.labs.painting import film, paint
+from vitreous.labs.picture import check
+from vitreous.labs.saturation import plot
+
+
+def test_an_ending_or_a_folder_that_cannot_be_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"'\.txt'.*\n.*\.gif"):
+        check(tmp_path / "film.txt", "painting.gif")
+    with pytest.raises(UsageError, match=r"'\.gif'.*\n.*\.pdf, \.png or \.svg"):
+        check(tmp_path / "slopes.gif", "saturation.png")
+    with pytest.raises(StorageError, match="Make the folder first"):
+        check(tmp_path / "missing" / "slopes.svg", "saturation.png")
+    check(tmp_path / "slopes.SVG", "saturation.png")
+
+
+def test_what_was_there_stays_when_the_disk_is_full(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    strokes = list(paint(torch.rand(8, 8, 3), 2, steps=2))
+
+    def full(_: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("vitreous.atomic.os.fsync", full)
+    for name, draw in (
+        ("slopes.png", plot),
+        ("film.gif", lambda path: film(strokes, path)),
+    ):
+        path = tmp_path / name
+        path.write_bytes(b"old")
+        with pytest.raises(StorageError, match="Free some space"):
+            draw(path)
+        assert path.read_bytes() == b"old"
+        assert list(tmp_path.glob(".*")) == []
+
+
+def test_every_ending_gives_its_format(tmp_path: Path) -> None:
+    starts = {".png": b"\x89PNG", ".pdf": b"%PDF", ".svg": b"<?xml"}
+    for suffix, start in starts.items():
+        assert plot(tmp_path / f"slopes{suffix}").read_bytes().startswith(start)
+
+
+def test_a_film_of_one_frame(tmp_path: Path) -> None:
+    from PIL import Image
+
+    strokes = list(paint(torch.rand(8, 8, 3), 2, steps=4))
+    with Image.open(film(strokes, tmp_path / "film.gif", frames=1)) as animation:
+        assert animation.n_frames == 1  # type: ignore[attr-defined]
+    with pytest.raises(UsageError, match="0 frames"):
+        film(strokes, tmp_path / "film.gif", frames=0)
