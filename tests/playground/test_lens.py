@@ -4,21 +4,25 @@ from __future__ import annotations
 
 import asyncio
 import json
+from dataclasses import replace
 
 import cv2
 import numpy as np
 import pytest
 import torch
 from sklearn.decomposition import PCA
+from torch import nn
 
-from vitreous.data.contract import PixelContract
+from vitreous.data.contract import PixelContract, resize
 from vitreous.errors import ImageError, UsageError, VitreousError
 from vitreous.export.bundle import Bundle
 from vitreous.models import create, head
 from vitreous.playground import digits
 from vitreous.playground.digits import HELD_OUT, READERS, example, moved, reader
+from vitreous.playground.layers import View
 from vitreous.playground.lens import Lens
 from vitreous.playground.look import DRAWING, FILE, FRAMED, Look
+from vitreous.playground.provenance import explained
 from vitreous.playground.strokes import frame, picture
 from vitreous.playground.wire import unpack
 
@@ -69,6 +73,66 @@ def test_what_is_shown_is_what_is_computed(name, image):
         assert arrays[f"maps{number}"].dtype == np.uint8
     for module in opened.model.modules():
         assert not module._forward_hooks
+
+
+@pytest.mark.parametrize("name", ["lenet5", "convnet"])
+def test_a_network_is_shown_in_the_precision_of_its_bundle(name, image):
+    opened = replace(bundle(name, **NETWORKS[name]), precision="bfloat16")
+    lens = Lens(opened, "", "")
+    facts, _ = lens.see(image)
+    images = opened.images([image])
+    assert facts["probabilities"] == opened.probabilities(images)[0].tolist()
+    with torch.inference_mode():
+        full = opened.model(images)[0].tolist()
+    assert facts["logits"] != full
+    for layer, view in enumerate(lens.views):
+        if isinstance(view.module, nn.Conv2d | nn.Linear):
+            assert view.output.dtype == torch.bfloat16
+        found, _ = lens.value(layer, 0, 0, 0)
+        if "sum" in found:
+            assert found["sum"] + found["bias"] == pytest.approx(found["value"], abs=0.02)
+    assert lens.embedding(images)[1]["here"] == pytest.approx(np.zeros(2), abs=1e-6)
+    if name == "convnet":
+        evidence, _ = lens.cam(3)
+        assert evidence["mean"] + evidence["bias"] == pytest.approx(evidence["logit"], abs=0.02)
+
+
+POOLS = [
+    nn.MaxPool2d(3, stride=2, padding=1),
+    nn.MaxPool2d((2, 3), stride=2, padding=(1, 1), dilation=(3, 2), ceil_mode=True),
+    nn.AvgPool2d(3, stride=2, padding=1),
+    nn.AvgPool2d(3, stride=2, padding=1, ceil_mode=True),
+    nn.AvgPool2d(3, stride=2, padding=1, ceil_mode=True, count_include_pad=False),
+    nn.AvgPool2d((3, 2), padding=1, divisor_override=5),
+    nn.AdaptiveAvgPool2d((3, 4)),
+    nn.AdaptiveAvgPool2d(1),
+]
+
+
+@pytest.mark.parametrize("pool", POOLS, ids=str)
+def test_every_number_of_a_pool_is_given_again(pool):
+    source = torch.randn(1, 2, 8, 11, generator=torch.Generator().manual_seed(0)) - 2
+    view = View("pool", pool, source, pool(source))
+    for channel, row, column in np.ndindex(*view.maps.shape):
+        facts, arrays = explained(view, channel, row, column)
+        again = {
+            "largest": lambda p, _: p.max(),
+            "mean": lambda p, _: p.mean(),
+            "divided": lambda p, facts: p.sum() / facts["divisor"],
+        }[facts["how"]](arrays["patch"], facts)
+        assert again == pytest.approx(float(view.maps[channel, row, column]), abs=1e-5)
+
+
+@pytest.mark.parametrize("mode", ["zeros", "reflect", "circular"])
+def test_every_number_of_a_convolution_is_given_again(mode):
+    torch.manual_seed(0)
+    conv = nn.Conv2d(4, 6, (3, 2), (2, 1), (1, 2), (2, 1), groups=2, padding_mode=mode)
+    source = torch.randn(1, 4, 8, 9)
+    view = View("conv", conv, source, conv(source).detach())
+    for channel, row, column in np.ndindex(*view.maps.shape):
+        facts, _ = explained(view, channel, row, column)
+        value = float(view.maps[channel, row, column])
+        assert facts["sum"] + facts["bias"] == pytest.approx(value, abs=1e-5)
 
 
 @pytest.mark.parametrize("name", NETWORKS)
@@ -216,6 +280,16 @@ def test_strokes_are_framed_as_in_mnist():
     assert abs(rows.mean() - 55.5) < 1
     assert abs(columns.mean() - 55.5) < 1
     assert not frame(np.zeros((50, 50, 1), np.uint8)).any()
+
+
+def test_strokes_are_scaled_as_training_images_are():
+    """Shrunk by averages, not by single pixels: fine noise nearly vanishes."""
+    noise = np.random.default_rng(0).integers(33, 256, (280, 280, 1), np.uint8)
+    framed = frame(noise)
+    rows, columns = np.nonzero(framed[..., 0])
+    found = framed[rows.min() : rows.max() + 1, columns.min() : columns.max() + 1]
+    np.testing.assert_array_equal(found, resize(noise, 80, 80))
+    assert found.std() < 30
 
 
 def test_moved_digits_stay_digits():

@@ -32,11 +32,12 @@ from vitreous.playground.layers import (
 )
 from vitreous.playground.provenance import AVERAGES, explained
 from vitreous.playground.snapshot import Frame
-from vitreous.shapes import Images
+from vitreous.shapes import Images, Logits
 from vitreous.tasks import TASKS
 from vitreous.trace.embedding import Embedding, embed
 from vitreous.trace.family import describe
 from vitreous.trace.receptive import ReceptiveField, receptive_fields
+from vitreous.training.precision import forward_context
 
 
 class Lens:
@@ -103,9 +104,16 @@ class Lens:
 
     def _features(self, images: Images) -> Tensor:
         """The input of the layer that makes the logits, (B, D)."""
-        with watched([("head", head(self.bundle.model))]) as found, torch.inference_mode():
-            self.bundle.model(images)
+        _, found = self._looked([("head", head(self.bundle.model))], images)
         return found["head"].input.flatten(1).double()
+
+    def _looked(
+        self, layers: list[tuple[str, nn.Module]], images: Images
+    ) -> tuple[Logits, dict[str, View]]:
+        """The logits (B, L), computed as `Bundle.probabilities` does, and what layers made."""
+        precision = forward_context(self.bundle.precision, images.device)
+        with watched(layers) as found, torch.inference_mode(), precision:
+            return self.bundle.model(images), found
 
     def see(self, image: Pixels) -> Frame:
         """Look at a decoded image (h, w, c): the image as it is fitted by the contract, every map,
@@ -113,8 +121,7 @@ class Lens:
         """
         self.row = self.bundle.contract.row(image)
         images = self.bundle.contract.images(self.row[None].copy())
-        with watched(self.shown) as found, torch.inference_mode():
-            self.logits = self.bundle.model(images)[0]
+        (self.logits,), found = self._looked(self.shown, images)
         self.views = list(found.values())
         task = TASKS[self.bundle.task]
         facts: dict[str, Any] = {
@@ -145,7 +152,7 @@ class Lens:
                 "this network has no class activation maps",
                 remedy="They need global average pooling followed by one dense layer.",
             )
-        heat = torch.einsum("k,khw->hw", last.weight[label].detach(), maps)
+        heat = torch.einsum("k,khw->hw", last.weight[label].detach(), maps.float())
         bias = 0.0 if last.bias is None else float(last.bias[label].detach())
         facts = {
             "label": label,

@@ -6,6 +6,8 @@ what makes them an explanation.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from torch import Tensor, nn
 
 from vitreous.blocks.activation import ACTIVATIONS
@@ -24,13 +26,13 @@ def explained(view: View, channel: int, row: int, column: int) -> Frame:
         return _convolved(module, source, channel, row, column)
     if isinstance(module, nn.MaxPool2d | nn.AvgPool2d):
         return _pooled(module, source[channel], row, column)
-    if isinstance(module, nn.Linear):
+    if isinstance(module, nn.Linear) and source.dim() == 1:
         return _weighed(module, source, channel)
     if isinstance(module, AVERAGES) and source.dim() == 3:
-        return {"how": "mean"}, {"patch": source[channel].float().numpy()}
+        return _averaged(source[channel], view.maps.shape[1:], row, column)
     if isinstance(module, GlobalMaxPool):
         return {"how": "largest"}, {"patch": source[channel].float().numpy()}
-    if isinstance(module, nn.BatchNorm2d):
+    if isinstance(module, nn.BatchNorm2d) and module.affine and module.track_running_stats:
         return _normalized(module, float(source[channel, row, column]), channel)
     if isinstance(module, POINTWISE):
         before = source.reshape(view.maps.shape)[channel, row, column]
@@ -42,7 +44,9 @@ def _convolved(layer: nn.Conv2d, source: Tensor, channel: int, row: int, column:
     """The patch under the kernel, channel by channel; their products and the bias are the value."""
     size = [d * (k - 1) + 1 for k, d in zip(layer.kernel_size, layer.dilation, strict=True)]
     padding = [int(p) for p in layer.padding]
-    padded = nn.functional.pad(source, (padding[1], padding[1], padding[0], padding[0]))
+    mode = "constant" if layer.padding_mode == "zeros" else layer.padding_mode
+    borders = (padding[1], padding[1], padding[0], padding[0])
+    padded = nn.functional.pad(source[None], borders, mode)[0]
     top, left = row * layer.stride[0], column * layer.stride[1]
     inputs = layer.in_channels // layer.groups
     first = channel // (layer.out_channels // layer.groups) * inputs
@@ -65,16 +69,50 @@ def _convolved(layer: nn.Conv2d, source: Tensor, channel: int, row: int, column:
 
 
 def _pooled(layer: nn.MaxPool2d | nn.AvgPool2d, source: Tensor, row: int, column: int) -> Frame:
-    """The window of a map of which the largest, or the mean, is the value."""
-    kernel, stride, padding = (
-        size if isinstance(size, tuple) else (size, size)
-        for size in (layer.kernel_size, layer.stride, layer.padding)
+    """The window of a map of which the largest, or the mean, is the value.
+
+    Zeros around the map are in the window where the mean counts them.
+    """
+    padding, dilation, edge = _pair(layer.padding), (1, 1), (0, 0)
+    if isinstance(layer, nn.MaxPool2d):
+        dilation = _pair(layer.dilation)
+    elif layer.count_include_pad:
+        edge = padding
+    spans = []
+    for at, size, kernel, stride, pad, zeros, step in zip(
+        (row, column),
+        source.shape,
+        _pair(layer.kernel_size),
+        _pair(layer.stride),
+        padding,
+        edge,
+        dilation,
+        strict=True,
+    ):
+        first = at * stride - pad
+        places = range(first, first + kernel * step, step)
+        spans.append([place + zeros for place in places if -zeros <= place < size + zeros])
+    padded = nn.functional.pad(source, (edge[1], edge[1], edge[0], edge[0]))
+    arrays = {"patch": padded[spans[0]][:, spans[1]].float().numpy()}
+    if isinstance(layer, nn.MaxPool2d):
+        return {"how": "largest"}, arrays
+    if layer.divisor_override:
+        return {"how": "divided", "divisor": layer.divisor_override}, arrays
+    return {"how": "mean"}, arrays
+
+
+def _averaged(source: Tensor, output: Sequence[int], row: int, column: int) -> Frame:
+    """The part of a map that adaptive pooling averages: from ⌊i·H/h⌋ to before ⌈(i+1)·H/h⌉."""
+    height, width = (
+        slice(at * size // count, -(-(at + 1) * size // count))
+        for at, size, count in zip((row, column), source.shape, output, strict=True)
     )
-    top, left = row * stride[0] - padding[0], column * stride[1] - padding[1]
-    patch = source[max(top, 0) : top + kernel[0], max(left, 0) : left + kernel[1]]
-    how = "largest" if isinstance(layer, nn.MaxPool2d) else "mean"
-    facts = {"how": how, "top": max(top, 0), "left": max(left, 0)}
-    return facts, {"patch": patch.float().numpy()}
+    return {"how": "mean"}, {"patch": source[height, width].float().numpy()}
+
+
+def _pair(size: int | tuple[int, ...]) -> tuple[int, int]:
+    height, width = size if isinstance(size, tuple) else (size, size)
+    return height, width
 
 
 def _weighed(layer: nn.Linear, source: Tensor, unit: int) -> Frame:

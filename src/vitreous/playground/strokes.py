@@ -5,6 +5,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
+from vitreous.data.contract import resize
 from vitreous.data.dataset import Pixels
 from vitreous.data.decode import decode
 
@@ -30,14 +31,11 @@ def frame(pixels: Pixels, side: int = 112) -> Pixels:
     top, left = rows.min(), columns.min()
     cut = pixels[top : rows.max() + 1, left : columns.max() + 1]
     scale = side * 20 / 28 / max(cut.shape[:2])
+    cut = resize(cut, *(max(1, round(length * scale)) for length in cut.shape[:2]))
     weight = cut.max(axis=2).astype(np.float64)
     middle_row = (weight.sum(1) @ np.arange(len(weight))) / weight.sum()
     middle_column = (weight.sum(0) @ np.arange(weight.shape[1])) / weight.sum()
-    matrix = np.array(
-        [
-            [scale, 0, side / 2 - scale * middle_column],
-            [0, scale, side / 2 - scale * middle_row],
-        ]
-    )
-    warped = cv2.warpAffine(np.ascontiguousarray(cut), matrix, (side, side), flags=cv2.INTER_AREA)
-    return warped.reshape(side, side, pixels.shape[2]).astype(np.uint8, copy=False)
+    right, down = (round((side - 1) / 2 - middle) for middle in (middle_column, middle_row))
+    matrix = np.array([[1.0, 0, right], [0, 1, down]])  # whole pixels: nothing is blurred
+    moved = cv2.warpAffine(cut, matrix, (side, side))
+    return moved.reshape(side, side, pixels.shape[2]).astype(np.uint8, copy=False)

@@ -42,6 +42,7 @@ const HOW = {
   },
   largest: (value) => [paragraph("The largest of this window:"), window_(value)],
   mean: (value) => [paragraph("The mean of these values:"), window_(value)],
+  divided: (value) => [paragraph(`The sum of these values, divided by ${value.divisor}:`), window_(value)],
   pointwise: (value) => [paragraph(`The activation of ${short(value.before)}.`)],
   normalized: (value) => [paragraph(`(${short(value.before)} − mean ${short(value.mean)}) ÷ deviation ${short(value.deviation)} × scale ${short(value.scale)} + shift ${short(value.shift)}.`)],
   weighed(value) {
