@@ -211,6 +211,14 @@ def test_an_address_that_is_no_experiment(visit):
     assert state(page)["hidden"] == [4, 2]
 
 
+def test_an_address_that_was_cut_off(visit):
+    page = visit("hidden=3&net=%E0%A4&pace=%")
+    assert state(page)["hidden"] == [3]
+    assert page.inner_text("#pace-word")
+    page.evaluate("location.hash = 'hidden=5&net=%'")
+    until(lambda: state(page)["hidden"] == [5])
+
+
 def test_every_lesson_opens(visit):
     page = visit()
     for index, lesson in enumerate(LESSONS.values()):
@@ -486,6 +494,30 @@ def test_an_image_is_drawn_uploaded_and_explained(visit, tmp_path):
     path.write_bytes(b"not an image")
     page.set_input_files("#upload", str(path))
     until(lambda: page.inner_text("#status") != "")
+
+
+def test_maps_answer_after_an_error_and_after_a_lost_connection(visit):
+    page = visit("tab=images")
+    until(lambda: page.evaluate("Boolean(playground.images.seen)"))
+    questions = "[0, 1].map((row) => images.ask(0, 0, row, 0, document.querySelector('.map-tile')))"
+    page.evaluate(
+        """() => {
+            const { images } = playground, [layer] = images.network.layers, { height } = layer;
+            layer.height = 1000;
+            images.ask(0, 0, 999, 0, document.querySelector('.map-tile'));
+            layer.height = height;
+        }"""
+    )
+    until(lambda: "there is no row 999" in page.inner_text("#status"))
+    page.hover("#layer-list > :nth-child(1) .map-tile:nth-child(2)")
+    until(lambda: "map 2" in page.inner_text("#why"))
+    page.mouse.move(5, 5)
+    page.evaluate(
+        f"() => {{ const {{ images }} = playground; {questions}; images.socket.socket.close() }}"
+    )
+    until(lambda: "Point at a map" in page.inner_text("#why"))  # it is open again
+    page.hover("#layer-list > :nth-child(1) .map-tile:nth-child(3)")
+    until(lambda: "map 3" in page.inner_text("#why"))
 
 
 def test_first_filters_are_enlarged(visit):

@@ -63,7 +63,7 @@ export class Images {
     root.addEventListener("drop", (event) => { event.preventDefault(); this.upload(event.dataTransfer.files[0]); });
     this.socket = new Socket("look", {
       open: () => this.open(),
-      close: () => say("The connection is lost; trying again."),
+      close: () => { this.settle(); say("The connection is lost; trying again."); },
       message: (message) => this.receive(message),
     });
   }
@@ -104,14 +104,19 @@ export class Images {
 
   fail(error) {
     this.say(inWords(error));
+    this.settle();
     if (this.network || !view.net) return;
     setView("net", ""); // the address names a network that is not here
     this.open();
   }
 
+  /** No answer is awaited any more: none will come. */
+  settle() { this.waiting = this.later = this.placing = this.placeAgain = false; }
+
   build(network) {
     this.network = network;
-    this.asked = null;
+    this.seen = this.asked = null;
+    this.settle();
     const names = this.$("#network-name");
     names.replaceChildren(...Object.entries(network.names).map(([name, label]) => new Option(label, name)));
     names.value = network.name;
@@ -127,7 +132,6 @@ export class Images {
     this.paintTemplates();
     this.filters.show(network);
     this.$("#cloud-panel").hidden = !network.digits;
-    this.placing = this.placeAgain = false;
     if (network.digits) this.$("#draw-example").click();
     else this.drawing.tell();
   }
@@ -256,6 +260,7 @@ export class Images {
   }
 
   paintInput() {
+    if (!this.seen) return;
     const { image } = this.seen.arrays;
     const [height, width] = image.shape;
     const canvas = this.$("#input");
@@ -288,6 +293,7 @@ export class Images {
   }
 
   showCam(cam) {
+    if (!this.seen) return;
     const text = drawCam(this.$("#cam"), cam, this.seen.arrays.image);
     this.$("#cam-text").textContent = text;
     this.$("#cam").setAttribute("aria-label", `Class activation map of ${this.network.classes[cam.label]}: ${text}`);

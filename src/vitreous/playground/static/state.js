@@ -6,6 +6,15 @@ const VIEW = { tab: "plane", test: "0", discretize: "0", log: "0", pace: "7", ne
 export const view = { ...VIEW };
 let query = "";
 
+/** What an encoded value says, or null: an address can be cut off in the middle of a character. */
+function decoded(value) {
+  try {
+    return decodeURIComponent(value);
+  } catch {
+    return null;
+  }
+}
+
 /** Take the address apart: sets `view`, returns the server's part. */
 export function readAddress() {
   const parts = location.hash.slice(1).split("&").filter(Boolean);
@@ -13,7 +22,7 @@ export function readAddress() {
   const rest = [];
   for (const part of parts) {
     const [name, value = ""] = part.split("=");
-    if (name in VIEW) view[name] = decodeURIComponent(value);
+    if (name in VIEW) view[name] = decoded(value) ?? VIEW[name];
     else rest.push(part);
   }
   query = rest.join("&");
