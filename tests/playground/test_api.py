@@ -21,6 +21,7 @@ from starlette.websockets import WebSocketDisconnect
 from vitreous.errors import UsageError
 from vitreous.playground import api
 from vitreous.playground.api import create_app, serve
+from vitreous.playground.live import Live
 from vitreous.playground.session import Session
 from vitreous.playground.wire import unpack
 
@@ -80,6 +81,9 @@ def test_the_page_asks_for_nothing_outside():
         {"host": "example.org"},
         {"host": "127.0.0.1.example.org:7007"},
         {"host": ""},
+        {"host": "[::1"},
+        {"host": "127.0.0.1]"},
+        {"host": "[127.0.0.1]:7007"},
         {"origin": "http://example.org"},
         {"origin": "null"},
         {"origin": "http://127.0.0.1:9999"},
@@ -214,6 +218,8 @@ def test_a_million_points_are_not_even_read(client):
         error = receive(socket)
         assert error["where"] == "message"
         assert time.monotonic() - start < 3
+        socket.send_text("é" * (Live.limit // 2 + 1))  # each is two bytes
+        assert "a message of 262,146 bytes" in receive(socket)["message"]
         socket.send_bytes(b"\xff" * 1000)
         assert receive(socket)["type"] == "error"
 

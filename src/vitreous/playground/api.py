@@ -143,9 +143,10 @@ async def read(socket: WebSocket, inbox: asyncio.Queue[Message | None], limit: i
             await inbox.put(None)
             return
         message = event.get("text") or event.get("bytes") or ""
-        if len(message) > limit:
+        size = len(message.encode() if isinstance(message, str) else message)
+        if size > limit:
             message = UsageError(
-                f"a message of {len(message):,} bytes",
+                f"a message of {size:,} bytes",
                 where="message",
                 remedy=f"Send at most {limit:,}.",
             )

@@ -47,7 +47,11 @@ def allowed(scope: Scope) -> bool:
     """Is the host this computer, and the origin, if any, the same host and port?"""
     headers = {name: value.decode("latin-1") for name, value in scope["headers"]}
     host = headers.get(b"host", "")
-    if urlsplit(f"//{host}").hostname not in LOCAL:
+    try:
+        name = urlsplit(f"//{host}").hostname
+    except ValueError:  # brackets without an address
+        return False
+    if name not in LOCAL:
         return False
     origin = headers.get(b"origin")
     return origin is None or origin == f"http://{host}"
