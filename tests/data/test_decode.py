@@ -91,6 +91,14 @@ def test_avif_if_this_pillow_knows_it():
 # Modes
 
 
+def test_an_avif_that_cannot_be_read_here_is_to_be_converted(monkeypatch):
+    monkeypatch.setattr("vitreous.data.decode.FORMATS", frozenset({"PNG"}))
+    with pytest.raises(ImageError) as caught:
+        decode(b"\0\0\0\x1cftypavif" + bytes(100))
+    assert "AVIF" in caught.value.message
+    assert "Convert it" in caught.value.remedy
+
+
 def test_alpha_lies_on_white():
     half = np.zeros((2, 3, 4), np.uint8)
     half[..., 0], half[..., 3] = 200, [[0, 128, 255]]
@@ -254,6 +262,20 @@ def test_orientation_is_applied_as_pillow_applies_it(orientation, kind):
     np.testing.assert_array_equal(decode(data), expected)
     reduced = decode(data, at_least=20)
     assert (reduced.shape[0] > reduced.shape[1]) == (orientation >= 5)
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_orientation_of_a_tiff_of_many_channels(orientation):
+    """Its first three channels lie as Pillow turns a plain TIFF of them."""
+    cube = np.dstack([SMOOTH, SMOOTH[..., :2]])
+    tag = (0x0112, 3, 1, orientation, True)
+    data = tiff(
+        cube, photometric="rgb", planarconfig="contig", extrasamples=[0, 0], extratags=[tag]
+    )
+    plain = tiff(SMOOTH, photometric="rgb", extratags=[tag])
+    found = decode(data)
+    assert found.shape[2] == 5
+    np.testing.assert_array_equal(found[..., :3], decode(plain))
 
 
 def test_a_wrong_orientation_is_ignored():

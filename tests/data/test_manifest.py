@@ -88,6 +88,13 @@ def test_quoted_and_awkward_paths(table, tmp_path):
     assert data[1].image.shape == (2, 3, 3)
 
 
+@pytest.mark.parametrize("odd", ["\u2028", "\u0085", "\x1c", "\x0b"])
+def test_only_line_ends_end_a_line(table, tmp_path, odd):
+    Image.new("L", (2, 2)).save(tmp_path / f"a{odd}b.png")
+    data = table(f'path,label\na{odd}b.png,cat\n"1.png","x{odd}y"\n')
+    assert (data.id(0), data.classes) == (f"a{odd}b.png", ("cat", f"x{odd}y"))
+
+
 def test_absolute_paths(table, tmp_path):
     assert table(f"path,label\n{tmp_path}/0.png,a\n1.png,b\n")[0].image.shape == (2, 3, 3)
 

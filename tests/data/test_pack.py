@@ -18,7 +18,9 @@ import pytest
 from vitreous.data import cache as caches
 from vitreous.data import pack as packs
 from vitreous.data.contract import PixelContract
-from vitreous.data.dataset import Dataset
+from vitreous.data.dataset import Dataset, Part
+from vitreous.data.files import FileDataset
+from vitreous.data.index import Names
 from vitreous.data.pack import Streaming, key, pack
 from vitreous.data.quarantine import BadImage
 from vitreous.errors import DataError, ImageError
@@ -163,6 +165,24 @@ def test_any_change_makes_another_pack(folder, change, monkeypatch):
     else:
         monkeypatch.setattr(packs, "VERSION", 1000)
     assert key(Files(folder), contract) != before
+
+
+@pytest.mark.parametrize("fresh", [True, False])
+def test_a_file_that_was_just_written_may_change_within_its_time(folder, fresh):
+    """Clocks of file systems tick coarsely: the same size and time need not be the same content."""
+    targets = np.arange(30) % 2
+    parts = np.full(30, Part.UNASSIGNED, np.int8)
+    names = Names(sorted(path.name for path in folder.iterdir()))
+    files = FileDataset(folder, names, targets, ("a", "b"), parts=parts, channels=3)
+    first = folder / "000.png"
+    time_ns = time.time_ns() - (0 if fresh else 10_000_000_000)
+    os.utime(first, ns=(time_ns, time_ns))
+    before = key(files, CONTRACT)
+    content = bytearray(first.read_bytes())
+    content[-1] ^= 1
+    first.write_bytes(content)
+    os.utime(first, ns=(time_ns, time_ns))
+    assert (key(files, CONTRACT) != before) is fresh  # old ones are not read for their key
 
 
 def test_damaged_images_are_listed_and_not_replaced(folder, cache):

@@ -32,6 +32,20 @@ def test_csv_keeps_awkward_names(tmp_path):
         assert list(csv.reader(file)) == [["index", "id", "reason"], ["0", odd.id, odd.reason]]
 
 
+def test_the_old_list_stays_when_the_disk_is_full(tmp_path, monkeypatch):
+    path = tmp_path / "bad.csv"
+    quarantine.write(BAD, path)
+    old = path.read_bytes()
+
+    def full(_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("vitreous.atomic.os.fsync", full)
+    with pytest.raises(StorageError, match="Free some space"):
+        quarantine.write(BAD[:1], path)
+    assert path.read_bytes() == old
+
+
 def test_csv_that_cannot_be_written(tmp_path):
     with pytest.raises(StorageError, match="cannot be written"):
         quarantine.write(BAD, tmp_path / "missing" / "bad.csv")

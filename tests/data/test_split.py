@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from vitreous.data.arrays import ArrayDataset, digits
+from vitreous.data.arrays import ArrayDataset, digits, from_arrays
 from vitreous.data.dataset import Part
 from vitreous.data.folder import open_folder
 from vitreous.data.manifest import open_manifest
@@ -371,3 +371,10 @@ def test_a_split_of_other_data_is_refused(photos, tmp_path):
         Split.read(tmp_path / "split.csv", data)
     with pytest.raises(DataError, match="no split that can be read"):
         Split.read(tmp_path / "none.csv", data)
+
+
+@pytest.mark.parametrize("name", ["validation", "test"])
+def test_a_share_out_of_range_is_named_as_its_flag(name):
+    with pytest.raises(UsageError) as caught:
+        split(from_arrays(np.zeros((4, 2, 2)), [0, 1, 0, 1]), **{name: 1.5})
+    assert caught.value.where == f"--{name}"

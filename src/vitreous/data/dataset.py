@@ -85,7 +85,9 @@ class Dataset(ABC):
     def stamp(self, index: int) -> bytes:
         """Bytes that change whenever the content may have: for a file, its size and time.
 
-        Asked of every example before a cached pack is used, so it has to be cheap.
+        Asked of every example before a cached pack is used, so it should cost less than decoding.
+        This default does not: every image is read. Where images have no size and time of their own,
+        that is the price of noticing a change.
         """
         return self.digest(index)
 

@@ -34,7 +34,7 @@ from PIL import (
 
 from vitreous.data.content import printable, read_bytes
 from vitreous.data.dataset import Pixels
-from vitreous.data.exif import upright
+from vitreous.data.exif import ORIENTATION, turned, upright
 from vitreous.data.jpeg import Frame, decode_jpeg, frame
 from vitreous.data.pixels import as_bytes, over_white, with_channels
 from vitreous.data.signature import REMOVE, recognize
@@ -250,7 +250,8 @@ def _from_tiff(data: bytes) -> Pixels:
     with tifffile.TiffFile(io.BytesIO(data)) as file:
         page = file.pages.first
         array = page.asarray()
-        return _from_array(np.moveaxis(array, 0, 2) if page.axes == "SYX" else array)
+        image = _from_array(np.moveaxis(array, 0, 2) if page.axes == "SYX" else array)
+        return turned(image, page.tags.valueof(ORIENTATION, 1))
 
 
 def _webp_size(data: bytes) -> tuple[int, int]:

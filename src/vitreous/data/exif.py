@@ -46,5 +46,10 @@ def orientation(block: bytes) -> int:
 
 def upright(image: Pixels, block: bytes) -> Pixels:
     """The image (H, W, C) turned and mirrored as its EXIF block says."""
-    turn = UPRIGHT.get(orientation(block))
+    return turned(image, orientation(block))
+
+
+def turned(image: Pixels, orientation: int) -> Pixels:
+    """The image (H, W, C) as that orientation, 1 to 8, says; any other number leaves it alone."""
+    turn = UPRIGHT.get(orientation)
     return turn(image) if turn else image

@@ -78,14 +78,19 @@ def file_keys(dataset: FileDataset, rules: bytes = b"") -> tuple[Bytes, NDArray[
     """
     keys = np.zeros((len(dataset), SIZE), np.uint8)
     settled = np.zeros(len(dataset), bool)
-    latest = time.time_ns() - int(SETTLED * 1e9)
     for index in range(len(dataset)):
         stamp = dataset.stamp(index)
         name = os.fsencode(dataset.id(index))
         key = hashlib.blake2b(stamp + b"\0" + name + rules, digest_size=SIZE).digest()
         keys[index] = np.frombuffer(key, np.uint8)
-        settled[index] = len(stamp) == 16 and struct.unpack("<Qq", stamp)[1] < latest
+        settled[index] = is_settled(stamp)
     return keys, settled
+
+
+def is_settled(stamp: bytes) -> bool:
+    """Is the file of this stamp old enough for its time to tell of its next change?"""
+    latest = time.time_ns() - int(SETTLED * 1e9)
+    return len(stamp) == 16 and bool(struct.unpack("<Qq", stamp)[1] < latest)
 
 
 def as_words(rows: Bytes) -> NDArray[np.bytes_]:

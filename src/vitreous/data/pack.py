@@ -32,6 +32,7 @@ from vitreous.data import cache as caches
 from vitreous.data.contract import PixelContract
 from vitreous.data.dataset import Dataset
 from vitreous.data.files import FileDataset
+from vitreous.data.ledger import is_settled
 from vitreous.data.quarantine import BadImage
 from vitreous.errors import DataError, ImageError, StorageError
 
@@ -159,7 +160,9 @@ def pack(
 
 
 def key(dataset: Dataset, contract: PixelContract) -> str:
-    """A hash of everything that the rows depend on: files, sizes, times, rules and contract."""
+    """A hash of everything that the rows depend on: files, sizes, times, rules and contract; of
+    files that were just written the content, since their time may not tell of the next change.
+    """
     state = blake2b(digest_size=20)
     rules = [VERSION, cv2.__version__, PIL.__version__, contract.to_json()]
     # Unpacking can give other files the same names, sizes and times, in another folder.
@@ -168,6 +171,8 @@ def key(dataset: Dataset, contract: PixelContract) -> str:
     for index in range(len(dataset)):
         try:
             stamp = dataset.stamp(index)
+            if isinstance(dataset, FileDataset) and not is_settled(stamp):
+                stamp += dataset.digest(index)
         except ImageError as error:
             stamp = error.message.encode("utf-8", "surrogateescape")
         name = dataset.id(index).encode("utf-8", "surrogateescape")

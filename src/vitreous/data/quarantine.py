@@ -7,11 +7,12 @@ folder and on the screen; no other example is drawn in its place, and the file i
 from __future__ import annotations
 
 import csv
+import io
 from collections.abc import Sequence
 from dataclasses import astuple, dataclass, fields
 from pathlib import Path
 
-from vitreous.errors import StorageError
+from vitreous.atomic import write_text
 
 
 @dataclass(frozen=True)
@@ -40,15 +41,9 @@ def report(bad: Sequence[BadImage], total: int, *, most: int = 5) -> str:
 
 
 def write(bad: Sequence[BadImage], path: Path) -> None:
-    """All of them as a CSV file with the columns index, id, reason."""
-    try:
-        with open(path, "w", newline="", encoding="utf-8", errors="surrogateescape") as file:
-            table = csv.writer(file)
-            table.writerow(field.name for field in fields(BadImage))
-            table.writerows(astuple(image) for image in bad)
-    except OSError as error:
-        raise StorageError(
-            f"the list of damaged images cannot be written: {error.strerror}",
-            where=str(path),
-            remedy="Free some space or choose another folder.",
-        ) from error
+    """All of them as a CSV file with the columns index, id, reason. Raises StorageError."""
+    lines = io.StringIO()
+    table = csv.writer(lines)
+    table.writerow(field.name for field in fields(BadImage))
+    table.writerows(astuple(image) for image in bad)
+    write_text(path, lines.getvalue())

@@ -18,7 +18,7 @@ class Signature:
     """One kind of file: the bytes `magic` stand at `offset`.
 
     decoder  name of the image format in the decoder's table; None if it is no image for us
-    remedy   what to do with a file that is no image for us
+    remedy   what to do with a file that is no image for us, or not with this Pillow
     """
 
     name: str
@@ -40,8 +40,8 @@ SIGNATURES = (
     Signature("a TIFF image", 0, b"MM\0+", "TIFF"),
     Signature("a BMP image", 0, b"BM", "BMP"),
     Signature("a NumPy array", 0, b"\x93NUMPY", "NPY"),
-    Signature("an AVIF image", 4, b"ftypavif", "AVIF"),
-    Signature("an AVIF image", 4, b"ftypavis", "AVIF"),
+    Signature("an AVIF image", 4, b"ftypavif", "AVIF", CONVERT),
+    Signature("an AVIF image", 4, b"ftypavis", "AVIF", CONVERT),
     Signature("a JPEG 2000 image", 0, b"\0\0\0\x0cjP  \r\n\x87\n", "JPEG2000"),
     Signature("a JPEG 2000 image", 0, b"\xff\x4f\xff\x51", "JPEG2000"),
     *(Signature("a PNM image", 0, b"P%d" % kind, "PPM") for kind in range(1, 7)),

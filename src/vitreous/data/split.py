@@ -153,10 +153,13 @@ def split(
     """
     for name, share in (("validation", validation), ("test", test)):
         if not 0 <= share < 1:
-            raise UsageError(f"{share} is no share", where=name, remedy="Choose from 0 to 0.5.")
+            raise UsageError(
+                f"{share} is no share", where=f"--{name}", remedy="Choose from 0 to 0.5."
+            )
     if validation + test >= 1:
         raise UsageError(
             f"validation {validation} and test {test} leave nothing to train on",
+            where="--validation, --test",
             remedy="Choose shares whose sum is below 1.",
         )
     contents, unreadable = digests(dataset, threads=threads, progress=progress)

@@ -21,7 +21,11 @@ class Indexed(Protocol):
 
 
 class TorchDataset(Dataset):
-    """A torch `Dataset` of (image, label): pictures of Pillow, arrays, or tensors (C, H, W)."""
+    """A torch `Dataset` of (image, label): pictures of Pillow, arrays, or tensors (C, H, W).
+
+    Nothing but its images tells whether they have changed, so all of them are read once before a
+    pack of an earlier run is used; folders and CSV files open at the cost of a look at each file.
+    """
 
     def __init__(self, source: Indexed):
         self.name = type(source).__name__.lower()
