@@ -27,7 +27,8 @@ import time
 import torch
 from torch import nn
 
-from vitreous.training.precision import forward_context, multiply_accumulates
+from vitreous.trace.cost import macs
+from vitreous.training.precision import forward_context
 
 
 def convolution(inputs: int, outputs: int) -> nn.Sequential:
@@ -76,7 +77,7 @@ def main() -> None:
                 nn.functional.cross_entropy(outputs.float(), targets).backward()
                 method.step()
                 least[precision] = min(least[precision], time.thread_time() - start)
-        work = multiply_accumulates(model, images[:2]) / 1e6
+        work = macs(model, (3, size, size)) / 1e6
         full, half = least["float32"] * 1e3, least["bfloat16"] * 1e3
         print(f"{name:14} {work:6.1f} {full:6.1f} ms {half:6.1f} ms {full / half:6.2f}", flush=True)
 

@@ -12,10 +12,12 @@ from torch import nn
 
 from vitreous.data.contract import PixelContract
 from vitreous.errors import ModelFileError, ShapeError, UsageError
+from vitreous.experiment import learning
 from vitreous.experiment.network import arguments, build, check_network
 from vitreous.experiment.recipe import Recipe
 from vitreous.experiment.run import resume, train
 from vitreous.models import create
+from vitreous.trace.cost import macs
 
 RGB = PixelContract(height=32, width=32, channels=3)
 
@@ -146,6 +148,36 @@ def test_lazy_layers_learn() -> None:
     run = train("digits", model=lazy, epochs=8)
     assert run.model.model[1].weight.shape == (10, 64)
     assert run.scores["test"].accuracy > 0.5
+
+
+def test_lazy_layers_are_resumed(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """They are made, and the module is tried, before anything is restored into it."""
+
+    def lazy() -> nn.Module:
+        torch.manual_seed(0)
+        return nn.Sequential(nn.Flatten(), nn.LazyLinear(10))
+
+    whole = train("digits", model=lazy(), epochs=2, checkpoint=0.0, out="whole")
+    save = learning.Sitting.save
+
+    def interrupted(self: Any, position: Any, **parts: Any) -> None:
+        save(self, position, **parts)
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(learning.Sitting, "save", interrupted)
+        train("digits", model=lazy(), epochs=2, checkpoint=0.0, out="cut")
+    with pytest.raises(ShapeError, match="does not take images"):
+        resume("cut", model=nn.Sequential(nn.Flatten(), nn.Linear(7, 10)))
+    resume("cut", model=lazy())
+    files = [place / out / "model.safetensors" for out in ("whole", "cut")]
+    assert files[0].read_bytes() == files[1].read_bytes()
+    assert whole.model.training["macs"] == 640
+
+
+def test_attention_counts_as_work(place: Path) -> None:
+    run = train("digits", model="vit_nano4", size=8, epochs=1)
+    assert run.model.training["macs"] == macs(run.model.model, (1, 8, 8))
 
 
 def test_a_module_and_a_name_are_two_networks(place: Path) -> None:

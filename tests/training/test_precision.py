@@ -9,6 +9,7 @@ from torch import nn
 
 from vitreous.errors import UsageError
 from vitreous.models import create
+from vitreous.trace.operations import trace
 from vitreous.training import precision
 from vitreous.training.fit import fit
 from vitreous.training.precision import (
@@ -16,7 +17,6 @@ from vitreous.training.precision import (
     choose,
     forward_context,
     has_bfloat16,
-    multiply_accumulates,
     strides_over_points,
 )
 
@@ -100,44 +100,17 @@ def test_training_in_bfloat16_learns_and_repeats_itself(net, batches) -> None:
         assert torch.equal(ours, theirs)
 
 
-def test_work_of_known_layers() -> None:
-    """LeNet-5 on 28 × 28: 117 600 + 240 000 + 48 000 + 10 080 + 840 by hand."""
-    lenet = nn.Sequential(
-        nn.Conv2d(1, 6, 5, padding=2),
-        nn.AvgPool2d(2),
-        nn.Conv2d(6, 16, 5),
-        nn.AvgPool2d(2),
-        nn.Flatten(),
-        nn.Linear(400, 120),
-        nn.Linear(120, 84),
-        nn.Linear(84, 10),
-    )
-    assert multiply_accumulates(lenet, torch.zeros(1, 1, 28, 28)) == 416_520
-    assert multiply_accumulates(lenet, torch.zeros(3, 1, 28, 28)) == 416_520
-    grouped = nn.Conv2d(8, 8, 3, padding=1, groups=8)
-    assert multiply_accumulates(grouped, torch.zeros(1, 8, 4, 4)) == 8 * 9 * 16
-    tokens = nn.Linear(3, 5)
-    assert multiply_accumulates(tokens, torch.zeros(2, 7, 3)) == 7 * 15
-
-
-def test_counting_leaves_no_trace(net) -> None:
-    model = net().train()
-    model[1].eval()
-    before = {name: t.clone() for name, t in model.state_dict().items()}
-    multiply_accumulates(model, torch.zeros(1, 1, 6, 6))
-    assert [module.training for module in model] == [True, False, True, True, True, True, True]
-    assert all(torch.equal(before[name], t) for name, t in model.state_dict().items())
-    assert not any(module._forward_hooks for module in model.modules())
-
-
-def test_lazy_layers_can_learn_afterwards() -> None:
-    model = nn.Sequential(nn.Flatten(), nn.LazyLinear(3))
-    assert multiply_accumulates(model, torch.zeros(2, 1, 4, 4)) == 48
-    model(torch.rand(2, 1, 4, 4)).sum().backward()
-
-
 @pytest.mark.parametrize(("side", "expected"), [(16, True), (17, False), (32, False)])
 def test_a_network_that_strides_over_points_is_told_apart(side: int, expected: bool) -> None:
     """A ResNet on 16 x 16 pixels: its last stage halves a map of one pixel."""
     model = create("resnet18", num_classes=10, size=side)
-    assert strides_over_points(model, torch.zeros(1, 3, side, side)) is expected
+    assert strides_over_points(trace(model, (3, side, side))) is expected
+
+
+def test_only_kernels_over_maps_can_stride_over_points() -> None:
+    """Not what begins at a point and grows, nor what has one axis."""
+    grows = nn.ConvTranspose2d(3, 4, 4, stride=2)
+    assert not strides_over_points(trace(grows, (3, 1, 1)))
+    row = nn.Sequential(nn.Flatten(2), nn.Conv1d(3, 4, 3, stride=2, padding=1))
+    assert not strides_over_points(trace(row, (3, 1, 1)))
+    assert strides_over_points(trace(nn.Conv2d(3, 4, 3, stride=2, padding=1), (3, 1, 1)))

@@ -25,11 +25,9 @@ from vitreous.experiment.settled import Settled
 from vitreous.export.bundle import Bundle
 from vitreous.losses.balance import class_weights, positive_weights
 from vitreous.tasks import TASKS, Task
-from vitreous.training.precision import (
-    choose,
-    multiply_accumulates,
-    strides_over_points,
-)
+from vitreous.trace.cost import total
+from vitreous.trace.operations import trace
+from vitreous.training.precision import choose, strides_over_points
 from vitreous.training.recalibrate import recalibrate
 
 CHUNK = 64  # images that go through the network together where nothing is learned
@@ -61,9 +59,10 @@ class Course:
         self.network = self._network(module).to(self.recipe.device)
         height, width, channels = self.contract.shape
         probe = torch.zeros(2, channels, height, width, device=self.recipe.device)
-        self.macs = multiply_accumulates(self.network, probe)
+        traced = trace(self.network, (channels, height, width))
+        self.macs = total(traced).macs
         by_hand = self.recipe.engine == "manual"
-        plain = by_hand or strides_over_points(self.network, probe)
+        plain = by_hand or strides_over_points(traced)
         precision = "float32" if plain else self.recipe.precision
         self.precision = choose(precision, self.recipe.device, self.macs)
         self.augment = augmentation(
@@ -102,7 +101,7 @@ class Course:
                 "split": {"validation": self.recipe.validation, "test": self.recipe.test},
                 "examples": {part.name.lower(): len(ids) for part, ids in self.ids.items()},
                 "parameters": sum(p.numel() for p in self.network.parameters()),
-                "macs": int(self.macs),
+                "macs": self.macs,
                 "epochs": len(history),
                 "best_epoch": best_epoch(history),
                 "seed": self.recipe.seed,

@@ -21,7 +21,7 @@ from vitreous.experiment.choose import settle
 from vitreous.experiment.execution import Run, carry_on
 from vitreous.experiment.facts import Facts, check_trainable
 from vitreous.experiment.folder import RunFolder, read_yaml
-from vitreous.experiment.network import check_network
+from vitreous.experiment.network import check_module, check_network
 from vitreous.experiment.progress import Progress, silent
 from vitreous.experiment.recipe import Recipe
 from vitreous.experiment.settled import Settled
@@ -119,6 +119,8 @@ def resume(
                 where=str(written["data"] or run),
                 remedy="Bring them back as they were, or start a new run.",
             )
+    if model is not None:
+        check_module(model, settled.contract, len(dataset.classes))
     if folder.split.is_file():
         parts = Split.read(folder.split, dataset)
     folder.note("resume")

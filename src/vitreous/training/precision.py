@@ -10,17 +10,18 @@ Micikevicius et al. (2018), "Mixed precision training", arXiv:1710.03740.
 from __future__ import annotations
 
 import contextlib
+import math
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.amp import GradScaler
 
-from vitreous.blocks.mode import evaluating
 from vitreous.errors import UsageError, unknown
+from vitreous.trace.operations import Operation, Trace
 
 PRECISIONS = {"float32": None, "bfloat16": torch.bfloat16, "float16": torch.float16}
 """The formats by name; None stands for no conversion at all."""
@@ -75,7 +76,7 @@ def widened(tensor: Tensor) -> Tensor:
 def choose(name: str, device: str | torch.device, macs: float) -> Precision:
     """The format that a flag names, or for "auto" the one that is fastest without being worse.
 
-    macs  multiply-accumulates of one example, see `multiply_accumulates`
+    macs  multiply-accumulates of one example, see `trace.macs`
 
     On a CPU: bfloat16 where the processor has instructions for it and the network is large enough.
     On a GPU: bfloat16, or float16 before Ampere. On Apple's: float32. No clock is read, so the
@@ -91,29 +92,21 @@ def choose(name: str, device: str | torch.device, macs: float) -> Precision:
     return Precision("float32", kind)
 
 
-def strides_over_points(model: nn.Module, images: Tensor) -> bool:
+def strides_over_points(traced: Trace) -> bool:
     """Does a convolution take steps of 2 or more over maps of one pixel?
 
     On a CPU, torch's bfloat16 kernel leaves the gradient of such a kernel's outer weights, which
     meet no pixel, as whatever lay in memory (seen in torch 2.13): such a network needs float32.
-
-    images  (B, C, H, W); they are passed through the network once, in evaluation mode
     """
-    found: list[bool] = []
+    return any(map(_strides_over_a_point, traced.operations))
 
-    def look(module: nn.Module, inputs: tuple[Tensor, ...]) -> None:
-        assert isinstance(module, nn.Conv2d)
-        found.append(max(module.stride) > 1 and inputs[0].shape[2:].numel() == 1)
 
-    layers = [module for module in model.modules() if isinstance(module, nn.Conv2d)]
-    hooks = [layer.register_forward_pre_hook(look) for layer in layers]
-    try:
-        with torch.no_grad(), evaluating(model):
-            model(images)
-    finally:
-        for hook in hooks:
-            hook.remove()
-    return any(found)
+def _strides_over_a_point(operation: Operation) -> bool:
+    if operation.name != "convolution":
+        return False
+    images, kernel, _, stride, _, _, transposed, *_ = operation.arguments
+    flat = len(kernel) == 4 and not transposed
+    return flat and max(stride) > 1 and math.prod(images[2:]) == 1
 
 
 @cache
@@ -124,31 +117,3 @@ def has_bfloat16(processor: Path = Path("/proc/cpuinfo")) -> bool:
     except OSError:
         return False
     return bool(words & {"avx512_bf16", "amx_bf16", "bf16"})
-
-
-def multiply_accumulates(model: nn.Module, images: Tensor) -> float:
-    """Multiply-accumulates of convolutions and linear layers for one of the images.
-
-    images  (B, C, H, W); they are passed through the network once, in evaluation mode
-    """
-    counts: list[int] = []
-
-    def count(module: nn.Module, _: object, output: Tensor) -> None:
-        weight = module.weight
-        assert isinstance(weight, Tensor)
-        # Each weight of a kernel is used once a position, each weight of a matrix once a token.
-        positions = output.shape[1:-1] if isinstance(module, nn.Linear) else output.shape[2:]
-        counts.append(weight.numel() * positions.numel())
-
-    layers = [
-        m for m in model.modules() if isinstance(m, nn.Linear | nn.Conv1d | nn.Conv2d | nn.Conv3d)
-    ]
-    hooks = [layer.register_forward_hook(count) for layer in layers]
-    try:
-        # Lazy layers make their weights now, which inference mode would not let them train.
-        with torch.no_grad(), evaluating(model):
-            model(images)
-    finally:
-        for hook in hooks:
-            hook.remove()
-    return float(sum(counts))
