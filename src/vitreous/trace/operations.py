@@ -121,7 +121,7 @@ class _Writer(TorchDispatchMode):  # type: ignore[no-untyped-call]
         """Within the block, note which module each operation happens in."""
         with ExitStack() as hooks:
             for name, module in model.named_modules():
-                if module is not model:
+                if module is not model and not isinstance(module, torch.jit.ScriptModule):
                     begin = module.register_forward_pre_hook(partial(self.begin, name))
                     hooks.callback(begin.remove)
                     hooks.callback(module.register_forward_hook(self.end).remove)
@@ -233,7 +233,7 @@ def trace(model: nn.Module, shape: Shape, *, real: bool = False) -> Trace:
                 return _trace(model, shape, meta=True)
             except VitreousError:
                 raise
-            except (RuntimeError, NotImplementedError, TypeError):
+            except Exception:  # the network's own code decides what goes wrong without numbers
                 return _trace(model, shape, meta=False)
     except VitreousError:
         raise
