@@ -1,24 +1,10 @@
 from __future__ import annotations
 
 import numpy as np
-import pytest
 
-from vitreous.data.balance import class_weights, draw
+from vitreous.data.balance import draw
 
 TARGETS = np.repeat([0, 1, 3], [900, 90, 10])
-
-
-def test_weights_make_classes_count_alike():
-    weights = class_weights(TARGETS, 5)
-    assert weights.shape == (5,)
-    sums = np.bincount(TARGETS, weights[TARGETS], minlength=5)
-    np.testing.assert_allclose(sums[[0, 1, 3]], 1000 / 3, rtol=1e-5)
-    assert weights[TARGETS].mean() == pytest.approx(1)
-    assert not weights[[2, 4]].any()
-
-
-def test_equal_classes_all_weigh_one():
-    np.testing.assert_allclose(class_weights(np.arange(30) % 3, 3), 1)
 
 
 def test_draws_are_even_over_classes_and_over_members():

@@ -1,4 +1,4 @@
-"""Unequal classes: weigh rare ones more in the loss, or draw them more often."""
+"""Unequal classes: draw the rare ones more often. Weights in the loss are `losses.balance`."""
 
 from __future__ import annotations
 
@@ -8,18 +8,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vitreous.data.chance import Stream, uniforms
-
-
-def class_weights(targets: NDArray[np.integer[Any]], num_classes: int) -> NDArray[np.float32]:
-    """Weights under which all classes that occur count alike; their mean over examples is 1.
-
-    targets  (N,) class numbers
-    return   (L,), zero for a class without examples
-    """
-    counts = np.bincount(targets, minlength=num_classes)
-    share = len(targets) / max(1, int(np.count_nonzero(counts)))
-    weights = np.divide(share, counts, out=np.zeros(len(counts)), where=counts > 0)
-    return weights.astype(np.float32)
 
 
 def draw(targets: NDArray[np.integer[Any]], seed: int, epoch: int) -> NDArray[np.int64]:

@@ -17,7 +17,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from vitreous.data.balance import class_weights, draw
+from vitreous.data.balance import draw
 from vitreous.data.buffers import Buffers, Scratch
 from vitreous.data.chance import Stream, permutation, uniforms
 from vitreous.data.contract import PixelContract
@@ -28,7 +28,7 @@ from vitreous.shapes import Images, Labels
 
 BLOCK = 1 << 20  # values of the pictures that are prepared together, if a batch has fewer
 CHUNK = 2 << 20  # bytes of rows that a thread takes at a time: they stay in its cache
-BALANCES = ("none", "weights", "sampler")
+BALANCES = ("none", "sampler")
 
 
 class Change(Protocol):
@@ -95,8 +95,7 @@ class Batches:
                 batch normalization has no variance of one example
     augment     None for evaluation: then images are exactly `contract.images` of the rows
     weights     (N,) importance of each example in the loss
-    balance     weights: multiply `weights` so that classes count alike; sampler: draw examples of
-                all classes equally often, with replacement
+    balance     sampler: draw examples of all classes equally often, with replacement
     device      where batches arrive; other devices than the CPU augment their batches themselves
     prefetch    how many blocks are prepared while one is used: at least one batch each
     threads     that prepare a block
@@ -117,7 +116,7 @@ class Batches:
         shuffle: bool = True,
         augment: Augmentation | None = None,
         weights: NDArray[np.float32] | None = None,
-        balance: Literal["none", "weights", "sampler"] | None = None,
+        balance: Literal["none", "sampler"] | None = None,
         device: str | torch.device = "cpu",
         prefetch: int = 1,
         threads: int = 2,
@@ -130,9 +129,6 @@ class Batches:
         self.device, self.prefetch, self.threads = torch.device(device), prefetch, threads
         self._buffers, self._scratch = Buffers(contract.shape), Scratch()
         self._check()
-        if self.balance == "weights":
-            counted = class_weights(targets[self.indices], num_classes)[targets]
-            self.weights = counted if weights is None else counted * weights
 
     def __len__(self) -> int:
         """Batches in an epoch."""
