@@ -202,6 +202,17 @@ def test_any_number_of_channels(channels):
             decode(data, channels=3)
 
 
+@pytest.mark.parametrize("imagej", [False, True])
+@pytest.mark.parametrize("first", [False, True])
+def test_tiff_with_a_page_for_each_slice_of_an_array(first, imagej):
+    """What `imwrite` does with an array of many channels when nothing is said about them."""
+    cube = np.random.default_rng(0).integers(0, 256, (7, 9, 6), np.uint8)
+    data = tiff(np.moveaxis(cube, 2, 0) if first else cube, imagej=imagej)
+    assert header(data).channels == 6
+    assert (header(data).height, header(data).width) == (7, 9)
+    np.testing.assert_array_equal(decode(data), cube)
+
+
 def test_tiff_of_color_and_more_keeps_all_channels():
     cube = rng.integers(0, 256, (5, 7, 5), dtype=np.uint8)
     data = tiff(cube, photometric="rgb", planarconfig="contig", extrasamples=[0, 0])

@@ -2,10 +2,10 @@
 
 EXIF orientation is applied; alpha is laid over white; palettes, CMYK and other color spaces become
 RGB; of 16 bits the upper 8 are kept; of an animation the first frame, of a many-page TIFF the first
-page. The kind of file is told from its bytes, and its size from its header, before any pixel is
-decoded: a small file that claims a huge picture costs nothing. JPEG goes through OpenCV, which
-can decode at 1/2, 1/4 or 1/8 of the size; arrays through NumPy; many-channel TIFF through tifffile;
-everything else through Pillow.
+page, unless its pages are slices of one array of many channels. The kind of file is told from its
+bytes, and its size from its header, before any pixel is decoded: a small file that claims a huge
+picture costs nothing. JPEG goes through OpenCV, which can decode at 1/2, 1/4 or 1/8 of the size;
+arrays through NumPy; many-channel TIFF through tifffile; everything else through Pillow.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import io
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,6 +39,9 @@ from vitreous.data.jpeg import Frame, decode_jpeg, frame
 from vitreous.data.pixels import as_bytes, over_white, with_channels
 from vitreous.data.signature import REMOVE, recognize
 from vitreous.errors import ImageError
+
+if TYPE_CHECKING:
+    import tifffile
 
 Source: TypeAlias = str | Path | bytes | NDArray[np.generic] | Image.Image
 
@@ -231,6 +234,10 @@ def _tiff_header(data: bytes) -> Header | None:
     except (tifffile.TiffFileError, ValueError, IndexError):
         return None  # then Pillow shall say why
     with file:
+        if (stack := _stack(file)) is not None:
+            channels = stack.shape[_bands(stack)]
+            height, width = (side for axis, side in enumerate(stack.shape) if axis != _bands(stack))
+            return Header("TIFF", height, width, channels, str(stack.dtype))
         page = file.pages.first
         plain = page.photometric not in (1, 2) or (
             page.samplesperpixel <= 4
@@ -248,10 +255,25 @@ def _from_tiff(data: bytes) -> Pixels:
     import tifffile
 
     with tifffile.TiffFile(io.BytesIO(data)) as file:
+        if (stack := _stack(file)) is not None:
+            return _from_array(np.moveaxis(stack.asarray(), _bands(stack), 2))
         page = file.pages.first
         array = page.asarray()
         image = _from_array(np.moveaxis(array, 0, 2) if page.axes == "SYX" else array)
         return turned(image, page.tags.valueof(ORIENTATION, 1))
+
+
+def _stack(file: tifffile.TiffFile) -> tifffile.TiffPageSeries | None:
+    """An array of three axes that tifffile or ImageJ has saved as a page for each of its slices."""
+    if len(file.pages) < 2 or not (file.is_shaped or file.is_imagej):
+        return None
+    stack = file.series[0]
+    return stack if len(stack.shape) == 3 else None
+
+
+def _bands(stack: tifffile.TiffPageSeries) -> int:
+    """The axis of the channels: the last or the first, whichever is shorter."""
+    return 2 if stack.shape[2] < stack.shape[0] else 0
 
 
 def _webp_size(data: bytes) -> tuple[int, int]:
