@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 ORDER = """
-    errors atomic shapes data augment backprop blocks models baselines trace losses metrics tasks
-    training export experiment retrieval explain robust doctor labs serve playground cli
+    errors atomic shapes counts data augment backprop blocks models baselines trace losses metrics
+    tasks training export experiment retrieval explain robust doctor labs serve playground cli
 """.split()
 SOURCE = Path(__file__).parent.parent / "src" / "vitreous"
 FILES = sorted(SOURCE.rglob("*.py"))

@@ -51,6 +51,9 @@ def test_words_and_marks():
     assert many.multilabel
     assert many.targets.dtype == np.uint8
     np.testing.assert_array_equal(many.targets, marks)
+    assert data.labels(0) == ("b",)
+    rows = from_arrays(GREY, np.vstack([np.eye(5, 3), [0, 1, 1]]))
+    assert [rows.labels(index) for index in (0, 4, 5)] == [("0",), (), ("1", "2")]
 
 
 @pytest.mark.parametrize(

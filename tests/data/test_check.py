@@ -51,7 +51,7 @@ def test_a_sound_set(photos):
     assert calls[-1] == (90, 90)
     assert findings.text().endswith("Nothing would spoil training.")
     assert "on disk" in findings.of("memory").message
-    assert "506 KiB decoded" in findings.of("memory").message  # 90 x 48 x 40 x 3 bytes
+    assert "506.2\u202fKiB decoded" in findings.of("memory").message  # 90 x 48 x 40 x 3 bytes
 
 
 def test_digits_are_sound():

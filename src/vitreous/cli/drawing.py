@@ -23,7 +23,7 @@ def drawing(found: Inspection, graph: Graph) -> str:
     found, graph  of the same network, the graph not folded
     """
     gathered = stages(found, graph)
-    unit, scale = ("MiB", 1 << 20) if found.memory >= 1 << 20 else ("KiB", 1 << 10)
+    unit, scale = found.unit
     sections = [("size", "Size"), ("stages", "Stages"), ("layers", "Layers"), ("graph", "Graph")]
     maps = [row for row in found.layers if row.receptive_field]
     return page(

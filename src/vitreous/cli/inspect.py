@@ -93,8 +93,9 @@ def _show(found: Inspection, parts: list[Stage], console: Console) -> None:
     from rich.text import Text
 
     from vitreous.experiment.wording import quantity
+    from vitreous.trace.inspection import pair
 
-    unit, scale = ("MiB", 1 << 20) if found.memory >= 1 << 20 else ("KiB", 1 << 10)
+    unit, scale = found.unit
     roomy = console.width >= 118
 
     def number(value: int) -> str:
@@ -136,26 +137,19 @@ def _show(found: Inspection, parts: list[Stage], console: Console) -> None:
     console.print()
     console.print(table)
     console.print()
-    console.print(totals(found))
+    console.print(found.totals())
 
 
 def field(row: LayerRow | Stage) -> str:
     """Side of the receptive field in pixels; "all" for a map whose units see the whole image."""
     if row.receptive_field is None:
         return "all" if len(row.shape) == 3 else ""
+    from vitreous.trace.inspection import pair
+
     return pair(row.receptive_field)
-
-
-def pair(sides: tuple[float, float]) -> str:
-    return f"{sides[0]:g}" if sides[0] == sides[1] else f"{sides[0]:g}×{sides[1]:g}"
 
 
 def shortened(detail: str) -> str:
     """What the other columns do not tell: "3×3, 64 → 128, stride 2" as "3×3 /2"."""
     parts = [part for part in detail.split(", ") if "→" not in part and "layers" not in part]
     return " ".join(parts).replace("stride ", "/")
-
-
-def totals(found: Inspection) -> str:
-    """The last lines: exact, whatever the width."""
-    return found.text().rpartition("\n\n")[2]

@@ -8,15 +8,16 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from vitreous.counts import binary, counted
 from vitreous.data.content import printable
 from vitreous.data.copies import copies, look_alikes, torn_groups, twins
-from vitreous.data.dataset import Part
+from vitreous.data.dataset import Part, Progress
 from vitreous.data.digests import digests
 from vitreous.data.files import FileDataset
 from vitreous.data.findings import Finding, Findings, Severity, collected
@@ -29,8 +30,6 @@ SKEWED = 10  # times as many images in the largest class as in the smallest
 FEW = 10  # images: a class with fewer can hardly be learned
 TINY, LONG = 8, 4  # pixels of the shorter side; times the longer side is longer
 DIM = 16  # of 255: the brightest value of a 16-bit image that uses 12 bits or fewer
-
-Progress = Callable[[int, int], None]
 
 
 def check(
@@ -182,7 +181,7 @@ def _pictures(view: View) -> Iterator[Finding]:
             "note",
             "modes",
             "images are of several kinds; all are brought to "
-            f"{view.dataset.channels} channel{'s' * (view.dataset.channels > 1)}",
+            f"{counted(view.dataset.channels, 'channel')}",
             tuple(f"{count:,} {mode}" for mode, count in modes.most_common()),
         )
     short, long = seen.sizes.min(axis=1), seen.sizes.max(axis=1)
@@ -220,8 +219,8 @@ def _memory(view: View) -> Finding | None:
     return Finding(
         "note",
         "memory",
-        f"{_bytes(stored)} {place}, {_bytes(decoded)} decoded at full size; "
-        + (f"this machine has {_bytes(memory)} of memory" if memory else "memory is unknown"),
+        f"{binary(stored)} {place}, {binary(decoded)} decoded at full size; "
+        + (f"this machine has {binary(memory)} of memory" if memory else "memory is unknown"),
         (),
         "Decoded images are kept on disk and mapped, so they need not fit." * (decoded > memory)
         or None,
@@ -242,12 +241,3 @@ def _weight_of(note: str) -> Severity:
 
 def _ends(counts: NDArray[np.int64]) -> tuple[int, int]:
     return int(counts.max()), int(counts.min())
-
-
-def _bytes(count: int) -> str:
-    size, unit = float(count), "bytes"
-    for larger in ("KiB", "MiB", "GiB", "TiB"):
-        if size < 1024:
-            break
-        size, unit = size / 1024, larger
-    return f"{size:,.0f} {unit}" if unit == "bytes" or size >= 100 else f"{size:,.1f} {unit}"

@@ -55,10 +55,7 @@ def copies(view: View, same: list[NDArray[np.int64]]) -> Iterator[Finding]:
             "error" if len(clashes) >= SERIOUS * view.good else "warning",
             "conflict",
             f"{these(len(clashes), 'image')} copies with another label",
-            tuple(
-                f"{view.pair(*pair)} ({view.labels(pair[0])}, {view.labels(pair[1])})"
-                for pair in clashes
-            ),
+            tuple(view.labeled(*pair) for pair in clashes),
             "Find out which label is right, and remove the other copy.",
         )
     extra = sum(len(each) - 1 for each in same)
@@ -127,7 +124,7 @@ def look_alikes(view: View, contents: NDArray[np.uint8]) -> Iterator[Finding]:
             "warning",
             "near conflict",
             f"{len(clashes):,} pairs that look the same have different labels",
-            tuple(f"{view.pair(*p)} ({view.labels(p[0])}, {view.labels(p[1])})" for p in clashes),
+            tuple(view.labeled(*pair) for pair in clashes),
             "One of the two labels may be wrong.",
         )
 

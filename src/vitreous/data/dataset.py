@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from enum import IntEnum
 from functools import cached_property
@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Pixels = NDArray[np.uint8]  # (H, W, C)
+Progress = Callable[[int, int], None]  # is called with how many are done, and of how many
 
 
 class Part(IntEnum):
@@ -94,6 +95,12 @@ class Dataset(ABC):
     @property
     def multilabel(self) -> bool:
         return self.targets.ndim == 2
+
+    def labels(self, index: int) -> tuple[str, ...]:
+        """The name of an example's class, or those of its labels, which may be none."""
+        target = self.targets[index]
+        numbers = np.flatnonzero(target).tolist() if self.multilabel else [int(target)]
+        return tuple(self.classes[number] for number in numbers)
 
     def __len__(self) -> int:
         return len(self.targets)

@@ -6,21 +6,18 @@ Files are hashed by several threads, and once only: digests are kept in a ledger
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 from numpy.typing import NDArray
 
-from vitreous.data.dataset import Dataset
+from vitreous.data.dataset import Dataset, Progress
 from vitreous.data.files import FileDataset
 from vitreous.data.ledger import SIZE, Ledger, file_keys
 from vitreous.data.quarantine import BadImage
 from vitreous.errors import ImageError
 
 TASK = 256  # examples that one thread takes at a time
-
-Progress = Callable[[int, int], None]
 
 
 def digests(

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
+from vitreous.counts import counted
+
 Severity = Literal["error", "warning", "note"]
 MARKS = {"error": "✗", "warning": "!", "note": "·"}
 SHOWN = 5  # examples in a text
@@ -78,21 +80,17 @@ class Findings:
 
     def text(self) -> str:
         parts = ", ".join(f"{count:,} {part}" for part, count in self.parts.items() if count)
-        classes = "1 class" if len(self.classes) == 1 else f"{len(self.classes):,} classes"
-        lines = [f"{self.name}: {self.images:,} images, {classes}; {parts}"]
+        classes = counted(len(self.classes), "class")
+        lines = [f"{self.name}: {counted(self.images, 'image')}, {classes}; {parts}"]
         lines += [finding.text() for finding in self.found]
         counts = {mark: sum(f.severity == mark for f in self.found) for mark in MARKS}
         if self.fatal:
-            lines.append(f"{_number(counts['error'], 'problem')} would spoil training.")
+            lines.append(f"{counted(counts['error'], 'problem')} would spoil training.")
         elif counts["warning"]:
-            lines.append(f"Nothing would spoil training; {_number(counts['warning'], 'warning')}.")
+            lines.append(f"Nothing would spoil training; {counted(counts['warning'], 'warning')}.")
         else:
             lines.append("Nothing would spoil training.")
         return "\n".join(lines)
-
-
-def _number(count: int, noun: str) -> str:
-    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
 
 
 def collected(findings: Sequence[Finding | None]) -> tuple[Finding, ...]:

@@ -14,7 +14,7 @@ import os
 import shutil
 import struct
 from collections import deque
-from collections.abc import Callable, Generator
+from collections.abc import Generator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from hashlib import blake2b
@@ -30,20 +30,18 @@ from numpy.typing import NDArray
 from vitreous.atomic import replacing
 from vitreous.data import cache as caches
 from vitreous.data.contract import PixelContract
-from vitreous.data.dataset import Dataset
+from vitreous.data.dataset import Dataset, Progress
 from vitreous.data.files import FileDataset
 from vitreous.data.ledger import is_settled
 from vitreous.data.quarantine import BadImage
 from vitreous.errors import DataError, ImageError, StorageError
 
-VERSION = 2  # of the file's layout and of the rules by which rows are made
+VERSION = 3  # of the file's layout and of the rules by which rows are made
 RESERVE = 1 << 30  # bytes of the disk that packs leave free
 TASK = 4 << 20  # bytes of rows that one thread decodes at a time
 FLUSH = 32 << 20  # bytes after which the disk has to write, while threads go on decoding
 END = struct.Struct("<Q8s")  # length of the footer, and a mark that the file is complete
 MARK = b"vitreous"
-
-Progress = Callable[[int, int], None]
 
 
 class Streaming:

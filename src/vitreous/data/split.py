@@ -22,8 +22,8 @@ from numpy.typing import NDArray
 
 from vitreous.atomic import write_text
 from vitreous.data.content import printable
-from vitreous.data.dataset import Dataset, Part
-from vitreous.data.digests import Progress, digests
+from vitreous.data.dataset import Dataset, Part, Progress
+from vitreous.data.digests import digests
 from vitreous.data.files import FileDataset
 from vitreous.data.folder import PARTS
 from vitreous.data.ledger import as_words
@@ -90,8 +90,7 @@ class Split:
         labels = list(dataset.classes) if dataset.multilabel else ["label"]
         table.writerow(["path", *labels, "split", *(["weight"] if weights is not None else [])])
         for index, part in enumerate(self.parts.tolist()):
-            target = dataset.targets[index]
-            marks = map(int, target) if dataset.multilabel else [dataset.classes[target]]
+            marks = dataset.targets[index] if dataset.multilabel else dataset.labels(index)
             weight = [f"{weights[index]:g}"] if weights is not None else []
             table.writerow([_name(dataset, index, path), *marks, SHORT[Part(part)], *weight])
         write_text(path, lines.getvalue())

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -14,7 +13,7 @@ from numpy.typing import NDArray
 
 from vitreous.data import likeness
 from vitreous.data.content import printable, read_bytes
-from vitreous.data.dataset import Dataset, Pixels
+from vitreous.data.dataset import Dataset, Pixels, Progress
 from vitreous.data.decode import decode, header
 from vitreous.data.files import FileDataset
 from vitreous.data.ledger import Ledger, file_keys
@@ -68,7 +67,7 @@ def survey(
     dataset: Dataset,
     *,
     threads: int | None = None,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Progress | None = None,
 ) -> Survey:
     """Decode every image once, by several threads; what is known of files is kept in a ledger.
 

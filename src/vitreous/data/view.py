@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from vitreous.counts import counted
 from vitreous.data.content import printable
 from vitreous.data.dataset import Dataset, Part
 from vitreous.data.split import Split
@@ -28,6 +29,11 @@ class View:
     def pair(self, one: int, other: int) -> str:
         return f"{self.name(one)} = {self.name(other)}"
 
+    def labeled(self, one: int, other: int) -> str:
+        """A pair with the labels of both, which differ."""
+        labels = ("+".join(self.dataset.labels(index)) or "none" for index in (one, other))
+        return f"{self.pair(one, other)} ({', '.join(labels)})"
+
     def names(self, indices: NDArray[np.int64]) -> tuple[str, ...]:
         return tuple(self.name(index) for index in indices.tolist())
 
@@ -38,18 +44,10 @@ class View:
             return np.asarray(targets.sum(axis=0), np.int64)
         return np.asarray(np.bincount(targets, minlength=len(self.dataset.classes)), np.int64)
 
-    def labels(self, index: int) -> str:
-        target = self.dataset.targets[index]
-        if not self.dataset.multilabel:
-            return self.dataset.classes[int(target)]
-        return "+".join(self.dataset.classes[label] for label in np.flatnonzero(target)) or "none"
-
     def differ(self, one: int, other: int) -> bool:
         return bool(np.any(self.dataset.targets[one] != self.dataset.targets[other]))
 
 
 def these(count: int, noun: str) -> str:
     """The beginning of a sentence: "1 class has", "5 images have"."""
-    if count == 1:
-        return f"1 {noun} has"
-    return f"{count:,} {noun}{'es' if noun.endswith('s') else 's'} have"
+    return f"{counted(count, noun)} {'has' if count == 1 else 'have'}"

@@ -11,6 +11,7 @@ from typing import Any
 from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 
 from vitreous import __version__
+from vitreous.counts import binary
 from vitreous.experiment.axis import percent
 from vitreous.experiment.wording import quantity
 
@@ -37,12 +38,3 @@ def page(
     )
     # A file name that is no UTF-8 holds lone surrogates, which no file could be written with.
     return text.lstrip().encode("utf-8", "backslashreplace").decode("utf-8")
-
-
-def binary(count: float) -> str:
-    """A number of bytes: 28 B, 3.1 KiB, 58.1 MiB, 1.21 GiB."""
-    for power, prefix in ((30, "Gi"), (20, "Mi"), (10, "Ki")):
-        if count >= 0.9995 * 2**power:
-            value = count / 2**power
-            return f"{value:.{2 if value < 10 else 1 if value < 1000 else 0}f}\u202f{prefix}B"
-    return f"{count:g}\u202fB"

@@ -120,6 +120,7 @@ def search(
     ids = np.flatnonzero(packed.good)
     vectors = seeing.of_rows(dataset, packed.rows, ids, shown.task("computing features"))
     found = Index(vectors).nearest(query, top)
+    labeled = len(dataset.classes) > 1  # loose images are all of one class
     scores, measured = measure(seeing, dataset, ids, vectors, top)
     return Search(
         image=printable(image) if isinstance(image, str | Path) else "",
@@ -129,7 +130,7 @@ def search(
         matches=tuple(
             Match(
                 int(ids[row]), printable(dataset.id(int(ids[row]))), float(score),
-                labels(dataset, int(ids[row])),
+                dataset.labels(int(ids[row])) if labeled else (),
             )
             for row, score in zip(found.rows[0], found.scores[0], strict=True)
         ),
@@ -189,12 +190,3 @@ def relevant_in_all(asked: NDArray[Any], among: NDArray[Any]) -> NDArray[np.int6
         return np.asarray(counts[asked], np.int64)
     shared = asked.astype(np.float32) @ among.T.astype(np.float32)
     return np.asarray((shared > 0).sum(axis=1), np.int64)
-
-
-def labels(dataset: Dataset, index: int) -> tuple[str, ...]:
-    """The names of an example's class or labels; none where there is only one class."""
-    if len(dataset.classes) < 2:
-        return ()
-    target = dataset.targets[index]
-    numbers = np.flatnonzero(target) if dataset.multilabel else [int(target)]
-    return tuple(dataset.classes[number] for number in numbers)

@@ -17,7 +17,7 @@ from vitreous.trace.cost import Cost, costs, total
 from vitreous.trace.network import graph_of_trace
 from vitreous.trace.operations import Shape, trace
 from vitreous.trace.receptive import fields_by_value
-from vitreous.trace.text import columns, shaped
+from vitreous.trace.text import columns
 
 
 @dataclass(frozen=True)
@@ -71,9 +71,14 @@ class Inspection:
     def to_json(self) -> dict[str, Any]:
         return asdict(self)
 
+    @property
+    def unit(self) -> tuple[str, int]:
+        """In which memory is told, and its bytes."""
+        return ("MiB", 1 << 20) if self.memory >= 1 << 20 else ("KiB", 1 << 10)
+
     def text(self) -> str:
         """A table, with the totals below it."""
-        unit, scale = ("MiB", 1 << 20) if self.memory >= 1 << 20 else ("KiB", 1 << 10)
+        unit, scale = self.unit
         header = (
             "layer",
             "",
@@ -97,17 +102,19 @@ class Inspection:
                     f"{layer.parameters:,}" if layer.parameters else "",
                     f"{layer.connections:,}" if layer.connections else "",
                     f"{layer.memory / scale:.2f}" if layer.memory else "",
-                    _pair(field) if field else "all" if len(layer.shape) == 3 else "",
-                    _pair(stride) if stride else "",
+                    pair(field) if field else "all" if len(layer.shape) == 3 else "",
+                    pair(stride) if stride else "",
                 )
             )
+        title = f"{self.model} at {'×'.join(map(str, self.size))}"
+        return "\n".join([title, "", columns(rows, {3, 4, 5, 6, 7, 8}), "", self.totals()])
+
+    def totals(self) -> str:
+        """The lines below the table."""
+        unit, scale = self.unit
         frozen = self.parameters - self.trainable
         return "\n".join(
             [
-                f"{self.model} at {'×'.join(map(str, self.size))}",
-                "",
-                columns(rows, {3, 4, 5, 6, 7, 8}),
-                "",
                 f"parameters   {self.parameters:,}"
                 + (f", {frozen:,} of them frozen" if frozen else ""),
                 f"units        {self.units:,} in layers with weights",
@@ -182,7 +189,6 @@ def _number(ratio: Fraction) -> float:
     return int(ratio) if ratio.denominator == 1 else float(ratio)
 
 
-def _pair(pair: tuple[float, float]) -> str:
-    return (
-        f"{pair[0]:g}" if pair[0] == pair[1] else shaped((int(pair[0]), int(pair[1])), batch=False)
-    )
+def pair(sides: tuple[float, float]) -> str:
+    """3 for 3 by 3, else 3×5."""
+    return f"{sides[0]:g}" if sides[0] == sides[1] else f"{sides[0]:g}×{sides[1]:g}"
