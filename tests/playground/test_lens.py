@@ -18,7 +18,7 @@ from vitreous.errors import ImageError, UsageError, VitreousError
 from vitreous.export.bundle import Bundle
 from vitreous.models import create, head
 from vitreous.playground import digits
-from vitreous.playground.digits import HELD_OUT, READERS, example, moved, reader
+from vitreous.playground.digits import HELD_OUT, READERS, held_out, moved, reader
 from vitreous.playground.layers import View
 from vitreous.playground.lens import Lens
 from vitreous.playground.look import DRAWING, FILE, FRAMED, Look
@@ -245,7 +245,7 @@ def test_digits_are_embedded_as_the_last_layer_is_given_them(name, image):
     opened = bundle(name, **NETWORKS[name])
     lens = Lens(opened, "", "")
     lens.see(image)
-    images = digits.digits()[0][:50]
+    images = opened.contract.images(held_out()[0][:50])
     facts, arrays = lens.embedding(images)
     given = []
     hook = head(opened.model).register_forward_pre_hook(lambda _, x: given.append(x[0].flatten(1)))
@@ -293,13 +293,14 @@ def test_strokes_are_scaled_as_training_images_are():
 
 
 def test_moved_digits_stay_digits():
-    images = digits.digits()[0][:64]
-    changed = moved(images, torch.Generator().manual_seed(0))
-    assert changed.shape == images.shape
-    assert changed.min() >= 0
-    assert changed.max() <= 1
-    assert (changed.flatten(1).sum(1) > 10).all()  # nothing leaves the picture
-    assert not torch.equal(changed, images)
+    (first, *_), (again, *_) = moved().epoch(0), moved().epoch(1)
+    rows, targets = (part[first.ids.numpy()] for part in digits.digits())
+    assert first.images.shape == (digits.BATCH_SIZE, 1, 28, 28)
+    assert first.ids.min() >= HELD_OUT
+    np.testing.assert_array_equal(first.targets, targets)
+    light = first.images.sum((1, 2, 3)).numpy() / (rows.sum((1, 2, 3)) / 255)
+    assert 0.25 < light.min() < light.max() < 1.2  # of another size, and none leaves the picture
+    assert not torch.equal(first.images, again.images)
 
 
 def test_a_reader_learns_once(tmp_path, monkeypatch):
@@ -309,7 +310,7 @@ def test_a_reader_learns_once(tmp_path, monkeypatch):
     assert first.training["accuracy"] > 0.75
     monkeypatch.setattr(digits, "train", None)  # the second time it comes from the cache
     second = reader("linear")
-    row = example(5)[..., None]
+    row = held_out()[0][5]
     np.testing.assert_array_equal(
         first.probabilities(first.images([row])), second.probabilities(second.images([row]))
     )

@@ -15,14 +15,15 @@ import threading
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+import numpy as np
+
 from vitreous.errors import UsageError, unknown
 from vitreous.export.bundle import Bundle
 from vitreous.playground.digits import (
     CONTRACT,
     HELD_OUT,
     READERS,
-    digits,
-    example,
+    held_out,
     place_of,
     reader,
 )
@@ -90,7 +91,7 @@ class Look:
         if not isinstance(number, int) or not 0 <= number < HELD_OUT:
             raise UsageError(f"examples are numbered 0 to {HELD_OUT - 1}", where="number")
         lens = self._open_lens()
-        await self._send("seen", lambda: lens.see(example(number)[..., None]))
+        await self._send("seen", lambda: lens.see(held_out()[0][number]))
 
     async def cam(self, message: dict[str, Any]) -> None:
         lens, label = self._open_lens(), message.get("label")
@@ -102,9 +103,9 @@ class Look:
             raise UsageError("this network reads other images than the digits", where="embedding")
 
         def build() -> Frame:
-            images, targets = (part[:HELD_OUT] for part in digits())
-            facts, arrays = lens.embedding(images)
-            return facts, arrays | {"targets": targets.int().numpy()}
+            rows, targets = held_out()
+            facts, arrays = lens.embedding(CONTRACT.images(rows))
+            return facts, arrays | {"targets": targets.astype(np.int32)}
 
         await self._send("embedding", build)
 
