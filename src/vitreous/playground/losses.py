@@ -28,7 +28,6 @@ class Loss:
     each: Callable[[Tensor, Tensor], Tensor]
     source: str
     squash: Callable[[Tensor], Tensor]
-    squash_source: str
 
 
 def squared(outputs: Tensor, targets: Tensor) -> Tensor:
@@ -52,14 +51,12 @@ LOSSES = {
         squared,
         "(torch.tanh(outputs) - targets).square().sum(dim=1) / 2",
         torch.tanh,
-        "torch.tanh(outputs)",
     ),
     "cross_entropy": Loss(
         "cross-entropy",
         cross_entropy,
         "torch.nn.functional.softplus(-targets * outputs).sum(dim=1)",
         lambda outputs: torch.tanh(outputs / 2),
-        "torch.tanh(outputs / 2)",
     ),
 }
 REGRESSION = Loss(
@@ -67,7 +64,6 @@ REGRESSION = Loss(
     regression,
     "(outputs - targets).square().sum(dim=1) / 2",
     lambda outputs: outputs.clamp(-1, 1),
-    "outputs",
 )
 
 
