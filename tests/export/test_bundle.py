@@ -16,6 +16,7 @@ from torch import nn
 from vitreous.data.contract import PixelContract
 from vitreous.errors import ImageError, ModelFileError, UsageError
 from vitreous.export.bundle import Bundle, load
+from vitreous.export.header import Header
 from vitreous.models import create
 
 CLASSES = ("ant", "bee", "cat")
@@ -120,6 +121,19 @@ def test_an_unreadable_image_is_named(bundle: Bundle, tmp_path: Path) -> None:
         (lambda h: h["arguments"].update(num_classes=4), r"\(4,"),
         (lambda h: h["arguments"].update(pretrained="http://example.com/x"), "elsewhere"),
         (lambda h: h["arguments"].update(bogus=1), "bogus"),
+        (lambda h: h["arguments"].update(widths=[10**9]), "'widths'"),
+        (lambda h: h["arguments"].update(mean=[0.5] * 10**5), "'mean'"),
+        (lambda h: h["arguments"].update(size=[10**6, 10**6]), "'size'"),
+        (lambda h: h["arguments"].update(size={"height": 28}), "'size'"),
+        (lambda h: h.update(architecture="resnet18", arguments={"depths": [10**6] * 4}), "depths"),
+        (lambda h: h.update(architecture="efficientnet_b0", arguments={"depth": 1e6}), "'depth'"),
+        (lambda h: h.update(architecture="vit_ti16", arguments={"patch": 0}), "no network"),
+        (lambda h: h["training"].update(split=3), "'split'"),
+        (lambda h: h["training"].update(split={"seed": 1}), "'split'"),
+        (lambda h: h["training"].update(split={"test": 1.5}), "'split'"),
+        (lambda h: h["training"].update(split={"validation": 0.5, "test": 0.5}), "'split'"),
+        (lambda h: h["training"].update(best_epoch="last"), "'best_epoch'"),
+        (lambda h: h["training"].update(data=["x"]), "'data'"),
         (lambda h: h.update(sha256="0" * 64), "checksum"),
         (lambda h: h.pop("training"), "'training'"),
     ],
@@ -219,3 +233,16 @@ def test_a_network_of_ones_own_is_passed_in(tmp_path: Path) -> None:
     torch.testing.assert_close(again.model.layer.weight, own.layer.weight, rtol=0, atol=0)
     with pytest.raises(ModelFileError, match="is missing"):
         load(path, module=nn.Sequential(nn.Flatten(), nn.Linear(4, 2)))
+
+
+def test_a_header_is_read_without_the_weights(bundle: Bundle, tmp_path: Path) -> None:
+    path = bundle.save(tmp_path / "model.safetensors")
+    whole = path.read_bytes()
+    (length,) = struct.unpack("<Q", whole[:8])
+    path.write_bytes(whole[: 8 + length])
+    assert Header.of(path).classes == CLASSES
+    path.write_bytes(whole[: 7 + length])
+    with pytest.raises(ModelFileError, match="cut"):
+        Header.of(path)
+    with pytest.raises(ModelFileError, match="cannot be read"):
+        Header.of(tmp_path / "missing")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import dataclass, field
+from types import UnionType
 from typing import Any
 
 import yaml
@@ -12,6 +13,16 @@ import yaml
 from vitreous.data.contract import PixelContract
 from vitreous.errors import RunError
 from vitreous.experiment.recipe import Recipe
+
+WRITTEN: dict[str, type | UnionType] = {
+    "data": str | None,
+    "fingerprint": str,
+    "content": str,
+    "contract": dict,
+    "recipe": dict,
+    "reasons": dict,
+}
+"""What a recipe.yaml has to hold."""
 
 
 @dataclass(frozen=True)
@@ -48,6 +59,9 @@ class Settled:
     def from_mapping(cls, written: dict[str, Any], where: str) -> Settled:
         """Raises RunError for a file that is not such a recipe."""
         try:
+            for name, kind in WRITTEN.items():
+                if not isinstance(written[name], kind):
+                    raise TypeError(f"{name} is {written[name]!r}")
             contract = PixelContract.from_json(written["contract"])
             return cls(Recipe.from_mapping(written["recipe"], where), contract, written["reasons"])
         except (KeyError, TypeError, AttributeError) as error:

@@ -65,7 +65,13 @@ def report_data(folder: RunFolder, dataset: Dataset | None = None) -> ReportData
     """Everything that the report shows, read from the folder."""
     written, summary = read_yaml(folder.recipe), read_json(folder.scores)
     settled = Settled.from_mapping(written, str(folder.recipe))
-    model = Header.read(folder.model.read_bytes(), str(folder.model))
+    model = Header.of(folder.model)
+    if missing := {"data", "parameters", "macs", "best_epoch"} - model.training.keys():
+        raise RunError(
+            f"the model file does not tell its {', '.join(sorted(missing))}",
+            where=str(folder.model),
+            remedy="Bring back the file that this run has written.",
+        )
     scores = {name: Scores.from_json(found) for name, found in summary["scores"].items()}
     surroundings = read_json(folder.environment)
     notes = [Note(text) for text in summary["notes"]]

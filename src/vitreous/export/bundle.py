@@ -24,7 +24,7 @@ from torch import Tensor, nn
 from vitreous.atomic import write_bytes
 from vitreous.data.contract import PixelContract
 from vitreous.data.decode import Source
-from vitreous.errors import ModelFileError, VitreousError
+from vitreous.errors import ModelFileError
 from vitreous.export.header import FORMAT, Header, damaged
 from vitreous.models import create
 from vitreous.shapes import Images
@@ -199,7 +199,7 @@ def _build(header: Header, where: str) -> nn.Module:
         raise damaged(where, "the header asks for weights from elsewhere")
     try:
         return create(header.architecture, **header.arguments)
-    except (VitreousError, TypeError, ValueError, RuntimeError) as error:
+    except Exception as error:  # a class told something foreign complains in its own way
         raise ModelFileError(f"the header describes no network: {error}", where=where) from error
 
 

@@ -9,6 +9,8 @@ from __future__ import annotations
 import json
 import struct
 from dataclasses import dataclass
+from pathlib import Path
+from types import UnionType
 from typing import Any
 
 from vitreous.data.contract import PixelContract
@@ -37,6 +39,17 @@ class Header:
     sha256: str
 
     @classmethod
+    def of(cls, path: Path) -> Header:
+        """The header of a model file, without its weights. Raises ModelFileError."""
+        try:
+            with path.open("rb") as file:
+                length = file.read(8)
+                blob = length + file.read(min(int.from_bytes(length, "little"), HEADER_LIMIT))
+        except OSError as error:
+            raise ModelFileError(f"cannot be read: {error.strerror}", where=str(path)) from error
+        return cls.read(blob, str(path))
+
+    @classmethod
     def read(cls, blob: bytes, where: str) -> Header:
         """Parse and check the header of a model file's bytes. Raises ModelFileError."""
         fields = metadata(blob, where)
@@ -61,6 +74,8 @@ class Header:
             and all(isinstance(value, float | int) and 0 <= value <= 1 for value in thresholds)
         ):
             raise damaged(where, "the header's thresholds are not one probability a class")
+        check_arguments(fields["arguments"], where)
+        check_training(fields["training"], where)
         try:
             contract = PixelContract.from_json(fields["contract"])
         except ModelFileError as error:
@@ -89,6 +104,57 @@ FIELDS: dict[str, type | tuple[type, ...]] = {
     "training": dict,
     "sha256": str,
 }
+
+
+LIMITS = {
+    "num_classes": 1 << 24,
+    "in_channels": 1 << 14,
+    "size": 1 << 14,
+    "depth": 64,
+    "depths": 256,
+}
+"""The largest number of an argument, so that no file asks for a network that takes hours."""
+LIMIT = 1 << 20  # of any other number
+LENGTHS = {"mean": 1 << 14, "std": 1 << 14}
+LENGTH = 256  # of any other list
+
+
+def check_arguments(arguments: dict[str, Any], where: str) -> None:
+    """Are these numbers, words, or lists of such, of a size that a network may have?"""
+    for name, value in arguments.items():
+        given = value if isinstance(value, list) else [value]
+        plain = all(isinstance(one, float | int | str | None) for one in given)
+        numbers = [abs(one) for one in given if isinstance(one, float | int)]
+        long = len(given) > LENGTHS.get(name, LENGTH)
+        if not plain or long or not max(numbers, default=0) <= LIMITS.get(name, LIMIT):
+            raise damaged(where, f"the header's argument '{name}' is {str(value)[:80]}")
+
+
+TOLD: dict[str, type | UnionType] = {
+    "data": str,
+    "fingerprint": str,
+    "split": dict,
+    "examples": dict,
+    "parameters": int,
+    "macs": int,
+    "epochs": int,
+    "best_epoch": int | None,
+    "seed": int,
+    "vitreous": str,
+}
+"""What a file may tell of its training. Files that were not trained here may tell less."""
+
+
+def check_training(training: dict[str, Any], where: str) -> None:
+    """Is what is told of the training of the kind that its readers expect?"""
+    for name, kind in TOLD.items():
+        if name in training and not isinstance(training[name], kind):
+            raise damaged(where, f"the header's '{name}' of the training is {training[name]!r}")
+    shares = training.get("split", {})
+    numbers = [share for share in shares.values() if isinstance(share, float | int)]
+    known = shares.keys() <= {"validation", "test"} and len(numbers) == len(shares)
+    if not known or not (all(share >= 0 for share in numbers) and sum(numbers) < 1):
+        raise damaged(where, f"the header's 'split' of the training is {shares!r}")
 
 
 def damaged(where: str, reason: str) -> ModelFileError:
