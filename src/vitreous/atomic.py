@@ -10,11 +10,11 @@ import contextlib
 import errno
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import IO
 
-from vitreous.errors import StorageError
+from vitreous.errors import StorageError, UsageError
 
 REMEDIES = {
     errno.ENOSPC: "Free some space on that disk, or choose another place.",
@@ -61,6 +61,20 @@ def write_bytes(path: str | Path, content: bytes) -> Path:
 def write_text(path: str | Path, content: str) -> Path:
     """Write UTF-8 text atomically; names that are no UTF-8 keep their bytes."""
     return write_bytes(path, content.encode("utf-8", "surrogateescape"))
+
+
+def check_ending(path: Path, endings: Sequence[str], noun: str) -> None:
+    """Raises UsageError if the file's ending is none of these; to be called before the work.
+
+    noun  what is to be written, such as "a contact sheet"
+    """
+    if path.suffix.lower() not in endings:
+        known = " or ".join(filter(None, [", ".join(endings[:-1]), endings[-1]]))
+        raise UsageError(
+            f"{noun} cannot be written as '{path.suffix or path.name}'",
+            where="--out",
+            remedy=f"Name a file that ends in {known}.",
+        )
 
 
 @contextlib.contextmanager

@@ -64,7 +64,7 @@ def test_a_network_as_text_and_as_a_picture(
     assert out.startswith("lenet5\n")
     assert "61,706 parameters, 416,520 multiply-accumulates" in out
     path = tmp_path / "lenet5.svg"
-    assert run(["graph", "lenet5", "--svg", str(path)]) == 0
+    assert run(["graph", "lenet5", "--out", str(path)]) == 0
     assert capsys.readouterr().out.strip() == str(path)
     words = "".join(ElementTree.parse(path).getroot().itertext())
     assert "lenet5" in words
@@ -104,7 +104,7 @@ def test_a_table_on_a_terminal_of_80_columns(
         (["x*2", "x=1", "x=2"], 2, "two values"),
         (["x*2", "x=[[1],[2,3]]"], 2, "[[1, 2], [3, 4]]"),
         (["x*2", "x=1", "--size", "3"], 2, "--size"),
-        (["x*2", "x=1", "--svgg", "a"], 2, "--svg"),
+        (["x*2", "x=1", "--out", "a.png"], 2, ".svg"),
         (["x*", "x=1"], 2, "cannot be read"),
         (["x.real*2", "x=1"], 2, "arithmetic"),
         (["__import__('os')", "x=1"], 2, "__import__"),
@@ -129,5 +129,5 @@ def test_errors_name_what_helps(
 def test_a_picture_that_cannot_be_written(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert run([*LECTURE, "--svg", str(tmp_path / "none" / "f.svg")]) == 1
+    assert run([*LECTURE, "--out", str(tmp_path / "none" / "f.svg")]) == 1
     assert "f.svg" in capsys.readouterr().err

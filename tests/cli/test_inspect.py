@@ -107,7 +107,7 @@ def test_a_table_on_a_terminal(
 
 def test_a_page_of_its_own(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = tmp_path / "resnet20.html"
-    assert run(["inspect", "resnet20", "--html", str(path)]) == 0
+    assert run(["inspect", "resnet20", "--out", str(path)]) == 0
     assert capsys.readouterr().out.strip() == str(path)
     text = path.read_text()
     assert "<script" not in text
@@ -129,7 +129,7 @@ def test_a_hostile_name_is_escaped(tmp_path: Path, capsys: pytest.CaptureFixture
     )
     path = bundle.save(tmp_path / "<img src=x onerror=alert(1)>.safetensors")
     page = tmp_path / "page.html"
-    assert run(["inspect", str(path), "--html", str(page)]) == 0
+    assert run(["inspect", str(path), "--out", str(page)]) == 0
     assert "<img src=x" not in page.read_text()
     capsys.readouterr()
 

@@ -113,6 +113,10 @@ def test_every_verb_explains_itself(
         (["report", "runs/x", "--opn"], "--open"),
         (["inspect", "resnet81"], "resnet18"),
         (["inspect", "resnet18", "--size", "0"], "--size"),
+        (["inspect", "resnet18", "--out", "page.svg"], ".html"),
+        (["check", "digits", "--test", "2"], "--test"),
+        (["evaluate", "resnet18", "digits"], "vitreous train DATA --model resnet18"),
+        (["predict", "resnet18", "x.png"], "vitreous train DATA --model resnet18"),
         (["graph", "lenet"], "lenet5"),
         (["graph", "q"], "more."),
         (["graph", "x+"], "(x + y) * z"),
@@ -370,3 +374,80 @@ def test_json_after_two_dashes_is_a_word(capsys: pytest.CaptureFixture[str]) -> 
     out, err = capsys.readouterr()
     assert not out
     assert "'--json'" in err
+
+
+@pytest.mark.parametrize("word", ["photos", "photo", "runs/phots", "runs/fotos/"])
+def test_a_run_that_is_not_there_is_offered_the_nearest(
+    word: str, place: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("photos", "digits"):
+        (place / "runs" / name).mkdir(parents=True)
+        (place / "runs" / name / "recipe.yaml").write_text("model: linear\n")
+    for command in (["evaluate", word, "digits"], ["predict", word, "x.png"]):
+        code, err = error(capsys, *command)
+        assert code == 1
+        assert "Did you mean runs/photos?" in err
+
+
+def test_one_notation_at_a_time(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["predict", "a", "b.png", "--json", "--csv"]) == 2
+    assert json.loads(capsys.readouterr().out)["error"]["where"] == "--json, --csv"
+
+
+@pytest.mark.parametrize("verb", ["play", "report"])
+def test_the_browser_is_opened_by_one_flag(verb: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run([verb, "--help"]) == 0
+    out = capsys.readouterr().out
+    assert "--open" in out
+    assert "--no-open" in out
+    assert "by default" in out
+
+
+@pytest.mark.parametrize(
+    "verb", ["train", "resume", "check", "split", "report", "evaluate", "predict"]
+)
+def test_verbs_that_take_their_time_can_be_quiet(
+    verb: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run([verb, "--help"]) == 0
+    assert "--quiet" in capsys.readouterr().out
+
+
+def test_split_and_predict_say_what_they_are_at(
+    photos: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(["split", str(photos)]) == 0
+    assert "reading images" in capsys.readouterr().err
+    assert run(["split", str(photos), "--quiet"]) == 0
+    assert capsys.readouterr().err == ""
+    assert run(["train", str(photos), *QUICK]) == 0
+    images = str(photos / "dark")
+    capsys.readouterr()
+    assert run(["predict", "runs/photos", images]) == 0
+    assert "predicting" in capsys.readouterr().err
+    assert run(["predict", "runs/photos", images, "--quiet"]) == 0
+    assert capsys.readouterr().err == ""
+    assert run(["report", "runs/photos", "--quiet", "--no-open"]) == 0
+    assert capsys.readouterr().err == ""
+
+
+def test_check_takes_shares(capsys: pytest.CaptureFixture[str]) -> None:
+    command = ["check", "digits", "--quiet", "--json", "--validation", "0.4", "--test", "0.1"]
+    run(command)
+    parts = json.loads(capsys.readouterr().out)["parts"]
+    assert parts["validation"] > 3 * parts["test"]
+
+
+def test_a_run_goes_on_with_data_that_have_moved(
+    photos: Path, place: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = []
+
+    def go_on(run: Path, data: object, **_: object) -> None:
+        asked.append((run, data))
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("vitreous.experiment.run.resume", go_on)
+    assert run(["resume", "runs/photos", "--data", "moved/photos"]) == 130
+    assert run(["resume", "runs/photos"]) == 130
+    assert asked == [(Path("runs/photos"), "moved/photos"), (Path("runs/photos"), None)]

@@ -57,7 +57,7 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
         searched = ["search", model, place / "photos", query, "--out", found, "--quiet"]
         assert run([str(word) for word in searched]) == 0
     network = place / "network.html"
-    assert run(["inspect", "googlenet", "--size", "64", "--html", str(network)]) == 0
+    assert run(["inspect", "googlenet", "--size", "64", "--out", str(network)]) == 0
     return {"network": network, "found": found}
 
 

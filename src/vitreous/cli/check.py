@@ -12,6 +12,8 @@ def check(
     data: str,
     /,
     *,
+    validation: float = 0.15,
+    test: float = 0.15,
     json: Annotated[bool, Parameter(negative="")] = False,
     quiet: Annotated[bool, Parameter(negative="")] = False,
 ) -> int:
@@ -25,6 +27,10 @@ def check(
     ----------
     data
         as for `vitreous train`: a folder, a CSV file, or the name of a set
+    validation
+        share that training would hold out for choosing, where no part is prescribed
+    test
+        share that it would hold out for the last measurement, likewise
     json
         print one JSON object
     quiet
@@ -34,6 +40,7 @@ def check(
     from vitreous.experiment.progress import progress
 
     with progress(style="none" if quiet else "auto") as shown:
-        findings = examine(data, progress=shown.task("reading images"))
+        task = shown.task("reading images")
+        findings = examine(data, validation=validation, test=test, progress=task)
     print(notation.dumps(findings.to_json()) if json else findings.text())
     return 1 if findings.fatal else 0

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 
 from cyclopts import Parameter
 
+from vitreous.cli.network import must_exist
 from vitreous.cli.verdict import verdict
 
 
@@ -37,6 +38,7 @@ def evaluate(
     from vitreous.experiment.evaluation import evaluate as measure
     from vitreous.experiment.progress import progress
 
+    must_exist(model)
     with progress(style="none" if quiet else "auto") as shown:
         summary = measure(model, data, split=split, progress=shown)
     verdict(summary, json)

@@ -28,7 +28,7 @@ def graph(
     *values: Annotated[str, Parameter(allow_leading_hyphen=False)],
     depth: int | None = None,
     size: int | None = None,
-    svg: Path | None = None,
+    out: Path | None = None,
     json: Annotated[bool, Parameter(negative="")] = False,
 ) -> None:
     """Draw the computational graph of a formula or of a network.
@@ -47,21 +47,23 @@ def graph(
         levels of modules of a network that are shown; default: as many as stay readable
     size
         side of the images, in pixels
-    svg
-        write a picture to this file
+    out
+        draw it into this .svg file
     json
         print one JSON object
     """
-    from vitreous.atomic import write_text
+    from vitreous.atomic import check_ending, write_text
     from vitreous.trace.svg import draw
 
+    if out is not None:
+        check_ending(out, (".svg",), "the picture")
     found = _graph(what, values, depth, size)
-    if svg is not None:
-        write_text(svg, draw(found))
+    if out is not None:
+        write_text(out, draw(found))
     if json:
         print(notation.dumps(_finite(found.to_json()), allow_nan=False))
-    elif svg is not None:
-        print(svg)
+    elif out is not None:
+        print(out)
     else:
         _show(found)
 

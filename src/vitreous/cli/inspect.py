@@ -26,7 +26,7 @@ def inspect(
     size: int | None = None,
     classes: int | None = None,
     channels: int | None = None,
-    html: Path | None = None,
+    out: Path | None = None,
     json: Annotated[bool, Parameter(negative="")] = False,
 ) -> None:
     """Open a network: shapes, units, parameters, work, memory and receptive fields of every layer.
@@ -44,27 +44,29 @@ def inspect(
         number of classes, for a network of the table
     channels
         number of channels of the images, for a network of the table
-    html
-        draw the network into this file, with the table
+    out
+        draw the network into this .html file, with the table
     json
         print one JSON object
     """
+    from vitreous.atomic import check_ending, write_text
     from vitreous.trace import graph
     from vitreous.trace.inspection import inspect as look
     from vitreous.trace.stages import stages
 
+    if out is not None:
+        check_ending(out, (".html", ".htm"), "the page")
     network = opened(model, size=size, classes=classes, channels=channels)
     found = replace(look(network.model, network.shape), model=network.title)
-    if html is not None:
-        from vitreous.atomic import write_text
+    if out is not None:
         from vitreous.cli.drawing import drawing
 
         whole = replace(graph(network.model, network.shape), title=network.title)
-        write_text(html, drawing(found, whole))
+        write_text(out, drawing(found, whole))
     if json:
         print(notation.dumps(found.to_json()))
-    elif html is not None:
-        print(html)
+    elif out is not None:
+        print(out)
     else:
         from rich.console import Console
 

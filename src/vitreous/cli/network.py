@@ -4,11 +4,13 @@ run folder, or a model file.
 
 from __future__ import annotations
 
+import difflib
 import os
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from vitreous.errors import UsageError, unknown
+from vitreous.errors import RunError, UsageError, unknown
 
 if TYPE_CHECKING:
     from torch import nn
@@ -63,6 +65,27 @@ def opened(
     if bundle.architecture:
         title = f"{title} ({bundle.architecture})"
     return Opened(title, bundle.model, (depth, size or height, size or width))
+
+
+def must_exist(model: Path) -> None:
+    """Raises an error that names the nearest run for a trained network that is not there; what is
+    near to none is left to whoever opens it.
+    """
+    if model.exists():
+        return
+    from vitreous.models import MODELS
+
+    word = str(model)
+    if word in MODELS:
+        raise UsageError(
+            "is the name of a network that is not trained yet",
+            where=word,
+            remedy=f"Train it with `vitreous train DATA --model {word}`, then name its run folder.",
+        )
+    runs = {path.parent.name: path.parent for path in Path("runs").glob("*/recipe.yaml")}
+    nearest = difflib.get_close_matches(model.name, runs, n=1)
+    if nearest:
+        raise RunError("does not exist", where=word, remedy=f"Did you mean {runs[nearest[0]]}?")
 
 
 def is_path(word: str) -> bool:

@@ -15,7 +15,7 @@ def play(run: Path | None = None, /, *, port: int = 7007, open: bool = True) -> 
     port
         of the page's address; 0 takes any that is free
     open
-        show the page in the browser
+        show the page in the browser, as by default
     """
     from vitreous.playground.api import serve
 

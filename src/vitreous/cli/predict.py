@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
+from vitreous.cli.network import must_exist
 from vitreous.errors import DataError, ImageError, UsageError
 
 if TYPE_CHECKING:
@@ -32,6 +33,7 @@ def predict(
     json: Annotated[bool, Parameter(negative="")] = False,
     csv: Annotated[bool, Parameter(negative="")] = False,
     out: Path | None = None,
+    quiet: Annotated[bool, Parameter(negative="")] = False,
 ) -> int:
     """Name what is in images. One that cannot be read is named on stderr, and the others go on.
 
@@ -49,20 +51,31 @@ def predict(
         print a CSV table
     out
         write to this file instead of stdout
+    quiet
+        no progress
     """
     from vitreous.atomic import write_text
+    from vitreous.experiment.progress import progress
     from vitreous.export.bundle import load
 
     if top < 1:
         raise UsageError(f"{top} is out of range", where="--top", remedy="Give 1 or more.")
     if not images:
         raise UsageError("no images are given", remedy="Name image files, or folders of them.")
+    if json and csv:
+        raise UsageError("only one can be printed", where="--json, --csv", remedy="Choose one.")
+    must_exist(model)
     bundle = load(model)
     paths = [path for image in images for path in (_below(image) if image.is_dir() else [image])]
     if not paths:
         places = ", ".join(str(image) for image in images)
         raise DataError("there is no image in it", where=places, remedy="Name image files.")
-    answers = list(_answers(bundle, paths, top))
+    answers: list[Answer] = []
+    with progress(style="none" if quiet else "auto") as shown:
+        shown.stage("predicting", len(paths))
+        for answer in _answers(bundle, paths, top):
+            answers.append(answer)
+            shown.advance_to(len(answers), len(paths))
     write = _json if json else _csv if csv else _plain
     text = write(answers)
     if out is None:

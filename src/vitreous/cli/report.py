@@ -14,8 +14,9 @@ def report(
     /,
     *,
     out: Path | None = None,
-    open: Annotated[bool, Parameter(negative="")] = False,
+    open: bool = False,
     json: Annotated[bool, Parameter(negative="")] = False,
+    quiet: Annotated[bool, Parameter(negative="")] = False,
 ) -> None:
     """Write a run's report anew, from what lies in its folder; prints the file's path.
 
@@ -26,13 +27,18 @@ def report(
     out
         write to this file instead of RUN/report.html
     open
-        show it in the browser
+        show it in the browser; by default only its path is printed
     json
         print one JSON object
+    quiet
+        no progress
     """
+    from vitreous.experiment.progress import progress
     from vitreous.experiment.summary import write_report
 
-    path = write_report(run, out)
+    with progress(style="none" if quiet else "auto") as shown:
+        shown.stage("drawing the report")
+        path = write_report(run, out)
     print(notation.dumps({"report": str(path)}) if json else path)
     if open:
         import webbrowser

@@ -14,6 +14,7 @@ def resume(
     run: Path,
     /,
     *,
+    data: str | None = None,
     json: Annotated[bool, Parameter(negative="")] = False,
     quiet: Annotated[bool, Parameter(negative="")] = False,
 ) -> None:
@@ -23,6 +24,8 @@ def resume(
     ----------
     run
         the run folder, such as runs/photos
+    data
+        where the same images lie now, if they have moved; as for `vitreous train`
     json
         print one JSON object
     quiet
@@ -32,5 +35,5 @@ def resume(
     from vitreous.experiment.run import resume as go_on
 
     with progress(style="none" if quiet else "auto") as shown:
-        finished = go_on(run, progress=shown)
+        finished = go_on(run, data, progress=shown)
     verdict(finished.summary(), json, finished.report_path)

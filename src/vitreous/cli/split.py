@@ -18,6 +18,7 @@ def split(
     test: float = 0.15,
     group: str | None = None,
     json: Annotated[bool, Parameter(negative="")] = False,
+    quiet: Annotated[bool, Parameter(negative="")] = False,
 ) -> None:
     """Write which image belongs to which part; `vitreous train split.csv` uses exactly these.
 
@@ -36,15 +37,20 @@ def split(
         `'patient\\d+'`, or `'(.*)/'` for those of one folder; a CSV file may have a column `group`
     json
         print one JSON object
+    quiet
+        no progress
     """
     from vitreous.data.groups import grouped, torn
     from vitreous.data.open import open
     from vitreous.data.split import split as assign
+    from vitreous.experiment.progress import progress
 
     dataset = open(data)
     if group is not None:
         dataset.groups = grouped(dataset, group)
-    parts = assign(dataset, validation=validation, test=test)
+    with progress(style="none" if quiet else "auto") as shown:
+        task = shown.task("reading images")
+        parts = assign(dataset, validation=validation, test=test, progress=task)
     parts.write(out, dataset)
     overlap = {"overlap": parts.overlap}
     if dataset.groups is not None:

@@ -6,8 +6,8 @@ import errno
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from vitreous.atomic import REMEDIES, replacing
-from vitreous.errors import StorageError, UsageError
+from vitreous.atomic import REMEDIES, check_ending, replacing
+from vitreous.errors import StorageError
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -23,13 +23,7 @@ def check(path: Path, usual: str) -> None:
     Raises UsageError for another ending, StorageError where there is no such folder.
     """
     kinds = (".gif",) if usual.endswith(".gif") else DRAWINGS
-    if path.suffix.lower() not in kinds:
-        endings = " or ".join(filter(None, [", ".join(kinds[:-1]), kinds[-1]]))
-        raise UsageError(
-            f"this picture cannot be written as '{path.suffix or path.name}'",
-            where="--out",
-            remedy=f"Name a file that ends in {endings}.",
-        )
+    check_ending(path, kinds, "this picture")
     if not path.parent.is_dir():
         raise StorageError(
             f"there is no folder {path.parent}", where=str(path), remedy=REMEDIES[errno.ENOENT]

@@ -10,9 +10,10 @@ from typing import Any
 
 from PIL import Image, ImageDraw, ImageFont
 
+from vitreous.atomic import check_ending
 from vitreous.data.dataset import Dataset
 from vitreous.data.decode import Source, decode
-from vitreous.errors import UsageError, VitreousError
+from vitreous.errors import VitreousError
 from vitreous.experiment.axis import percent
 from vitreous.experiment.page import page
 from vitreous.experiment.thumbnail import thumbnail
@@ -66,12 +67,7 @@ def sheet(found: Search, dataset: Dataset, image: Source, path: Path) -> bytes:
 
 def check(path: Path) -> None:
     """Raises UsageError if no sheet can be written under this name."""
-    if path.suffix.lower() not in KINDS:
-        raise UsageError(
-            f"a contact sheet cannot be written as '{path.suffix or path.name}'",
-            where="--out",
-            remedy="Name a file that ends in .html or .png.",
-        )
+    check_ending(path, KINDS, "a contact sheet")
 
 
 def _picture(dataset: Dataset, match: Match) -> bytes:
