@@ -27,7 +27,7 @@ def opened(capsys: pytest.CaptureFixture[str], *arguments: str) -> dict[str, Any
 
 @pytest.fixture
 def saved(tmp_path: Path) -> Path:
-    """A model file: LeNet-5 for three classes of grey images of 28 × 28."""
+    """A model file: LeNet-5 for three classes of gray images of 28 × 28."""
     arguments = {"num_classes": 3, "in_channels": 1, "size": 28}
     bundle = Bundle(
         model=create("lenet5", **arguments).eval(),

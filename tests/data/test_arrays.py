@@ -14,7 +14,7 @@ from vitreous.errors import DataError
 
 rng = np.random.default_rng(0)
 COLOR = rng.integers(0, 256, (6, 5, 4, 3), dtype=np.uint8)
-GREY = COLOR[..., 0]
+GRAY = COLOR[..., 0]
 
 
 def test_images_and_numbers():
@@ -25,8 +25,8 @@ def test_images_and_numbers():
     assert data.targets.dtype == np.int64
 
 
-def test_grey_images_get_a_channel():
-    assert from_arrays(GREY, range(6))[2].image.shape == (5, 4, 1)
+def test_gray_images_get_a_channel():
+    assert from_arrays(GRAY, range(6))[2].image.shape == (5, 4, 1)
 
 
 def test_floats_and_16_bits():
@@ -43,16 +43,16 @@ def test_a_tensor_has_its_channels_first():
 
 
 def test_words_and_marks():
-    data = from_arrays(GREY, ["b", "a", "b", "a", "c", "c"])
+    data = from_arrays(GRAY, ["b", "a", "b", "a", "c", "c"])
     assert data.classes == ("a", "b", "c")
     assert data.targets.tolist() == [1, 0, 1, 0, 2, 2]
     marks = rng.integers(0, 2, (6, 3))
-    many = from_arrays(GREY, marks)
+    many = from_arrays(GRAY, marks)
     assert many.multilabel
     assert many.targets.dtype == np.uint8
     np.testing.assert_array_equal(many.targets, marks)
     assert data.labels(0) == ("b",)
-    rows = from_arrays(GREY, np.vstack([np.eye(5, 3), [0, 1, 1]]))
+    rows = from_arrays(GRAY, np.vstack([np.eye(5, 3), [0, 1, 1]]))
     assert [rows.labels(index) for index in (0, 4, 5)] == [("0",), (), ("1", "2")]
 
 
@@ -95,9 +95,9 @@ def saved(path, **arrays):
 def test_npz_of_keras(tmp_path):
     path = saved(
         tmp_path / "set.npz",
-        x_train=GREY,
+        x_train=GRAY,
         y_train=np.arange(6) % 2,
-        x_test=GREY[:2],
+        x_test=GRAY[:2],
         y_test=np.array([1, 1]),
     )
     data = open_npz(path)
@@ -116,44 +116,44 @@ def test_npz_of_medmnist(tmp_path):
 def test_npz_with_class_names(tmp_path):
     classes = np.array(["cat", "dog"])
     path = tmp_path / "set.npz"
-    data = open_npz(saved(path, images=GREY, labels=np.arange(6) % 2, classes=classes))
+    data = open_npz(saved(path, images=GRAY, labels=np.arange(6) % 2, classes=classes))
     assert data.classes == ("cat", "dog")
     with pytest.raises(DataError, match="labels need 6 classes, and 2 are named"):
-        open_npz(saved(path, images=GREY, labels=np.arange(6), classes=classes))
+        open_npz(saved(path, images=GRAY, labels=np.arange(6), classes=classes))
 
 
 def test_npz_that_cannot_be_used(tmp_path, monkeypatch):
     path = tmp_path / "set.npz"
     with pytest.raises(DataError, match="holds the arrays a, b"):
-        open_npz(saved(path, a=GREY, b=GREY))
+        open_npz(saved(path, a=GRAY, b=GRAY))
     with pytest.raises(DataError, match=r"differ in shape"):
-        open_npz(saved(path, x_train=GREY, y_train=range(6), x_test=GREY[:, 1:], y_test=range(6)))
+        open_npz(saved(path, x_train=GRAY, y_train=range(6), x_test=GRAY[:, 1:], y_test=range(6)))
     objects = np.array([{}] * 6, dtype=object)
     np.savez(path, images=objects, labels=np.arange(6), allow_pickle=True)
     with pytest.raises(DataError, match=r"allow_pickle"):
         open_npz(path)
-    path.write_bytes(pickle.dumps(GREY))
+    path.write_bytes(pickle.dumps(GRAY))
     with pytest.raises(DataError, match=r"is no \.npz file"):
         open_npz(path)
-    whole = saved(path, images=GREY, labels=np.arange(6)).read_bytes()
+    whole = saved(path, images=GRAY, labels=np.arange(6)).read_bytes()
     path.write_bytes(whole[: len(whole) // 2])
     with pytest.raises(DataError, match=r"is no \.npz file"):
         open_npz(path)
     monkeypatch.setattr("vitreous.data.arrays.MAX_ARRAY_BYTES", 100)
     with pytest.raises(DataError, match="unfolds to"):
-        open_npz(saved(path, images=GREY, labels=np.arange(6)))
+        open_npz(saved(path, images=GRAY, labels=np.arange(6)))
 
 
 def test_npz_with_labels_of_no_axis_or_of_two_forms(tmp_path):
     path = tmp_path / "set.npz"
     with pytest.raises(DataError, match=r"labels have the shape \(\)"):
-        open_npz(saved(path, images=GREY, labels=np.array(3)))
+        open_npz(saved(path, images=GRAY, labels=np.array(3)))
     marks = np.eye(6, 3, dtype=int)
     for numbers in (np.arange(6), np.arange(6)[:, None]):
         with pytest.raises(DataError, match=r"\(6,.*\) and \(6, 3\)"):
-            open_npz(saved(path, x_train=GREY, y_train=numbers, x_test=GREY, y_test=marks))
+            open_npz(saved(path, x_train=GRAY, y_train=numbers, x_test=GRAY, y_test=marks))
     with pytest.raises(DataError, match="labels need 6 classes, and 1 are named"):
-        open_npz(saved(path, images=GREY, labels=np.arange(6), classes=np.array("cat")))
+        open_npz(saved(path, images=GRAY, labels=np.arange(6), classes=np.array("cat")))
 
 
 def npy(shape, content=b""):
@@ -190,7 +190,7 @@ def test_an_npz_of_damaged_pixels(tmp_path):
 
 @pytest.mark.parametrize(("offset", "value"), [(8, 1), (10, 99)])
 def test_an_npz_with_a_password_or_of_an_unknown_method(tmp_path, offset, value):
-    members = {"images": npy(GREY.shape, GREY.tobytes()), "labels": npy((6,), bytes(6))}
+    members = {"images": npy(GRAY.shape, GRAY.tobytes()), "labels": npy((6,), bytes(6))}
     path = archive(tmp_path / "set.npz", **members)
     whole = bytearray(path.read_bytes())
     entry = whole.index(b"PK\1\2")

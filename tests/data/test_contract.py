@@ -125,11 +125,11 @@ def test_wrong_shapes_are_named():
         contract.images(np.zeros((8, 8, 3), np.uint8))
 
 
-def test_grey_and_color_convert_into_each_other():
-    color, grey = (PixelContract(height=8, width=8, channels=c) for c in (3, 1))
+def test_gray_and_color_convert_into_each_other():
+    color, gray = (PixelContract(height=8, width=8, channels=c) for c in (3, 1))
     seen = color.row(noise(8, 8, 1))
     assert seen.shape == (8, 8, 3)
-    np.testing.assert_array_equal(grey.row(seen), noise(8, 8, 1))
+    np.testing.assert_array_equal(gray.row(seen), noise(8, 8, 1))
 
 
 def test_a_file_gives_the_row_of_its_decoded_image(tmp_path):

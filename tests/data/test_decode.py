@@ -23,7 +23,7 @@ rng = np.random.default_rng(0)
 SMOOTH = cv2.resize(
     rng.integers(0, 256, (9, 12, 3), dtype=np.uint8), (120, 90), interpolation=cv2.INTER_CUBIC
 )
-GREY = SMOOTH[:, :, 0].copy()
+GRAY = SMOOTH[:, :, 0].copy()
 
 
 def saved(image, kind, **options):
@@ -65,12 +65,12 @@ def png_of_one_color(side):
 
 
 @pytest.mark.parametrize("kind", ["PNG", "BMP", "TIFF", "PPM", "WEBP", "JPEG2000"])
-@pytest.mark.parametrize("image", [SMOOTH, GREY], ids=["color", "grey"])
+@pytest.mark.parametrize("image", [SMOOTH, GRAY], ids=["color", "gray"])
 def test_lossless_formats_give_the_pixels_back(kind, image):
     options = {"WEBP": {"lossless": True}, "JPEG2000": {"irreversible": False}}.get(kind, {})
     decoded = decode(saved(image, kind, **options))
-    if kind == "WEBP" and image is GREY:  # WebP knows no grey
-        image = np.repeat(GREY[:, :, None], 3, axis=2)
+    if kind == "WEBP" and image is GRAY:  # WebP knows no gray
+        image = np.repeat(GRAY[:, :, None], 3, axis=2)
     np.testing.assert_array_equal(decoded, image.reshape(*image.shape[:2], -1))
     assert decoded.dtype == np.uint8
     assert decoded.flags.c_contiguous
@@ -107,7 +107,7 @@ def test_alpha_lies_on_white():
     np.testing.assert_array_equal(image[0], expected)
 
 
-def test_grey_with_alpha_stays_grey():
+def test_gray_with_alpha_stays_gray():
     pair = np.dstack([np.full((2, 2), 10, np.uint8), np.full((2, 2), 51, np.uint8)])
     assert decode(saved(Image.fromarray(pair, "LA"), "PNG")).tolist() == [[[206]] * 2] * 2
 
@@ -167,21 +167,21 @@ def test_an_animation_gives_its_first_frame(kind):
 # Channels
 
 
-def test_grey_has_one_formula_on_every_route():
+def test_gray_has_one_formula_on_every_route():
     data = saved(SMOOTH, "JPEG")
     color = decode(data).astype(float)
-    grey = decode(data, channels=1)
-    np.testing.assert_allclose(grey[..., 0], color @ [0.299, 0.587, 0.114], atol=0.51)
+    gray = decode(data, channels=1)
+    np.testing.assert_allclose(gray[..., 0], color @ [0.299, 0.587, 0.114], atol=0.51)
     again = decode(saved(decode(data), "PNG"), channels=1)
-    np.testing.assert_array_equal(grey, again)
+    np.testing.assert_array_equal(gray, again)
 
 
-def test_grey_becomes_color_by_repetition():
+def test_gray_becomes_color_by_repetition():
     for kind in ("JPEG", "PNG"):
-        image = decode(saved(GREY, kind), channels=3)
+        image = decode(saved(GRAY, kind), channels=3)
         assert image.shape == (90, 120, 3)
         assert (image == image[..., :1]).all()
-    assert decode(saved(GREY, "JPEG")).shape == (90, 120, 1)
+    assert decode(saved(GRAY, "JPEG")).shape == (90, 120, 1)
 
 
 @pytest.mark.parametrize("channels", [2, 4, 6, 13])
@@ -220,7 +220,7 @@ def test_tiff_of_color_and_more_keeps_all_channels():
 
 
 def test_tiff_with_alpha_is_color():
-    rgba = np.dstack([SMOOTH, np.full(GREY.shape, 255, np.uint8)])
+    rgba = np.dstack([SMOOTH, np.full(GRAY.shape, 255, np.uint8)])
     data = tiff(rgba, photometric="rgb", extrasamples=["unassalpha"])
     np.testing.assert_array_equal(decode(data), SMOOTH)
 
@@ -326,7 +326,7 @@ def test_jpeg_at_full_scale_equals_pillow():
     ],
 )
 def test_reduced_scale_keeps_the_shorter_side(at_least, shape):
-    for image, channels in ((SMOOTH, 3), (GREY, 1)):
+    for image, channels in ((SMOOTH, 3), (GRAY, 1)):
         decoded = decode(saved(image, "JPEG"), at_least=at_least)
         assert decoded.shape == (*shape, channels)
 
@@ -356,7 +356,7 @@ def test_a_jpeg_cut_anywhere_is_an_error(progressive, restart):
             decode(data[:cut])
 
 
-@pytest.mark.parametrize("image", [SMOOTH, GREY], ids=["color", "grey"])
+@pytest.mark.parametrize("image", [SMOOTH, GRAY], ids=["color", "gray"])
 def test_a_cut_jpeg_that_was_given_an_end_mark_is_an_error(image, capfd):
     data = saved(image, "JPEG")
     start = data.index(b"\xff\xda") + 20
@@ -367,7 +367,7 @@ def test_a_cut_jpeg_that_was_given_an_end_mark_is_an_error(image, capfd):
 
 
 def test_a_preview_inside_the_header_is_not_the_end():
-    preview = b"Exif\0\0" + saved(GREY[:8, :8], "JPEG")
+    preview = b"Exif\0\0" + saved(GRAY[:8, :8], "JPEG")
     data = saved(SMOOTH, "JPEG", exif=preview)
     start = data.index(b"\xff\xd9") + 2
     assert start < len(data) // 2
@@ -377,7 +377,7 @@ def test_a_preview_inside_the_header_is_not_the_end():
     assert decode(data).shape == SMOOTH.shape
 
 
-def test_a_grey_corner_is_no_damage():
+def test_a_gray_corner_is_no_damage():
     plain = np.full((64, 64, 3), 128, np.uint8)
     for options in ({}, {"progressive": True}):
         assert (decode(saved(plain, "JPEG", **options)) == 128).all()

@@ -228,8 +228,8 @@ def test_a_folder_that_may_not_be_listed(tmp_path, monkeypatch):
 
 
 def test_channels_are_told_from_the_files(tmp_path):
-    plant(tmp_path / "grey", "a/1.png", "b/1.jpg", mode="L")
-    assert open_folder(tmp_path / "grey").channels == 1
+    plant(tmp_path / "gray", "a/1.png", "b/1.jpg", mode="L")
+    assert open_folder(tmp_path / "gray").channels == 1
     plant(tmp_path / "mixed", "a/1.png", mode="L")
     plant(tmp_path / "mixed", "b/1.png")
     mixed = open_folder(tmp_path / "mixed")

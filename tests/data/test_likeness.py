@@ -35,7 +35,7 @@ CHANGES = {
     "half the size": lambda image: cv2.resize(image, (128, 96), interpolation=cv2.INTER_AREA),
     "another shape": lambda image: cv2.resize(image, (200, 200), interpolation=cv2.INTER_AREA),
     "brighter": lambda image: np.clip(image * 1.15 + 10, 0, 255).astype(np.uint8),
-    "grey": lambda image: cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)[..., None],
+    "gray": lambda image: cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)[..., None],
     "a small mark": lambda image: cv2.rectangle(image.copy(), (5, 5), (20, 9), (0, 0, 0), -1),
 }
 

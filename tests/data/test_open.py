@@ -13,7 +13,7 @@ from vitreous.data.files import FileDataset
 from vitreous.data.wrapped import TorchDataset
 from vitreous.errors import DataError, UsageError
 
-GREY = np.zeros((4, 3, 3), np.uint8)
+GRAY = np.zeros((4, 3, 3), np.uint8)
 
 
 @pytest.fixture
@@ -36,9 +36,9 @@ def test_digits_are_always_there(monkeypatch, tmp_path):
 
 
 def test_every_form_is_told_apart(root):
-    np.savez(root / "a.npz", images=GREY, labels=[0, 1, 0, 1])
+    np.savez(root / "a.npz", images=GRAY, labels=[0, 1, 0, 1])
     (root / "packed").mkdir()
-    np.savez(root / "packed/b.npz", images=GREY, labels=[0, 1, 0, 1])
+    np.savez(root / "packed/b.npz", images=GRAY, labels=[0, 1, 0, 1])
     (root / "c.csv").write_text("path,label\npets/cat/1.png,x\npets/dog/1.png,y\n")
     (root / "digits").mkdir()
     for name, form, size in [
@@ -47,8 +47,8 @@ def test_every_form_is_told_apart(root):
         (root / "a.npz", ArrayDataset, 4),
         (root / "packed", ArrayDataset, 4),
         (root / "c.csv", FileDataset, 2),
-        ((GREY, [0, 1, 0, 1]), ArrayDataset, 4),
-        ([(GREY[0], 0), (GREY[1], 1)], TorchDataset, 2),
+        ((GRAY, [0, 1, 0, 1]), ArrayDataset, 4),
+        ([(GRAY[0], 0), (GRAY[1], 1)], TorchDataset, 2),
         ("pets", FileDataset, 2),
         ("c", FileDataset, 2),
         ("a", ArrayDataset, 4),

@@ -12,9 +12,9 @@ sides = st.integers(1, 5)
 
 
 def test_columns_come_first():
-    grey = np.array([[1, 2, 3], [4, 5, 6]])[..., None]
-    assert unfold(grey).tolist() == [1, 4, 2, 5, 3, 6]
-    color = np.stack([grey[..., 0], 10 * grey[..., 0]], axis=-1)
+    gray = np.array([[1, 2, 3], [4, 5, 6]])[..., None]
+    assert unfold(gray).tolist() == [1, 4, 2, 5, 3, 6]
+    color = np.stack([gray[..., 0], 10 * gray[..., 0]], axis=-1)
     assert unfold(color).tolist() == [1, 4, 2, 5, 3, 6, 10, 40, 20, 50, 30, 60]
 
 

@@ -63,7 +63,7 @@ def test_targets_are_taken_where_they_are_given():
     assert TorchDataset(source).targets.tolist() == [1, 1, 0, 0, 1]
 
 
-def test_grey_tensors():
+def test_gray_tensors():
     data = TorchDataset(TensorDataset(torch.zeros(4, 1, 3, 3), torch.tensor([0, 1, 0, 1])))
     assert data.channels == 1
 

@@ -100,7 +100,7 @@ FINE = {
     "one bit.png": saved(picture(10).convert("1"), "PNG"),
     "palette with alpha.png": saved(CLEAR.quantize(16), "PNG"),
     "alpha.webp": saved(CLEAR, "WEBP"),
-    "grey and alpha.png": saved(CLEAR.convert("LA"), "PNG"),
+    "gray and alpha.png": saved(CLEAR.convert("LA"), "PNG"),
     "animated.gif": saved(FRAMES[0], "GIF", **ANIMATED),
     "animated.webp": saved(FRAMES[0], "WEBP", **ANIMATED),
     "pages.tiff": saved(FRAMES[0], "TIFF", **ANIMATED),

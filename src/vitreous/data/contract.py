@@ -29,7 +29,7 @@ class PixelContract:
     """Size, channels and fitting rule of a network's input.
 
     height, width  of the input, in pixels
-    channels       1 grey, 3 RGB, or any other number
+    channels       1 gray, 3 RGB, or any other number
     fit            crop: shorter side to size, then the center; squash: both sides, ignoring the
                    aspect; pad: longer side to size, then black borders
     """
@@ -51,7 +51,7 @@ class PixelContract:
     def row(self, image: Pixels) -> Pixels:
         """One decoded image (h, w, c) to one row of a pack, (height, width, channels).
 
-        Grey becomes RGB and RGB grey, as in `decode`; raises ImageError for other numbers.
+        Gray becomes RGB and RGB gray, as in `decode`; raises ImageError for other numbers.
         """
         image = with_channels(image, self.channels)
         height, width = image.shape[:2]

@@ -98,8 +98,8 @@ def decode(
 
     source    a file, its bytes, a picture of Pillow, or an array: (H, W) or (H, W, C) of uint8,
               uint16, bool, or of floats in [0, 1]
-    channels  None: the image's own number, 1 for grey, 3 for color, C for arrays; 1 and 3 convert
-              into each other (grey = 0.299 R + 0.587 G + 0.114 B)
+    channels  None: the image's own number, 1 for gray, 3 for color, C for arrays; 1 and 3 convert
+              into each other (gray = 0.299 R + 0.587 G + 0.114 B)
     at_least  if positive, a JPEG may be decoded at 1/2, 1/4 or 1/8 scale, as long as its shorter
               side stays this many pixels or more
     where     the name in errors; default: the path
@@ -157,8 +157,8 @@ def _open(data: bytes) -> tuple[Header, Frame | ImageFile.ImageFile | None]:
         raise ImageError(f"is {kind.name}", remedy=kind.remedy)
     picture: Frame | ImageFile.ImageFile | None = None
     if kind.decoder == "JPEG" and (jpeg := frame(data)).components in (1, 3):
-        grey, picture = jpeg.components == 1, jpeg
-        mode = "L" if grey else "RGB"
+        gray, picture = jpeg.components == 1, jpeg
+        mode = "L" if gray else "RGB"
         head = Header("JPEG", jpeg.height, jpeg.width, jpeg.components, mode)
     elif kind.decoder == "NPY":
         head = _npy_header(data)
@@ -168,12 +168,12 @@ def _open(data: bytes) -> tuple[Header, Frame | ImageFile.ImageFile | None]:
         if kind.decoder == "WEBP":  # whose library reserves memory for the canvas at once
             _bound(*_webp_size(data), 4)
         picture = PILLOW[kind.decoder](io.BytesIO(data))
-        grey = picture.mode[:1] in ("1", "L", "I", "F") and picture.mode != "LAB"
+        gray = picture.mode[:1] in ("1", "L", "I", "F") and picture.mode != "LAB"
         head = Header(
             format=kind.decoder,
             height=picture.height,
             width=picture.width,
-            channels=1 if grey else 3,
+            channels=1 if gray else 3,
             mode=picture.mode,
         )
     _bound(head.height, head.width, head.channels)
@@ -293,7 +293,7 @@ def _webp_size(data: bytes) -> tuple[int, int]:
 
 
 def _from_pillow(picture: Image.Image) -> Pixels:
-    """Any mode of Pillow's to grey or RGB; decodes the picture."""
+    """Any mode of Pillow's to gray or RGB; decodes the picture."""
     picture.load()
     mode, transparent = picture.mode, "transparency" in picture.info
     if mode.startswith("I;16"):

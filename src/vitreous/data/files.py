@@ -75,7 +75,7 @@ class FileDataset(Dataset):
         return struct.pack("<Qq", status.st_size, status.st_mtime_ns)
 
     def _sniff_channels(self) -> int:
-        """1 if all of a sample are grey, C if all have the same many channels, else 3."""
+        """1 if all of a sample are gray, C if all have the same many channels, else 3."""
         sample = np.unique(np.linspace(0, len(self) - 1, min(SNIFFED, len(self))).astype(np.int64))
         found = set()
         for index in sample.tolist():

@@ -1,6 +1,6 @@
 """JPEG by OpenCV, at full or reduced scale, and never half an image.
 
-libjpeg paints grey where data are missing and only mutters about it; here such a file is an error.
+libjpeg paints gray where data are missing and only mutters about it; here such a file is an error.
 Markers and segments: ITU T.81, annex B.
 """
 
@@ -19,7 +19,7 @@ START_OF_FRAME = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 START_OF_SCAN, END_OF_IMAGE, EXIF = 0xDA, b"\xff\xd9", 0xE1
 WITHOUT_LENGTH = {0x01, *range(0xD0, 0xD8)}
 
-# Scale: flags for grey and for color. Orientation is left to the caller.
+# Scale: flags for gray and for color. Orientation is left to the caller.
 REDUCED = {
     1: (cv2.IMREAD_GRAYSCALE, cv2.IMREAD_COLOR),
     2: (cv2.IMREAD_REDUCED_GRAYSCALE_2, cv2.IMREAD_REDUCED_COLOR_2),
@@ -32,7 +32,7 @@ REDUCED = {
 class Frame:
     """What stands before the coded data.
 
-    components  1 grey, 3 color, 4 CMYK
+    components  1 gray, 3 color, 4 CMYK
     exif        the EXIF block, or nothing
     scan        where the coded data begin
     """
@@ -91,7 +91,7 @@ def decode_jpeg(data: bytes, head: Frame, at_least: int = 0) -> Pixels:
     if image is None:
         raise ImageError("the JPEG data are damaged", remedy=REMOVE)
     if (image[-1, -1] == 128).all():
-        # Middle grey is what libjpeg paints where data are missing. If more data before the end
+        # Middle gray is what libjpeg paints where data are missing. If more data before the end
         # mark change the image, then the decoder had been waiting for them.
         end = data.find(END_OF_IMAGE, head.scan)
         longer = data[:end] + b"\x5a\x21\xc6\x03" * 64 + END_OF_IMAGE

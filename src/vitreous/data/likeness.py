@@ -29,9 +29,9 @@ ONES = np.array([number.bit_count() for number in range(256)], np.uint8)
 
 
 def thumbnail(image: Pixels) -> NDArray[np.float32]:
-    """(SIDE, SIDE) shades of grey; many channels are averaged."""
-    grey = image.mean(axis=2) if image.shape[2] != 3 else cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
-    small = cv2.resize(grey.astype(np.float32), (SIDE, SIDE), interpolation=cv2.INTER_AREA)
+    """(SIDE, SIDE) shades of gray; many channels are averaged."""
+    gray = image.mean(axis=2) if image.shape[2] != 3 else cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
+    small = cv2.resize(gray.astype(np.float32), (SIDE, SIDE), interpolation=cv2.INTER_AREA)
     return np.asarray(small, np.float32)
 
 

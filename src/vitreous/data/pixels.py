@@ -1,4 +1,4 @@
-"""The rules that turn pixel values of any kind into grey or RGB bytes.
+"""The rules that turn pixel values of any kind into gray or RGB bytes.
 
 Nothing here knows a file format; `decode` and the readers of arrays share these rules.
 """
@@ -45,14 +45,14 @@ def as_bytes(array: NDArray[np.generic]) -> NDArray[np.uint8]:
 def with_channels(image: Pixels, channels: int | None) -> Pixels:
     """The image with that many channels; None keeps its own. Raises ImageError.
 
-    Grey is 0.299 R + 0.587 G + 0.114 B (ITU-R BT.601); grey becomes color by repetition.
+    Gray is 0.299 R + 0.587 G + 0.114 B (ITU-R BT.601); gray becomes color by repetition.
     """
     own = image.shape[2]
     if channels is None or channels == own:
         return np.ascontiguousarray(image)
     if (own, channels) == (3, 1):
-        grey = cv2.cvtColor(np.ascontiguousarray(image), cv2.COLOR_RGB2GRAY)
-        return np.asarray(grey, np.uint8)[:, :, None]
+        gray = cv2.cvtColor(np.ascontiguousarray(image), cv2.COLOR_RGB2GRAY)
+        return np.asarray(gray, np.uint8)[:, :, None]
     if (own, channels) == (1, 3):
         return np.repeat(image, 3, axis=2)
     raise ImageError(

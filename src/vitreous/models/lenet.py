@@ -37,7 +37,7 @@ def _last_map(size: tuple[int, int]) -> tuple[int, int]:
 
 
 class LeNet5(Network):
-    """LeNet-5 as coded today: 61,706 parameters for grey images and ten classes."""
+    """LeNet-5 as coded today: 61,706 parameters for gray images and ten classes."""
 
     def __init__(self, *, num_classes: int, in_channels: int, size: tuple[int, int]) -> None:
         super().__init__(in_channels)

@@ -139,7 +139,7 @@ def with_classes(model: Network, num_classes: int) -> str:
 def with_channels(model: Network, in_channels: int) -> str:
     """Adapt the first convolution to another number of channels, in place; returns a note.
 
-    Weights are summed into one channel, or repeated and scaled, so that a grey image excites the
+    Weights are summed into one channel, or repeated and scaled, so that a gray image excites the
     network as its RGB copy did.
     """
     old = first_convolution(model)

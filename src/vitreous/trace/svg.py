@@ -29,7 +29,7 @@ _HUES = {
     "constant": 220, "output": 215,
 }  # fmt: skip
 _SMALL = {"input", "output", "operation"}
-_GREY = {"arrangement", "constant", "input", "output"}
+_GRAY = {"arrangement", "constant", "input", "output"}
 
 _STYLE = """
 .vitreous-graph { --surface: #ffffff; --card: #ffffff; --ink: #1c2330; --muted: #667085;
@@ -197,7 +197,7 @@ def _network(graph: Graph) -> str:
             for index, (note, kind) in enumerate(notes[node.id]):
                 parts.append(_number(x + 9, top + height + 14 + index * line, note, kind))
         parts.append("</g>")
-    families = [f for f in FAMILIES if any(n.family == f for n in graph.nodes) and f not in _GREY]
+    families = [f for f in FAMILIES if any(n.family == f for n in graph.nodes) and f not in _GRAY]
     legend = [
         f'<g style="{_color(family)}"><rect class="bar" x="{{x}}" y="-9" width="9" height="9" '
         f'rx="2"/><text class="muted" x="{{text}}">{family}</text></g>'
@@ -218,7 +218,7 @@ def _parameters(node: Node) -> str:
 
 
 def _color(family: str) -> str:
-    return f"--hue: {_HUES[family]}; --strength: {'10%' if family in _GREY else '62%'}"
+    return f"--hue: {_HUES[family]}; --strength: {'10%' if family in _GRAY else '62%'}"
 
 
 def _group(node: Node) -> str:
