@@ -38,9 +38,8 @@ SIDE = 28
 HELD_OUT = 360  # digits that are never trained on
 EPOCHS, BATCH_SIZE, SEED = 16, 48, 0
 CONTRACT = PixelContract(height=SIDE, width=SIDE, channels=1)
-BORDER = (
-    4  # black pixels around a digit in training: with `MOVES`, 58 to 105 % of its held-out size
-)
+# Black pixels around a digit in training: with `MOVES`, it has 58 to 105 % of its full size.
+BORDER = 4
 MOVES = Augment(rotate=12, scale=0.35, shear=11, shift=0.06, border="zero")
 SOURCE = "the 1,797 handwritten digits of scikit-learn (8×8 pixels, enlarged to 28×28)"
 
