@@ -14,6 +14,7 @@ from vitreous.data import files, survey
 from vitreous.data.arrays import digits
 from vitreous.data.check import check
 from vitreous.data.findings import Finding, Findings
+from vitreous.data.view import these
 
 
 def scene(seed, size=(48, 40)):
@@ -257,3 +258,18 @@ def test_an_unchanged_folder_is_not_decoded_again(photos, monkeypatch):
     assert len(decoded) == 1
     assert decoded[0].endswith("owl/7.png")
     assert again.images == first.images
+
+
+@pytest.mark.parametrize(
+    ("count", "sentence"), [(1, "1 image looks alike"), (2, "2 images look alike")]
+)
+def test_verbs_follow_their_number(count, sentence):
+    assert these(count, "image", "looks", "look") + " alike" == sentence
+
+
+def test_one_copy_is_one_image(photos):
+    (photos / "cat/copy.png").write_bytes((photos / "cat/0.png").read_bytes())
+    message = check(photos).of("duplicates").message
+    assert message == "1 image is an exact copy of another"
+    (photos / "cat/again.png").write_bytes((photos / "cat/1.png").read_bytes())
+    assert check(photos).of("duplicates").message == "2 images are exact copies of others"

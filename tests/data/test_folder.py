@@ -116,7 +116,7 @@ def test_what_is_no_data_is_left_out_and_said(tmp_path):
     assert ids(data) == ["cat/1.png", "dog/1.png"]
     notes = "\n".join(data.notes)
     assert "no images in empty/, runs/" in notes
-    assert "1 images in ./ itself are in no class folder" in notes
+    assert "1 image in ./ itself is in no class folder and is left out" in notes
     assert "2 .txt" in notes
     assert "1 .heic" in notes
     assert "1 without a suffix" in notes
@@ -194,7 +194,7 @@ def test_links_and_loops(tmp_path):
     [
         ([], "is empty", "one folder a class"),
         (["1.png", "2.png"], "2 images in no class folder", "one folder a class"),
-        (["1.png", "labels.csv"], "1 images", "labels.csv"),
+        (["1.png", "labels.csv"], "1 image in no class folder", "labels.csv"),
         (["train/1.png", "val/2.png"], "folders train/, val/; 2 images", "one folder a class"),
         (["a/notes.txt"], "folders a/; 1 .txt", "one folder a class"),
         (["photos/cat/1.png", "photos/dog/1.png"], "holds cat/, dog/", "photos instead"),

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from vitreous.backprop.rule import Rule
 from vitreous.backprop.rules import RULES
+from vitreous.counts import counted
 from vitreous.errors import ShapeError, UsageError, unknown
 
 
@@ -176,7 +177,7 @@ def apply(name: str, *operands: Any, **options: Any) -> Value:
     arity = len(rule.samples[0].shapes)
     if len(values) != arity:
         raise UsageError(
-            f"{name} takes {arity} operand{'s' if arity > 1 else ''}, got {len(values)}",
+            f"{name} takes {counted(arity, 'operand')}, got {len(values)}",
             remedy=f"It computes {rule.formula}.",
         )
     try:

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from vitreous.counts import counted
 from vitreous.data.content import printable
 from vitreous.data.dataset import Dataset, Part, Pixels
 from vitreous.data.labels import encode
@@ -192,7 +193,7 @@ def _join(
     for (part, _, _), images, targets in zip(found, pieces, labels, strict=True):
         if targets.ndim and len(images) != len(targets):
             raise DataError(
-                f"has {len(images):,} images and {len(targets):,} labels",
+                f"has {counted(len(images), 'image')} and {counted(len(targets), 'label')}",
                 where=f"{name}, {ID[part]}",
                 remedy="Give one label for each image.",
             )

@@ -146,7 +146,7 @@ def _labels(view: View) -> Iterator[Finding]:
         yield Finding(
             "note",
             "unlabeled",
-            f"{int(unlabeled.sum()):,} images have no label at all",
+            f"{these(int(unlabeled.sum()), 'image')} no label at all",
             view.names(np.flatnonzero(unlabeled)),
         )
 

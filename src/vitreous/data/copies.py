@@ -40,7 +40,8 @@ def copies(view: View, same: list[NDArray[np.int64]]) -> Iterator[Finding]:
         yield Finding(
             "error",
             "leak",
-            f"{len(pairs):,} images of one part are also in another: scores would be too good",
+            these(len(pairs), "image", "of one part is", "of one part are")
+            + " also in another: scores would be too good",
             tuple(view.pair(*pair) for pair in pairs),
             "Remove the copies, or let `vitreous split` choose the parts.",
         )
@@ -63,7 +64,7 @@ def copies(view: View, same: list[NDArray[np.int64]]) -> Iterator[Finding]:
         yield Finding(
             "warning" if extra >= SERIOUS * view.good else "note",
             "duplicates",
-            f"{extra:,} images are exact copies of others",
+            these(extra, "image", "is an exact copy of another", "are exact copies of others"),
             tuple(view.pair(int(each[0]), int(other)) for each in same for other in each[1:]),
             "Copies always share a part; remove them if they were not meant.",
         )
@@ -105,7 +106,8 @@ def look_alikes(view: View, contents: NDArray[np.uint8]) -> Iterator[Finding]:
     yield Finding(
         "note",
         "near duplicates",
-        f"{len(proven):,} pairs of images look the same without being equal",
+        these(len(proven), "pair", "of images looks", "of images look")
+        + " the same without being equal",
         tuple(view.pair(*pair) for pair in proven),
         "Frames of one film or photos of one scene belong into one group (column `group`).",
     )
@@ -115,7 +117,8 @@ def look_alikes(view: View, contents: NDArray[np.uint8]) -> Iterator[Finding]:
         yield Finding(
             "error" if share >= LEAKING else "warning",
             "near leak",
-            f"{len(held):,} held-out images ({share:.1%}) look like images of another part",
+            these(len(held), "held-out image", "looks", "look")
+            + f" like images of another part ({share:.1%})",
             tuple(view.pair(*pair) for pair in across),
             "Name groups in a CSV file (column `group`), so that they stay together.",
         )
@@ -123,7 +126,7 @@ def look_alikes(view: View, contents: NDArray[np.uint8]) -> Iterator[Finding]:
         yield Finding(
             "warning",
             "near conflict",
-            f"{len(clashes):,} pairs that look the same have different labels",
+            f"{these(len(clashes), 'pair')} the same look but different labels",
             tuple(view.labeled(*pair) for pair in clashes),
             "One of the two labels may be wrong.",
         )

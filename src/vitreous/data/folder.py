@@ -16,6 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
+from vitreous.counts import counted
 from vitreous.data.content import printable
 from vitreous.data.dataset import Part
 from vitreous.data.files import SUFFIXES, FileDataset
@@ -116,7 +117,9 @@ class _Found:
         if self.empty:
             yield f"no images in {_some(self.empty)}"
         for folder, count in self.stray.items():
-            yield f"{count:,} images in {folder}/ itself are in no class folder and are left out"
+            verb = "is" if count == 1 else "are"
+            images = f"{counted(count, 'image')} in {folder}/ itself"
+            yield f"{images} {verb} in no class folder and {verb} left out"
         twins = Counter(label.casefold() for label in classes)
         for folded in sorted(name for name, count in twins.items() if count > 1):
             names = [label for label in classes if label.casefold() == folded]
@@ -238,7 +241,7 @@ def _nothing(root: Path, top: Contents, found: _Found) -> DataError:
     there = [f"{name}/" for name in map(printable, map(os.fsdecode, top.folders))]
     images = sum(found.stray.values()) or len(top.images)
     pieces = [f"folders {_some(there)}"] if there else []
-    pieces += [f"{images:,} images in no class folder"] if images else []
+    pieces += [f"{counted(images, 'image')} in no class folder"] if images else []
     pieces += [f"{count:,} {kind}" for kind, count in found.others.most_common(5)]
     tables = sorted(path.name for path in root.glob("*.csv") if path.is_file())
     remedy = EXPECTED.format(root=here)

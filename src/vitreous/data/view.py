@@ -48,6 +48,6 @@ class View:
         return bool(np.any(self.dataset.targets[one] != self.dataset.targets[other]))
 
 
-def these(count: int, noun: str) -> str:
-    """The beginning of a sentence: "1 class has", "5 images have"."""
-    return f"{counted(count, noun)} {'has' if count == 1 else 'have'}"
+def these(count: int, noun: str, one: str = "has", many: str = "have") -> str:
+    """The beginning of a sentence: "1 class has", "5 images have", or another verb."""
+    return f"{counted(count, noun)} {one if count == 1 else many}"

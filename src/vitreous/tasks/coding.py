@@ -15,6 +15,7 @@ import torch
 from numpy.typing import ArrayLike
 from torch import Tensor
 
+from vitreous.counts import counted
 from vitreous.losses import binary_cross_entropy, cross_entropy, squared_error
 
 
@@ -37,8 +38,9 @@ class Coding:
 
     def explain(self, outputs: int) -> str:
         """Head and loss with the reason, in one sentence."""
-        plural = "" if outputs == 1 else "s"
-        return f"{self.head} over {outputs} output{plural} with {self.loss}, because {self.why}."
+        return (
+            f"{self.head} over {counted(outputs, 'output')} with {self.loss}, because {self.why}."
+        )
 
 
 def _column(measure: Callable[..., Tensor]) -> Callable[..., Tensor]:
