@@ -132,7 +132,7 @@ def test_nothing_is_downloaded_unasked(monkeypatch: pytest.MonkeyPatch) -> None:
     assert settle(Recipe(model="resnet18"), PHOTOS).recipe.pretrained == "no"
 
 
-def test_grey_images_are_shown_to_a_pretrained_network_as_rgb() -> None:
+def test_gray_images_are_shown_to_a_pretrained_network_as_rgb() -> None:
     assert settle(Recipe(), facts(channels=1)).contract.channels == 3
     assert settle(Recipe(pretrained="no"), facts(channels=1)).contract.channels == 1
 

@@ -29,7 +29,7 @@ def test_each_damage_is_named_counted_and_left_out(zoo: Path) -> None:
     held = run.scores["validation"].count + run.scores["test"].count
     assert len(answered) == held
     notes = " ".join(read_json(run.folder.scores)["notes"])
-    assert f"{len(bad)} image(s) could not be read" in notes
+    assert f"left out as unreadable: {len(bad)} images" in notes
     page = run.folder.report.read_text()
     assert all(name in page for name in bad)
 

@@ -167,14 +167,14 @@ def test_channels_that_do_not_fit_are_refused_before_anything_is_read(run: Path)
         evaluate(run, (images, np.array(["ant", "bee", "ant", "bee"])), split="all")
 
 
-def test_grey_and_rgb_convert(run: Path, five: Path) -> None:
+def test_gray_and_rgb_convert(run: Path, five: Path) -> None:
     dataset = open(five)
     chosen = np.flatnonzero(dataset.parts == 2)
-    grey = np.stack([dataset.read(int(i)) for i in chosen])
+    gray = np.stack([dataset.read(int(i)) for i in chosen])
     names = np.array([dataset.classes[t] for t in dataset.targets[chosen]])
     bundle = load(run)
-    one = evaluate(bundle, (grey, names), split="all")["scores"]["all"]
-    three = evaluate(bundle, (grey.repeat(3, axis=3), names), split="all")["scores"]["all"]
+    one = evaluate(bundle, (gray, names), split="all")["scores"]["all"]
+    three = evaluate(bundle, (gray.repeat(3, axis=3), names), split="all")["scores"]["all"]
     assert one["confusion"] == three["confusion"]
 
 

@@ -78,7 +78,7 @@ KINDS: list[tuple[str, str, dict[str, object]]] = [
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Two classes; grey pictures first, so that many of them look like a grey data set."""
+    """Two classes; gray pictures first, so that many of them look like a gray data set."""
     root = tmp_path_factory.mktemp("awkward")
     for number, (name, content) in enumerate(pictures()):
         place = root / "photos" / f"class{number % 2}"
@@ -113,7 +113,7 @@ def fingerprint(image: Tensor) -> str:
 
 
 @pytest.mark.parametrize("contract", CONTRACTS, ids=lambda c: f"{c.fit}{c.channels}")
-@pytest.mark.parametrize("channels", [1, 3], ids=["as grey", "as color"])
+@pytest.mark.parametrize("channels", [1, 3], ids=["as gray", "as color"])
 def test_the_same_tensor_on_every_route(
     folder: Path, contract: PixelContract, channels: int, tmp_path: Path
 ) -> None:

@@ -52,7 +52,7 @@ def settle(recipe: Recipe, facts: Facts, *, own_module: bool = False) -> Settled
     _choose_learning(choices, facts)
     _check_together(choices, facts)
     warm = choices["pretrained"] != "no"
-    # A pretrained network saw RGB; grey images are shown to it as RGB.
+    # A pretrained network saw RGB; gray images are shown to it as RGB.
     channels = 3 if warm and facts.channels == 1 else facts.channels
     contract = PixelContract(
         height=choices["size"], width=choices["size"], channels=channels, fit=choices["fit"]

@@ -12,6 +12,7 @@ from torch import nn
 
 from vitreous import __version__
 from vitreous.augment.recipe import recipe as augmentation
+from vitreous.counts import counted
 from vitreous.data.dataset import Dataset, Part
 from vitreous.data.pack import Pack
 from vitreous.data.split import Split
@@ -116,11 +117,11 @@ class Course:
         """
         notes = []
         if self.packed.bad:
-            notes.append(f"{len(self.packed.bad)} image(s) could not be read and were left out")
+            notes.append(f"left out as unreadable: {counted(len(self.packed.bad), 'image')}")
         leaks = sum(row["kind"] == "leak" for row in copies)
         if leaks:
             notes.append(
-                f"{leaks:,} image(s) stand in more than one part, so the scores "
+                f"in more than one part: {counted(leaks, 'image')}, so the scores "
                 "flatter the network; `vitreous check` names them"
             )
         if not len(self.ids[Part.TEST]):

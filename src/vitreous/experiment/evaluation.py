@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from vitreous.counts import counted
 from vitreous.data.dataset import Dataset, Part
 from vitreous.data.open import open as open_data
 from vitreous.data.pack import Pack, Rows, pack
@@ -93,7 +94,7 @@ def _check_fit(bundle: Bundle, dataset: Dataset) -> None:
         raise DataError(
             f"images of {found} channels, and the model takes {wanted}",
             where=dataset.name,
-            remedy="Only grey and RGB convert into each other: evaluate on images like those of "
+            remedy="Only gray and RGB convert into each other: evaluate on images like those of "
             "training.",
         )
     if dataset.multilabel and TASKS[bundle.task] is not Label:
@@ -167,4 +168,4 @@ def _bad(packed: Pack, indices: NDArray[np.int64]) -> list[str]:
     bad = [image for image in packed.bad if image.index in asked]
     if not bad:
         return []
-    return [f"{len(bad)} image(s) could not be read and are not counted, such as {bad[0].id}"]
+    return [f"left out as unreadable: {counted(len(bad), 'image')}, such as {bad[0].id}"]

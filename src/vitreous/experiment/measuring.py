@@ -126,7 +126,4 @@ def judged(
 
 def label_text(dataset: Dataset, index: int) -> str:
     """The true label or labels of an example, written as `Prediction.text` writes them."""
-    target = dataset.targets[index]
-    if dataset.multilabel:
-        return ", ".join(dataset.classes[i] for i in np.flatnonzero(target)) or "none"
-    return dataset.classes[int(target)]
+    return ", ".join(dataset.labels(index)) or "none"

@@ -73,7 +73,7 @@ class DataSummary:
     examples   number of images of each part, in the order of their use
     counts     for each part the number of images of each class, in the order of `classes`
     sizes      (width, height, how many images), any order; perhaps of a sample
-    channels   1 grey, 3 RGB, or another number
+    channels   1 gray, 3 RGB, or another number
     bad        (id, reason) of each image that could not be decoded and was left out
     duplicates pairs of ids of equal images within a part; leaks: in different parts
     """

@@ -15,7 +15,7 @@ SIDE = 192  # pixels of the longer side; sharp at twice the density of a phone's
 def thumbnail(pixels: Pixels, side: int = SIDE) -> bytes:
     """PNG of a small image, pixel by pixel; JPEG of a larger one, scaled down.
 
-    pixels  (H, W, C) uint8: 1 channel is grey, of more than 3 the first three are shown
+    pixels  (H, W, C) uint8: 1 channel is gray, of more than 3 the first three are shown
     """
     channels = pixels.shape[2]
     shown = pixels[..., :3] if channels >= 3 else pixels[..., 0]

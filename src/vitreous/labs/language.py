@@ -21,6 +21,7 @@ from vitreous.data.batches import Batch
 from vitreous.errors import UsageError
 from vitreous.labs import bigram
 from vitreous.labs.book import Book
+from vitreous.labs.picture import save
 from vitreous.labs.writing import Writing
 from vitreous.models.language import LanguageTransformer
 from vitreous.training.fit import fit
@@ -219,5 +220,4 @@ def plot(
     picture.set_xlabel("looks at")
     picture.set_ylabel("this character")
     picture.set_title(f"A head of the first layer: {back} back, never ahead")
-    figure.savefig(path, dpi=120)
-    return Path(path)
+    return save(figure, path, dpi=120)

@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from torch.func import functional_call, grad, stack_module_state, vmap
 
 from vitreous.data.synthetic import Points
+from vitreous.labs.picture import save
 from vitreous.models.mlp import perceptron
 
 CORNER, STEP = 1.5, 0.3  # nine points around each corner (±1.5, ±1.5)
@@ -155,5 +156,4 @@ def plot(path: str | Path, trained: dict[str, Trained]) -> Path:
         panel.set_title(f"{title}\n{says}", fontsize=10)
         panel.set_xticks([-2, 0, 2])
         panel.set_yticks([-2, 0, 2])
-    figure.savefig(path, dpi=100)
-    return Path(path)
+    return save(figure, path, dpi=100)

@@ -13,7 +13,7 @@ export function paintMap(canvas, bytes, height, width) {
   context.putImageData(image, 0, 0);
 }
 
-/** The network's input as a picture: grey, or the first three channels as red, green, blue. */
+/** The network's input as a picture: gray, or the first three channels as red, green, blue. */
 export function bitmap(image) {
   const [height, width, channels] = image.shape;
   const pixels = new ImageData(width, height);

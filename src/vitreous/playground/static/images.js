@@ -123,7 +123,7 @@ export class Images {
     this.$("#origin").textContent = `${network.origin} ${network.parameters.toLocaleString("en")} parameters.`;
     this.$("#draw-example").hidden = !network.digits;
     this.$("#framed-row").hidden = network.channels !== 1;
-    this.$("#input-size").textContent = `${network.height} × ${network.width} pixels, ${network.channels === 1 ? "grey" : `${network.channels} channels`}`;
+    this.$("#input-size").textContent = `${network.height} × ${network.width} pixels, ${network.channels === 1 ? "gray" : `${network.channels} channels`}`;
     this.$("#layer-list").replaceChildren(...network.layers.map((layer, i) => this.layer(layer, i)));
     this.$("#cam-panel").hidden = !network.cam;
     this.$("#cam-class").replaceChildren(...network.classes.map((name, i) => new Option(name, i)));
