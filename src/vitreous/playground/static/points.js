@@ -9,7 +9,7 @@ export class PointSets {
   constructor(vocabulary, map, change, say) {
     Object.assign(this, { vocabulary, map, change, say });
     this.own = [];
-    this.drawing = false;
+    this.drawing = this.held = false;
     this.root = document.querySelector("#sets");
     for (const name of vocabulary.choices.data) this.tile(name);
     document.querySelector("#csv-load").onclick = () => this.paste(document.querySelector("#csv").value);
@@ -47,10 +47,10 @@ export class PointSets {
     }
   }
 
-  /** Show what the server holds. */
+  /** Show what the server holds; a stroke that is being drawn is newer. */
   show(state) {
     const own = state.data === "own";
-    if (own) this.own = state.points.map((point) => [...point]);
+    if (own && !this.held) this.own = state.points.map((point) => [...point]);
     this.kind = state.kind;
     this.open(own);
     this.root.querySelector(`[value="${state.data}"]`).checked = true;
@@ -87,15 +87,14 @@ export class PointSets {
   }
 
   listen(canvas) {
-    let held = false;
     canvas.addEventListener("pointerdown", (event) => {
       if (!this.drawing || event.button) return;
-      held = true;
+      this.held = true;
       canvas.setPointerCapture(event.pointerId);
       this.dab(this.map.place(event), true);
     });
-    canvas.addEventListener("pointermove", (event) => held && this.dab(this.map.place(event), false));
-    const release = () => { if (held) { held = false; this.send(); } };
+    canvas.addEventListener("pointermove", (event) => this.held && this.dab(this.map.place(event), false));
+    const release = () => { if (this.held) { this.held = false; this.send(); } };
     canvas.addEventListener("pointerup", release);
     canvas.addEventListener("pointercancel", release);
     canvas.addEventListener("keydown", (event) => this.key(event));
