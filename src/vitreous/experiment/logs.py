@@ -125,6 +125,7 @@ class Wandb(Tracked):
         os.environ.setdefault("WANDB_ERROR_REPORTING", "false")
         import wandb
 
+        mode: Any = os.environ.get("WANDB_MODE", "offline")
         place = self.folder.path.resolve()  # wandb writes from a process of its own
         self.run: Any = wandb.init(
             dir=place,
@@ -133,7 +134,7 @@ class Wandb(Tracked):
             config=self.recipe.to_mapping(),
             id=known,
             resume="allow",
-            mode=os.environ.get("WANDB_MODE", "offline"),  # type: ignore[arg-type]
+            mode=mode,
             settings=wandb.Settings(silent=True, console="off"),
         )
         return str(self.run.id)
