@@ -7,8 +7,8 @@ images, order and schedule (SGD, momentum 0.9, one-cycle, no augmentation). More
 do what fewer do; whether training finds it is the question. He et al. (2016), arXiv:1512.03385,
 figure 6. The figures of one seed vary by a few points on so few images.
 
-Without shortcuts the deeper network ends with the higher error; with them with the lower one, once it
-has had some 1,000 steps (`--images 10000 --epochs 12 --batch 100`).
+Without shortcuts the deeper network ends with the higher error; with them, with the lower one, as
+soon as it has had some 1,000 steps (`--images 10000 --epochs 12 --batch 100`).
 """
 
 from __future__ import annotations
