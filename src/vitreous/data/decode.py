@@ -15,7 +15,7 @@ import io
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,16 +32,14 @@ from PIL import (
     WebPImagePlugin,
 )
 
+from vitreous.data import tiff
 from vitreous.data.content import printable, read_bytes
 from vitreous.data.dataset import Pixels
-from vitreous.data.exif import ORIENTATION, turned, upright
+from vitreous.data.exif import turned, upright
 from vitreous.data.jpeg import Frame, decode_jpeg, frame
 from vitreous.data.pixels import as_bytes, over_white, with_channels
 from vitreous.data.signature import REMOVE, recognize
 from vitreous.errors import ImageError
-
-if TYPE_CHECKING:
-    import tifffile
 
 Source: TypeAlias = str | Path | bytes | NDArray[np.generic] | Image.Image
 
@@ -162,8 +160,8 @@ def _open(data: bytes) -> tuple[Header, Frame | ImageFile.ImageFile | None]:
         head = Header("JPEG", jpeg.height, jpeg.width, jpeg.components, mode)
     elif kind.decoder == "NPY":
         head = _npy_header(data)
-    elif kind.decoder == "TIFF" and (many := _tiff_header(data)):
-        head = many
+    elif kind.decoder == "TIFF" and (many := tiff.shape(data)):
+        head = Header("TIFF", *many)
     else:
         if kind.decoder == "WEBP":  # whose library reserves memory for the canvas at once
             _bound(*_webp_size(data), 4)
@@ -225,55 +223,9 @@ def _from_npy(data: bytes) -> Pixels:
     return _from_array(np.load(io.BytesIO(data), allow_pickle=False))
 
 
-def _tiff_header(data: bytes) -> Header | None:
-    """The header of a TIFF that Pillow would refuse or thin out to RGB; None for all others."""
-    import tifffile
-
-    try:
-        file = tifffile.TiffFile(io.BytesIO(data))
-    except (tifffile.TiffFileError, ValueError, IndexError):
-        return None  # then Pillow shall say why
-    with file:
-        if (stack := _stack(file)) is not None:
-            channels = stack.shape[_bands(stack)]
-            height, width = (side for axis, side in enumerate(stack.shape) if axis != _bands(stack))
-            return Header("TIFF", height, width, channels, str(stack.dtype))
-        page = file.pages.first
-        plain = page.photometric not in (1, 2) or (
-            page.samplesperpixel <= 4
-            and tifffile.EXTRASAMPLE.UNSPECIFIED not in page.extrasamples
-            and (page.dtype is None or page.dtype.kind != "f" or page.samplesperpixel == 1)
-        )
-        if plain:
-            return None
-        sizes = dict(zip(page.axes, page.shape, strict=True))
-        height, width = page.imagelength, page.imagewidth
-        return Header("TIFF", height, width, sizes.get("S", 1), str(page.dtype))
-
-
 def _from_tiff(data: bytes) -> Pixels:
-    import tifffile
-
-    with tifffile.TiffFile(io.BytesIO(data)) as file:
-        if (stack := _stack(file)) is not None:
-            return _from_array(np.moveaxis(stack.asarray(), _bands(stack), 2))
-        page = file.pages.first
-        array = page.asarray()
-        image = _from_array(np.moveaxis(array, 0, 2) if page.axes == "SYX" else array)
-        return turned(image, page.tags.valueof(ORIENTATION, 1))
-
-
-def _stack(file: tifffile.TiffFile) -> tifffile.TiffPageSeries | None:
-    """An array of three axes that tifffile or ImageJ has saved as a page for each of its slices."""
-    if len(file.pages) < 2 or not (file.is_shaped or file.is_imagej):
-        return None
-    stack = file.series[0]
-    return stack if len(stack.shape) == 3 else None
-
-
-def _bands(stack: tifffile.TiffPageSeries) -> int:
-    """The axis of the channels: the last or the first, whichever is shorter."""
-    return 2 if stack.shape[2] < stack.shape[0] else 0
+    array, orientation = tiff.read(data)
+    return turned(_from_array(array), orientation)
 
 
 def _webp_size(data: bytes) -> tuple[int, int]:
