@@ -12,16 +12,10 @@ import pytest
 from PIL import Image
 
 from vitreous.errors import UsageError
-from vitreous.experiment.report import (
-    DataSummary,
-    Note,
-    Picture,
-    ReportData,
-    Setting,
-    render,
-)
+from vitreous.experiment.report import render
+from vitreous.experiment.reported import DataSummary, Picture, ReportData, Setting
 from vitreous.experiment.thumbnail import thumbnail
-from vitreous.experiment.verdict import findings, verdict
+from vitreous.experiment.verdict import Note, findings, verdict
 from vitreous.experiment.wording import duration, moment, quantity, times
 from vitreous.metrics import classification, majority, multilabel, nearest_neighbor
 

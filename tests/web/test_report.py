@@ -10,8 +10,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from vitreous.experiment.report import DataSummary, Note, Picture, ReportData, Setting, render
+from vitreous.experiment.report import render
+from vitreous.experiment.reported import DataSummary, Picture, ReportData, Setting
 from vitreous.experiment.thumbnail import thumbnail
+from vitreous.experiment.verdict import Note
 from vitreous.metrics import classification, majority
 
 sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")

@@ -22,16 +22,11 @@ from vitreous.data.split import Split
 from vitreous.errors import ImageError, RunError, VitreousError
 from vitreous.experiment.folder import RunFolder, read_json, read_lines, read_table, read_yaml
 from vitreous.experiment.measuring import label_text
-from vitreous.experiment.report import (
-    DataSummary,
-    Note,
-    Picture,
-    ReportData,
-    Setting,
-    render,
-)
+from vitreous.experiment.report import render
+from vitreous.experiment.reported import DataSummary, Picture, ReportData, Setting
 from vitreous.experiment.settled import Settled
 from vitreous.experiment.thumbnail import SIDE, thumbnail
+from vitreous.experiment.verdict import Note
 from vitreous.export.header import Header
 from vitreous.metrics.scores import Scores
 
