@@ -22,7 +22,7 @@ import torch
 from torch import nn
 
 from vitreous.data.dataset import Part
-from vitreous.data.open import open as open_data
+from vitreous.data.formats.open import open as open_data
 from vitreous.models import create
 
 NETWORKS = ("plain20", "plain56", "resnet20", "resnet56")

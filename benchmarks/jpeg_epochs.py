@@ -24,11 +24,11 @@ import cv2
 import numpy as np
 
 import peers
-from vitreous.augment import recipe
-from vitreous.data.batches import Batches
-from vitreous.data.contract import PixelContract
-from vitreous.data.open import open as open_data
-from vitreous.data.pack import pack
+from vitreous.augment import named_policy
+from vitreous.data.batches.batches import Batches
+from vitreous.data.batches.pack import pack
+from vitreous.data.batches.preprocess import PixelContract
+from vitreous.data.formats.open import open as open_data
 
 WIDTH, HEIGHT, QUALITY = 500, 375, 90  # of the photos: the middle of ImageNet's
 
@@ -62,7 +62,7 @@ class Vitreous:
             contract,
             batch_size=options.batch_size,
             num_classes=len(data.classes),
-            augment=recipe("standard", contract=contract, classes=data.classes),
+            augment=named_policy("standard", contract=contract, classes=data.classes),
             threads=options.workers,
         )
         self.done = 0

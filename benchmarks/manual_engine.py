@@ -16,8 +16,8 @@ import time
 import torch
 from torch import nn
 
-from vitreous.backprop.modules import SoftmaxCrossEntropy
-from vitreous.backprop.twin import manual_gradients, twin
+from vitreous.backprop.layers import SoftmaxCrossEntropy
+from vitreous.backprop.translate.twin import manual_gradients, twin
 from vitreous.models import create
 
 

@@ -18,9 +18,9 @@ import time
 
 import torch
 
-from vitreous.playground.session import Session
-from vitreous.playground.snapshot import snapshot
-from vitreous.playground.state import State
+from vitreous.playground.plane.page_state import State
+from vitreous.playground.plane.session import Session
+from vitreous.playground.plane.snapshot import snapshot
 
 STEPS, TURNS = 1000, 7
 CASES = {
@@ -74,7 +74,7 @@ def frames(query: str, seconds: int = 5) -> float:
     from playwright.sync_api import sync_playwright
 
     chromium = shutil.which("chromium") or shutil.which("chrome")
-    program = "from vitreous.playground.api import serve; serve(0, open_browser=False)"
+    program = "from vitreous.playground.server.api import serve; serve(0, open_browser=False)"
     server = subprocess.Popen([sys.executable, "-c", program], stderr=subprocess.PIPE, text=True)
     try:
         assert server.stderr is not None

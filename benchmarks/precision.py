@@ -27,7 +27,7 @@ import time
 import torch
 from torch import nn
 
-from vitreous.trace.cost import macs
+from vitreous.trace.measure.cost import macs
 from vitreous.training.precision import forward_context
 
 

@@ -18,10 +18,10 @@ from pathlib import Path
 import numpy as np
 
 import vitreous as vt
-from vitreous.data.arrays import ArrayDataset
 from vitreous.data.dataset import Part
-from vitreous.data.open import open as open_data
-from vitreous.experiment.folder import read_yaml
+from vitreous.data.formats.arrays import ArrayDataset
+from vitreous.data.formats.open import open as open_data
+from vitreous.files import read_yaml
 
 NETWORKS = (
     "linear", "mlp", "mlp_residual", "lenet5_1998", "lenet5", "convnet", "resnet20", "resnet18",

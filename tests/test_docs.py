@@ -223,7 +223,7 @@ def test_every_verb_is_documented() -> None:
 
 def test_the_table_of_the_recipe() -> None:
     """Fields, their order and their defaults, as the table in training.md gives them."""
-    from vitreous.experiment.recipe import Recipe
+    from vitreous.recipes.recipe import Recipe
 
     text = (ROOT / "docs" / "training.md").read_text(encoding="utf-8")
     rows = re.findall(r"^\| `(\w+)` \| ([^|]*?) \|", text, re.MULTILINE)
@@ -256,4 +256,4 @@ def test_the_tests_can_fail() -> None:
     with pytest.raises(AssertionError, match="comes out"):
         check_output("accuracy ... %", "loss 3 %", "here")
     with pytest.raises(AttributeError):
-        resolve("vitreous.data.open.close")
+        resolve("vitreous.data.formats.open.close")

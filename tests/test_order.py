@@ -1,54 +1,110 @@
-"""A package imports only from those above it, and nothing hides behind a name that says nothing."""
+"""A package imports only from those above it, no two modules need each other, and names tell."""
 
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 import pytest
 
 ORDER = """
-    errors atomic shapes counts data augment backprop blocks models baselines trace losses metrics
-    tasks training export experiment retrieval explain robust doctor labs serve playground cli
+    version errors shapes formats atomic files run_folder trackers progress drawing
+    data augment backprop blocks models baselines trace losses metrics tasks training
+    inference recipes explain report runs robust doctor select labs export retrieval serve
+    playground cli
 """.split()
 SOURCE = Path(__file__).parent.parent / "src" / "vitreous"
 FILES = sorted(SOURCE.rglob("*.py"))
 NAMELESS = {"utils", "util", "helpers", "helper", "common", "core", "misc"}
+SHARED = {
+    "attention": "the block of a network, and its derivative by hand",
+    "linear": "the linear network, and the derivative of its layer by hand",
+}
+"""Words of the field that stand for two modules, and why."""
 
 
-def imported(path: Path) -> Iterator[tuple[int, str]]:
-    """Line and first part below `vitreous` of every import in a file, nested ones too."""
+def module_of(path: Path, source: Path = SOURCE) -> str:
+    """vitreous.data.splits.split of src/vitreous/data/splits/split.py."""
+    parts = path.relative_to(source.parent).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+MODULES = {module_of(path): path for path in FILES}
+
+
+def imported(path: Path, known: Iterable[str] = MODULES) -> Iterator[tuple[int, str]]:
+    """Line and module below `vitreous` of every import in a file, nested ones too."""
+    modules = {"vitreous", *known}
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.ImportFrom):
             assert node.level == 0, f"{path}:{node.lineno}: relative import"
-            names = (
-                [f"vitreous.{alias.name}" for alias in node.names]
-                if node.module == "vitreous"
-                else [node.module or ""]
-            )
+            base = node.module or ""
+            # `from vitreous.data import pack` may name a module, or what a package offers.
+            names = [
+                f"{base}.{alias.name}" if f"{base}.{alias.name}" in modules else base
+                for alias in node.names
+            ]
         elif isinstance(node, ast.Import):
             names = [alias.name for alias in node.names]
         else:
             continue
-        for name in names:
-            parts = name.split(".")
-            if parts[0] == "vitreous" and len(parts) > 1 and parts[1] in ORDER:
-                yield node.lineno, parts[1]
+        for name in dict.fromkeys(names):
+            if name.split(".")[0] == "vitreous":
+                yield node.lineno, name
+
+
+def circles(imports: Mapping[str, Iterable[str]]) -> list[list[str]]:
+    """Modules that need each other, over any number of steps (Tarjan's components)."""
+    found: list[list[str]] = []
+    number: dict[str, int] = {}
+    low: dict[str, int] = {}
+    waiting: list[str] = []
+
+    def visit(module: str) -> None:
+        number[module] = low[module] = len(number)
+        waiting.append(module)
+        for other in imports.get(module, ()):
+            if other not in number:
+                visit(other)
+                low[module] = min(low[module], low[other])
+            elif other in waiting:
+                low[module] = min(low[module], number[other])
+        if low[module] == number[module]:
+            place = waiting.index(module)
+            if len(waiting) - place > 1:
+                found.append(sorted(waiting[place:]))
+            del waiting[place:]
+
+    for module in imports:
+        if module not in number:
+            visit(module)
+    return found
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(SOURCE)))
 def test_imports_only_from_above(path: Path) -> None:
     own = path.relative_to(SOURCE).parts[0].removesuffix(".py")
-    if own.startswith("__"):  # the public face re-exports from everywhere, lazily
+    if own == "__init__":  # the public face re-exports from everywhere, lazily
         return
     assert own in ORDER, f"{own} has no place in the order of packages"
-    below = [
-        f"line {line}: {name}"
-        for line, name in imported(path)
-        if ORDER.index(name) > ORDER.index(own)
-    ]
-    assert not below, f"{path.relative_to(SOURCE)} imports from below: {below}"
+    wrong = []
+    for line, name in imported(path):
+        package = name.split(".")[1] if "." in name else ""
+        # The public face would bring in everything, from above and below.
+        if not package or ORDER.index(package) > ORDER.index(own):
+            wrong.append(f"line {line}: {name}")
+    assert not wrong, f"{path.relative_to(SOURCE)} imports from below: {wrong}"
+
+
+def test_no_two_modules_need_each_other() -> None:
+    imports = {
+        name: [other for _, other in imported(path) if other != name]
+        for name, path in MODULES.items()
+        if path.name != "__init__.py"
+    }
+    assert not circles(imports)
 
 
 def test_names_say_something() -> None:
@@ -56,9 +112,25 @@ def test_names_say_something() -> None:
     assert not nameless
 
 
+def test_each_name_stands_for_one_module() -> None:
+    """Verbs of the command line are named after what they call; all others have their own name."""
+    places = defaultdict(list)
+    for path in FILES:
+        if path.parent.name != "cli" and not path.stem.startswith("__"):
+            places[path.stem].append(str(path.relative_to(SOURCE)))
+    twins = {stem: found for stem, found in places.items() if len(found) > 1}
+    assert twins.keys() == SHARED.keys(), twins
+
+
 def test_the_rule_can_fail(tmp_path: Path) -> None:
     upward = tmp_path / "sample.py"
     upward.write_text(
-        "def f():\n    from vitreous.cli import main\n    import vitreous.data.open\n"
+        "def f():\n    from vitreous.cli import main\n    import vitreous.data.formats.open\n"
+        "    from vitreous import __version__\n"
     )
-    assert list(imported(upward)) == [(2, "cli"), (3, "data")]
+    assert list(imported(upward)) == [
+        (2, "vitreous.cli.main"),
+        (3, "vitreous.data.formats.open"),
+        (4, "vitreous"),
+    ]
+    assert circles({"a": ["b"], "b": ["c"], "c": ["a"], "d": ["a"]}) == [["a", "b", "c"]]

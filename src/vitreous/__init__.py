@@ -15,29 +15,29 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-__version__ = "0.1.0"
+from vitreous.version import __version__
 
 if TYPE_CHECKING:
-    from vitreous.data.open import open
-    from vitreous.experiment.evaluation import evaluate
-    from vitreous.experiment.recipe import Recipe
-    from vitreous.experiment.run import Run, resume, train
-    from vitreous.export.bundle import Bundle, load
+    from vitreous.data.formats.open import open
+    from vitreous.inference.model_file import Bundle, load
     from vitreous.models import create
     from vitreous.models.listing import Listing
+    from vitreous.recipes.recipe import Recipe
+    from vitreous.runs.evaluate import evaluate
+    from vitreous.runs.run import Run, resume, train
 
     models: Listing
 
 PLACES = {
-    "Bundle": "vitreous.export.bundle",
-    "Recipe": "vitreous.experiment.recipe",
-    "Run": "vitreous.experiment.run",
+    "Bundle": "vitreous.inference.model_file",
+    "Recipe": "vitreous.recipes.recipe",
+    "Run": "vitreous.runs.run",
     "create": "vitreous.models",
-    "evaluate": "vitreous.experiment.evaluation",
-    "load": "vitreous.export.bundle",
-    "open": "vitreous.data.open",
-    "resume": "vitreous.experiment.run",
-    "train": "vitreous.experiment.run",
+    "evaluate": "vitreous.runs.evaluate",
+    "load": "vitreous.inference.model_file",
+    "open": "vitreous.data.formats.open",
+    "resume": "vitreous.runs.run",
+    "train": "vitreous.runs.run",
 }
 
 __all__ = [

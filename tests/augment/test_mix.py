@@ -7,7 +7,7 @@ from scipy import stats
 from torch.nn import functional as F
 
 from vitreous.augment.mix import cutmix, mixup, share, soft
-from vitreous.data.chance import uniforms
+from vitreous.data.batches.counter_random import uniforms
 
 PARTNERS = torch.tensor([3, 0, 5, 1, 2, 4])
 

@@ -8,8 +8,8 @@ import torch
 
 from vitreous.augment import RECIPES, Augment, Blend
 from vitreous.augment.sample import KINDS, PLACE, SLOTS
-from vitreous.data.chance import uniforms
-from vitreous.data.contract import PixelContract
+from vitreous.data.batches.counter_random import uniforms
+from vitreous.data.batches.preprocess import PixelContract
 from vitreous.errors import UsageError
 
 SIZE = (18, 22)

@@ -12,8 +12,8 @@ import torch
 from torch import nn
 
 from vitreous.cli.main import run
-from vitreous.data.contract import PixelContract
-from vitreous.export.bundle import Bundle
+from vitreous.data.batches.preprocess import PixelContract
+from vitreous.inference.model_file import Bundle
 from vitreous.models import create
 
 MIB = 1 << 20

@@ -9,8 +9,8 @@ import pytest
 from PIL import Image
 
 from vitreous.cli.main import run
-from vitreous.labs import table
-from vitreous.labs.table import LABS
+from vitreous.labs import experiments as table
+from vitreous.labs.experiments import LABS
 
 
 def test_they_are_listed_with_what_they_claim(capsys: pytest.CaptureFixture[str]) -> None:

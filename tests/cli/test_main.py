@@ -68,7 +68,7 @@ print(sorted({"torch", "numpy", "cv2", "matplotlib", "sklearn"} & set(sys.module
 
 def test_import_loads_next_to_nothing() -> None:
     code = "import sys, vitreous; print(len([m for m in sys.modules if m.startswith('vitreous')]))"
-    assert python(code).strip() == "1"
+    assert python(code).strip() == "2"  # and its version
 
 
 @pytest.mark.parametrize("verb", [verb for verb, _, _ in VERBS])
@@ -325,7 +325,7 @@ def test_what_the_system_refuses_is_told_without_a_traceback(
     def refuse(*_: object, **__: object) -> None:
         raise raised
 
-    monkeypatch.setattr("vitreous.data.check.check", refuse)
+    monkeypatch.setattr("vitreous.data.check.check.check", refuse)
     code, err = error(capsys, "check", "digits", "--quiet")
     assert code == 1
     assert err.startswith("error: ")
@@ -447,7 +447,7 @@ def test_a_run_goes_on_with_data_that_have_moved(
         asked.append((run, data))
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("vitreous.experiment.run.resume", go_on)
+    monkeypatch.setattr("vitreous.runs.run.resume", go_on)
     assert run(["resume", "runs/photos", "--data", "moved/photos"]) == 130
     assert run(["resume", "runs/photos"]) == 130
     assert asked == [(Path("runs/photos"), "moved/photos"), (Path("runs/photos"), None)]

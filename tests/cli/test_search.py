@@ -10,8 +10,8 @@ import pytest
 from PIL import Image
 
 from vitreous.cli.main import run
-from vitreous.data.contract import PixelContract
-from vitreous.export.bundle import Bundle
+from vitreous.data.batches.preprocess import PixelContract
+from vitreous.inference.model_file import Bundle
 from vitreous.models import create
 
 

@@ -8,8 +8,8 @@ from collections.abc import Iterable
 import pytest
 
 from vitreous.cli.main import run
-from vitreous.experiment.choose import TABLES
-from vitreous.experiment.recipe import WORDS, flag
+from vitreous.recipes.recipe import WORDS, flag
+from vitreous.recipes.resolve import TABLES
 from vitreous.tasks import TASKS
 
 # `vitreous models` lists the networks; a pretrained network may come from any file.

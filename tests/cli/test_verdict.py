@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from vitreous.cli.verdict import verdict
-from vitreous.metrics.baselines import Baseline
 from vitreous.metrics.scores import Scores
+from vitreous.metrics.trivial import Baseline
 from vitreous.tasks import TASKS
 
 

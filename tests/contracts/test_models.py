@@ -21,7 +21,7 @@ from torch.nn import functional as F
 
 from vitreous.blocks.drop import DropPath
 from vitreous.errors import ShapeError, VitreousError
-from vitreous.export import to_onnx
+from vitreous.inference import to_onnx
 from vitreous.models import (
     MODELS,
     backbone_and_head,

@@ -11,8 +11,8 @@ from sklearn import metrics
 from vitreous.errors import DataError, DivergedError
 from vitreous.metrics import Scores, classification, multilabel
 from vitreous.metrics.answers import CHUNK
-from vitreous.metrics.baselines import majority
-from vitreous.metrics.precision import average_precision, choose_thresholds
+from vitreous.metrics.average_precision import average_precision, choose_thresholds
+from vitreous.metrics.trivial import majority
 
 
 def draw(count: int, num_classes: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:

@@ -7,7 +7,7 @@ from torch.nn import functional as F
 from vitreous.models import create
 from vitreous.models.googlenet import GoogLeNet, auxiliary_loss
 from vitreous.trace import Graph, graph
-from vitreous.trace.graph import Node
+from vitreous.trace.graph.graph import Node
 
 
 @pytest.fixture(scope="module")

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from vitreous.data.contract import PixelContract
-from vitreous.export.bundle import Bundle
+from vitreous.data.batches.preprocess import PixelContract
+from vitreous.inference.model_file import Bundle
 from vitreous.models import create
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from sklearn.datasets import load_sample_images
 
-from vitreous.data.arrays import digits
+from vitreous.data.formats.arrays import digits
 from vitreous.errors import DataError, UsageError
 from vitreous.retrieval.encoder import encoder
 from vitreous.retrieval.heads import HEADS, compare, fit_head

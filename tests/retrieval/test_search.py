@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from vitreous.errors import DataError, ImageError, ModelFileError, UsageError
-from vitreous.export.bundle import Bundle
+from vitreous.inference.model_file import Bundle
 from vitreous.retrieval import encoder, search
 from vitreous.retrieval.encoder import Encoder
 

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from vitreous.data.open import open as open_data
+from vitreous.data.formats.open import open as open_data
 from vitreous.errors import UsageError
-from vitreous.export.bundle import Bundle
+from vitreous.inference.model_file import Bundle
 from vitreous.retrieval import search
 from vitreous.retrieval.sheet import SIDE, sheet
 

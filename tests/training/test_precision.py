@@ -9,7 +9,7 @@ from torch import nn
 
 from vitreous.errors import UsageError
 from vitreous.models import create
-from vitreous.trace.operations import trace
+from vitreous.trace.capture.operations import trace
 from vitreous.training import precision
 from vitreous.training.fit import fit
 from vitreous.training.precision import (

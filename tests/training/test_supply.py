@@ -9,8 +9,8 @@ import pytest
 import torch
 from torch import nn
 
-from vitreous.data.batches import Batches
-from vitreous.data.contract import PixelContract
+from vitreous.data.batches.batches import Batches
+from vitreous.data.batches.preprocess import PixelContract
 from vitreous.errors import UsageError
 from vitreous.models import create, freeze, head
 from vitreous.tasks import Classify

@@ -12,8 +12,8 @@ import pytest
 from PIL import Image
 
 from vitreous.cli.main import run
-from vitreous.data.contract import PixelContract
-from vitreous.export.bundle import Bundle
+from vitreous.data.batches.preprocess import PixelContract
+from vitreous.inference.model_file import Bundle
 from vitreous.models import create
 
 sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")

@@ -17,11 +17,11 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from vitreous.data.contract import PixelContract
-from vitreous.export.bundle import Bundle
+from vitreous.data.batches.preprocess import PixelContract
+from vitreous.inference.model_file import Bundle
 from vitreous.models import create
-from vitreous.playground.lessons import LESSONS
-from vitreous.playground.state import State
+from vitreous.playground.plane.lessons import LESSONS
+from vitreous.playground.plane.page_state import State
 
 pytest.importorskip("fastapi", reason="the playground's server needs the extra [serve]")
 sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
@@ -45,7 +45,7 @@ def url(tmp_path_factory) -> Iterator[str]:
         contract=PixelContract(height=28, width=28, channels=1),
     ).save(tmp_path_factory.mktemp("run") / "model.safetensors")
     program = (
-        "import sys; from vitreous.playground.api import serve; "
+        "import sys; from vitreous.playground.server.api import serve; "
         "serve(0, sys.argv[1], open_browser=False)"
     )
     server = subprocess.Popen(

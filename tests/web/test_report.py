@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from vitreous.experiment.report import render
-from vitreous.experiment.reported import DataSummary, Picture, ReportData, Setting
-from vitreous.experiment.thumbnail import thumbnail
-from vitreous.experiment.verdict import Note
+from vitreous.drawing.thumbnail import thumbnail
 from vitreous.metrics import classification, majority
+from vitreous.report.content import DataSummary, Picture, ReportData, Setting
+from vitreous.report.findings import Note
+from vitreous.report.render import render
 
 sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("chrome")

@@ -1,7 +1,7 @@
 """Augmentation: policies by name, and what they do to pictures."""
 
 from vitreous.augment.changes import Blend, Changes
+from vitreous.augment.policies import RECIPES, named_policy
 from vitreous.augment.policy import Augment
-from vitreous.augment.recipe import RECIPES, recipe
 
-__all__ = ["RECIPES", "Augment", "Blend", "Changes", "recipe"]
+__all__ = ["RECIPES", "Augment", "Blend", "Changes", "named_policy"]

@@ -17,7 +17,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from vitreous.data.chance import uniforms
+from vitreous.data.batches.counter_random import uniforms
 from vitreous.shapes import Images
 
 Numbers: TypeAlias = NDArray[np.float64]  # (B,)

@@ -7,36 +7,29 @@ does not change when another is switched on.
 from __future__ import annotations
 
 import dataclasses
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from vitreous.augment import color, erase, warp
 from vitreous.augment.changes import Blend, Changes
-
-if TYPE_CHECKING:
-    from vitreous.augment.policy import Augment
+from vitreous.augment.strengths import KINDS, STRENGTH, Strengths
 
 Uniforms: TypeAlias = NDArray[np.float64]  # in [0, 1)
 Amounts: TypeAlias = dict[str, NDArray[np.float64]]  # kind of change → (B,) in [-1, 1]
 
 FRAME = ("flip", "flip_vertical", "crop_area", "crop_aspect", "crop_x", "crop_y")
-KINDS = (
-    *("shift_x", "shift_y", "rotate", "scale", "shear_x", "shear_y", "tilt_x", "tilt_y"),
-    *("brightness", "contrast", "saturation", "hue", "noise", "erase"),
-)
 DETAILS = ("noise_place", "erase_area", "erase_aspect", "erase_x", "erase_y", "erase_gray")
 SLOTS = (*FRAME, *KINDS, *DETAILS, *(f"choose_{kind}" for kind in KINDS), "weight")
 PLACE = {slot: number for number, slot in enumerate(SLOTS)}
-STRENGTH = {kind: kind.removesuffix("_x").removesuffix("_y") for kind in KINDS}
 
 ASPECT = 4 / 3  # of crops at most, relative to the output's
 LEAST_ERASED = 0.02  # of the picture
 
 
 def changes(
-    policy: Augment, uniforms: Uniforms, source: tuple[int, int, int], size: tuple[int, int]
+    policy: Strengths, uniforms: Uniforms, source: tuple[int, int, int], size: tuple[int, int]
 ) -> Changes:
     """Uniforms (B, slots) to the changes of B pictures."""
     columns = dict(zip(SLOTS, uniforms.T, strict=True))
@@ -53,7 +46,7 @@ def changes(
 
 
 def blended(
-    policy: Augment, uniforms: Uniforms, source: tuple[int, int, int], size: tuple[int, int]
+    policy: Strengths, uniforms: Uniforms, source: tuple[int, int, int], size: tuple[int, int]
 ) -> Blend:
     """Uniforms (B, (chains + 1) · slots) to a picture blended with changed copies of itself."""
     numbers = uniforms.reshape(len(uniforms), policy.chains + 1, len(SLOTS)).copy()
@@ -67,7 +60,7 @@ def blended(
     return Blend(tuple(parts), np.column_stack([1 - shares.sum(axis=1), shares]))
 
 
-def _amounts(policy: Augment, columns: Amounts) -> Amounts:
+def _amounts(policy: Strengths, columns: Amounts) -> Amounts:
     """The share of its full strength with which each kind of change acts, either way."""
     amounts = {kind: 2 * columns[kind] - 1 for kind in KINDS}
     able = [kind for kind in KINDS if getattr(policy, STRENGTH[kind])]
@@ -81,7 +74,7 @@ def _amounts(policy: Augment, columns: Amounts) -> Amounts:
 
 
 def _moves(
-    policy: Augment,
+    policy: Strengths,
     columns: Amounts,
     amounts: Amounts,
     source: tuple[int, int],
@@ -141,7 +134,7 @@ def _window(
     return warp.compose(middle, warp.scale(width / size[1], height / size[0]))
 
 
-def _maps(policy: Augment, amounts: Amounts, channels: int) -> color.Maps | None:
+def _maps(policy: Strengths, amounts: Amounts, channels: int) -> color.Maps | None:
     steps = []
     if policy.brightness:
         steps.append(color.brightness(1 + policy.brightness * amounts["brightness"], channels))
@@ -155,7 +148,7 @@ def _maps(policy: Augment, amounts: Amounts, channels: int) -> color.Maps | None
 
 
 def _boxes(
-    policy: Augment, columns: Amounts, amounts: Amounts, size: tuple[int, int]
+    policy: Strengths, columns: Amounts, amounts: Amounts, size: tuple[int, int]
 ) -> erase.Boxes:
     erased = amounts["erase"] != 0 if policy.choose else columns["erase"] < policy.erase
     least = min(LEAST_ERASED, policy.erase_area)

@@ -16,7 +16,7 @@ from functools import partial
 import torch
 from torch import Tensor, nn
 
-from vitreous.backprop.rules import RULES
+from vitreous.backprop.tape.rules import RULES
 from vitreous.errors import unknown
 
 INFINITY = math.inf

@@ -9,8 +9,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from vitreous.backprop import modules
-from vitreous.backprop.modules import Layer
+from vitreous.backprop import layers as modules
+from vitreous.backprop.layers import Layer
 from vitreous.errors import UsageError
 
 

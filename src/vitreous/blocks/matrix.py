@@ -14,8 +14,8 @@ import math
 import torch
 from torch import Tensor, nn
 
-from vitreous.backprop.modules.convolution import Convolution
-from vitreous.backprop.sharing import matrix_of
+from vitreous.backprop.conv_as_matrix import matrix_of
+from vitreous.backprop.layers.convolution import Convolution
 from vitreous.errors import ModelError
 
 

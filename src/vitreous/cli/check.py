@@ -36,8 +36,8 @@ def check(
     quiet
         no progress
     """
-    from vitreous.data.check import check as examine
-    from vitreous.experiment.progress import progress
+    from vitreous.data.check.check import check as examine
+    from vitreous.progress.choose import progress
 
     with progress(style="none" if quiet else "auto") as shown:
         task = shown.task("reading images")

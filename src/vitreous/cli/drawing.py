@@ -6,12 +6,12 @@ import math
 
 from markupsafe import Markup
 
-from vitreous.experiment.page import page
+from vitreous.drawing.html import page
 from vitreous.models import MODELS
-from vitreous.trace.graph import Graph
-from vitreous.trace.inspection import Inspection
-from vitreous.trace.stages import stages
-from vitreous.trace.svg import draw
+from vitreous.trace.draw.svg import draw
+from vitreous.trace.graph.graph import Graph
+from vitreous.trace.measure.inspection import Inspection
+from vitreous.trace.measure.stages import stages
 
 LISTED = 60  # layers up to which their table is open
 WIDTH, HEIGHT = 100.0, 80.0  # of the picture of a block

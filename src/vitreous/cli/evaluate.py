@@ -35,8 +35,8 @@ def evaluate(
     quiet
         no progress
     """
-    from vitreous.experiment.evaluation import evaluate as measure
-    from vitreous.experiment.progress import progress
+    from vitreous.progress.choose import progress
+    from vitreous.runs.evaluate import evaluate as measure
 
     must_exist(model)
     with progress(style="none" if quiet else "auto") as shown:

@@ -17,7 +17,7 @@ from vitreous.errors import UsageError
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from vitreous.trace.graph import Graph
+    from vitreous.trace.graph.graph import Graph
 
 WORD = re.compile(r"[A-Za-z][\w.-]*")  # a formula without an operator is the name of a network
 
@@ -53,7 +53,7 @@ def graph(
         print one JSON object
     """
     from vitreous.atomic import check_ending, write_text
-    from vitreous.trace.svg import draw
+    from vitreous.trace.draw.svg import draw
 
     if out is not None:
         check_ending(out, (".svg",), "the picture")
@@ -119,7 +119,7 @@ def _show(graph: Graph) -> None:
     """Values in green and gradients in red on a terminal; plain text elsewhere."""
     from rich.console import Console
 
-    from vitreous.trace.text import text
+    from vitreous.trace.draw.text import text
 
     console = Console(highlight=False)
     if not console.is_terminal:
@@ -134,7 +134,7 @@ def _derivation(graph: Graph, console: Console) -> None:
     from rich.table import Table
     from rich.text import Text
 
-    from vitreous.trace.text import backward, forward
+    from vitreous.trace.draw.text import backward, forward
 
     console.print(Text(f"{graph.nodes[-1].id} = {graph.title}", style="bold"))
     for title, color, rows in (
@@ -158,7 +158,7 @@ def _layers(graph: Graph, console: Console) -> None:
     from rich.table import Table
     from rich.text import Text
 
-    from vitreous.trace.text import layers, totals
+    from vitreous.trace.draw.text import layers, totals
 
     header, *rows = layers(graph)
     used = [i for i in range(len(header)) if any(row[i] for row in rows)]

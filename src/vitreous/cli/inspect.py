@@ -15,8 +15,8 @@ from vitreous.cli.network import opened
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from vitreous.trace.inspection import Inspection, LayerRow
-    from vitreous.trace.stages import Stage
+    from vitreous.trace.measure.inspection import Inspection, LayerRow
+    from vitreous.trace.measure.stages import Stage
 
 
 def inspect(
@@ -51,8 +51,8 @@ def inspect(
     """
     from vitreous.atomic import check_ending, write_text
     from vitreous.trace import graph
-    from vitreous.trace.inspection import inspect as look
-    from vitreous.trace.stages import stages
+    from vitreous.trace.measure.inspection import inspect as look
+    from vitreous.trace.measure.stages import stages
 
     if out is not None:
         check_ending(out, (".html", ".htm"), "the page")
@@ -94,8 +94,8 @@ def _show(found: Inspection, parts: list[Stage], console: Console) -> None:
     from rich.table import Table
     from rich.text import Text
 
-    from vitreous.experiment.wording import quantity
-    from vitreous.trace.inspection import pair
+    from vitreous.formats import quantity
+    from vitreous.trace.measure.inspection import pair
 
     unit, scale = found.unit
     roomy = console.width >= 118
@@ -146,7 +146,7 @@ def field(row: LayerRow | Stage) -> str:
     """Side of the receptive field in pixels; "all" for a map whose units see the whole image."""
     if row.receptive_field is None:
         return "all" if len(row.shape) == 3 else ""
-    from vitreous.trace.inspection import pair
+    from vitreous.trace.measure.inspection import pair
 
     return pair(row.receptive_field)
 

@@ -38,8 +38,7 @@ def lab(
     seed
         of what it learns from and draws
     """
-    from vitreous.labs.picture import check
-    from vitreous.labs.table import (
+    from vitreous.labs.experiments import (
         LABS,
         Request,
         draws_nothing,
@@ -47,6 +46,7 @@ def lab(
         takes_no_image,
         writes_nothing,
     )
+    from vitreous.labs.picture import check
 
     if name == "list":
         for known, experiment in LABS.items():

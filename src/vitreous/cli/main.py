@@ -17,9 +17,9 @@ from typing import Any
 from cyclopts import App, CycloptsError, Group, Parameter, UnusedCliTokensError
 from cyclopts.config import Dict, Env
 
-from vitreous import __version__
 from vitreous.cli.failure import tell
 from vitreous.errors import RunError, StorageError, UsageError, VitreousError
+from vitreous.version import __version__
 
 TRAIN = Group("Train", sort_key=1)
 LOOK = Group("See through", sort_key=2)
@@ -129,7 +129,7 @@ def take_config(arguments: Sequence[str]) -> tuple[list[str], list[Dict]]:
 
 
 def _flags(path: str) -> dict[str, Any]:
-    from vitreous.experiment.folder import read_yaml
+    from vitreous.files import read_yaml
 
     where = f"--config {path}"
     if not os.path.isfile(path):

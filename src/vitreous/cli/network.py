@@ -40,7 +40,7 @@ def opened(
     """
     import torch
 
-    from vitreous.export.bundle import load
+    from vitreous.inference.model_file import load
     from vitreous.models import MODELS, create, default_size
 
     for flag, number in (("--size", size), ("--classes", classes), ("--channels", channels)):

@@ -17,6 +17,6 @@ def play(run: Path | None = None, /, *, port: int = 7007, open: bool = True) -> 
     open
         show the page in the browser, as by default
     """
-    from vitreous.playground.api import serve
+    from vitreous.playground.server.api import serve
 
     serve(port, run, open_browser=open)

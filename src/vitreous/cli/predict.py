@@ -17,7 +17,7 @@ from vitreous.cli.network import must_exist
 from vitreous.errors import DataError, ImageError, UsageError
 
 if TYPE_CHECKING:
-    from vitreous.export.bundle import Bundle
+    from vitreous.inference.model_file import Bundle
     from vitreous.tasks import Prediction
 
 CHUNK = 32  # images that are decoded and predicted together
@@ -55,8 +55,8 @@ def predict(
         no progress
     """
     from vitreous.atomic import write_text
-    from vitreous.experiment.progress import progress
-    from vitreous.export.bundle import load
+    from vitreous.inference.model_file import load
+    from vitreous.progress.choose import progress
 
     if top < 1:
         raise UsageError(f"{top} is out of range", where="--top", remedy="Give 1 or more.")
@@ -104,7 +104,7 @@ def _answers(bundle: Bundle, paths: Sequence[Path], top: int) -> Iterator[Answer
 
 def _below(folder: Path) -> list[Path]:
     """The images in a folder and its folders, in order; hidden ones are passed over."""
-    from vitreous.data.files import SUFFIXES
+    from vitreous.data.formats.image_files import SUFFIXES
 
     return sorted(
         path

@@ -33,8 +33,8 @@ def report(
     quiet
         no progress
     """
-    from vitreous.experiment.progress import progress
-    from vitreous.experiment.summary import write_report
+    from vitreous.progress.choose import progress
+    from vitreous.report.build import write_report
 
     with progress(style="none" if quiet else "auto") as shown:
         shown.stage("drawing the report")

@@ -31,8 +31,8 @@ def resume(
     quiet
         no progress
     """
-    from vitreous.experiment.progress import progress
-    from vitreous.experiment.run import resume as go_on
+    from vitreous.progress.choose import progress
+    from vitreous.runs.run import resume as go_on
 
     with progress(style="none" if quiet else "auto") as shown:
         finished = go_on(run, data, progress=shown)

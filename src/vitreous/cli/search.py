@@ -49,8 +49,8 @@ def search(
         no progress
     """
     from vitreous.atomic import write_bytes
-    from vitreous.experiment.progress import progress
     from vitreous.models import MODELS
+    from vitreous.progress.choose import progress
     from vitreous.retrieval import search as find
     from vitreous.retrieval.collection import collection
     from vitreous.retrieval.sheet import check, sheet
@@ -69,7 +69,7 @@ def search(
 
 def text(found: Search, out: Path | None) -> str:
     """A line an image: rank, similarity, class, path; then how good such answers are."""
-    from vitreous.experiment.axis import percent
+    from vitreous.formats import percent
 
     width = max((len(match.label) + 2 for match in found.matches if match.label), default=0)
     lines = [

@@ -40,10 +40,10 @@ def split(
     quiet
         no progress
     """
-    from vitreous.data.groups import grouped, torn
-    from vitreous.data.open import open
-    from vitreous.data.split import split as assign
-    from vitreous.experiment.progress import progress
+    from vitreous.data.formats.open import open
+    from vitreous.data.splits.groups import grouped, torn
+    from vitreous.data.splits.split import split as assign
+    from vitreous.progress.choose import progress
 
     dataset = open(data)
     if group is not None:

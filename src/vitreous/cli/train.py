@@ -8,7 +8,7 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from vitreous.cli.verdict import verdict
-from vitreous.experiment.recipe import Recipe
+from vitreous.recipes.recipe import Recipe
 
 
 def train(
@@ -38,8 +38,8 @@ def train(
     quiet
         no progress
     """
-    from vitreous.experiment.progress import progress
-    from vitreous.experiment.run import train as learn
+    from vitreous.progress.choose import progress
+    from vitreous.runs.run import train as learn
 
     with progress(style="none" if quiet else "auto") as shown:
         finished = learn(data, recipe, out=out, progress=shown)

@@ -15,8 +15,8 @@ def verdict(summary: dict[str, Any], as_json: bool, report: Path | None = None) 
     if as_json:
         print(json.dumps(summary))
         return
-    from vitreous.experiment.verdict import in_short
     from vitreous.metrics.scores import Scores
+    from vitreous.report.findings import in_short
 
     lines = [("model", summary["model"])]
     for part, found in summary["scores"].items():

@@ -124,3 +124,8 @@ class Dataset(ABC):
         for index in range(len(self)):
             state.update(self.id(index).encode("utf-8", "surrogateescape") + b"\0")
         return state.hexdigest()
+
+
+def label_text(dataset: Dataset, index: int) -> str:
+    """The true label or labels of an example, written as `Prediction.text` writes them."""
+    return ", ".join(dataset.labels(index)) or "none"

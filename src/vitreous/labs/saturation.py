@@ -16,8 +16,8 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from vitreous.backprop.modules import Pointwise, SigmoidCrossEntropy, SquaredError
-from vitreous.backprop.rules import RULES
+from vitreous.backprop.layers import Pointwise, SigmoidCrossEntropy, SquaredError
+from vitreous.backprop.tape.rules import RULES
 from vitreous.labs.picture import save
 
 

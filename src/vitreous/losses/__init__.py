@@ -1,7 +1,7 @@
 """What training minimizes. Each loss gives one number an example, or their mean."""
 
-from vitreous.losses.balance import class_weights, positive_weights
 from vitreous.losses.binary import binary_cross_entropy, binary_hinge
+from vitreous.losses.class_weights import class_weights, positive_weights
 from vitreous.losses.cross_entropy import cross_entropy
 from vitreous.losses.focal import focal
 from vitreous.losses.hinge import hinge

@@ -1,7 +1,7 @@
 """Pure functions from probabilities and truth to scores, with how far they can be trusted."""
 
 from vitreous.metrics.align import Alignment, align
-from vitreous.metrics.baselines import Baseline, majority, nearest_neighbor
+from vitreous.metrics.average_precision import choose_thresholds
 from vitreous.metrics.calibration import fit_temperature, temper
 from vitreous.metrics.classification import classification
 from vitreous.metrics.confusion import ClassScores, Confusion, top_confusions
@@ -9,8 +9,8 @@ from vitreous.metrics.interval import Paired, Spread, paired, spread, wilson
 from vitreous.metrics.mistakes import Case, LabelCase, hardest, sample, worst, worst_labels
 from vitreous.metrics.multilabel import multilabel
 from vitreous.metrics.overfit import Overfit
-from vitreous.metrics.precision import choose_thresholds
 from vitreous.metrics.scores import Scores
+from vitreous.metrics.trivial import Baseline, majority, nearest_neighbor
 
 __all__ = [
     "Alignment",

@@ -9,11 +9,11 @@ from numpy.typing import ArrayLike
 
 from vitreous.errors import DataError
 from vitreous.metrics.answers import answers, check
-from vitreous.metrics.baselines import Baseline
 from vitreous.metrics.calibration import calibration_error, chance_error, reliability
 from vitreous.metrics.confusion import confusion_matrix, per_class
 from vitreous.metrics.interval import mean_of_proportions, wilson
 from vitreous.metrics.scores import Scores
+from vitreous.metrics.trivial import Baseline
 
 
 def classification(

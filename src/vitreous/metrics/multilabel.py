@@ -10,12 +10,12 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from vitreous.metrics.answers import check
-from vitreous.metrics.baselines import Baseline
+from vitreous.metrics.average_precision import average_precision, mean_average_precision_interval
 from vitreous.metrics.calibration import calibration_error, chance_error, reliability
 from vitreous.metrics.confusion import ClassScores, per_class
 from vitreous.metrics.interval import wilson
-from vitreous.metrics.precision import average_precision, mean_average_precision_interval
 from vitreous.metrics.scores import Scores
+from vitreous.metrics.trivial import Baseline
 
 
 def multilabel(

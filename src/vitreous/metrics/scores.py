@@ -14,10 +14,10 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from vitreous.metrics.baselines import Baseline
 from vitreous.metrics.calibration import Bin
 from vitreous.metrics.confusion import ClassScores
 from vitreous.metrics.interval import Interval
+from vitreous.metrics.trivial import Baseline
 
 Headline = Literal["accuracy", "balanced_accuracy", "map"]
 

@@ -22,7 +22,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from vitreous.atomic import replacing
-from vitreous.data import cache
+from vitreous.data.cache import cache_folder as cache
 from vitreous.errors import ModelFileError, UsageError
 
 CHUNK = 1 << 20

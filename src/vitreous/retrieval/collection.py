@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 
 from vitreous.data.dataset import Dataset, Part
-from vitreous.data.files import SUFFIXES, FileDataset
-from vitreous.data.index import Names
-from vitreous.data.open import open as open_data
+from vitreous.data.formats.image_files import SUFFIXES, FileDataset
+from vitreous.data.formats.open import open as open_data
+from vitreous.data.names import Names
 from vitreous.errors import DataError
 
 LOOSE = "image"  # the one class of images without classes

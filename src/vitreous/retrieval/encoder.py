@@ -17,15 +17,15 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from vitreous.data.contract import PixelContract
+from vitreous.data.batches.pack import Rows, key
+from vitreous.data.batches.preprocess import PixelContract
 from vitreous.data.dataset import Dataset
-from vitreous.data.decode import Source
-from vitreous.data.pack import Rows, key
+from vitreous.data.images.decode import Source
 from vitreous.errors import UsageError
-from vitreous.experiment.features import features
-from vitreous.export.bundle import Bundle, load
+from vitreous.inference.features import features
+from vitreous.inference.model_file import Bundle, load
 from vitreous.models import MODELS, backbone_and_head, create
-from vitreous.trace.cost import macs
+from vitreous.trace.measure.cost import macs
 from vitreous.training.precision import Precision, choose
 
 Vectors = NDArray[np.float16]

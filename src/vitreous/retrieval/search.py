@@ -11,16 +11,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from vitreous.data.content import printable
+from vitreous.data.batches.pack import pack
 from vitreous.data.dataset import Dataset, Part
-from vitreous.data.decode import Source
-from vitreous.data.pack import pack
-from vitreous.data.quarantine import report
-from vitreous.data.split import split
+from vitreous.data.images.decode import Source
+from vitreous.data.images.read_file import printable
+from vitreous.data.images.unreadable import report
+from vitreous.data.splits.split import split
 from vitreous.errors import UsageError
-from vitreous.experiment.progress import Progress, silent
-from vitreous.export.bundle import Bundle
+from vitreous.inference.model_file import Bundle
 from vitreous.metrics.retrieval import RetrievalScores, relevance, retrieval
+from vitreous.progress.progress import Progress, silent
 from vitreous.retrieval.collection import collection
 from vitreous.retrieval.encoder import Encoder, Vectors, encoder
 from vitreous.retrieval.index import Index

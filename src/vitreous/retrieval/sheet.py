@@ -12,11 +12,11 @@ from PIL import Image, ImageDraw, ImageFont
 
 from vitreous.atomic import check_ending
 from vitreous.data.dataset import Dataset
-from vitreous.data.decode import Source, decode
+from vitreous.data.images.decode import Source, decode
+from vitreous.drawing.html import page
+from vitreous.drawing.thumbnail import thumbnail
 from vitreous.errors import VitreousError
-from vitreous.experiment.axis import percent
-from vitreous.experiment.page import page
-from vitreous.experiment.thumbnail import thumbnail
+from vitreous.formats import percent
 from vitreous.retrieval.search import Match, Search
 
 SIDE = 288  # pixels of the longer side of a picture on the sheet

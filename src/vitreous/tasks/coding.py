@@ -15,7 +15,7 @@ import torch
 from numpy.typing import ArrayLike
 from torch import Tensor
 
-from vitreous.counts import counted
+from vitreous.formats import counted
 from vitreous.losses import binary_cross_entropy, cross_entropy, squared_error
 
 

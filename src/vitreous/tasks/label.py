@@ -16,8 +16,8 @@ from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
 from vitreous.losses import binary_cross_entropy, binary_hinge
+from vitreous.metrics.average_precision import choose_thresholds
 from vitreous.metrics.multilabel import multilabel
-from vitreous.metrics.precision import choose_thresholds
 from vitreous.metrics.scores import Scores
 from vitreous.shapes import Labels, Logits
 from vitreous.tasks.coding import CODINGS

@@ -1,16 +1,15 @@
 """Looking inside: activations, graphs, receptive fields, costs."""
 
-from vitreous.trace.band import band
-from vitreous.trace.cost import macs, parameters
-from vitreous.trace.evidence import class_maps
-from vitreous.trace.formula import expression
-from vitreous.trace.graph import Graph
-from vitreous.trace.inspection import Inspection, inspect
-from vitreous.trace.network import graph
-from vitreous.trace.receptive import ReceptiveField, measure, receptive_fields
-from vitreous.trace.record import Record, record
-from vitreous.trace.svg import draw
-from vitreous.trace.text import text
+from vitreous.trace.capture.record import Record, record
+from vitreous.trace.draw.band import band
+from vitreous.trace.draw.svg import draw
+from vitreous.trace.draw.text import text
+from vitreous.trace.graph.formula import expression
+from vitreous.trace.graph.graph import Graph
+from vitreous.trace.graph.network_graph import graph
+from vitreous.trace.measure.cost import macs, parameters
+from vitreous.trace.measure.inspection import Inspection, inspect
+from vitreous.trace.measure.receptive import ReceptiveField, measure, receptive_fields
 from vitreous.trace.variable import Variable, variable
 
 __all__ = [
@@ -20,7 +19,6 @@ __all__ = [
     "Record",
     "Variable",
     "band",
-    "class_maps",
     "draw",
     "expression",
     "graph",

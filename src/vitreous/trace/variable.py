@@ -12,7 +12,7 @@ from typing import Any
 
 from torch import Tensor
 
-from vitreous.trace.text import written
+from vitreous.trace.draw.text import written
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ from itertools import islice
 import torch
 from torch import Tensor, nn
 
-from vitreous.data.batches import Batch
+from vitreous.data.batches.batches import Batch
 from vitreous.errors import UsageError
 from vitreous.losses.penalty import Penalty, weights_of
 from vitreous.training.average import Average

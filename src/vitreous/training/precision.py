@@ -21,7 +21,7 @@ from torch import Tensor
 from torch.amp import GradScaler
 
 from vitreous.errors import UsageError, unknown
-from vitreous.trace.operations import Operation, Trace
+from vitreous.trace.capture.operations import Operation, Trace
 
 PRECISIONS = {"float32": None, "bfloat16": torch.bfloat16, "float16": torch.float16}
 """The formats by name; None stands for no conversion at all."""

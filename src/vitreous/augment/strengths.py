@@ -1,0 +1,152 @@
+"""Strengths of an augmentation: how far each kind of change of a picture may go.
+
+Cubuk et al. (2020), "RandAugment", arXiv:1909.13719, for `choose`; Hendrycks et al. (2020),
+"AugMix", arXiv:1912.02781, for `chains`.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Self
+
+from vitreous.augment import warp
+from vitreous.errors import UsageError, unknown
+
+KINDS = (
+    *("shift_x", "shift_y", "rotate", "scale", "shear_x", "shear_y", "tilt_x", "tilt_y"),
+    *("brightness", "contrast", "saturation", "hue", "noise", "erase"),
+)
+"""The kinds of change; those that go both ways have an amount for each axis."""
+
+STRENGTH = {kind: kind.removesuffix("_x").removesuffix("_y") for kind in KINDS}
+"""The field that holds the strength of each kind."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Strengths:
+    """Strengths of all changes; 0 leaves one out (for `crop`, 1)."""
+
+    name: str = "none"
+    flip: float = 0.0
+    """probability of mirroring left and right"""
+    flip_vertical: float = 0.0
+    """probability of mirroring top and bottom"""
+    crop: float = 1.0
+    """least share of the area that a random crop keeps"""
+    shift: float = 0.0
+    """largest shift, as a share of each side; in whole pixels"""
+    rotate: float = 0.0
+    """largest angle, in degrees"""
+    scale: float = 0.0
+    """largest relative change of size"""
+    shear: float = 0.0
+    """largest lean of vertical and horizontal lines, in degrees"""
+    tilt: float = 0.0
+    """largest change of depth from the center to the edge (perspective)"""
+    brightness: float = 0.0
+    """largest change of the factor on all values"""
+    contrast: float = 0.0
+    """largest change of the factor on distances from middle gray"""
+    saturation: float = 0.0
+    """largest change of the factor on distances from the gray of equal luma; RGB only"""
+    hue: float = 0.0
+    """largest turn of the colors, in degrees; RGB only"""
+    noise: float = 0.0
+    """largest standard deviation of noise, where 1 is white"""
+    erase: float = 0.0
+    """probability of erasing a rectangle"""
+    erase_area: float = 0.2
+    """largest share of the picture that is erased"""
+    mixup: float = 0.0
+    """strength of blending pairs of pictures"""
+    cutmix: float = 0.0
+    """strength of pasting a box of another picture; with mixup, each in half of the batches"""
+    choose: int = 0
+    """if positive, so many kinds of change a picture, each at full strength (RandAugment)"""
+    chains: int = 0
+    """if positive, so many changed copies are blended with the picture (AugMix)"""
+    border: warp.Border = "reflect"
+    """what lies outside of the picture: zero, edge or reflect"""
+
+    def __post_init__(self) -> None:
+        for name, (most, _) in LIMITS.items():
+            value = getattr(self, name)
+            if not 0 <= value <= most:
+                raise UsageError(
+                    f"{value} is out of range",
+                    where=f"augmentation {name}",
+                    remedy=f"Give a number from 0 to {most:g}.",
+                )
+        if self.border not in warp.BORDERS:
+            raise unknown("border", self.border, warp.BORDERS)
+        if self.crop == 0:
+            raise UsageError(
+                "a crop has to keep something",
+                where="augmentation crop",
+                remedy="Give a share of the area from 0.05 to 1.",
+            )
+
+    @property
+    def still(self) -> bool:
+        """Does it leave each picture as it is, up to mixing?"""
+        default = type(self)()
+        return all(
+            getattr(self, name) == getattr(default, name)
+            for name in ("flip", "flip_vertical", "crop", *STRENGTH.values())
+        )
+
+    @property
+    def mixes(self) -> bool:
+        """Does it mix pairs, so that targets become soft?"""
+        return self.mixup > 0 or self.cutmix > 0
+
+    def describe(self) -> str:
+        """One line for a person: all that differs from doing nothing."""
+        default = type(self)()
+        told = [
+            words.format(getattr(self, name), 100 * getattr(self, name))
+            for name, (_, words) in LIMITS.items()
+            if getattr(self, name) != getattr(default, name)
+        ]
+        return ", ".join(told) or "none"
+
+    def to_json(self) -> dict[str, Any]:
+        return dataclasses.asdict(self)
+
+    @classmethod
+    def from_json(cls, fields: Mapping[str, Any]) -> Self:
+        """The policy of a file. Raises UsageError for an unknown key or a wrong value."""
+        known = {field.name: type(field.default) for field in dataclasses.fields(cls)}
+        for key, value in fields.items():
+            if key not in known:
+                raise unknown("augmentation", key, known)
+            accepted = (int, float) if known[key] is float else known[key]
+            if not isinstance(value, accepted) or isinstance(value, bool):
+                raise UsageError(f"{value!r} is not a strength", where=f"augmentation {key}")
+        return cls(**fields)
+
+
+# Largest value, and how it is told: {0} is the value, {1} the value in percent.
+LIMITS: dict[str, tuple[float, str]] = {
+    "flip": (1, "flip {0:g}"),
+    "flip_vertical": (1, "vertical flip {0:g}"),
+    "crop": (1, "crop {1:g}–100 % of the area"),
+    "shift": (1, "shift ±{1:.3g} %"),
+    "rotate": (180, "rotate ±{0:g}°"),
+    "scale": (4, "scale ±{1:g} %"),
+    "shear": (60, "shear ±{0:g}°"),
+    "tilt": (0.4, "perspective ±{1:g} %"),
+    "brightness": (1, "brightness ±{1:g} %"),
+    "contrast": (1, "contrast ±{1:g} %"),
+    "saturation": (1, "saturation ±{1:g} %"),
+    "hue": (180, "hue ±{0:g}°"),
+    "noise": (1, "noise up to {1:g} %"),
+    "erase": (1, "erase {0:g}"),
+    "erase_area": (1, "up to {1:g} % erased"),
+    "mixup": (100, "mixup {0:g}"),
+    "cutmix": (100, "cutmix {0:g}"),
+    "choose": (len(KINDS), "{0} kinds at a time"),
+    "chains": (10, "{0} chains blended"),
+}

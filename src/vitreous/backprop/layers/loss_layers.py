@@ -1,0 +1,165 @@
+"""Losses at the top of a network: one number from outputs and targets, and its gradient.
+
+A loss takes (outputs, targets) and starts the backward pass: `backward()` returns ∂E/∂outputs, with
+∂E/∂E = 1. With cross-entropy behind a softmax (or a sigmoid) that gradient is the plain difference
+o − y. With a squared error behind a sigmoid it is (o − y) σ′, which vanishes where the unit is
+saturated, however wrong it may be.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from vitreous.backprop.layers.layer import Layer
+
+
+class Loss(Layer):
+    """Mean over the batch of one loss an example; Σ w·l / Σ w where the examples have weights.
+
+    Subclasses give the losses and their gradients example by example.
+    """
+
+    def losses(self, outputs: Tensor, targets: Tensor) -> Tensor:
+        """(B,) the loss of each example."""
+        raise NotImplementedError
+
+    def slopes(self) -> Tensor:
+        """(B, L) derivative of each example's loss with respect to its outputs."""
+        raise NotImplementedError
+
+    def forward(
+        self,
+        outputs: Tensor,
+        targets: Tensor,
+        weights: Tensor | None = None,
+        total: Tensor | float | None = None,
+    ) -> Tensor:
+        """The mean loss, or this batch's part of it.
+
+        weights  (B,) importance of each example, or None
+        total    sum of the weights of all examples that the mean is over, if there are others
+        """
+        losses = self.losses(outputs, targets)
+        if weights is None:
+            weights = losses.new_ones(len(losses))
+        self.shares = weights / (weights.sum().clamp_min(1e-12) if total is None else total)
+        return losses @ self.shares
+
+    def input_gradient(self, gradient: Tensor) -> Tensor:
+        shares = (gradient * self.shares).reshape(-1, *[1] * (self.outputs.dim() - 1))
+        return shares * self.slopes()
+
+    def backward(self, gradient: Tensor | None = None) -> Tensor:
+        """∂E/∂outputs; `gradient` is 1 unless the loss itself is only a part of something."""
+        with torch.no_grad():
+            return self.input_gradient(self.shares.new_ones(()) if gradient is None else gradient)
+
+    outputs: Tensor
+
+
+class SoftmaxCrossEntropy(Loss):
+    """−Σ t ln softmax(o), with slope p − t (for targets that sum to one).
+
+    outputs    (B, L) logits
+    targets    (B,) class numbers or (B, L) probabilities
+    smoothing  share of each target that is spread evenly over the classes
+    weights    (L,) importance of each class, or None
+    """
+
+    def __init__(self, *, smoothing: float = 0.0, weights: Tensor | None = None):
+        super().__init__()
+        self.smoothing, self.weights = smoothing, weights
+
+    def losses(self, outputs: Tensor, targets: Tensor) -> Tensor:
+        self.outputs = outputs
+        if targets.dim() == 1:
+            targets = F.one_hot(targets, outputs.shape[1])
+        targets = targets.to(outputs.dtype)
+        if self.smoothing:
+            targets = targets * (1 - self.smoothing) + self.smoothing / outputs.shape[1]
+        if self.weights is not None:
+            targets = targets * self.weights.to(outputs.dtype)
+        self.targets, self.log_p = targets, torch.log_softmax(outputs, 1)
+        return -(targets * self.log_p).sum(1)
+
+    def slopes(self) -> Tensor:
+        return self.log_p.exp() * self.targets.sum(1, keepdim=True) - self.targets
+
+
+class SigmoidCrossEntropy(Loss):
+    """−t ln σ(o) − (1 − t) ln(1 − σ(o)), the mean over the labels, with slope (σ(o) − t) / L.
+
+    outputs, targets  (B, L): each label is a yes or no of its own
+    """
+
+    def losses(self, outputs: Tensor, targets: Tensor) -> Tensor:
+        self.outputs, self.targets = outputs, targets.to(outputs.dtype)
+        losses = F.softplus(outputs) - self.targets * outputs
+        return losses.flatten(1).mean(1)
+
+    def slopes(self) -> Tensor:
+        return (torch.sigmoid(self.outputs) - self.targets) / self.outputs[0].numel()
+
+
+class SquaredError(Loss):
+    """The mean over all outputs of (o − t)², with slope 2 (o − t) / L."""
+
+    def losses(self, outputs: Tensor, targets: Tensor) -> Tensor:
+        self.outputs, self.difference = outputs, outputs - targets.reshape(outputs.shape)
+        return self.difference.square().flatten(1).mean(1)
+
+    def slopes(self) -> Tensor:
+        return 2 * self.difference / self.outputs[0].numel()
+
+
+class Hinge(Loss):
+    """1/L Σ_{j≠y} max(0, m + o_j − o_y): the right class shall win by a margin m.
+
+    outputs  (B, L) scores
+    targets  (B,) class numbers
+    """
+
+    def __init__(self, *, margin: float = 1.0):
+        super().__init__()
+        self.margin = margin
+
+    def losses(self, outputs: Tensor, targets: Tensor) -> Tensor:
+        self.outputs, self.right = outputs, targets[:, None]
+        gaps = self.margin + outputs - outputs.gather(1, self.right)
+        gaps.scatter_(1, self.right, 0)
+        self.violated = (gaps > 0).to(outputs.dtype)
+        return gaps.clamp(min=0).sum(1) / outputs.shape[1]
+
+    def slopes(self) -> Tensor:
+        slopes = self.violated.clone()
+        slopes.scatter_(1, self.right, -self.violated.sum(1, keepdim=True))
+        return slopes / self.outputs.shape[1]
+
+
+class BinaryHinge(Loss):
+    """max(0, m − y o) for targets y = ±1, the mean over the outputs: a support vector machine."""
+
+    def __init__(self, *, margin: float = 1.0):
+        super().__init__()
+        self.margin = margin
+
+    def losses(self, outputs: Tensor, targets: Tensor) -> Tensor:
+        self.outputs, self.signs = outputs, targets.to(outputs.dtype).reshape(outputs.shape)
+        return (self.margin - self.signs * outputs).clamp(min=0).flatten(1).mean(1)
+
+    def slopes(self) -> Tensor:
+        violated = self.margin - self.signs * self.outputs > 0
+        return torch.where(violated, -self.signs, 0.0) / self.outputs[0].numel()
+
+
+LOSSES: dict[str, Any] = {
+    "cross_entropy": SoftmaxCrossEntropy,
+    "binary_cross_entropy": SigmoidCrossEntropy,
+    "squared_error": SquaredError,
+    "hinge": Hinge,
+    "binary_hinge": BinaryHinge,
+}

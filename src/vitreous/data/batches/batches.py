@@ -1,0 +1,287 @@
+"""Batches: rows of bytes gathered, augmented and handed over as floats, ahead of their use.
+
+The order is a function of (seed, epoch) alone, and augmentation one of (seed, epoch, row), so any
+number of threads gives the same batches and an epoch can be taken up at any of them. Small pictures
+are prepared for many batches at once: a batch then costs a few slices, not a few calls a picture.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from typing import Literal, Protocol
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from vitreous.data.batches.buffers import Buffers, Scratch
+from vitreous.data.batches.counter_random import Stream, permutation, uniforms
+from vitreous.data.batches.pack import Rows
+from vitreous.data.batches.prefetch import prefetched
+from vitreous.data.batches.preprocess import PixelContract
+from vitreous.data.batches.sampler import draw
+from vitreous.errors import ShapeError, UsageError, unknown
+from vitreous.shapes import Images, Labels
+
+BLOCK = 1 << 20  # values of the pictures that are prepared together, if a batch has fewer
+CHUNK = 2 << 20  # bytes of rows that a thread takes at a time: they stay in its cache
+BALANCES = ("none", "sampler")
+
+
+class Change(Protocol):
+    """What happens to each picture of a batch, carried out on bytes or on tensors."""
+
+    def rows(
+        self, rows: NDArray[np.uint8], out: NDArray[np.uint8] | None = None
+    ) -> NDArray[np.uint8]: ...
+    def images(self, images: Images) -> Images: ...
+
+
+class Augmentation(Protocol):
+    """What batches ask of an augmentation; `augment.Augment` is one."""
+
+    @property
+    def still(self) -> bool: ...
+    @property
+    def mixes(self) -> bool: ...
+    @property
+    def numbers(self) -> int: ...
+    def sample(
+        self,
+        uniforms: NDArray[np.float64],
+        source: tuple[int, int, int],
+        size: tuple[int, int],
+    ) -> Change: ...
+    def mix(
+        self,
+        images: Images,
+        targets: Labels,
+        num_classes: int,
+        order: NDArray[np.float64],
+        batch: NDArray[np.float64],
+    ) -> tuple[Images, Tensor]: ...
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Some examples, ready for a network.
+
+    images   (B, C, H, W) float32 in [0, 1], channels last
+    targets  (B,) int64 class numbers, or (B, L) float32: several labels, or mixed ones
+    ids      (B,) int64 row numbers; always on the CPU
+    weights  (B,) float32, or None: importance of each example in the loss
+    """
+
+    images: Images
+    targets: Labels
+    ids: Tensor
+    weights: Tensor | None = None
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+
+class Batches:
+    """Some of the rows, epoch after epoch, in batches.
+
+    rows        (N, H, W, C) uint8, such as `Pack.rows`
+    targets     (N,) int64 class numbers, or (N, L) uint8
+    indices     which rows, in an order that `shuffle` may change
+    contract    of the network's input; with an augmentation that moves pictures, rows may be larger
+    batch_size  a last batch of one example joins the one before, which then has one more:
+                batch normalization has no variance of one example
+    augment     None for evaluation: then images are exactly `contract.images` of the rows
+    weights     (N,) importance of each example in the loss
+    balance     sampler: draw examples of all classes equally often, with replacement
+    device      where batches arrive; other devices than the CPU augment their batches themselves
+    prefetch    how many blocks are prepared while one is used: at least one batch each
+    threads     that prepare a block
+
+    Raises UsageError or ShapeError for arguments that do not fit each other.
+    """
+
+    def __init__(
+        self,
+        rows: Rows,
+        targets: NDArray[np.int64] | NDArray[np.uint8],
+        indices: NDArray[np.int64],
+        contract: PixelContract,
+        *,
+        batch_size: int,
+        num_classes: int,
+        seed: int = 0,
+        shuffle: bool = True,
+        augment: Augmentation | None = None,
+        weights: NDArray[np.float32] | None = None,
+        balance: Literal["none", "sampler"] | None = None,
+        device: str | torch.device = "cpu",
+        prefetch: int = 1,
+        threads: int = 2,
+    ):
+        self.rows, self.targets, self.contract = rows, targets, contract
+        self.indices = np.asarray(indices, np.int64)
+        self.batch_size, self.num_classes = batch_size, num_classes
+        self.seed, self.shuffle, self.augment = seed, shuffle, augment
+        self.weights, self.balance = weights, balance or "none"
+        self.device, self.prefetch, self.threads = torch.device(device), prefetch, threads
+        self._buffers, self._scratch = Buffers(contract.shape), Scratch()
+        self._check()
+
+    def __len__(self) -> int:
+        """Batches in an epoch."""
+        whole, rest = divmod(len(self.indices), self.batch_size)
+        return whole + (rest > 1 or (rest == 1 and whole == 0))
+
+    def order(self, epoch: int) -> NDArray[np.int64]:
+        """Row numbers in the order of this epoch."""
+        if self.balance == "sampler":
+            return self.indices[draw(self.targets[self.indices], self.seed, epoch)]
+        if self.shuffle:
+            return self.indices[permutation(self.seed, epoch, len(self.indices))]
+        return self.indices
+
+    def epoch(self, number: int, start: int = 0) -> Iterator[Batch]:
+        """The batches of one epoch, from batch `start` on; those before it are not prepared."""
+        if not 0 <= start <= len(self):
+            raise UsageError(f"batch {start} of an epoch of {len(self)} batches")
+        for block in prefetched(self._blocks(number, start), self.prefetch):
+            for batch in block:
+                # Here and not in the thread: torch's own threads are at hand in the consumer's.
+                yield self._mixed(batch, number)
+
+    def _blocks(self, epoch: int, start: int) -> Generator[list[Batch], None, None]:
+        """Batches in groups that are prepared together."""
+        order = self.order(epoch)
+        keys = _distinct(order) if self.balance == "sampler" else order
+        edges = [*range(0, len(self) * self.batch_size, self.batch_size), len(order)]
+        together = max(1, BLOCK // (self.batch_size * int(np.prod(self.contract.shape))))
+        with ThreadPoolExecutor(self.threads, "batches") as executor:
+            for first in range(start, len(self), together):
+                spans = edges[first : min(first + together, len(self)) + 1]
+                whole, sizes = slice(spans[0], spans[-1]), np.diff(spans).tolist()
+                yield self._block(executor, epoch, order[whole], keys[whole], sizes)
+
+    def _block(
+        self,
+        executor: ThreadPoolExecutor,
+        epoch: int,
+        ids: NDArray[np.int64],
+        keys: NDArray[np.int64],
+        sizes: list[int],
+    ) -> list[Batch]:
+        images = torch.split(self._images(executor, epoch, ids, keys), sizes)
+        labels = torch.from_numpy(self.targets[ids]).to(self.device)
+        targets = torch.split(labels.to(torch.float32) if labels.ndim == 2 else labels, sizes)
+        numbers = torch.split(torch.tensor(ids), sizes)
+        if self.weights is None:
+            return [Batch(*parts) for parts in zip(images, targets, numbers, strict=True)]
+        importance = torch.from_numpy(self.weights[ids]).to(self.device, torch.float32)
+        weights = torch.split(importance, sizes)
+        return [Batch(*parts) for parts in zip(images, targets, numbers, weights, strict=True)]
+
+    def _images(
+        self,
+        executor: ThreadPoolExecutor,
+        epoch: int,
+        ids: NDArray[np.int64],
+        keys: NDArray[np.int64],
+    ) -> Images:
+        """Rows gathered, augmented and converted: on the CPU by threads, else on the device."""
+        if self.device.type != "cpu":
+            return self._images_on_device(epoch, ids, keys)
+        floats, images = self._buffers.lend(len(ids))
+        shares = -(-len(ids) * int(np.prod(self.rows.shape[1:])) // CHUNK)
+        if shares > 1:  # as much work for each thread
+            shares = min(len(ids), shares + -shares % self.threads)
+        edges = np.linspace(0, len(ids), shares + 1).astype(int).tolist()
+
+        def fill(part: slice) -> None:
+            count, change = len(ids[part]), self._change(epoch, keys[part])
+            rows = self._gather(ids[part], self._scratch("gathered", count, self.rows.shape[1:]))
+            if change is not None:
+                rows = change.rows(rows, self._scratch("changed", count, self.contract.shape))
+            self.contract.images(rows, floats[part])
+
+        list(executor.map(fill, map(slice, edges, edges[1:])))
+        return images.permute(0, 3, 1, 2)
+
+    def _images_on_device(
+        self, epoch: int, ids: NDArray[np.int64], keys: NDArray[np.int64]
+    ) -> Images:
+        rows = torch.from_numpy(self._gather(ids))
+        if self.device.type == "cuda":
+            rows = rows.pin_memory()  # so that the copy runs beside the computation
+        height, width = self.rows.shape[1:3]
+        images = replace(self.contract, height=height, width=width).images(
+            rows.to(self.device, non_blocking=True)
+        )
+        change = self._change(epoch, keys)
+        return images if change is None else change.images(images)
+
+    def _gather(
+        self, ids: NDArray[np.int64], out: NDArray[np.uint8] | None = None
+    ) -> NDArray[np.uint8]:
+        """Rows of these numbers, a copy; without Python's lock, which a slow disk would hold."""
+        if isinstance(self.rows, np.ndarray) and self.rows.flags.c_contiguous:  # or all are copied
+            return np.take(self.rows, ids, axis=0, out=out, mode="clip")
+        return self.rows[ids]
+
+    def _change(self, epoch: int, keys: NDArray[np.int64]) -> Change | None:
+        """What happens to these examples in this epoch."""
+        if self.augment is None or self.augment.still:
+            return None
+        numbers = uniforms(self.seed, epoch, keys, self.augment.numbers)
+        height, width, channels = self.rows.shape[1:]
+        size = self.contract.height, self.contract.width
+        return self.augment.sample(numbers, (height, width, channels), size)
+
+    def _mixed(self, batch: Batch, epoch: int) -> Batch:
+        """Pairs of the batch mixed: a function of (seed, epoch, rows of the batch)."""
+        if self.augment is None or not self.augment.mixes:
+            return batch
+        numbers = uniforms(self.seed, epoch, batch.ids.numpy(), 5, Stream.MIX)
+        images, targets = self.augment.mix(
+            batch.images, batch.targets, self.num_classes, numbers[:, 0], numbers[0, 1:]
+        )
+        return replace(batch, images=images, targets=targets)
+
+    def _check(self) -> None:
+        if self.batch_size < 1:
+            raise UsageError(
+                f"a batch of {self.batch_size} examples",
+                where="--batch-size",
+                remedy="Give a number from 1 on.",
+            )
+        if self.balance not in BALANCES:
+            raise unknown("balance", self.balance, BALANCES, where="--balance")
+        if self.balance != "none" and self.targets.ndim == 2:
+            raise UsageError(
+                "examples with several labels cannot be balanced by class",
+                where="--balance",
+                remedy="Leave it out.",
+            )
+        if len(self.rows) != len(self.targets):
+            raise ShapeError(f"{len(self.rows)} rows with {len(self.targets)} targets")
+        still = self.augment is None or self.augment.still
+        source, wanted = tuple(self.rows.shape[1:]), self.contract.shape
+        if source != wanted and (still or source[2] != wanted[2]):
+            raise ShapeError(
+                f"rows of {source} for a contract of {wanted} (height, width, channels)",
+                remedy="Pack them with the same contract.",
+            )
+
+
+def _distinct(ids: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Keys by which a row that is drawn again in an epoch is augmented in another way.
+
+    The first time it is the row number itself.
+    """
+    by_row = np.argsort(ids, kind="stable")
+    _, starts, counts = np.unique(ids[by_row], return_index=True, return_counts=True)
+    times = np.arange(len(ids)) - np.repeat(starts, counts)
+    keys = ids.copy()
+    keys[by_row] += times << 40
+    return keys

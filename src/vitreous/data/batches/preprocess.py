@@ -1,0 +1,148 @@
+"""The pixel contract: how any image becomes the tensor that a network sees.
+
+It is part of every model file, and this module is the only place that carries it out: evaluation,
+prediction, serving and export all call it, so they cannot disagree. Normalization (mean and
+deviation) is not here, because it is the first layer of the network itself.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from vitreous.data.dataset import Pixels
+from vitreous.data.images.decode import Source, decode
+from vitreous.data.images.pixels import with_channels
+from vitreous.errors import ModelFileError, ShapeError
+from vitreous.shapes import Images
+
+Fit = Literal["crop", "squash", "pad"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class PixelContract:
+    """Size, channels and fitting rule of a network's input.
+
+    height, width  of the input, in pixels
+    channels       1 gray, 3 RGB, or any other number
+    fit            crop: shorter side to size, then the center; squash: both sides, ignoring the
+                   aspect; pad: longer side to size, then black borders
+    """
+
+    height: int
+    width: int
+    channels: int
+    fit: Fit = "crop"
+
+    @property
+    def at_least(self) -> int:
+        """Shorter side, in pixels, below which a JPEG must not be decoded: see `decode`."""
+        return max(self.height, self.width)
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        return self.height, self.width, self.channels
+
+    def row(self, image: Pixels) -> Pixels:
+        """One decoded image (h, w, c) to one row of a pack, (height, width, channels).
+
+        Gray becomes RGB and RGB gray, as in `decode`; raises ImageError for other numbers.
+        """
+        image = with_channels(image, self.channels)
+        height, width = image.shape[:2]
+        if (height, width) == (self.height, self.width):
+            return image
+        if self.fit == "squash":
+            return resize(image, self.height, self.width)
+        scales = self.height / height, self.width / width
+        if self.fit == "crop":
+            # The window is cut before it is resized, so that a strip of 1 x 20,000 stays small.
+            window = (max(1, round(side / max(scales))) for side in (self.height, self.width))
+            return resize(center(image, *window), self.height, self.width)
+        inner = (max(1, round(side * min(scales))) for side in (height, width))
+        return center(resize(image, *inner), self.height, self.width)
+
+    def load(self, source: Source) -> Pixels:
+        """Any image that `decode` takes as one row, (height, width, channels).
+
+        Raises ImageError with the name and the reason.
+        """
+        return self.row(decode(source, channels=self.channels, at_least=self.at_least))
+
+    def images(
+        self, rows: NDArray[np.uint8] | torch.Tensor, out: NDArray[np.float32] | None = None
+    ) -> Images:
+        """Rows (B, H, W, C) uint8 to images (B, C, H, W) float32 in [0, 1], channels last.
+
+        out  memory (B, H, W, C) for the images of rows that are an array
+        """
+        if tuple(rows.shape[1:]) != self.shape or len(rows.shape) != 4:
+            raise ShapeError(
+                f"rows of shape {tuple(rows.shape)} for a contract of (B, H, W, C) = "
+                f"{('B', *self.shape)}",
+                remedy="Make rows with the contract's own `row`.",
+            )
+        if isinstance(rows, np.ndarray):
+            # Converted and divided in one pass, without torch's threads, which would compete with
+            # the network's own when batches are prepared in the background.
+            floats = np.divide(rows, np.float32(255), out=out, dtype=np.float32)
+            return torch.from_numpy(floats).permute(0, 3, 1, 2)
+        channels_last = rows.permute(0, 3, 1, 2)
+        return channels_last.to(torch.float32, memory_format=torch.channels_last).div_(255)
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, fields: dict[str, Any]) -> PixelContract:
+        """The contract in a model file's header. Raises ModelFileError on anything unexpected."""
+        sizes = [fields.get(name) for name in ("height", "width", "channels")]
+        if (
+            set(fields) != {"height", "width", "channels", "fit"}
+            or not all(type(size) is int and 1 <= size <= 1 << 14 for size in sizes)
+            or fields["fit"] not in ("crop", "squash", "pad")
+        ):
+            raise ModelFileError(f"the pixel contract {fields} is not one", where="header")
+        return cls(**fields)
+
+
+def resize(image: Pixels, height: int, width: int) -> Pixels:
+    """Shrink linearly, below one half after averaging whole blocks of pixels; enlarge cubically.
+
+    Any number of channels. Exact areas throughout would take eight times as long.
+    """
+    tall, wide = image.shape[0] // height, image.shape[1] // width
+    if tall > 1 or wide > 1:
+        blocks = image.shape[0] // max(tall, 1), image.shape[1] // max(wide, 1)
+        image = center(image, blocks[0] * max(tall, 1), blocks[1] * max(wide, 1))
+        image = _interpolate(image, *blocks, cv2.INTER_AREA)
+    if image.shape[:2] == (height, width):
+        return image
+    shrinking = height * width < image.shape[0] * image.shape[1]
+    return _interpolate(image, height, width, cv2.INTER_LINEAR if shrinking else cv2.INTER_CUBIC)
+
+
+def _interpolate(image: Pixels, height: int, width: int, method: int) -> Pixels:
+    channels = image.shape[2]
+    if channels > 4:  # more than OpenCV averages at once
+        parts = (image[..., first : first + 4] for first in range(0, channels, 4))
+        return np.concatenate([_interpolate(p, height, width, method) for p in parts], axis=2)
+    resized = cv2.resize(np.ascontiguousarray(image), (width, height), interpolation=method)
+    return resized.reshape(height, width, channels).astype(np.uint8, copy=False)
+
+
+def center(image: Pixels, height: int, width: int) -> Pixels:
+    """The central height × width window; where the image is smaller, black borders."""
+    top, left = (image.shape[0] - height) // 2, (image.shape[1] - width) // 2
+    window = image[max(top, 0) : max(top, 0) + height, max(left, 0) : max(left, 0) + width]
+    if window.shape[:2] == (height, width):
+        return np.ascontiguousarray(window)
+    framed = np.zeros((height, width, image.shape[2]), np.uint8)
+    y, x = max(-top, 0), max(-left, 0)
+    framed[y : y + window.shape[0], x : x + window.shape[1]] = window
+    return framed

@@ -1,0 +1,101 @@
+"""What was learned about files, kept from run to run: rows of bytes, found again by their keys.
+
+A file's key is a hash of its name, size and time, so what was learned holds until one of them
+changes. A ledger is one file a data set; it can be deleted at any time.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import struct
+import time
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vitreous.atomic import replacing
+from vitreous.data.cache import cache_folder as cache
+from vitreous.data.formats.image_files import FileDataset
+from vitreous.errors import StorageError
+
+SIZE = 16  # bytes of a key
+SETTLED = 2.0  # seconds after which a file's time tells of its next change
+
+Bytes = NDArray[np.uint8]
+
+
+class Ledger:
+    """The rows of one kind about the files of one data set.
+
+    kind  the folder of the cache, such as "digests"
+    """
+
+    def __init__(self, kind: str, dataset: FileDataset):
+        place = os.fsencode(os.path.realpath(dataset.root)) + b"\0" + os.fsencode(dataset.name)
+        name = hashlib.blake2b(place, digest_size=SIZE).hexdigest()
+        self.path: Path = cache.folder() / kind / f"{name}.npy"
+
+    def recall(self, keys: Bytes, rows: Bytes) -> NDArray[np.bool_]:
+        """Fill in the rows that are known, in place; returns which, (N,).
+
+        keys  (N, 16); rows: (N, width)
+        """
+        known = np.zeros(len(keys), bool)
+        table = self._load(SIZE + rows.shape[1])
+        if len(table):
+            there, asked = as_words(table[:, :SIZE]), as_words(keys)
+            order = np.argsort(there)
+            place = order[np.minimum(np.searchsorted(there, asked, sorter=order), len(there) - 1)]
+            known = there[place] == asked
+            rows[known] = table[place[known], SIZE:]
+        return known
+
+    def keep(self, keys: Bytes, rows: Bytes) -> None:
+        """Replace what was kept by these rows; a cache that cannot be written is none."""
+        with contextlib.suppress(StorageError, OSError):
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            with replacing(self.path) as file:
+                np.save(file, np.hstack([keys, rows]), allow_pickle=False)
+
+    def _load(self, width: int) -> Bytes:
+        """(K, width): keys and rows; empty if there is no file, or a damaged one."""
+        try:
+            table = np.load(self.path, allow_pickle=False)
+        except (OSError, ValueError, EOFError):
+            return np.zeros((0, width), np.uint8)
+        if table.dtype != np.uint8 or table.shape[1:] != (width,):
+            return np.zeros((0, width), np.uint8)
+        return np.asarray(table, np.uint8)
+
+
+def file_keys(dataset: FileDataset, rules: bytes = b"") -> tuple[Bytes, NDArray[np.bool_]]:
+    """(N, 16) keys of name, size and time; and whether the file is old enough to be remembered.
+
+    rules  what else the rows depend on, such as the version of a decoder
+    """
+    keys = np.zeros((len(dataset), SIZE), np.uint8)
+    settled = np.zeros(len(dataset), bool)
+    for index in range(len(dataset)):
+        stamp = dataset.stamp(index)
+        name = os.fsencode(dataset.id(index))
+        key = hashlib.blake2b(stamp + b"\0" + name + rules, digest_size=SIZE).digest()
+        keys[index] = np.frombuffer(key, np.uint8)
+        settled[index] = is_settled(stamp)
+    return keys, settled
+
+
+def is_settled(stamp: bytes) -> bool:
+    """Is the file of this stamp old enough for its time to tell of its next change?"""
+    latest = time.time_ns() - int(SETTLED * 1e9)
+    return len(stamp) == 16 and bool(struct.unpack("<Qq", stamp)[1] < latest)
+
+
+def as_words(rows: Bytes) -> NDArray[np.bytes_]:
+    """(N, 16) bytes as N values that can be sorted and compared."""
+    # Trailing zeros would be cut off by NumPy's byte strings, so every value ends in a one.
+    closed = np.ones((len(rows), SIZE + 1), np.uint8)
+    closed[:, :SIZE] = rows
+    return closed.view(f"S{SIZE + 1}").ravel()

@@ -1,0 +1,148 @@
+"""One pass over all images: which can be decoded, how large they are, and how each one looks."""
+
+from __future__ import annotations
+
+import os
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+import PIL
+from numpy.typing import NDArray
+
+from vitreous.data.cache.file_cache import Ledger, file_keys
+from vitreous.data.check import perceptual_hash as likeness
+from vitreous.data.dataset import Dataset, Pixels, Progress
+from vitreous.data.formats.image_files import FileDataset
+from vitreous.data.images.decode import decode, header
+from vitreous.data.images.read_file import printable, read_bytes
+from vitreous.data.images.unreadable import BadImage
+from vitreous.errors import ImageError
+
+TASK = 64  # images that one thread takes at a time
+AT_LEAST = 64  # pixels of the shorter side that are enough to look at an image
+VERSION = 1  # of the rules by which images are looked at
+
+# What is known of one image; as in `Survey`.
+ROW = np.dtype(
+    [
+        ("size", "<i4", 2),
+        ("stored", "<i8"),
+        ("print", "<u8"),
+        ("mode", "S24"),
+        ("peak", "u1"),
+        ("flat", "?"),
+    ]
+)
+
+
+@dataclass(frozen=True)
+class Survey:
+    """What is known of each image; rows of images that cannot be read are zero.
+
+    bad      the images that cannot be decoded
+    good     (N,) bool
+    sizes    (N, 2) height and width, as stored
+    kinds    (N,) positions in `modes`
+    modes    kinds of pixels, such as "JPEG RGB" or "PNG I;16"
+    stored   (N,) bytes on disk, or in memory for arrays
+    peaks    (N,) brightest value, 0 to 255
+    flat     (N,) bool: all pixels are equal
+    prints   (N,) fingerprints for likeness
+    """
+
+    bad: tuple[BadImage, ...]
+    good: NDArray[np.bool_]
+    sizes: NDArray[np.int32]
+    kinds: NDArray[np.int16]
+    modes: tuple[str, ...]
+    stored: NDArray[np.int64]
+    peaks: NDArray[np.uint8]
+    flat: NDArray[np.bool_]
+    prints: NDArray[np.uint64]
+
+
+def survey(
+    dataset: Dataset,
+    *,
+    threads: int | None = None,
+    progress: Progress | None = None,
+) -> Survey:
+    """Decode every image once, by several threads; what is known of files is kept in a ledger.
+
+    Files that cannot be read are tried again each time: what hindered may be gone, and it is quick.
+    """
+    count = len(dataset)
+    rows = np.zeros(count, ROW)
+    good = np.zeros(count, bool)
+    ledger = None
+    if isinstance(dataset, FileDataset):
+        ledger, (keys, settled) = Ledger("surveys", dataset), file_keys(dataset, rules(dataset))
+        good |= ledger.recall(keys, as_bytes(rows))
+    unknown = np.flatnonzero(~good)
+
+    def look(chunk: NDArray[np.int64]) -> list[BadImage]:
+        bad = []
+        for index in chunk.tolist():
+            try:
+                image, size, mode, stored = _read(dataset, index)
+            except ImageError as error:
+                bad.append(BadImage(index, dataset.id(index), error.message))
+                continue
+            peak = image.max()
+            flat = image.min() == peak if image.shape[2] == 1 else _is_flat(image)
+            looks = likeness.fingerprint(likeness.thumbnail(image))
+            rows[index] = size, stored, looks, mode.encode(), peak, flat
+            good[index] = True
+        return bad
+
+    chunks = [unknown[first : first + TASK] for first in range(0, len(unknown), TASK)]
+    bad: list[BadImage] = []
+    done = count - len(unknown)
+    with ThreadPoolExecutor(threads or min(8, os.cpu_count() or 1), "survey") as executor:
+        for chunk, damaged in zip(chunks, executor.map(look, chunks), strict=True):
+            bad += damaged
+            done += len(chunk)
+            if progress:
+                progress(done, count)
+    if ledger and len(unknown) > len(bad):
+        ledger.keep(keys[good & settled], as_bytes(rows)[good & settled])
+    modes, kinds = np.unique(rows["mode"], return_inverse=True)
+    return Survey(
+        tuple(bad),
+        good,
+        rows["size"],
+        kinds.astype(np.int16),
+        tuple(mode.decode() for mode in modes.tolist()),
+        rows["stored"],
+        rows["peak"],
+        rows["flat"],
+        rows["print"],
+    )
+
+
+def rules(dataset: Dataset) -> bytes:
+    """What the looks of an image depend on beside its file."""
+    return f"{VERSION} {cv2.__version__} {PIL.__version__} {dataset.channels}".encode()
+
+
+def as_bytes(rows: NDArray[np.void]) -> NDArray[np.uint8]:
+    """(N, width) bytes that share the memory of N records."""
+    return rows.view(np.uint8).reshape(len(rows), rows.dtype.itemsize)
+
+
+def _read(dataset: Dataset, index: int) -> tuple[Pixels, tuple[int, int], str, int]:
+    """The image, its size as stored, its mode, its bytes."""
+    if not isinstance(dataset, FileDataset):
+        image = dataset.read(index)
+        return image, image.shape[:2], f"array of {image.shape[2]} channels", image.nbytes
+    path = dataset.path(index)
+    data, where = read_bytes(path), printable(path)
+    head = header(data, where=where)
+    image = decode(data, channels=dataset.channels, at_least=AT_LEAST, where=where)
+    return image, (head.height, head.width), f"{head.format} {head.mode}", len(data)
+
+
+def _is_flat(image: Pixels) -> bool:
+    return bool((image == image[0, 0]).all())

@@ -1,0 +1,242 @@
+"""Images that lie in memory: NumPy arrays, `.npz` files, scikit-learn's digits."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import zipfile
+import zlib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vitreous.data.dataset import Dataset, Part, Pixels
+from vitreous.data.formats.labels import encode
+from vitreous.data.images.pixels import as_bytes
+from vitreous.data.images.read_file import printable
+from vitreous.errors import DataError, ImageError
+from vitreous.formats import counted
+
+MAX_ARRAY_BYTES = 16 << 30  # that an archive may unfold to
+DENSEST = 1032  # no deflate stream unfolds to more than this many times its length
+# What reading a damaged, encrypted or foreign archive may raise.
+DAMAGED = (OSError, ValueError, EOFError, RuntimeError, zipfile.BadZipFile, zlib.error)
+
+# Names of arrays in an archive: Keras' own sets, MedMNIST's, and the plain ones.
+ARCHIVE = {
+    ("x_train", "y_train"): Part.TRAIN,
+    ("x_val", "y_val"): Part.VALIDATION,
+    ("x_test", "y_test"): Part.TEST,
+    ("train_images", "train_labels"): Part.TRAIN,
+    ("val_images", "val_labels"): Part.VALIDATION,
+    ("test_images", "test_labels"): Part.TEST,
+    ("images", "labels"): Part.UNASSIGNED,
+    ("x", "y"): Part.UNASSIGNED,
+}
+CLASSES = ("classes", "class_names")
+ID = {
+    Part.UNASSIGNED: "image",
+    Part.TRAIN: "train",
+    Part.VALIDATION: "validation",
+    Part.TEST: "test",
+}
+
+
+class ArrayDataset(Dataset):
+    """Images (N, H, W, C) uint8 with their targets; an id is "part/number" within that part."""
+
+    pixels: NDArray[np.uint8]
+
+    def __init__(
+        self,
+        name: str,
+        images: NDArray[np.uint8],
+        targets: NDArray[np.int64] | NDArray[np.uint8],
+        classes: Sequence[str],
+        *,
+        parts: NDArray[np.int8] | None = None,
+        notes: Sequence[str] = (),
+    ):
+        self.name, self.classes, self.notes = name, tuple(classes), tuple(notes)
+        self.pixels, self.targets = images, targets
+        self.parts = np.full(len(images), Part.UNASSIGNED, np.int8) if parts is None else parts
+        self.channels = images.shape[3]
+        self._ranks = np.zeros(len(images), np.int32)  # within the part
+        for part in Part:
+            mine = self.parts == part
+            self._ranks[mine] = np.arange(np.count_nonzero(mine))
+
+    def id(self, index: int) -> str:
+        return f"{ID[Part(self.parts[index])]}/{self._ranks[index]}"
+
+    def read(self, index: int, at_least: int = 0) -> Pixels:
+        return np.asarray(self.pixels[index])
+
+    def digest(self, index: int) -> bytes:
+        return digest(self.pixels[index])
+
+
+def digest(image: Pixels) -> bytes:
+    """16 bytes that identify pixels, together with their height, width and channels."""
+    content = b"%d %d %d " % image.shape + image.tobytes()
+    return hashlib.blake2b(content, digest_size=16).digest()
+
+
+def from_arrays(images: Any, labels: Any, *, name: str = "arrays") -> ArrayDataset:
+    """Images (N, H, W) or (N, H, W, C) with labels: names, numbers, or 0/1 rows (N, L).
+
+    Images are uint8, uint16, or floats in [0, 1]; a torch tensor is (N, C, H, W). Raises DataError.
+    """
+    return _join(name, [(Part.UNASSIGNED, images, labels)], None)
+
+
+def open_npz(path: Path) -> ArrayDataset:
+    """An `.npz` file with x_train, y_train, x_test, y_test, or images, labels. Raises DataError."""
+    where = printable(path)
+    try:
+        with zipfile.ZipFile(path) as archive:
+            size = sum(member.file_size for member in archive.infolist())
+            _check_headers(archive)
+        if size > MAX_ARRAY_BYTES:
+            raise DataError(
+                f"unfolds to {size / 2**30:,.0f} GiB; {MAX_ARRAY_BYTES >> 30} GiB are allowed",
+                where=where,
+                remedy="Write the images as files in class folders instead.",
+            )
+        with np.load(path, allow_pickle=False) as arrays:
+            found = [
+                (part, arrays[images], arrays[labels])
+                for (images, labels), part in ARCHIVE.items()
+                if images in arrays and labels in arrays
+            ]
+            classes = next((arrays[key].ravel().tolist() for key in CLASSES if key in arrays), None)
+            names = sorted(arrays.files)
+    except DAMAGED as error:
+        if isinstance(error, DataError):
+            raise
+        raise DataError(
+            f"is no .npz file that can be read: {error}",
+            where=where,
+            remedy="Save it again with np.savez; arrays of objects are never loaded.",
+        ) from error
+    if not found:
+        raise DataError(
+            f"holds the arrays {', '.join(names) or 'none'}",
+            where=where,
+            remedy="Expected x_train, y_train, x_test, y_test, or images, labels.",
+        )
+    return _join(path.stem, found, classes)
+
+
+def _check_headers(archive: zipfile.ZipFile) -> None:
+    """Raises ValueError for an array that promises more than the archive holds: its memory would be
+    reserved before a byte is read.
+    """
+    for member in archive.infolist():
+        if member.file_size > DENSEST * max(member.compress_size, 1):
+            raise ValueError(f"{member.filename} promises more than the file can hold")
+        if not member.filename.endswith(".npy"):
+            continue
+        with archive.open(member) as file:
+            if np.lib.format.read_magic(file) == (1, 0):
+                shape, _, kind = np.lib.format.read_array_header_1_0(file)
+            else:
+                shape, _, kind = np.lib.format.read_array_header_2_0(file)
+        needed = math.prod(shape) * kind.itemsize
+        if needed > member.file_size and not kind.hasobject:
+            raise ValueError(
+                f"{member.filename} promises {needed:,} bytes and holds {member.file_size:,}"
+            )
+
+
+def digits() -> ArrayDataset:
+    """scikit-learn's 1,797 handwritten digits of 8 × 8 pixels; values 0 to 16 become 0 to 255."""
+    from sklearn.datasets import load_digits
+
+    bunch = load_digits()
+    images = np.rint(bunch.images * (255 / 16)).astype(np.uint8)[..., None]
+    classes = [str(digit) for digit in range(10)]
+    return ArrayDataset("digits", images, bunch.target.astype(np.int64), classes)
+
+
+def join(
+    name: str,
+    found: Sequence[tuple[Part, NDArray[np.uint8], NDArray[np.int64]]],
+    classes: Sequence[str],
+) -> ArrayDataset:
+    """Parts that are uint8 (N, H, W, C) with class numbers already. Raises DataError."""
+    images = joined(name, [part[1] for part in found])
+    parts = np.repeat([part for part, _, _ in found], [len(part[2]) for part in found])
+    targets = np.concatenate([labels for _, _, labels in found])
+    return ArrayDataset(name, images, targets, classes, parts=parts.astype(np.int8))
+
+
+def joined(name: str, pieces: Sequence[NDArray[np.uint8]]) -> NDArray[np.uint8]:
+    """Images (N, H, W, C) of all parts, one after the other; DataError where H, W or C differ."""
+    if len({piece.shape[1:] for piece in pieces}) > 1:
+        raise DataError(
+            f"parts differ in shape: {', '.join(str(piece.shape) for piece in pieces)}",
+            where=name,
+            remedy="Bring all images to one height, width and number of channels.",
+        )
+    return pieces[0] if len(pieces) == 1 else np.concatenate(pieces)
+
+
+def _join(
+    name: str, found: Sequence[tuple[Part, Any, Any]], classes: Sequence[str] | None
+) -> ArrayDataset:
+    pieces = [_images(images, f"{name}, {ID[part]}") for part, images, _ in found]
+    labels = [_array(each, f"labels of {name}, {ID[part]}") for part, _, each in found]
+    for (part, _, _), images, targets in zip(found, pieces, labels, strict=True):
+        if targets.ndim and len(images) != len(targets):
+            raise DataError(
+                f"has {counted(len(images), 'image')} and {counted(len(targets), 'label')}",
+                where=f"{name}, {ID[part]}",
+                remedy="Give one label for each image.",
+            )
+    images = joined(name, pieces)
+    targets, names = encode(labels, classes, name)
+    parts = np.repeat([part for part, _, _ in found], [len(piece) for piece in pieces])
+    return ArrayDataset(name, images, targets, names, parts=parts.astype(np.int8))
+
+
+def _images(source: Any, where: str) -> NDArray[np.uint8]:
+    images = _array(source, where)
+    if hasattr(source, "detach") and images.ndim == 4:
+        images = np.moveaxis(images, 1, 3)
+    if images.ndim == 3:
+        images = images[..., None]
+    if images.ndim != 4 or 0 in images.shape[1:]:
+        raise DataError(
+            f"images have the shape {np.shape(source)}",
+            where=where,
+            remedy="Use the shape (number, height, width) or (number, height, width, channels).",
+        )
+    if not len(images):
+        _refuse_empty(where)
+    if images.shape[1] in (1, 3) and images.shape[3] > 4 and images.shape[2] == images.shape[3]:
+        raise DataError(
+            f"images have the shape {images.shape}, with the channels first",
+            where=where,
+            remedy="Put the channels last: images.transpose(0, 2, 3, 1).",
+        )
+    try:
+        return as_bytes(images)
+    except ImageError as error:
+        raise DataError(f"images: {error.message}", where=where, remedy=error.remedy) from error
+
+
+def _array(source: Any, where: str) -> NDArray[Any]:
+    try:
+        return np.asarray(source.detach().cpu() if hasattr(source, "detach") else source)
+    except ValueError as error:
+        raise DataError(
+            "has rows of different lengths", where=where, remedy="Make all of one shape."
+        ) from error
+
+
+def _refuse_empty(where: str) -> Any:
+    raise DataError("holds no images", where=where, remedy="Add at least one.")

@@ -1,0 +1,145 @@
+"""Open data of any form, told from what lies there: `vt.open`.
+
+Folders (class folders, IDX, CIFAR), manifests, `.npz` files, arrays, torch data sets, and names:
+`digits` comes along, every other name is looked for below the folder that VITREOUS_DATA names.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+from pathlib import Path
+from typing import Any
+
+from vitreous.data.dataset import Dataset
+from vitreous.data.formats import arrays, cifar, idx
+from vitreous.data.formats.class_folders import open_folder
+from vitreous.data.formats.image_files import SUFFIXES
+from vitreous.data.formats.manifest import BadImages, open_manifest
+from vitreous.data.formats.torch_dataset import TorchDataset
+from vitreous.data.images.file_type import recognize
+from vitreous.data.images.read_file import printable
+from vitreous.errors import DataError, UsageError
+
+MNIST_5000 = "mnist-5000"  # MNIST with the first 5,000 test images only
+TABLES = {".csv", ".tsv"}
+
+
+def open(source: Any, *, bad_images: BadImages = "skip") -> Dataset:
+    """A data set from a path, a name, a pair (images, labels), or a torch `Dataset`.
+
+    bad_images  what to do about files that a manifest lists and that are missing: `skip` keeps and
+                names them later, `raise` is an error now
+
+    Raises UsageError for a name that is not known, DataError for data that cannot be used.
+    """
+    if isinstance(source, Dataset):
+        return source
+    if isinstance(source, str | os.PathLike):
+        return _open_path(Path(source), bad_images)
+    if isinstance(source, tuple) and len(source) == 2:
+        return arrays.from_arrays(*source)
+    if hasattr(source, "__getitem__") and hasattr(source, "__len__"):
+        return TorchDataset(source)
+    raise UsageError(
+        f"{type(source).__name__} is nothing that data can be opened from",
+        remedy="Use a path, a name, a pair (images, labels), or a data set with a length.",
+    )
+
+
+def named() -> dict[str, Path | None]:
+    """Names that can be opened and where they lie; None for what comes along."""
+    names: dict[str, Path | None] = {"digits": None}
+    place = os.environ.get("VITREOUS_DATA")
+    if place and os.path.isdir(place):
+        for path in sorted(Path(place).iterdir()):
+            if path.is_dir() and not path.name.startswith("."):
+                names[path.name] = path
+            elif path.suffix.lower() in TABLES | {".npz"}:
+                names.setdefault(path.stem, path)
+    if "mnist" in names:
+        names[MNIST_5000] = names["mnist"]
+    return names
+
+
+def _open_path(path: Path, bad_images: BadImages) -> Dataset:
+    if not os.path.lexists(path):
+        return _open_name(path, bad_images)
+    if path.is_dir():
+        return _open_folder(path)
+    suffix = path.suffix.lower()
+    if suffix in TABLES:
+        return open_manifest(path, bad_images=bad_images)
+    if suffix == ".npz":
+        return arrays.open_npz(path)
+    if idx.is_idx(path.name):
+        return idx.open_idx(path.parent)
+    raise _no_data(path)
+
+
+def _open_folder(path: Path) -> Dataset:
+    try:
+        with os.scandir(path) as entries:
+            names = {entry.name for entry in entries if not entry.name.startswith(".")}
+    except OSError as error:
+        raise DataError(
+            f"cannot be listed: {error.strerror}",
+            where=printable(path),
+            remedy="Check the folder and its permissions.",
+        ) from error
+    if any(idx.is_idx(name) for name in names):
+        return idx.open_idx(path)
+    if cifar.is_cifar(names):
+        return cifar.open_cifar(path)
+    archives = [name for name in names if name.lower().endswith(".npz")]
+    if len(archives) == 1 and not any((path / name).is_dir() for name in names):
+        return arrays.open_npz(path / archives[0])
+    return open_folder(path)
+
+
+def _open_name(path: Path, bad_images: BadImages) -> Dataset:
+    name, known = str(path), named()
+    if name in known:
+        place = known[name]
+        if place is None:
+            return arrays.digits()
+        if name == MNIST_5000:
+            return idx.open_idx(place, test=5_000)
+        return _open_path(place, bad_images)
+    parent = path.parent
+    if len(path.parts) > 1 and not parent.is_dir():
+        remedy = f"The folder {printable(parent)} does not exist either."
+    else:
+        beside = sorted(os.listdir(parent)) if parent.is_dir() else []
+        options = beside if len(path.parts) > 1 else [*known, *beside]
+        nearest = [
+            printable(parent / option)
+            for option in difflib.get_close_matches(path.name, options, 3, 0.6)
+        ]
+        remedy = f"Did you mean {' or '.join(nearest)}?" if nearest else _known_names(known)
+    raise UsageError(f"no file, folder or data set is called '{printable(path)}'", remedy=remedy)
+
+
+def _known_names(known: dict[str, Path | None]) -> str:
+    listed = f"Known names: {', '.join(known)}."
+    if "VITREOUS_DATA" in os.environ:
+        return listed
+    return f"{listed} Others are found in the folder that the variable VITREOUS_DATA names."
+
+
+def _no_data(path: Path) -> DataError:
+    """The error for a single file that is no list and no archive of arrays."""
+    where = printable(path)
+    if not path.exists():
+        return DataError("is a link that leads nowhere", where=where, remedy="Restore its target.")
+    if not path.is_file():
+        return DataError("is no regular file", where=where, remedy="Open a folder or a CSV file.")
+    with path.open("rb") as file:
+        kind = recognize(file.read(512))
+    if kind.decoder and os.fsencode(path.suffix.lower()) in SUFFIXES:
+        remedy = "Open the folder that holds one folder of images for each class."
+        return DataError("is a single image, no data set", where=where, remedy=remedy)
+    remedy = "Open a folder of class folders, a CSV file (path,label), or an .npz file."
+    if "archive" in kind.name:
+        remedy = f"{kind.remedy} {remedy}"
+    return DataError(f"is {kind.name}", where=where, remedy=remedy)

@@ -1,0 +1,46 @@
+"""The bytes of a file, or the reason why there are none."""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+from pathlib import Path
+
+from vitreous.data.images.file_type import REMOVE
+from vitreous.errors import ImageError
+
+MAX_BYTES = 1 << 29  # of a file
+
+
+def printable(path: str | Path) -> str:
+    """A path as text that any terminal can show: bytes that are no UTF-8 become `\\xff`."""
+    return os.fsencode(path).decode("utf-8", "backslashreplace")
+
+
+def read_bytes(path: str | Path) -> bytes:
+    """A file's content, bounded by MAX_BYTES. Raises ImageError with the path."""
+    where, remedy = printable(path), "Restore the file, or remove its entry."
+    try:
+        status = os.stat(path)
+        if not stat.S_ISREG(status.st_mode):  # opening a pipe would wait for ever
+            kind = "a folder" if stat.S_ISDIR(status.st_mode) else "not a regular file"
+            message = f"is {kind}, though it has the name of an image"
+            raise ImageError(message, where=where, remedy="Rename or remove it.")
+        if status.st_size > MAX_BYTES:
+            message = f"has {status.st_size:,} bytes; {MAX_BYTES:,} are allowed"
+            raise ImageError(message, where=where, remedy="Make the image smaller.")
+        with open(path, "rb") as file:
+            data = file.read(MAX_BYTES)
+    except OSError as error:
+        reason = error.strerror or str(error)
+        if error.errno == errno.ENOENT and os.path.islink(path):
+            reason = "is a link to a file that does not exist"
+        elif error.errno == errno.ELOOP:
+            reason = "is a link that leads back to itself"
+        elif error.errno == errno.EACCES:
+            reason = "may not be read: permission denied"
+        raise ImageError(reason, where=where, remedy=remedy) from error
+    if not data:
+        raise ImageError("the file is empty", where=where, remedy=REMOVE)
+    return data

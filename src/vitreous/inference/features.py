@@ -1,0 +1,134 @@
+"""What a frozen backbone sees, computed once: the last layer then trains in seconds.
+
+The features of each image, and of its mirror image where left and right mean the same, are kept in
+the cache, keyed by the images, the network's architecture and weights, and the number format.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from vitreous.atomic import replacing
+from vitreous.data.batches.batches import Batches
+from vitreous.data.batches.counter_random import uniforms
+from vitreous.data.batches.pack import RESERVE, Rows
+from vitreous.data.batches.preprocess import PixelContract
+from vitreous.data.cache import cache_folder as caches
+from vitreous.inference.model_file import digest
+from vitreous.training.precision import Precision
+
+CHUNK = 32  # images that go through the backbone together
+
+
+class FeatureBatches(Batches):
+    """Batches of features in place of images; in each epoch an example is seen in one of its views.
+
+    features  (N, V, K) float16: V views of each example
+    targets   (N,) int64 or (N, L) uint8
+    options   of `Batches`
+    """
+
+    def __init__(
+        self,
+        features: NDArray[np.float16],
+        targets: NDArray[np.int64] | NDArray[np.uint8],
+        **options: Any,
+    ):
+        count, views, width = features.shape
+        contract = PixelContract(height=1, width=views, channels=width)
+        rows: Any = features.reshape(count, 1, views, width)
+        super().__init__(rows, targets, np.arange(count), contract, **options)
+
+    def _images(
+        self,
+        executor: ThreadPoolExecutor,
+        epoch: int,
+        ids: NDArray[np.int64],
+        keys: NDArray[np.int64],
+    ) -> Tensor:
+        chance = uniforms(self.seed, epoch, keys, 1)[:, 0]
+        views = (chance * self.contract.width).astype(np.int64)
+        chosen = self.rows[ids, 0, views].astype(np.float32)  # type: ignore[index]
+        return torch.from_numpy(chosen).to(self.device)  # (B, K)
+
+
+def features(
+    backbone: Callable[[Tensor], Tensor],
+    state: nn.Module,
+    rows: Rows,
+    ids: NDArray[np.int64],
+    contract: PixelContract,
+    precision: Precision,
+    *,
+    mirrored: bool,
+    key: str,
+    architecture: tuple[str, Mapping[str, Any]] | None,
+    progress: Callable[[int, int], None] | None = None,
+) -> NDArray[np.float16]:
+    """(N, V, K) features of the rows `ids`: V = 2 with the mirror image, else 1.
+
+    backbone      images (B, C, H, W) -> (B, K), in evaluation mode
+    state         the module whose weights the backbone uses
+    key           of the pack that the rows come from
+    architecture  name in the table of models, and arguments; None for a module of the user's own,
+                  whose features are not kept: its weights do not tell what it does with them
+    """
+    # Buffers that no state_dict holds, such as the pixels' mean, decide as well.
+    tensors = state.state_dict() | dict(state.named_buffers())
+    depends_on = [key, architecture, digest(tensors), precision.name, mirrored, torch.__version__]
+    name = hashlib.sha256(repr(depends_on).encode() + ids.tobytes()).hexdigest()[:40]
+    path = caches.folder() / "features" / f"{name}.npy"
+    found = _find(path, len(ids)) if architecture else None
+    if found is not None:
+        return found
+    parts = []
+    with torch.inference_mode(), precision.autocast():
+        for first in range(0, len(ids), CHUNK):
+            images = contract.images(rows[ids[first : first + CHUNK]]).to(precision.device)
+            views = [images, images.flip(3)] if mirrored else [images]
+            seen = torch.stack([backbone(view) for view in views], dim=1)  # (B, V, K)
+            parts.append(seen.to("cpu", torch.float16).numpy())
+            if progress:
+                progress(min(first + CHUNK, len(ids)), len(ids))
+    made = np.concatenate(parts)
+    if architecture:
+        _keep(path, made)
+    return made
+
+
+def _find(path: Path, count: int) -> NDArray[np.float16] | None:
+    try:
+        found: NDArray[np.float16] = np.load(path, mmap_mode="r", allow_pickle=False)
+    except (OSError, ValueError):
+        return None
+    whole = found.ndim == 3 and len(found) == count and found.dtype == np.float16
+    if not whole:
+        return None
+    with suppress(OSError):
+        os.utime(path)  # what was used last is evicted last
+    return found
+
+
+def _keep(path: Path, made: NDArray[np.float16]) -> None:
+    """Into the cache, if there is room: without it the next run computes them again."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        free = shutil.disk_usage(path.parent).free - RESERVE
+        if made.nbytes > caches.evict(path.parent, made.nbytes, free=free):
+            return
+        with replacing(path) as file:
+            np.save(file, made, allow_pickle=False)
+    except OSError:
+        return

@@ -1,0 +1,189 @@
+"""The header of a model file: what is in it, and how each field is checked.
+
+A header comes from outside: nothing in it is believed before its type, its size and its meaning
+have been looked at.
+"""
+
+from __future__ import annotations
+
+import json
+import struct
+from dataclasses import dataclass
+from pathlib import Path
+from types import UnionType
+from typing import Any
+
+from vitreous.data.batches.preprocess import PixelContract
+from vitreous.data.images.file_type import SIGNATURES, recognize
+from vitreous.errors import ModelFileError, unknown
+from vitreous.tasks import TASKS
+
+FORMAT = 1
+PRECISIONS = ("float32", "bfloat16", "float16")
+FOREIGN = "Give a model file of vitreous; weights of other tools go to --pretrained."
+HEADER_LIMIT = 16 << 20  # bytes; a million long class names would still fit
+
+
+@dataclass(frozen=True, kw_only=True)
+class Header:
+    """The checked header of a model file; the fields are those of `Bundle`."""
+
+    architecture: str | None
+    arguments: dict[str, Any]
+    classes: tuple[str, ...]
+    contract: PixelContract
+    task: str
+    precision: str
+    thresholds: tuple[float, ...] | None
+    training: dict[str, Any]
+    sha256: str
+
+    @classmethod
+    def of(cls, path: Path) -> Header:
+        """The header of a model file, without its weights. Raises ModelFileError."""
+        try:
+            with path.open("rb") as file:
+                length = file.read(8)
+                blob = length + file.read(min(int.from_bytes(length, "little"), HEADER_LIMIT))
+        except OSError as error:
+            raise ModelFileError(f"cannot be read: {error.strerror}", where=str(path)) from error
+        return cls.read(blob, str(path))
+
+    @classmethod
+    def read(cls, blob: bytes, where: str) -> Header:
+        """Parse and check the header of a model file's bytes. Raises ModelFileError."""
+        fields = metadata(blob, where)
+        if fields.get("format") != FORMAT:
+            raise ModelFileError(
+                f"format {fields.get('format')!r} is unknown here",
+                where=where,
+                remedy=f"This version reads format {FORMAT}: update vitreous, or export again.",
+            )
+        for name, kinds in FIELDS.items():
+            if not isinstance(fields.get(name), kinds):
+                raise damaged(where, f"the header's field '{name}' is {fields.get(name)!r}")
+        classes, thresholds = fields["classes"], fields["thresholds"]
+        if not classes or not all(isinstance(name, str) for name in classes):
+            raise damaged(where, "the header's classes are not a list of names")
+        if fields["task"] not in TASKS:
+            raise unknown("task", fields["task"], TASKS, where=where)
+        if fields["precision"] not in PRECISIONS:
+            raise unknown("precision", fields["precision"], PRECISIONS, where=where)
+        if thresholds is not None and not (
+            len(thresholds) == len(classes)
+            and all(isinstance(value, float | int) and 0 <= value <= 1 for value in thresholds)
+        ):
+            raise damaged(where, "the header's thresholds are not one probability a class")
+        check_arguments(fields["arguments"], where)
+        check_training(fields["training"], where)
+        try:
+            contract = PixelContract.from_json(fields["contract"])
+        except ModelFileError as error:
+            raise damaged(where, error.message) from error
+        return cls(
+            architecture=fields["architecture"],
+            arguments=fields["arguments"],
+            classes=tuple(classes),
+            contract=contract,
+            task=fields["task"],
+            precision=fields["precision"],
+            thresholds=tuple(thresholds) if thresholds else None,
+            training=fields["training"],
+            sha256=fields["sha256"],
+        )
+
+
+FIELDS: dict[str, type | tuple[type, ...]] = {
+    "architecture": (str, type(None)),
+    "arguments": dict,
+    "classes": list,
+    "contract": dict,
+    "task": str,
+    "precision": str,
+    "thresholds": (list, type(None)),
+    "training": dict,
+    "sha256": str,
+}
+
+
+LIMITS = {
+    "num_classes": 1 << 24,
+    "in_channels": 1 << 14,
+    "size": 1 << 14,
+    "depth": 64,
+    "depths": 256,
+}
+"""The largest number of an argument, so that no file asks for a network that takes hours."""
+LIMIT = 1 << 20  # of any other number
+LENGTHS = {"mean": 1 << 14, "std": 1 << 14}
+LENGTH = 256  # of any other list
+
+
+def check_arguments(arguments: dict[str, Any], where: str) -> None:
+    """Are these numbers, words, or lists of such, of a size that a network may have?"""
+    for name, value in arguments.items():
+        given = value if isinstance(value, list) else [value]
+        plain = all(isinstance(one, float | int | str | None) for one in given)
+        numbers = [abs(one) for one in given if isinstance(one, float | int)]
+        long = len(given) > LENGTHS.get(name, LENGTH)
+        if not plain or long or not max(numbers, default=0) <= LIMITS.get(name, LIMIT):
+            raise damaged(where, f"the header's argument '{name}' is {str(value)[:80]}")
+
+
+TOLD: dict[str, type | UnionType] = {
+    "data": str,
+    "fingerprint": str,
+    "split": dict,
+    "examples": dict,
+    "parameters": int,
+    "macs": int,
+    "epochs": int,
+    "best_epoch": int | None,
+    "seed": int,
+    "vitreous": str,
+}
+"""What a file may tell of its training. Files that were not trained here may tell less."""
+
+
+def check_training(training: dict[str, Any], where: str) -> None:
+    """Is what is told of the training of the kind that its readers expect?"""
+    for name, kind in TOLD.items():
+        if name in training and not isinstance(training[name], kind):
+            raise damaged(where, f"the header's '{name}' of the training is {training[name]!r}")
+    shares = training.get("split", {})
+    numbers = [share for share in shares.values() if isinstance(share, float | int)]
+    known = shares.keys() <= {"validation", "test"} and len(numbers) == len(shares)
+    if not known or not (all(share >= 0 for share in numbers) and sum(numbers) < 1):
+        raise damaged(where, f"the header's 'split' of the training is {shares!r}")
+
+
+def damaged(where: str, reason: str) -> ModelFileError:
+    return ModelFileError(
+        reason, where=where, remedy="Copy the file again, or save it anew from its run folder."
+    )
+
+
+def metadata(blob: bytes, where: str) -> dict[str, Any]:
+    """The JSON under "vitreous" in a safetensors file: length, JSON, tensors."""
+    if len(blob) < 8:
+        raise damaged(where, f"{len(blob)} bytes are too few for a model file")
+    (length,) = struct.unpack("<Q", blob[:8])
+    if length > min(len(blob) - 8, HEADER_LIMIT):
+        kind = recognize(blob)
+        if kind in SIGNATURES:
+            raise ModelFileError(f"is {kind.name}, no model file", where=where, remedy=FOREIGN)
+        raise damaged(where, "the file was cut, or is no safetensors file")
+    try:
+        metadata = json.loads(blob[8 : 8 + length]).get("__metadata__", {})
+        fields = json.loads(metadata["vitreous"])
+    except KeyError:
+        raise ModelFileError(
+            "the file holds weights, but no vitreous header",
+            where=where,
+            remedy=FOREIGN,
+        ) from None
+    except (ValueError, AttributeError, RecursionError) as error:
+        raise damaged(where, f"the header is not JSON: {error}") from error
+    if not isinstance(fields, dict):
+        raise damaged(where, "the header is no JSON object")
+    return fields

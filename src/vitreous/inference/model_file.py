@@ -1,0 +1,214 @@
+"""The model file: one safetensors file that holds all that a prediction needs.
+
+Its JSON header names the architecture and its arguments, the classes in order, the pixel contract,
+the task, the number format and a summary of the training. Loading checks everything it reads and
+runs nothing: no pickle, no import by a name from the file.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, overload
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from safetensors.torch import load as read_tensors
+from safetensors.torch import save as write_tensors
+from torch import Tensor, nn
+
+from vitreous.atomic import write_bytes
+from vitreous.data.batches.preprocess import PixelContract
+from vitreous.data.images.decode import Source
+from vitreous.errors import ModelFileError
+from vitreous.inference.header import FORMAT, Header, damaged
+from vitreous.models import create
+from vitreous.shapes import Images
+from vitreous.tasks import TASKS, Prediction
+from vitreous.training.precision import forward_context
+
+BATCH = 64  # images that are decoded and predicted together
+
+
+@dataclass(frozen=True, kw_only=True)
+class Bundle:
+    """A trained network with everything that its predictions depend on.
+
+    model         the network, in evaluation mode
+    architecture  its name in the table of models, or None for a module of the user's own
+    arguments     what `create` was called with
+    classes       names, in the order of the outputs
+    contract      how an image becomes its input
+    task          a name in TASKS
+    precision     number format of its forward pass
+    thresholds    for several labels an image: the probability from which a label counts
+    training      summary for readers: data, scores, seed, version
+    """
+
+    model: nn.Module
+    architecture: str | None
+    arguments: dict[str, Any]
+    classes: tuple[str, ...]
+    contract: PixelContract
+    task: str = "classify"
+    precision: str = "float32"
+    thresholds: tuple[float, ...] | None = None
+    training: dict[str, Any] = field(default_factory=dict)
+
+    def images(self, sources: Sequence[Source]) -> Images:
+        """Files, bytes or arrays (h, w, C) to the tensor that the network sees, (B, C, H, W)."""
+        return self.contract.images(np.stack([self.contract.load(source) for source in sources]))
+
+    def probabilities(self, images: Images) -> NDArray[np.float64]:
+        """(B, C, H, W) in [0, 1] to (B, L), as evaluation and prediction use them."""
+        device = next((p.device for p in self.model.parameters()), torch.device("cpu"))
+        with torch.inference_mode(), forward_context(self.precision, device):
+            logits = self.model(images.to(device))
+        return TASKS[self.task].probabilities(logits.float()).double().cpu().numpy()
+
+    @overload
+    def predict(self, source: Source, *, top: int = 5) -> Prediction: ...
+    @overload
+    def predict(self, source: list[Source], *, top: int = 5) -> list[Prediction]: ...
+    def predict(
+        self, source: Source | list[Source], *, top: int = 5
+    ) -> Prediction | list[Prediction]:
+        """What the network sees in one image, or in each of several.
+
+        source  a path, the bytes of a file, or an array (h, w, C) uint8; or a list of these
+        top     how many classes to rank
+
+        Raises ImageError for an image that cannot be read.
+        """
+        if isinstance(source, list):
+            chunks = [source[i : i + BATCH] for i in range(0, len(source), BATCH)]
+            return [found for chunk in chunks for found in self._predict(chunk, top)]
+        return self._predict([source], top)[0]
+
+    def _predict(self, sources: Sequence[Source], top: int) -> list[Prediction]:
+        probabilities = self.probabilities(self.images(sources))
+        return TASKS[self.task].decode(probabilities, self.classes, top, self.thresholds)
+
+    def save(self, path: str | Path) -> Path:
+        """Write the file atomically; raises StorageError where it cannot be written."""
+        state = {
+            name: tensor.detach().cpu().contiguous()
+            for name, tensor in self.model.state_dict().items()
+        }
+        header = {
+            "format": FORMAT,
+            "architecture": self.architecture,
+            "arguments": self.arguments,
+            "classes": list(self.classes),
+            "contract": self.contract.to_json(),
+            "task": self.task,
+            "precision": self.precision,
+            "thresholds": list(self.thresholds) if self.thresholds else None,
+            "training": self.training,
+            "sha256": digest(state),
+        }
+        # Tied weights share memory, which safetensors refuses; a copy keeps every name in the file.
+        unshared = {name: tensor.clone() for name, tensor in state.items()}
+        metadata = {"vitreous": json.dumps(header, allow_nan=False)}
+        return write_bytes(Path(path), write_tensors(unshared, metadata))
+
+
+def load(path: str | Path, module: nn.Module | None = None) -> Bundle:
+    """Read a model file, or the model of a run folder.
+
+    module  the network itself, for a file whose architecture is not in the table of models
+
+    Raises ModelFileError if anything in the file is missing, damaged or not what it claims.
+    """
+    path = Path(path)
+    if path.is_dir():
+        path = path / "model.safetensors"
+    where = str(path)
+    blob = _read(path)
+    header = Header.read(blob, where)
+    try:
+        state = read_tensors(blob)
+    except Exception as error:  # safetensors has a kind of its own for each damage
+        raise damaged(where, str(error)) from error
+    if digest(state) != header.sha256:
+        raise damaged(where, "the weights do not match the checksum in the header")
+    if module is None:
+        # First without memory: a header that asks for a huge network is found out by its shapes.
+        with torch.device("meta"):
+            check(_build(header, where), state, where)
+        module = _build(header, where)
+    else:
+        check(module, state, where)
+    module.load_state_dict(state)
+    return Bundle(
+        model=module.eval(),
+        architecture=header.architecture,
+        arguments=header.arguments,
+        classes=header.classes,
+        contract=header.contract,
+        task=header.task,
+        precision=header.precision,
+        thresholds=header.thresholds,
+        training=header.training,
+    )
+
+
+def digest(state: dict[str, Tensor]) -> str:
+    """SHA-256 over names, types, shapes and bytes of the tensors, in the order of the names."""
+    total = hashlib.sha256()
+    for name in sorted(state):
+        tensor = state[name].detach().cpu().contiguous()
+        total.update(f"{name}\0{tensor.dtype}\0{tuple(tensor.shape)}\0".encode())
+        total.update(tensor.reshape(-1).view(torch.uint8).numpy().data)
+    return total.hexdigest()
+
+
+def check(module: nn.Module, state: dict[str, Tensor], where: str) -> None:
+    """Do the tensors belong to this network, each one? Raises ModelFileError with the first that is
+    missing, foreign, of another shape or type, or that holds numbers that are not finite.
+    """
+    expected = module.state_dict()
+    for name in sorted(expected.keys() | state.keys()):
+        if name not in state:
+            raise damaged(where, f"the tensor '{name}' is missing")
+        if name not in expected:
+            raise damaged(where, f"the tensor '{name}' belongs to another network")
+        found, wanted = state[name], expected[name]
+        if found.shape != wanted.shape or found.dtype != wanted.dtype:
+            raise damaged(
+                where,
+                f"the tensor '{name}' is {found.dtype} {tuple(found.shape)}, "
+                f"where the network has {wanted.dtype} {tuple(wanted.shape)}",
+            )
+        if found.is_floating_point() and not torch.isfinite(found).all():
+            raise damaged(where, f"the tensor '{name}' holds numbers that are not finite")
+
+
+def _build(header: Header, where: str) -> nn.Module:
+    if header.architecture is None:
+        raise ModelFileError(
+            "this network's architecture is not one of vitreous' own",
+            where=where,
+            remedy="Pass the network: vt.load(path, module=YourNetwork()).",
+        )
+    if header.arguments.get("pretrained"):
+        raise damaged(where, "the header asks for weights from elsewhere")
+    try:
+        return create(header.architecture, **header.arguments)
+    except Exception as error:  # a class told something foreign complains in its own way
+        raise ModelFileError(f"the header describes no network: {error}", where=where) from error
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise ModelFileError(
+            f"cannot be read: {error.strerror or error}",
+            where=str(path),
+            remedy="Give a model file, or a run folder whose training has ended.",
+        ) from error

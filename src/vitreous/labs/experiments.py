@@ -1,0 +1,181 @@
+"""The experiments of the course that can be run by name: what each claims, and how it is shown."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from vitreous.data.batches.preprocess import PixelContract
+from vitreous.errors import UsageError
+from vitreous.labs import next_character as language
+from vitreous.labs import painting, saturation, splat, xor
+from vitreous.labs.book import book
+from vitreous.labs.writing import Writing
+
+SIDE, GAUSSIANS, STEPS = 64, 200, 300  # of the painting
+READING_STEPS = 1000
+LINE = "'Curiouser and curiouser!' cried Alice"  # in which a head's attention is drawn
+
+
+@dataclass(frozen=True)
+class Request:
+    """What a run of an experiment is given.
+
+    image    for those that take one
+    out      where to write the picture
+    writing  for those that write
+    """
+
+    image: Path | None
+    out: Path
+    writing: Writing
+
+
+@dataclass(frozen=True)
+class Lab:
+    """One experiment.
+
+    claims    what it shows, in a sentence
+    picture   name of the file that it writes, or None
+    run       yields lines of what was measured, as they come
+    image     whether it takes an image
+    writes    whether it writes text
+    """
+
+    claims: str
+    picture: str | None
+    run: Callable[[Request], Iterator[str]]
+    image: bool = False
+    writes: bool = False
+
+
+def run_splat(request: Request) -> Iterator[str]:
+    """Plant a Gaussian, and look for it from 20 starts, in two parametrizations."""
+    planted = splat.Splat(0.8, (0.45, 0.6), (0.12, 0.2))
+    for parametrization in ("deviation", "exponential"):
+        found = splat.recover(planted, parametrization=parametrization)
+        count = f"{found.successes} of {len(found.errors)}"
+        yield f"{parametrization:<12} {count} starts end within 1 %"
+
+
+def run_painting(request: Request) -> Iterator[str]:
+    """Paint a photo with 200 Gaussians, and keep the painting as a film."""
+    assert request.image is not None
+    contract = PixelContract(height=SIDE, width=SIDE, channels=3)
+    photo = torch.from_numpy(contract.load(request.image) / 255.0)
+    strokes = []
+    for stroke in painting.paint(photo, GAUSSIANS, steps=STEPS):
+        strokes.append(stroke)
+        if stroke.step % 50 == 0:
+            yield f"step {stroke.step:4}   {stroke.psnr:5.1f} dB"
+    painting.film(strokes, request.out)
+
+
+def run_saturation(request: Request) -> Iterator[str]:
+    """Draw the gradients of both losses at a sigmoid unit."""
+    slopes = saturation.slopes(torch.tensor([8.0]))
+    yield "gradient at z = 8, where the target is 0:"
+    yield f"  squared error {float(slopes.squared):.4f}"
+    yield f"  cross-entropy {float(slopes.entropy):.4f}"
+    saturation.plot(request.out)
+
+
+def run_xor(request: Request) -> Iterator[str]:
+    """Train each kind of network from a hundred first weights, and draw what became of them."""
+    trained = {}
+    for name, case in xor.CASES.items():
+        trained[name] = found = xor.train(case)
+        yield f"{name:<46}{int(found.solved.sum()):3} of {len(found.solved)} seeds solve it"
+    xor.plot(request.out, trained)
+
+
+def run_language(request: Request) -> Iterator[str]:
+    """Read nine tenths of a novel, guess the letters of the last, and write some more."""
+    novel = book()
+    novel.encode(request.writing.prompt)  # a strange letter is noticed before the training
+    seed = request.writing.seed
+    torch.manual_seed(seed)
+    model = language.reader(novel)
+    bars, readings = language.bars(novel), []
+    bar = (BarColumn(), MofNCompleteColumn(), TextColumn("steps"), TimeRemainingColumn())
+    with Progress(TextColumn("reading"), *bar, console=Console(stderr=True)) as shown:
+        task = shown.add_task("", total=READING_STEPS)
+        for reading in language.learn(model, novel, steps=READING_STEPS, seed=seed):
+            readings.append(reading)
+            shown.advance(task)
+            if reading.held_out is not None:
+                line = f"step {reading.step:4}   held out {reading.held_out:.2f} bits"
+                shown.console.print(line, highlight=False)
+    yield "bits a character of the held-out chapters:"
+    yield f"  {'unigram':<34}{bars.unigram:.3f}"
+    yield f"  {'bigram':<34}{bars.bigram:.3f}"
+    yield f"  {'H(next | current) of their own':<34}{bars.entropy:.3f}"
+    yield f"  {'transformer':<34}{readings[-1].held_out:.3f}"
+    yield ""
+    yield language.go_on(model, novel, request.writing)
+    maps = language.attention(model, novel.encode(LINE))
+    language.plot(request.out, readings, bars, LINE, maps)
+
+
+LABS = {
+    "splat": Lab(
+        "A Gaussian planted in an image is found again by gradients derived by hand.",
+        None,
+        run_splat,
+    ),
+    "painting": Lab(
+        "Two hundred Gaussians, moved by gradients alone, paint a photo.",
+        "painting.gif",
+        run_painting,
+        image=True,
+    ),
+    "saturation": Lab(
+        "Squared error leaves a saturated unit stuck; cross-entropy does not.",
+        "saturation.png",
+        run_saturation,
+    ),
+    "xor": Lab(
+        "Two rectifiers solve XOR from most first weights; one, or linear layers, from none.",
+        "xor.png",
+        run_xor,
+    ),
+    "language": Lab(
+        "A transformer guesses letters better than pairs of letters can, and then writes.",
+        "language.png",
+        run_language,
+        writes=True,
+    ),
+}
+
+
+def needs_image(name: str) -> UsageError:
+    return UsageError(
+        "this experiment needs an image",
+        where=f"lab {name}",
+        remedy=f"Name one: vitreous lab {name} photo.jpg",
+    )
+
+
+def takes_no_image(name: str) -> UsageError:
+    return UsageError(
+        "this experiment takes no image", where=f"lab {name}", remedy="Leave the image out."
+    )
+
+
+def draws_nothing(name: str) -> UsageError:
+    return UsageError(
+        "this experiment draws no picture", where=f"lab {name}", remedy="Leave out --out."
+    )
+
+
+def writes_nothing(name: str) -> UsageError:
+    return UsageError(
+        "this experiment writes no text",
+        where=f"lab {name}",
+        remedy="Leave out --prompt, --length, --temperature and --seed.",
+    )

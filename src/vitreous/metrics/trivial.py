@@ -1,0 +1,203 @@
+"""What simple rules reach on the same images, so that a score has a scale.
+
+90 % is poor where always answering the most frequent class gives 88 %; and a network that does
+not beat looking up the most similar training image has not learned to see. Both rules are
+deterministic and cost a fraction of a second whatever the size of the data.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vitreous.metrics.average_precision import average_precision
+from vitreous.metrics.confusion import confusion_matrix
+from vitreous.metrics.interval import Interval, mean_of_proportions, wilson
+
+SIDE = 16  # pixels a side of the images that the nearest neighbor compares
+LIMIT = 2000  # examples that it remembers, and examples that it is asked about
+
+
+@dataclass(frozen=True, kw_only=True)
+class Baseline:
+    """A rule's scores, under the names of `Scores`; None where the task has no such score.
+
+    name      majority or neighbor
+    detail    the rule in words
+    count     number of examples it was asked about
+    interval  95 % interval of the accuracy, likewise balanced_interval
+    """
+
+    name: str
+    detail: str
+    count: int
+    accuracy: float
+    interval: Interval
+    balanced_accuracy: float | None = None
+    balanced_interval: Interval | None = None
+    map: float | None = None
+
+    def bounds_of(self, score: str) -> Interval | None:
+        """The interval of accuracy or balanced_accuracy; other scores have none."""
+        if score == "accuracy":
+            return self.interval
+        return self.balanced_interval if score == "balanced_accuracy" else None
+
+    def to_json(self) -> dict[str, Any]:
+        return {key: value for key, value in asdict(self).items() if value is not None}
+
+    @classmethod
+    def from_json(cls, state: dict[str, Any]) -> Baseline:
+        known = dict(state)
+        for key in ("interval", "balanced_interval"):
+            if key in known:
+                known[key] = tuple(known[key])
+        return cls(**known)
+
+
+class Rows(Protocol):
+    """Images (N, H, W, C) uint8 that are read one by one: an array, a memory map, a choice of
+    rows."""
+
+    @property
+    def shape(self) -> tuple[int, ...]: ...
+    def __len__(self) -> int: ...
+    def __getitem__(self, row: Any, /) -> Any: ...
+
+
+def majority(
+    train_targets: NDArray[np.integer], targets: NDArray[np.integer], num_classes: int
+) -> Baseline:
+    """Always answer the most frequent class of the training part (of equals, the first).
+
+    For several labels an image: give every label that most training images have; as a ranking,
+    each label is as probable as it is frequent.
+
+    train_targets, targets  (N,) class numbers, or (N, L) zeros and ones
+    """
+    if targets.ndim == 1:
+        answer = int(np.bincount(train_targets, minlength=num_classes).argmax())
+        detail = "always answers the most frequent class"
+        return _one_class("majority", detail, np.full(len(targets), answer), targets, num_classes)
+    frequency = (train_targets > 0).mean(axis=0)
+    detail = "gives the labels that most images have"
+    return _labels("majority", detail, np.tile(frequency, (len(targets), 1)), targets)
+
+
+def nearest_neighbor(
+    train_images: Rows,
+    train_targets: NDArray[np.integer],
+    images: Rows,
+    targets: NDArray[np.integer],
+    num_classes: int,
+    *,
+    side: int = SIDE,
+    limit: int = LIMIT,
+    seed: int = 0,
+) -> Baseline:
+    """Answer as the most similar training image, by Euclidean distance of small pixels.
+
+    At most `limit` images are drawn from each part, once, by `seed`; the interval tells what that
+    costs in certainty.
+
+    train_images, images    (N, H, W, C) uint8, of equal H, W and C
+    train_targets, targets  (N,) class numbers, or (N, L) zeros and ones
+    """
+    remembered = _draw(len(train_images), limit, seed)
+    asked = _draw(len(images), limit, seed + 1)
+    memory = _small(train_images, remembered, side)
+    nearest = remembered[_nearest(memory, _small(images, asked, side))]
+    detail = f"answers as the most similar of {len(remembered):,} training images"
+    if targets.ndim == 1:
+        return _one_class("neighbor", detail, train_targets[nearest], targets[asked], num_classes)
+    return _labels("neighbor", detail, train_targets[nearest].astype(float), targets[asked])
+
+
+def _one_class(
+    name: str,
+    detail: str,
+    predicted: NDArray[np.integer],
+    targets: NDArray[np.integer],
+    num_classes: int,
+) -> Baseline:
+    matrix = confusion_matrix(targets.astype(np.int64), predicted.astype(np.int64), num_classes)
+    hits, support = np.diag(matrix), matrix.sum(axis=1)
+    right, count = float(hits.sum()), len(targets)
+    present = support > 0
+    return Baseline(
+        name=name,
+        detail=detail,
+        count=count,
+        accuracy=right / count,
+        interval=wilson(right, count),
+        balanced_accuracy=float((hits[present] / support[present]).mean()),
+        balanced_interval=mean_of_proportions(hits, support),
+    )
+
+
+def _labels(
+    name: str, detail: str, probabilities: NDArray[np.float64], targets: NDArray[np.integer]
+) -> Baseline:
+    truth = targets > 0
+    right = int(((probabilities > 0.5) == truth).all(axis=1).sum())
+    areas = [average_precision(probabilities[:, k], truth[:, k]) for k in range(truth.shape[1])]
+    defined = [area for area in areas if area is not None]
+    return Baseline(
+        name=name,
+        detail=detail,
+        count=len(truth),
+        accuracy=right / len(truth),
+        interval=wilson(right, len(truth)),
+        map=float(np.mean(defined)) if defined else None,
+    )
+
+
+def _draw(count: int, limit: int, seed: int) -> NDArray[np.int64]:
+    """At most `limit` row numbers at random, in ascending order, as a memory map likes them."""
+    drawn = np.random.default_rng(seed).permutation(count)[:limit]
+    return np.sort(drawn)
+
+
+def _small(images: Rows, rows: NDArray[np.int64], side: int) -> NDArray[np.float32]:
+    """Block means of the chosen images, (N, side · side · C) in [0, 1].
+
+    Large images are thinned first: at least two pixels a block and axis are read, not all.
+    """
+    height, width = images.shape[1:3]
+    down, across = max(height // (2 * side), 1), max(width // (2 * side), 1)
+    vertical = _averaging(len(range(0, height, down)), side)
+    horizontal = _averaging(len(range(0, width, across)), side)
+    small = []
+    for row in rows:
+        thinned = images[row][::down, ::across].astype(np.float32)  # (h, w, C)
+        bands = np.tensordot(vertical, thinned, axes=1)  # (side, w, C)
+        small.append(np.ravel(horizontal @ bands))  # (side, side, C)
+    return np.array(small, np.float32) / np.float32(255)
+
+
+def _averaging(length: int, side: int) -> NDArray[np.float32]:
+    """(side, length): each row averages one stretch of pixels; short axes stay as they are."""
+    side = min(side, length)
+    edges = np.linspace(0, length, side + 1)
+    left, right = np.arange(length), np.arange(1, length + 1)
+    overlap = np.minimum(right, edges[1:, None]) - np.maximum(left, edges[:-1, None])
+    matrix = overlap.clip(0) / (length / side)
+    return matrix.astype(np.float32)
+
+
+def _nearest(
+    memory: NDArray[np.float32], asked: NDArray[np.float32], chunk: int = 500
+) -> NDArray[np.int64]:
+    """For each row of `asked` the nearest row of `memory`; of equals, the first.
+
+    |a - m|² = |a|² - 2 a·m + |m|², and |a|² does not matter for the order.
+    """
+    squares = (memory**2).sum(axis=1)
+    parts = [
+        (squares - 2 * asked[start : start + chunk] @ memory.T).argmin(axis=1)
+        for start in range(0, len(asked), chunk)
+    ]
+    return np.concatenate(parts)

@@ -1,0 +1,165 @@
+"""The view of images over a WebSocket: a network is opened, shown images, and asked about them.
+
+{"type": "open", "name": "lenet"}          a network; "run" is the one that was given at the start
+{"type": "example", "number": 3}           a digit that was held out
+{"type": "cam", "label": 2}                where the evidence for a class lies
+{"type": "embedding"}                      the held-out digits as the last layer is given them
+{"type": "value", "layer": 0, ...}         what made one number of a map
+bytes: one of FILE, DRAWING, FRAMED, then an image file
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import numpy as np
+
+from vitreous.errors import UsageError, unknown
+from vitreous.inference.model_file import Bundle
+from vitreous.playground.images.demo_networks import (
+    CONTRACT,
+    HELD_OUT,
+    READERS,
+    held_out,
+    place_of,
+    reader,
+)
+from vitreous.playground.images.drawings import picture
+from vitreous.playground.images.inspector import Lens
+from vitreous.playground.plane.plane_socket import Page, parsed
+from vitreous.playground.plane.snapshot import Frame
+from vitreous.playground.server.frames import pack
+
+FILE, DRAWING, FRAMED = range(3)
+RUN = "run"
+
+# A network may be open in several pages, and each hangs its hooks on it while it looks.
+LOOKING = threading.Lock()
+
+Handler = Callable[["Look", dict[str, Any]], Awaitable[None]]
+
+
+class Look:
+    """One page's view of a network.
+
+    limit  bytes of a message: a photo
+    run    the network that the playground was started with, and its name
+    """
+
+    limit = 8 * 1024 * 1024
+    busy = False
+
+    def __init__(self, page: Page, run: tuple[str, Bundle] | None = None) -> None:
+        self.page = page
+        self.run = run
+        self.lens: Lens | None = None
+
+    async def work(self) -> None:
+        """There is nothing to do between messages."""
+
+    async def handle(self, message: str | bytes) -> None:
+        """Carry out one message. Raises UsageError or ImageError for one that cannot be."""
+        if isinstance(message, bytes):
+            await self._see(message)
+            return
+        content = parsed(message)
+        kind = content.get("type")
+        if not isinstance(kind, str) or kind not in HANDLERS:
+            raise unknown("message", str(kind)[:40], HANDLERS)
+        await HANDLERS[kind](self, content)
+
+    async def open(self, message: dict[str, Any]) -> None:
+        name = message.get("name")
+        if name is None:
+            name = RUN if self.run else next(iter(READERS))
+        if not isinstance(name, str) or name not in self._names():
+            raise unknown("network", str(name)[:40], self._names())
+        if name in READERS and not place_of(name).exists():
+            text = f"{READERS[name].label} learns to read digits first: some seconds."
+            await self.page.send_json({"type": "notice", "text": text})
+        self.lens = await asyncio.to_thread(self._opened, name)
+        facts, arrays = self.lens.network()
+        facts |= {"name": name, "names": self._names(), "examples": HELD_OUT}
+        facts["digits"] = self.lens.bundle.contract == CONTRACT
+        await self.page.send_bytes(pack({"type": "network", **facts}, arrays))
+
+    async def example(self, message: dict[str, Any]) -> None:
+        number = message.get("number")
+        if not isinstance(number, int) or not 0 <= number < HELD_OUT:
+            raise UsageError(f"examples are numbered 0 to {HELD_OUT - 1}", where="number")
+        lens = self._open_lens()
+        await self._send("seen", lambda: lens.see(held_out()[0][number]))
+
+    async def cam(self, message: dict[str, Any]) -> None:
+        lens, label = self._open_lens(), message.get("label")
+        await self._send("cam", lambda: lens.cam(label))  # type: ignore[arg-type]
+
+    async def embedding(self, message: dict[str, Any]) -> None:
+        lens = self._open_lens()
+        if lens.bundle.contract != CONTRACT:
+            raise UsageError("this network reads other images than the digits", where="embedding")
+
+        def build() -> Frame:
+            rows, targets = held_out()
+            facts, arrays = lens.embedding(CONTRACT.images(rows))
+            return facts, arrays | {"targets": targets.astype(np.int32)}
+
+        await self._send("embedding", build)
+
+    async def value(self, message: dict[str, Any]) -> None:
+        lens = self._open_lens()
+        place = [message.get(name) for name in ("layer", "channel", "row", "column")]
+        await self._send("value", lambda: lens.value(*place))  # type: ignore[arg-type]
+
+    async def _see(self, message: bytes) -> None:
+        lens = self._open_lens()
+        kind = message[0] if message else -1
+        if kind not in (FILE, DRAWING, FRAMED):
+            raise UsageError("no image follows", where="image")
+
+        def look() -> Frame:
+            return lens.see(picture(message[1:], lens.shape[0], framed=kind == FRAMED))
+
+        await self._send("seen", look)
+
+    async def _send(self, kind: str, build: Callable[[], Frame]) -> None:
+        def locked() -> Frame:
+            with LOOKING:
+                return build()
+
+        facts, arrays = await asyncio.to_thread(locked)
+        await self.page.send_bytes(pack({"type": kind, **facts}, arrays))
+
+    def _opened(self, name: str) -> Lens:
+        with LOOKING:
+            if name == RUN and self.run:
+                title, bundle = self.run
+                data = bundle.training.get("data", "data that its file does not name")
+                return Lens(bundle, title, f"Trained on {data}.")
+            row, bundle = READERS[name], reader(name)
+            facts = bundle.training
+            right = f"{facts['accuracy']:.1%} of {facts['held_out']} held-out digits right"
+            return Lens(
+                bundle, row.label, f"{row.note.capitalize()}. Trained on {facts['data']}; {right}."
+            )
+
+    def _names(self) -> dict[str, str]:
+        own = {RUN: self.run[0]} if self.run else {}
+        return own | {name: row.label for name, row in READERS.items()}
+
+    def _open_lens(self) -> Lens:
+        if self.lens is None:
+            raise UsageError("open a network first", where="open")
+        return self.lens
+
+
+HANDLERS: dict[str, Handler] = {
+    "open": Look.open,
+    "example": Look.example,
+    "cam": Look.cam,
+    "embedding": Look.embedding,
+    "value": Look.value,
+}

@@ -1,0 +1,259 @@
+"""What the recipe leaves open is chosen here, from the images and the machine, with a reason.
+
+Every rule is deterministic: the same data and flags give the same recipe. The reasons are written
+into the run folder and shown in the report, so that nobody has to guess what "auto" did.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+import torch
+
+from vitreous.augment.policies import RECIPES, symbols
+from vitreous.blocks.init import INITIALIZERS
+from vitreous.data.batches.preprocess import PixelContract
+from vitreous.errors import UsageError, unknown
+from vitreous.models import MODELS, default_size, fitting_size, variant
+from vitreous.recipes.data_facts import SMALL, TINY, Facts
+from vitreous.recipes.recipe import Recipe, flag
+from vitreous.recipes.resolved import Settled
+from vitreous.tasks import TASKS
+from vitreous.trackers import LOGS, check_installed
+from vitreous.training.compiler import check_compiler
+from vitreous.training.optimizer import OPTIMIZERS
+from vitreous.training.precision import Precision
+from vitreous.training.schedule import SCHEDULES
+
+
+def settle(recipe: Recipe, facts: Facts, *, own_module: bool = False) -> Settled:
+    """Fill the gaps of a recipe. Raises UsageError for choices that contradict each other.
+
+    own_module  the network is the user's: nothing is known of its sizes or weights
+    """
+    choices = Choices(recipe.to_mapping())
+    several = "some images have several labels" if facts.multilabel else "each image has one label"
+    choices.fill("task", "label" if facts.multilabel else "classify", several)
+    if (choices["task"] == "label") != facts.multilabel:
+        raise UsageError(
+            f"the data cannot be used so: {several}",
+            where=f"--task {recipe.task}",
+            remedy="Leave --task out; a CSV file gives several labels as `cat;dog`.",
+        )
+    check_names(choices.values)
+    if own_module:
+        choices.fill("pretrained", "no", "the network is your own")
+        own = min(max(facts.height, facts.width), 224)
+        choices.fill("size", own, "the images' own size, at most 224")
+    else:
+        _choose_network(choices, facts)
+    _choose_learning(choices, facts)
+    _check_together(choices, facts)
+    warm = choices["pretrained"] != "no"
+    # A pretrained network saw RGB; gray images are shown to it as RGB.
+    channels = 3 if warm and facts.channels == 1 else facts.channels
+    contract = PixelContract(
+        height=choices["size"], width=choices["size"], channels=channels, fit=choices["fit"]
+    )
+    return Settled(Recipe.from_mapping(choices.values), contract, choices.reasons)
+
+
+class Choices:
+    """The fields of a recipe while their gaps are filled, each with the reason."""
+
+    def __init__(self, values: dict[str, Any]):
+        self.values = values
+        self.reasons: dict[str, str] = {}
+
+    def __getitem__(self, name: str) -> Any:
+        return self.values[name]
+
+    def fill(self, name: str, value: Any, reason: str) -> None:
+        """Take the value, unless the user has chosen one."""
+        if self.values[name] in (None, "auto"):
+            self.values[name] = value
+            self.reasons[name] = reason
+
+    @property
+    def frozen(self) -> bool:
+        return bool(self.values["freeze"] == "backbone")
+
+
+def _choose_network(choices: Choices, facts: Facts) -> None:
+    pixels = f"{facts.height} × {facts.width}"
+    rgb = facts.channels in (1, 3)
+    if facts.small:
+        name = "convnet_medium" if facts.channels >= 3 else "convnet"
+        choices.fill("model", name, f"images of {pixels} are learned from scratch")
+    elif rgb:
+        reason = "photos profit from weights learned on ImageNet"
+        choices.fill("model", "efficientnet_lite0", reason)
+    else:
+        reason = f"no pretrained network has {facts.channels} channels"
+        choices.fill("model", "convnet", reason)
+    name = choices["model"]
+    weights = variant(name).weights
+    # Nothing is downloaded unasked: only weights that were installed along are a default.
+    along = weights is not None and weights.source.startswith("package:")
+    if along and rgb and not facts.small:
+        choices.fill("pretrained", "yes", "its ImageNet weights come along")
+    elif along:
+        choices.fill("pretrained", "no", "its ImageNet weights are for photos")
+    else:
+        choices.fill("pretrained", "no", "none come along")
+    if facts.small or name.startswith("convnet"):
+        own = min(max(facts.height, facts.width, TINY), SMALL)
+        size, reason = fitting_size(name, own), f"the images have {pixels} pixels"
+        if size > own:
+            reason += f"; {size} is the next size that {name} takes"
+        choices.fill("size", size, reason)
+    else:
+        choices.fill("size", default_size(name), "the size this network was designed for")
+
+
+def _choose_learning(choices: Choices, facts: Facts) -> None:
+    if choices["pretrained"] == "no":
+        choices.fill("freeze", "none", "all layers begin from scratch")
+    else:
+        choices.fill("freeze", "backbone", "its features serve as they are; see --fine-tune")
+    if choices.frozen:
+        choices.fill("epochs", 30, "on features that are computed once")
+    else:
+        # Small images of digits or letters are learned in a few passes, others are not; and deep
+        # networks made for photos take more of them than the one that was made for speed.
+        simple = facts.small and facts.channels == 1 and symbols(facts.classes, facts.dataset)
+        enough = 5e4 if str(choices["model"]).startswith("convnet") else 2e5
+        looks, most = (enough, 30) if simple else (6e5, 60)
+        epochs = int(np.clip(round(looks / facts.examples), 1, most))
+        sum_of_looks = f"about {epochs * facts.examples:,} looks at {facts.examples:,} images"
+        choices.fill("epochs", epochs, sum_of_looks)
+    few = facts.examples < 1_000
+    batch = 32 if few else 64 if choices.frozen or facts.examples < 8_000 else 128
+    choices.fill("batch_size", batch, f"{facts.examples:,} training images")
+
+    choices.fill("optimizer", "adamw", "robust without tuning")
+    method = choices["optimizer"]
+    peak = OPTIMIZERS[method].lr
+    if method == "adamw":  # tuned for the two ways in which it is used here
+        quick = choices.frozen or str(choices["model"]).startswith("convnet")
+        peak = 1e-2 if quick else 3e-3
+    choices.fill("lr", peak, f"usual for {method}")
+    choices.fill("weight_decay", OPTIMIZERS[method].weight_decay, f"usual for {method}")
+    choices.fill("schedule", "one_cycle", "reaches good scores in few epochs")
+    if choices["pretrained"] == "no":
+        reason = "all layers begin alike, and learn at one rate"
+    else:
+        reason = "pretrained layers learn at one rate, that of --backbone-lr"
+    choices.fill("layer_decay", 1.0, reason)
+
+    criterion = choices["loss"]
+    choices.fill("loss", "cross_entropy", TASKS[choices["task"]].explain(facts.classes))
+    if facts.channels < 3 or facts.multilabel or criterion == "hinge":
+        choices.fill("label_smoothing", 0.0, "off unless asked for")
+    else:
+        choices.fill("label_smoothing", 0.1, "usual for photos")
+    if choices.frozen:
+        choices.fill("augment", "light", "features are computed once, and once of mirror images")
+    elif facts.small:
+        choices.fill("augment", "light", "small images lose much to strong changes")
+    else:
+        choices.fill("augment", "standard", "usual for photos")
+    for name in ("ema", "dropout"):
+        choices.fill(name, 0.0, "off unless asked for")
+    choices.fill("threads", 2, "decoding keeps up with training")
+    choices.fill("device", devices()[0], "the fastest there is")
+
+
+def _check_together(choices: Choices, facts: Facts) -> None:
+    """Raises UsageError for settings that contradict each other, the data or the machine."""
+    if choices["device"] not in devices():
+        raise UsageError(
+            f"torch finds no {choices['device']} device here",
+            where="--device",
+            remedy=f"Choose {' or '.join(devices())}, or leave it out.",
+        )
+    check_installed(choices["log"])
+    if choices["precision"] != "auto":
+        Precision(choices["precision"], choices["device"])
+    TASKS[choices["task"]](criterion=choices["loss"], smoothing=choices["label_smoothing"])
+    if choices["balance"] == "sampler" and facts.multilabel:
+        raise UsageError(
+            "images with several labels cannot be drawn by class",
+            where="--balance sampler",
+            remedy="Choose --balance weights.",
+        )
+    if choices["ema"] and choices["swa"]:
+        raise UsageError(
+            "there are two averages of the weights, and one is evaluated and saved",
+            where="--ema, --swa",
+            remedy="Leave one of them out.",
+        )
+    if choices["schedule"] != "step":
+        for name in ("milestones", "step_factor"):
+            if choices[name] != getattr(Recipe, name):
+                raise UsageError(
+                    f"has no effect on the schedule {choices['schedule']}",
+                    where=flag(name),
+                    remedy="Add --schedule step, or leave this out.",
+                )
+    if choices.frozen and not choices["fine_tune"]:
+        for name in ("mixup", "cutmix", "bn_recalibrate"):
+            if choices[name]:
+                raise _useless(name, "features are computed once, from whole images")
+        for name, alike in (("compile", False), ("layer_decay", 1)):
+            if choices[name] != alike:
+                raise _useless(name, "the last layer learns alone")
+        if choices["augment"] not in ("none", "light"):
+            raise _useless("augment", "features are computed once, of images and mirror images")
+    if choices["init"] is not None and choices["pretrained"] != "no":
+        raise UsageError(
+            "the weights are pretrained, none are drawn",
+            where="--init",
+            remedy="Leave it out, or learn from scratch with --pretrained no.",
+        )
+    if choices["compile"]:
+        if choices["engine"] == "manual":
+            raise UsageError(
+                "derivatives by hand are not compiled",
+                where="--compile, --engine manual",
+                remedy="Leave one of them out.",
+            )
+        check_compiler(choices["device"])
+
+
+def _useless(name: str, reason: str) -> UsageError:
+    return UsageError(
+        f"has no effect where the backbone is frozen: {reason}",
+        where=flag(name),
+        remedy="Let the whole network learn (--fine-tune 5 or --freeze none), or leave this out.",
+    )
+
+
+def check_names(values: dict[str, Any]) -> None:
+    """Raises UsageError for a name that is in no table, before anything has been written."""
+    tables = TABLES | {"loss": ("auto", *TASKS[values["task"]].LOSSES)}
+    for name, table in tables.items():
+        value = values[name]
+        for word in value if isinstance(value, tuple) else (value,):
+            if word is not None and word not in table:
+                raise unknown(name, word, table, where=flag(name))
+
+
+TABLES: dict[str, Iterable[str]] = {
+    "model": MODELS,
+    "optimizer": OPTIMIZERS,
+    "schedule": SCHEDULES,
+    "augment": RECIPES,
+    "init": INITIALIZERS,
+    "device": ("auto", "cpu", "cuda", "mps"),
+    "log": LOGS,
+}
+"""The fields that are names, and the tables in which these stand."""
+
+
+def devices() -> list[str]:
+    """What torch can compute on here, the fastest first."""
+    found = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+    return [*(name for name, there in found.items() if there), "cpu"]

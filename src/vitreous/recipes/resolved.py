@@ -1,0 +1,80 @@
+"""A recipe whose gaps have been filled: what a run folder keeps, and what a run is resumed from."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass, field
+from types import UnionType
+from typing import Any
+
+import yaml
+
+from vitreous.data.batches.preprocess import PixelContract
+from vitreous.errors import RunError
+from vitreous.recipes.recipe import Recipe
+
+WRITTEN: dict[str, type | UnionType] = {
+    "data": str | None,
+    "fingerprint": str,
+    "content": str,
+    "contract": dict,
+    "recipe": dict,
+    "reasons": dict,
+}
+"""What a recipe.yaml has to hold."""
+
+
+@dataclass(frozen=True)
+class Settled:
+    """A recipe without gaps.
+
+    recipe    every field that matters is set
+    reasons   field -> why it was chosen; fields that the user set are absent
+    contract  how an image becomes the network's input
+    """
+
+    recipe: Recipe
+    contract: PixelContract
+    reasons: dict[str, str] = field(default_factory=dict)
+
+    def to_yaml(self, data: str | None, fingerprint: str, content: str) -> str:
+        """The content of recipe.yaml, from which `from_mapping` makes the same value again.
+
+        data         path or name, None where the data lie in memory
+        fingerprint  of the data's names and labels
+        content      hash of all images
+        """
+        written = {
+            "data": data,
+            "fingerprint": fingerprint,
+            "content": content,
+            "contract": self.contract.to_json(),
+            "recipe": self.recipe.to_mapping(),
+            "reasons": self.reasons,
+        }
+        return yaml.safe_dump(written, sort_keys=False, allow_unicode=True)
+
+    @classmethod
+    def from_mapping(cls, written: dict[str, Any], where: str) -> Settled:
+        """Raises RunError for a file that is not such a recipe."""
+        try:
+            for name, kind in WRITTEN.items():
+                if not isinstance(written[name], kind):
+                    raise TypeError(f"{name} is {written[name]!r}")
+            contract = PixelContract.from_json(written["contract"])
+            return cls(Recipe.from_mapping(written["recipe"], where), contract, written["reasons"])
+        except (KeyError, TypeError, AttributeError) as error:
+            raise RunError(f"is not the recipe of a run: {error}", where=where) from error
+
+    def fingerprint(self, data: str) -> str:
+        """A hash of all that decides a run's result.
+
+        data  fingerprint of the data
+        """
+        decisive = {
+            "data": data,
+            "recipe": self.recipe.to_mapping(),
+            "contract": self.contract.to_json(),
+        }
+        return hashlib.sha256(json.dumps(decisive, sort_keys=True).encode()).hexdigest()

@@ -1,0 +1,193 @@
+"""A run folder: everything that a run leaves behind, each file written atomically.
+
+recipe.yaml         the settled recipe, with the reason of each automatic choice
+environment.json    versions, processor, the command
+split.csv           which example is in which part
+copies.csv          equal images within a part, and in two parts; absent if there are none
+quarantine.csv      images that cannot be read, with the reason; absent if there are none
+metrics.jsonl       one line an epoch; the same bytes whether interrupted or not
+metrics.csv         the same as a table, if asked for; likewise events.out.tfevents…
+tracking.json       which run of Weights & Biases (wandb/) or MLflow (mlruns/) this is
+journal.jsonl       what happened when: starts, resumes, uses of the test part
+checkpoints/        where to go on
+model.safetensors   the network that was measured
+scores.json         what was measured
+predictions.csv     the answer to every validation and test image
+report.html         all of it to look at
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from itertools import count
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from vitreous.atomic import storage_errors
+from vitreous.errors import RunError, StorageError
+from vitreous.files import read_lines
+
+fcntl: ModuleType | None
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    path: Path
+
+    @classmethod
+    def create(cls, name: str, out: str | Path | None = None) -> RunFolder:
+        """A new folder: `out`, which must not exist yet, or runs/NAME with the first free number.
+
+        Raises RunError or StorageError.
+        """
+        try:
+            return cls(_numbered(name) if out is None else _new(Path(out)))
+        except StorageError as error:
+            remedy = "Choose a place where you may write with --out."
+            raise StorageError(error.message, where=error.where, remedy=remedy) from error
+
+    @classmethod
+    def open(cls, path: str | Path) -> RunFolder:
+        """A folder that a run has made. Raises RunError where there is none."""
+        folder = cls(Path(path))
+        if not folder.recipe.is_file():
+            found = "is not a run folder" if folder.path.is_dir() else "does not exist"
+            runs = sorted(str(p.parent) for p in Path("runs").glob("*/recipe.yaml"))
+            raise RunError(
+                f"{found}: it has no recipe.yaml",
+                where=str(path),
+                remedy=f"Runs here: {', '.join(runs[-8:])}."
+                if runs
+                else "Start with `vitreous train DATA`.",
+            )
+        return folder
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Within the block no other process may work in this folder; a kill ends it as well.
+
+        Raises RunError if another one does. Systems that know no such locks do without.
+        """
+        with self.recipe.open("rb") as file:
+            if fcntl is not None:
+                try:
+                    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                except BlockingIOError as error:
+                    raise RunError(
+                        "another process is at work in this run",
+                        where=str(self.path),
+                        remedy="Wait until it has ended, or stop it with Ctrl-C.",
+                    ) from error
+                except OSError:
+                    pass  # some network file systems
+            yield
+
+    @property
+    def way_on(self) -> str:
+        """The command that goes on with this run."""
+        return f"vitreous resume {shlex.quote(str(self.path))}"
+
+    @property
+    def recipe(self) -> Path:
+        return self.path / "recipe.yaml"
+
+    @property
+    def environment(self) -> Path:
+        return self.path / "environment.json"
+
+    @property
+    def split(self) -> Path:
+        return self.path / "split.csv"
+
+    @property
+    def copies(self) -> Path:
+        return self.path / "copies.csv"
+
+    @property
+    def metrics(self) -> Path:
+        return self.path / "metrics.jsonl"
+
+    @property
+    def table(self) -> Path:
+        return self.path / "metrics.csv"
+
+    @property
+    def tracking(self) -> Path:
+        return self.path / "tracking.json"
+
+    @property
+    def journal(self) -> Path:
+        return self.path / "journal.jsonl"
+
+    @property
+    def checkpoints(self) -> Path:
+        return self.path / "checkpoints"
+
+    @property
+    def model(self) -> Path:
+        return self.path / "model.safetensors"
+
+    @property
+    def scores(self) -> Path:
+        return self.path / "scores.json"
+
+    @property
+    def predictions(self) -> Path:
+        return self.path / "predictions.csv"
+
+    @property
+    def quarantine(self) -> Path:
+        return self.path / "quarantine.csv"
+
+    @property
+    def report(self) -> Path:
+        return self.path / "report.html"
+
+    @property
+    def finished(self) -> bool:
+        return self.scores.is_file()
+
+    def note(self, event: str, **fields: Any) -> None:
+        """Append one line to the journal, with the time."""
+        line = {"time": datetime.now(UTC).isoformat(timespec="seconds"), "event": event, **fields}
+        with storage_errors(self.journal), self.journal.open("a", encoding="utf-8") as file:
+            file.write(json.dumps(line) + "\n")
+
+    def events(self, event: str) -> list[dict[str, Any]]:
+        """The journal's lines of one kind, oldest first; a line cut by a crash is passed over."""
+        return [line for line in read_lines(self.journal) if line.get("event") == event]
+
+
+def _new(path: Path) -> Path:
+    if path.exists():
+        raise RunError(
+            "exists already, and a run folder is never overwritten",
+            where=str(path),
+            remedy=f"Go on with it by `{RunFolder(path).way_on}`, or choose another --out.",
+        )
+    with storage_errors(path):
+        path.mkdir(parents=True)
+    return path
+
+
+def _numbered(name: str) -> Path:
+    stem = re.sub(r"[^\w.-]+", "-", name).strip("-.")[:80] or "run"
+    for number in count(1):
+        path = Path("runs") / (stem if number == 1 else f"{stem}-{number}")
+        with storage_errors(path):
+            path.parent.mkdir(exist_ok=True)
+            with suppress(FileExistsError):
+                path.mkdir()  # of two runs that start at once, one gets the name
+                break
+    return path

@@ -1,0 +1,47 @@
+"""Where a run took place: versions, processor, command. Written once, shown in the report."""
+
+from __future__ import annotations
+
+import os
+import platform
+import shlex
+import sys
+from collections.abc import Iterable
+from contextlib import suppress
+from importlib import metadata
+from typing import Any
+
+import torch
+
+from vitreous.version import __version__
+
+PACKAGES = (
+    "torch", "numpy", "opencv-python-headless", "opencv-python", "pillow", "safetensors",
+    "scikit-learn",
+)  # fmt: skip
+
+
+def environment() -> dict[str, Any]:
+    """Versions and machine as plain JSON values, without names of users and hosts."""
+    return {
+        "vitreous": __version__,
+        "python": platform.python_version(),
+        "packages": versions(PACKAGES),
+        "system": f"{platform.system()} {platform.machine()}",
+        "processor": torch.backends.cpu.get_cpu_capability(),
+        "cores": os.cpu_count(),
+        "threads": torch.get_num_threads(),
+        "accelerator": torch.cuda.get_device_name() if torch.cuda.is_available() else None,
+        "command": shlex.join(["vitreous", *sys.argv[1:]])
+        if sys.argv[0].endswith("vitreous")
+        else None,
+    }
+
+
+def versions(packages: Iterable[str]) -> dict[str, str]:
+    """Of those that an installer has registered: conda, for one, has other names for some."""
+    found = {}
+    for name in packages:
+        with suppress(metadata.PackageNotFoundError):
+            found[name] = metadata.version(name)
+    return found

@@ -1,0 +1,133 @@
+"""The computational graph of a formula or of a network: what was computed from what.
+
+A node is a variable, an operation, a layer, or a whole module that was folded into one node; an
+edge carries a tensor. Formulas show every value and every gradient; networks show shapes and
+parameters, and, given images, how large activations and gradients are.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any
+
+from vitreous.errors import UsageError
+from vitreous.trace.capture.operations import Shape
+
+
+@dataclass(frozen=True)
+class Node:
+    """Something that makes a tensor.
+
+    id          unique in its graph; the path of a module, or of an operation in its module
+    label       what it is: "×", "Conv2d", "x"
+    family      its kind, which gives it its color: see `family.FAMILIES`
+    detail      what distinguishes it from others of its kind, such as "3×3, stride 2"
+    shape       of its result
+    parameters  learned numbers in it
+    macs        multiply-accumulates for one image
+    members     layers and operations folded into it, itself included
+    value       its result: nested lists for a formula, mean and deviation for a network
+    gradient    of the final result with respect to it, likewise
+    formula     for an operation of a formula, how it was computed
+    """
+
+    id: str
+    label: str
+    family: str
+    detail: str = ""
+    shape: Shape = ()
+    parameters: int = 0
+    macs: int = 0
+    members: int = 1
+    value: Any = None
+    gradient: Any = None
+    formula: str = ""
+
+
+@dataclass(frozen=True)
+class Edge:
+    """A tensor on its way from the node that made it to one that uses it.
+
+    shape  in which it is used
+    local  ∂(target)/∂(source), in formulas
+    """
+
+    source: str
+    target: str
+    shape: Shape = ()
+    local: Any = None
+
+
+@dataclass(frozen=True)
+class Graph:
+    """Nodes in the order of computation, and edges between them.
+
+    title  what it is a graph of
+    kind   "formula" or "network"
+    """
+
+    title: str
+    kind: str
+    nodes: tuple[Node, ...]
+    edges: tuple[Edge, ...]
+    # Of networks: the class of each container by its path, and the node of each operation.
+    modules: dict[str, str] = field(default_factory=dict)
+    makers: tuple[str, ...] = ()
+
+    def node(self, id: str) -> Node:
+        return next(node for node in self.nodes if node.id == id)
+
+    def to_json(self) -> dict[str, Any]:
+        fields = {"title": self.title, "kind": self.kind}
+        return fields | {
+            "nodes": [asdict(node) for node in self.nodes],
+            "edges": [asdict(edge) for edge in self.edges],
+        }
+
+    def fold(self, depth: int) -> Graph:
+        """The same network with everything deeper than `depth` modules folded into its module."""
+        if depth < 1:
+            raise UsageError(
+                f"a depth of {depth}", where="depth", remedy="Use 1 or more; 1 shows the stages."
+            )
+        place = {node.id: ".".join(node.id.split(".")[:depth]) for node in self.nodes}
+        folded: dict[str, list[Node]] = {}
+        for node in self.nodes:
+            folded.setdefault(place[node.id], []).append(node)
+        edges = {
+            (place[e.source], place[e.target]): replace(
+                e, source=place[e.source], target=place[e.target]
+            )
+            for e in self.edges
+            if place[e.source] != place[e.target]
+        }
+        nodes = [
+            members[0] if members[0].id == id else self._merged(id, members)
+            for id, members in folded.items()
+        ]
+        return replace(self, nodes=tuple(nodes), edges=tuple(edges.values()))
+
+    def readable(self, limit: int = 48) -> Graph:
+        """Folded as little as is needed for at most `limit` nodes, but not further than stages."""
+        if len(self.nodes) <= limit:
+            return self
+        deepest = max(len(node.id.split(".")) for node in self.nodes)
+        for depth in range(deepest - 1, 1, -1):
+            folded = self.fold(depth)
+            if len(folded.nodes) <= limit:
+                return folded
+        return self.fold(1)
+
+    def _merged(self, id: str, members: list[Node]) -> Node:
+        last = members[-1]
+        count = sum(node.members for node in members)
+        return replace(
+            last,
+            id=id,
+            label=self.modules.get(id, id),
+            family="module",
+            detail=f"{count} layers",
+            parameters=sum(node.parameters for node in members),
+            macs=sum(node.macs for node in members),
+            members=count,
+        )

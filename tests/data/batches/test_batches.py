@@ -1,0 +1,356 @@
+from __future__ import annotations
+
+import gc
+import os
+import subprocess
+import sys
+import textwrap
+import threading
+import time
+
+import numpy as np
+import pytest
+import torch
+
+from vitreous.augment import Augment, named_policy
+from vitreous.data.batches import batches as module
+from vitreous.data.batches.batches import Batches
+from vitreous.data.batches.preprocess import PixelContract
+from vitreous.errors import ShapeError, UsageError
+
+CONTRACT = PixelContract(height=12, width=10, channels=3)
+POLICIES = {
+    "none": None,
+    "tiny": Augment(flip=0.5, shift=0.1),
+    "all": Augment(
+        **{"flip": 0.5, "crop": 0.5, "shift": 0.1, "rotate": 20, "tilt": 0.1, "brightness": 0.3},
+        **{"saturation": 0.3, "noise": 0.1, "erase": 0.5, "mixup": 0.4, "cutmix": 1.0},
+    ),
+    "chosen": named_policy("randaugment", contract=CONTRACT),
+    "chains": named_policy("augmix", contract=CONTRACT),
+}
+
+
+def examples(count, contract=CONTRACT, seed=0):
+    random = np.random.default_rng(seed)
+    rows = random.integers(0, 256, (count, *contract.shape), np.uint8)
+    return rows, random.integers(0, 4, count)
+
+
+def make(count=50, *, size=8, **arguments):
+    rows, targets = examples(count)
+    given = {"indices": np.arange(count), "contract": CONTRACT, "num_classes": 4} | arguments
+    indices, contract = given.pop("indices"), given.pop("contract")
+    return Batches(rows, targets, indices, contract, batch_size=size, **given)
+
+
+def same(one, other):
+    assert len(one) == len(other)
+    for a, b in zip(one, other, strict=True):
+        assert torch.equal(a.ids, b.ids)
+        assert torch.equal(a.targets, b.targets)
+        assert torch.equal(a.images, b.images)
+
+
+def test_evaluation_is_the_contract_and_nothing_else():
+    rows, targets = examples(50)
+    indices = np.array([7, 3, 3, 20, 49, 0, 11])
+    batches = make(indices=indices, shuffle=False, size=3)
+    whole = list(batches.epoch(0))
+    assert [len(batch) for batch in whole] == [3, 4]
+    images = torch.cat([batch.images for batch in whole])
+    assert torch.equal(images, CONTRACT.images(rows[indices]))
+    assert torch.cat([batch.targets for batch in whole]).tolist() == targets[indices].tolist()
+    assert torch.cat([batch.ids for batch in whole]).tolist() == indices.tolist()
+    assert all(batch.weights is None for batch in whole)
+    same(whole, list(batches.epoch(5)))
+
+
+def test_indices_may_be_read_only_and_stay_as_they_are():
+    indices = np.arange(20)
+    indices.flags.writeable = False
+    for batch in make(20, indices=indices, shuffle=False).epoch(0):
+        batch.ids.zero_()
+    np.testing.assert_array_equal(indices, np.arange(20))
+
+
+def test_a_batch_is_what_a_network_takes():
+    (batch, *_) = make().epoch(0)
+    assert batch.images.shape == (8, 3, 12, 10)
+    assert batch.images.dtype == torch.float32
+    assert batch.images.is_contiguous(memory_format=torch.channels_last)
+    assert batch.targets.dtype == batch.ids.dtype == torch.int64
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 5, 8])
+@pytest.mark.parametrize("count", range(1, 20))
+def test_every_example_comes_once_and_no_tail_of_one(count, size):
+    batches = make(count, size=size)
+    sizes = [len(batch) for batch in batches.epoch(0)]
+    ids = torch.cat([batch.ids for batch in batches.epoch(0)])
+    assert len(batches) == len(sizes)
+    assert sorted(ids.tolist()) == list(range(count))
+    assert all(length == size for length in sizes[:-1])
+    if size > 1 and count > 1:
+        assert 2 <= sizes[-1] <= size + 1
+        assert (sizes[-1] == size + 1) == (count % size == 1 and count > size)
+
+
+def test_no_examples_make_no_batches():
+    batches = make(indices=np.array([], np.int64))
+    assert len(batches) == 0
+    assert list(batches.epoch(0)) == []
+
+
+def test_batch_normalization_survives_every_tail():
+    norm = torch.nn.BatchNorm1d(3)
+    for count in range(2, 30):
+        for batch in make(count, size=4).epoch(0):
+            norm(batch.images.mean((2, 3)))
+
+
+def test_the_order_changes_by_epoch_and_seed_alone():
+    def ids(seed, epoch):
+        return torch.cat([batch.ids for batch in make(seed=seed).epoch(epoch)]).tolist()
+
+    assert ids(0, 3) == ids(0, 3)
+    assert ids(0, 3) != ids(0, 4)
+    assert ids(0, 3) != ids(1, 3)
+    assert sorted(ids(0, 3)) == list(range(50))
+
+
+@pytest.mark.parametrize("policy", POLICIES)
+@pytest.mark.parametrize("balance", ["none", "sampler"])
+def test_threads_blocks_and_prefetch_change_nothing(policy, balance, monkeypatch):
+    given = {"augment": POLICIES[policy], "balance": balance}
+    reference = list(make(prefetch=0, threads=1, **given).epoch(2))
+    for block, chunk, prefetch, threads in ((1, 1, 1, 2), (5000, 1000, 2, 4), (1 << 20, 700, 0, 3)):
+        monkeypatch.setattr(module, "BLOCK", block)
+        monkeypatch.setattr(module, "CHUNK", chunk)
+        same(list(make(prefetch=prefetch, threads=threads, **given).epoch(2)), reference)
+
+
+@pytest.mark.parametrize("policy", POLICIES)
+@pytest.mark.parametrize("balance", ["none", "sampler"])
+def test_an_epoch_can_be_taken_up_at_any_batch(policy, balance):
+    batches = make(augment=POLICIES[policy], balance=balance)
+    whole = list(batches.epoch(1))
+    for start in range(len(whole) + 1):
+        same(list(batches.epoch(1, start)), whole[start:])
+    for wrong in (-1, len(whole) + 1):
+        with pytest.raises(UsageError):
+            next(batches.epoch(1, wrong))
+
+
+def test_what_is_skipped_is_not_read():
+    rows, targets = examples(50)
+
+    class Watched:
+        shape, dtype, ndim = rows.shape, rows.dtype, 4
+        read: list[int] = []  # noqa: RUF012
+
+        def __len__(self):
+            return len(rows)
+
+        def __getitem__(self, ids):
+            self.read.extend(ids)
+            return rows[ids]
+
+    watched = Watched()
+    batches = Batches(watched, targets, np.arange(50), CONTRACT, batch_size=8, num_classes=4)
+    ids = torch.cat([batch.ids for batch in batches.epoch(0, 4)])
+    assert sorted(watched.read) == sorted(ids.tolist())
+    assert len(ids) == 18
+
+
+@pytest.mark.parametrize("policy", ["tiny", "all", "chosen", "chains"])
+def test_augmentation_belongs_to_seed_epoch_and_row(policy):
+    augment = POLICIES[policy]
+    if augment.mixes:  # pairs are another matter
+        augment = Augment(**(augment.to_json() | {"mixup": 0.0, "cutmix": 0.0}))
+
+    def pictures(epoch, **arguments):
+        batches = make(augment=augment, **arguments).epoch(epoch)
+        return {
+            int(i): x for batch in batches for i, x in zip(batch.ids, batch.images, strict=True)
+        }
+
+    base = pictures(0)
+    for other in (pictures(0, size=5), pictures(0, shuffle=False)):
+        assert all(torch.equal(base[index], other[index]) for index in base)
+    some = pictures(0, indices=np.array([3, 40]))
+    assert all(torch.equal(base[index], some[index]) for index in (3, 40))
+    for other in (pictures(1), pictures(0, seed=1)):
+        assert sum(torch.equal(base[index], other[index]) for index in base) < 10
+
+
+def test_a_row_drawn_twice_is_augmented_in_two_ways():
+    targets = np.array([0] * 40 + [1])
+    rows, _ = examples(41)
+    batches = Batches(
+        rows,
+        targets,
+        np.arange(41),
+        CONTRACT,
+        batch_size=8,
+        num_classes=2,
+        balance="sampler",
+        augment=Augment(rotate=180),
+    )
+    rare = torch.cat([batch.images[batch.ids == 40] for batch in batches.epoch(0)])
+    assert len(rare) > 10
+    assert len(torch.unique(rare.flatten(1), dim=0)) == len(rare)
+
+
+def test_the_sampler_draws_all_classes_alike():
+    rows, _ = examples(400)
+    targets = np.repeat([0, 2], [380, 20])
+    batches = Batches(
+        rows, targets, np.arange(400), CONTRACT, batch_size=32, num_classes=3, balance="sampler"
+    )
+    drawn = torch.cat([batch.targets for epoch in range(5) for batch in batches.epoch(epoch)])
+    assert len(drawn) == 2000
+    assert 900 < (drawn == 2).sum() < 1100
+
+
+def test_weights_are_gathered():
+    weights = np.linspace(0, 1, 50).astype(np.float32)
+    for batch in make(weights=weights).epoch(0):
+        assert torch.equal(batch.weights, torch.from_numpy(weights)[batch.ids])
+
+
+def test_several_labels_become_floats():
+    rows, _ = examples(20)
+    targets = np.random.default_rng(0).integers(0, 2, (20, 5), np.uint8)
+    batches = Batches(rows, targets, np.arange(20), CONTRACT, batch_size=4, num_classes=5)
+    for batch in batches.epoch(0):
+        assert batch.targets.dtype == torch.float32
+        np.testing.assert_array_equal(batch.targets.numpy(), targets[batch.ids.numpy()])
+    with pytest.raises(UsageError, match="several labels"):
+        Batches(
+            *(rows, targets, np.arange(20), CONTRACT),
+            **{"batch_size": 4, "num_classes": 5, "balance": "sampler"},
+        )
+
+
+@pytest.mark.parametrize("policy", [Augment(mixup=0.4), Augment(cutmix=1.0), POLICIES["all"]])
+def test_mixed_targets_are_shares(policy):
+    for batch in make(augment=policy).epoch(0):
+        assert batch.targets.shape == (len(batch), 4)
+        torch.testing.assert_close(batch.targets.sum(1), torch.ones(len(batch)))
+        assert batch.images.is_contiguous(memory_format=torch.channels_last)
+
+
+def test_larger_rows_can_be_cropped_but_not_evaluated():
+    larger = PixelContract(height=24, width=30, channels=3)
+    rows, targets = examples(20, larger)
+    arguments = {"batch_size": 4, "num_classes": 4}
+    batches = Batches(
+        rows, targets, np.arange(20), CONTRACT, augment=Augment(crop=0.5), **arguments
+    )
+    assert next(batches.epoch(0)).images.shape == (4, 3, 12, 10)
+    with pytest.raises(ShapeError, match=r"\(24, 30, 3\)"):
+        Batches(rows, targets, np.arange(20), CONTRACT, **arguments)
+
+
+def test_wrong_arguments_are_named():
+    with pytest.raises(UsageError, match="batch of 0"):
+        make(size=0)
+    with pytest.raises(UsageError, match="sampler"):
+        make(balance="samplr")
+    rows, targets = examples(20)
+    with pytest.raises(ShapeError, match="20 rows with 19 targets"):
+        Batches(rows, targets[1:], np.arange(19), CONTRACT, batch_size=4, num_classes=4)
+
+
+def test_errors_of_reading_reach_the_consumer():
+    class Broken:
+        shape, dtype, ndim = (20, *CONTRACT.shape), np.uint8, 4
+
+        def __len__(self):
+            return 20
+
+        def __getitem__(self, ids):
+            raise OSError("the disk is gone")
+
+    batches = Batches(
+        Broken(), np.zeros(20, int), np.arange(20), CONTRACT, batch_size=4, num_classes=1
+    )
+    with pytest.raises(OSError, match="the disk is gone"):
+        next(batches.epoch(0))
+
+
+def test_no_thread_stays_behind():
+    before = threading.active_count()
+    for policy in (None, POLICIES["all"]):
+        for _ in make(augment=policy).epoch(0):
+            break
+        iterator = make(augment=policy).epoch(0)
+        next(iterator)
+        del iterator
+    gc.collect()
+    deadline = time.monotonic() + 5
+    while threading.active_count() > before and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert threading.active_count() == before
+
+
+def test_the_device_path_agrees_with_the_threads():
+    """Without an accelerator, its code is run on the CPU: same draws, pixels to two gray levels."""
+    batches = make(augment=Augment(flip=0.5, crop=0.5, rotate=10, contrast=0.2, erase=0.5))
+    ids = np.arange(16)
+    with module.ThreadPoolExecutor(2) as executor:
+        by_threads = batches._images(executor, 0, ids, ids)
+    on_device = batches._images_on_device(0, ids, ids)
+    assert on_device.shape == by_threads.shape
+    torch.testing.assert_close(on_device, by_threads, rtol=0, atol=2 / 255)
+
+
+MEMORY = """
+    import sys
+    import numpy as np
+    from vitreous.augment import named_policy
+    from vitreous.data.batches.batches import Batches
+    from vitreous.data.batches.preprocess import PixelContract
+
+    def resident():
+        with open("/proc/self/statm") as file:
+            return int(file.read().split()[1]) * 4096 / 2**20
+
+    size, count = 96, 1_000_000
+    contract = PixelContract(height=size, width=size, channels=3)
+    rows = np.zeros((300, size, size, 3), np.uint8)
+    entries = np.lib.stride_tricks.as_strided(rows, (count, size, size, 3), (0, *rows.strides[1:]))
+    before = resident()
+    targets, indices = np.zeros(count, np.int64), np.arange(count)
+    batches = Batches(entries, targets, indices, contract, batch_size=64, num_classes=2,
+                      augment=named_policy("standard", contract=contract), threads=2)
+    grown = []
+    for epoch in range(12):
+        for number, batch in enumerate(batches.epoch(epoch)):
+            if number == 8:
+                grown.append(resident() - before)
+                break
+    print(*grown)
+"""
+
+
+@pytest.mark.skipif(not os.path.exists("/proc/self/statm"), reason="needs Linux's /proc")
+def test_a_million_entries_cost_little_and_epochs_do_not_grow():
+    command = [sys.executable, "-c", textwrap.dedent(MEMORY)]
+    grown = [float(part) for part in subprocess.check_output(command, text=True).split()]
+    assert max(grown) < 200  # MiB: 200 bytes an entry, with the batches in it
+    assert grown[-1] < grown[5] + 24  # one batch of 7 MiB kept in each epoch would make 42
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+def test_a_gpu_gives_the_same_batches():
+    policy = POLICIES["all"]
+    for ours, theirs in zip(
+        make(augment=policy).epoch(0), make(augment=policy, device="cuda").epoch(0), strict=True
+    ):
+        assert theirs.images.device.type == "cuda"
+        assert torch.equal(ours.ids, theirs.ids)
+        torch.testing.assert_close(ours.targets, theirs.targets.cpu())
+        torch.testing.assert_close(ours.images, theirs.images.cpu(), rtol=0, atol=2 / 255)

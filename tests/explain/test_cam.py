@@ -1,0 +1,115 @@
+"""Class activation maps: they add up to the logits, and show what a pooling looks for."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from vitreous.errors import ModelError
+from vitreous.explain.cam import class_maps
+from vitreous.models import create, head
+from vitreous.models.convnet import ConvNet
+from vitreous.models.network import Network
+
+CLASSES = 4
+SIDE = 32  # of an image
+HEAD = 6  # side of the telling part
+BODY = 14, 12  # height and width of the faint part below it
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["resnet20", "googlenet_bn", "densenet121", "mobilenet_v2", "efficientnet_b0"],
+)
+def test_mean_and_bias_are_the_logits(name: str) -> None:
+    torch.manual_seed(0)
+    model = create(name, num_classes=CLASSES, size=64).train()
+    images = torch.rand(2, 3, 64, 64)
+    maps = class_maps(model, images)
+    assert model.training
+    assert maps.shape[:2] == (2, CLASSES)
+    assert maps.shape[2] > 1
+    with torch.no_grad():
+        logits = model.eval()(images)
+    last = head(model)
+    assert isinstance(last, nn.Linear)
+    torch.testing.assert_close(maps.mean((2, 3)) + last.bias, logits, rtol=1e-4, atol=1e-5)
+
+
+def test_a_pixel_that_decides_for_all_classes() -> None:
+    """Where all maps have their maximum at one place, that of the evidence lies there too."""
+    model = ConvNet(num_classes=CLASSES, in_channels=1, stem=4, widths=(8,), pool="max").eval()
+    images = torch.rand(1, 1, 2, 2)  # the last map has one pixel
+    with torch.no_grad():
+        logits = model(images)
+    torch.testing.assert_close(class_maps(model, images)[..., 0, 0] + model.head.bias, logits)
+
+
+@pytest.mark.parametrize("name", ["lenet5", "vit_nano4", "nin_cifar"])
+def test_networks_without_such_maps(name: str) -> None:
+    model = create(name)
+    with pytest.raises(ModelError, match=f"{name} has no class activation maps"):
+        class_maps(model, torch.rand(1, model.in_channels, 32, 32))
+
+
+def objects(count: int, generator: torch.Generator) -> tuple[Tensor, Tensor, Tensor]:
+    """Images (B, 1, H, W) of objects somewhere in noise, their classes, and their masks (B, H, W).
+
+    Each class has a pattern of stripes, plain on a small head and faint on a large body: either
+    part is enough to tell the class, but the head tells it better.
+    """
+    place = torch.arange(BODY[0])
+    across, along = (place // 2 % 2)[:, None], (place // 2 % 2)[None]
+    rising, falling = ((place[:, None] + sign * place) // 2 % 2 for sign in (1, -1))
+    stripes = [2.0 * each.expand(BODY[0], BODY[0]) - 1 for each in (across, along, rising, falling)]
+    images = 0.5 + 0.15 * torch.randn(count, 1, SIDE, SIDE, generator=generator)
+    labels = torch.randint(CLASSES, (count,), generator=generator)
+    masks = torch.zeros(count, SIDE, SIDE, dtype=torch.bool)
+    tops = torch.randint(SIDE - HEAD - BODY[0] + 1, (count,), generator=generator)
+    lefts = torch.randint(SIDE - BODY[1] + 1, (count,), generator=generator)
+    places = zip(images[:, 0], masks, labels.tolist(), tops.tolist(), lefts.tolist(), strict=True)
+    for image, mask, label, top, left in places:
+        small = slice(top, top + HEAD), slice(left + 3, left + 3 + HEAD)
+        large = slice(top + HEAD, top + HEAD + BODY[0]), slice(left, left + BODY[1])
+        image[small] = 0.5 + 0.5 * stripes[label][:HEAD, :HEAD]
+        image[large] += 0.3 * stripes[label][:, : BODY[1]]
+        mask[small] = mask[large] = True
+    return images.clamp(0, 1), labels, masks
+
+
+def trained(pool: str, images: Tensor, labels: Tensor, seed: int) -> Network:
+    """A network whose last map still has 16 × 16 places that see 10 pixels each."""
+    torch.manual_seed(seed)
+    model = ConvNet(num_classes=CLASSES, in_channels=1, stem=8, widths=(16,), pool=pool).train()
+    optimizer = torch.optim.AdamW(model.parameters(), 5e-3)
+    for rows in torch.randperm(len(images)).repeat(6).split(64):
+        loss = F.cross_entropy(model(images[rows]), labels[rows])
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    return model.eval()
+
+
+@pytest.mark.parametrize(
+    "seed", [0, *(pytest.param(seed, marks=pytest.mark.slow) for seed in (1, 2, 3))]
+)
+def test_the_average_finds_the_object_and_the_maximum_its_telling_part(seed: int) -> None:
+    """The area with more than half of the largest evidence for the true class, on new images."""
+    images, labels, masks = objects(1200, torch.Generator().manual_seed(seed))
+    new = slice(1000, None)
+    lit = {}
+    for pool in ("average", "max"):
+        model = trained(pool, images[:1000], labels[:1000], seed)
+        with torch.no_grad():
+            right = model(images[new]).argmax(1) == labels[new]
+        assert right.float().mean() > 0.95
+        maps = class_maps(model, images[new])[torch.arange(200), labels[new]]  # (B, h, w)
+        lit[pool] = maps > 0.5 * maps.amax((1, 2), keepdim=True)
+        on_object = masks[new, ::2, ::2] & lit[pool]
+        assert on_object.sum() > 0.75 * lit[pool].sum()
+    area = {pool: where.float().mean().item() for pool, where in lit.items()}
+    assert area["average"] > 1.5 * area["max"], area
+    found = (lit["average"] & masks[new, ::2, ::2]).sum() / masks[new, ::2, ::2].sum()
+    assert found > 0.5

@@ -1,0 +1,38 @@
+"""Counts in words."""
+
+from __future__ import annotations
+
+import pytest
+
+from vitreous.formats import binary, counted
+
+
+@pytest.mark.parametrize(
+    ("count", "noun", "said"),
+    [
+        (0, "image", "0 images"),
+        (1, "class", "1 class"),
+        (2, "class", "2 classes"),
+        (1000, "batch", "1,000 batches"),
+    ],
+)
+def test_things(count: int, noun: str, said: str) -> None:
+    assert counted(count, noun) == said
+
+
+@pytest.mark.parametrize(
+    ("count", "said"),
+    [
+        (0, "0 B"),
+        (1023, "1023 B"),
+        (1024, "1.00 KiB"),
+        (506 * 1024, "506.0 KiB"),
+        (1_048_575, "1.00 MiB"),
+        (60_948_480, "58.1 MiB"),
+        (1000 << 20, "1000 MiB"),
+        (3 << 40, "3.00 TiB"),
+        (5000 << 40, "5000 TiB"),
+    ],
+)
+def test_bytes(count: int, said: str) -> None:
+    assert binary(count) == said.replace(" ", "\u202f")
