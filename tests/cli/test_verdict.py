@@ -19,7 +19,7 @@ def summary() -> dict[str, Any]:
     chances = np.array([[0.9, 0.2], [0.3, 0.8], [0.6, 0.4], [0.2, 0.1]])
     targets = np.array([[1, 0], [0, 1], [1, 1], [0, 0]], np.uint8)
     scores: Scores = TASKS["label"].scores(chances, targets, ("a", "b"), (0.5, 0.5))
-    assert scores.headline == "map"
+    assert scores.headline.name == "map"
     rules = [
         Baseline(name=name, detail=name, count=4, accuracy=0.5, interval=(0.1, 0.9), map=found)
         for name, found in (("majority", None), ("neighbor", 0.25))

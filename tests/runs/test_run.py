@@ -44,7 +44,7 @@ def test_several_labels_from_a_csv_to_a_report(
     recipe: dict[str, Any] = {"model": "lenet5", "size": 28, "epochs": 4, "checkpoint": 0.0}
     run = train(labels, **recipe)
     assert run.model.task == "label"
-    assert run.scores["test"].headline == "map"
+    assert run.scores["test"].headline.name == "map"
     assert run.scores["test"].map is not None
     assert run.scores["test"].map > 0.6
     # Thresholds were chosen on validation, travel with the file, and decide predictions.

@@ -16,9 +16,10 @@ from typing import Any
 from vitreous.data.batches.preprocess import PixelContract
 from vitreous.data.images.file_type import SIGNATURES, recognize
 from vitreous.errors import ModelFileError, unknown
-from vitreous.tasks import TASKS
+from vitreous.tasks import TASKS, Task
 
-FORMAT = 1
+FORMAT = 2
+READABLE = (1, FORMAT)  # the first had no decoding, and thresholds of labels in its place
 PRECISIONS = ("float32", "bfloat16", "float16")
 FOREIGN = "Give a model file of vitreous; weights of other tools go to --pretrained."
 HEADER_LIMIT = 16 << 20  # bytes; a million long class names would still fit
@@ -30,11 +31,9 @@ class Header:
 
     architecture: str | None
     arguments: dict[str, Any]
-    classes: tuple[str, ...]
     contract: PixelContract
-    task: str
+    task: Task
     precision: str
-    thresholds: tuple[float, ...] | None
     training: dict[str, Any]
     sha256: str
 
@@ -52,42 +51,36 @@ class Header:
     @classmethod
     def read(cls, blob: bytes, where: str) -> Header:
         """Parse and check the header of a model file's bytes. Raises ModelFileError."""
-        fields = metadata(blob, where)
-        if fields.get("format") != FORMAT:
+        fields = {"decoding": {}, **metadata(blob, where)}
+        if fields.get("format") not in READABLE:
             raise ModelFileError(
                 f"format {fields.get('format')!r} is unknown here",
                 where=where,
-                remedy=f"This version reads format {FORMAT}: update vitreous, or export again.",
+                remedy=f"This version reads formats up to {FORMAT}: update vitreous, or export again.",
             )
         for name, kinds in FIELDS.items():
             if not isinstance(fields.get(name), kinds):
                 raise damaged(where, f"the header's field '{name}' is {fields.get(name)!r}")
-        classes, thresholds = fields["classes"], fields["thresholds"]
-        if not classes or not all(isinstance(name, str) for name in classes):
+        classes = fields["classes"]
+        if not all(isinstance(name, str) for name in classes):
             raise damaged(where, "the header's classes are not a list of names")
         if fields["task"] not in TASKS:
             raise unknown("task", fields["task"], TASKS, where=where)
         if fields["precision"] not in PRECISIONS:
             raise unknown("precision", fields["precision"], PRECISIONS, where=where)
-        if thresholds is not None and not (
-            len(thresholds) == len(classes)
-            and all(isinstance(value, float | int) and 0 <= value <= 1 for value in thresholds)
-        ):
-            raise damaged(where, "the header's thresholds are not one probability a class")
         check_arguments(fields["arguments"], where)
         check_training(fields["training"], where)
         try:
             contract = PixelContract.from_json(fields["contract"])
+            task = TASKS[fields["task"]].from_json(classes, decoding_of(fields))
         except ModelFileError as error:
             raise damaged(where, error.message) from error
         return cls(
             architecture=fields["architecture"],
             arguments=fields["arguments"],
-            classes=tuple(classes),
             contract=contract,
-            task=fields["task"],
+            task=task,
             precision=fields["precision"],
-            thresholds=tuple(thresholds) if thresholds else None,
             training=fields["training"],
             sha256=fields["sha256"],
         )
@@ -100,10 +93,16 @@ FIELDS: dict[str, type | tuple[type, ...]] = {
     "contract": dict,
     "task": str,
     "precision": str,
-    "thresholds": (list, type(None)),
+    "decoding": dict,
     "training": dict,
     "sha256": str,
 }
+
+
+def decoding_of(fields: dict[str, Any]) -> dict[str, Any]:
+    """What the answers of a task depend on besides its classes."""
+    thresholds = fields.get("thresholds")
+    return fields["decoding"] if thresholds is None else {"thresholds": thresholds}
 
 
 LIMITS = {
@@ -133,7 +132,7 @@ def check_arguments(arguments: dict[str, Any], where: str) -> None:
 TOLD: dict[str, type | UnionType] = {
     "data": str,
     "fingerprint": str,
-    "split": dict,
+    "split": dict | None,
     "examples": dict,
     "parameters": int,
     "macs": int,
@@ -150,7 +149,7 @@ def check_training(training: dict[str, Any], where: str) -> None:
     for name, kind in TOLD.items():
         if name in training and not isinstance(training[name], kind):
             raise damaged(where, f"the header's '{name}' of the training is {training[name]!r}")
-    shares = training.get("split", {})
+    shares = training.get("split") or {}  # None: parts that were handed in
     numbers = [share for share in shares.values() if isinstance(share, float | int)]
     known = shares.keys() <= {"validation", "test"} and len(numbers) == len(shares)
     if not known or not (all(share >= 0 for share in numbers) and sum(numbers) < 1):

@@ -9,89 +9,33 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, overload
+from typing import Any
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from safetensors.torch import load as read_tensors
 from safetensors.torch import save as write_tensors
 from torch import Tensor, nn
 
 from vitreous.atomic import write_bytes
-from vitreous.data.batches.preprocess import PixelContract
-from vitreous.data.images.decode import Source
 from vitreous.errors import ModelFileError
 from vitreous.inference.header import FORMAT, Header, damaged
+from vitreous.inference.predictor import Predictor
 from vitreous.models import create
-from vitreous.shapes import Images
-from vitreous.tasks import TASKS, Prediction
-from vitreous.training.precision import forward_context
-
-BATCH = 64  # images that are decoded and predicted together
-
 
 @dataclass(frozen=True, kw_only=True)
-class Bundle:
-    """A trained network with everything that its predictions depend on.
+class Bundle(Predictor):
+    """A trained network as it lies in a model file.
 
-    model         the network, in evaluation mode
     architecture  its name in the table of models, or None for a module of the user's own
     arguments     what `create` was called with
-    classes       names, in the order of the outputs
-    contract      how an image becomes its input
-    task          a name in TASKS
-    precision     number format of its forward pass
-    thresholds    for several labels an image: the probability from which a label counts
-    training      summary for readers: data, scores, seed, version
+    training      summary for readers: data, split, seed, version
     """
 
-    model: nn.Module
-    architecture: str | None
-    arguments: dict[str, Any]
-    classes: tuple[str, ...]
-    contract: PixelContract
-    task: str = "classify"
-    precision: str = "float32"
-    thresholds: tuple[float, ...] | None = None
+    architecture: str | None = None
+    arguments: dict[str, Any] = field(default_factory=dict)
     training: dict[str, Any] = field(default_factory=dict)
-
-    def images(self, sources: Sequence[Source]) -> Images:
-        """Files, bytes or arrays (h, w, C) to the tensor that the network sees, (B, C, H, W)."""
-        return self.contract.images(np.stack([self.contract.load(source) for source in sources]))
-
-    def probabilities(self, images: Images) -> NDArray[np.float64]:
-        """(B, C, H, W) in [0, 1] to (B, L), as evaluation and prediction use them."""
-        device = next((p.device for p in self.model.parameters()), torch.device("cpu"))
-        with torch.inference_mode(), forward_context(self.precision, device):
-            logits = self.model(images.to(device))
-        return TASKS[self.task].probabilities(logits.float()).double().cpu().numpy()
-
-    @overload
-    def predict(self, source: Source, *, top: int = 5) -> Prediction: ...
-    @overload
-    def predict(self, source: list[Source], *, top: int = 5) -> list[Prediction]: ...
-    def predict(
-        self, source: Source | list[Source], *, top: int = 5
-    ) -> Prediction | list[Prediction]:
-        """What the network sees in one image, or in each of several.
-
-        source  a path, the bytes of a file, or an array (h, w, C) uint8; or a list of these
-        top     how many classes to rank
-
-        Raises ImageError for an image that cannot be read.
-        """
-        if isinstance(source, list):
-            chunks = [source[i : i + BATCH] for i in range(0, len(source), BATCH)]
-            return [found for chunk in chunks for found in self._predict(chunk, top)]
-        return self._predict([source], top)[0]
-
-    def _predict(self, sources: Sequence[Source], top: int) -> list[Prediction]:
-        probabilities = self.probabilities(self.images(sources))
-        return TASKS[self.task].decode(probabilities, self.classes, top, self.thresholds)
 
     def save(self, path: str | Path) -> Path:
         """Write the file atomically; raises StorageError where it cannot be written."""
@@ -105,9 +49,9 @@ class Bundle:
             "arguments": self.arguments,
             "classes": list(self.classes),
             "contract": self.contract.to_json(),
-            "task": self.task,
+            "task": self.task.name,
+            "decoding": self.task.to_json(),
             "precision": self.precision,
-            "thresholds": list(self.thresholds) if self.thresholds else None,
             "training": self.training,
             "sha256": digest(state),
         }
@@ -148,11 +92,9 @@ def load(path: str | Path, module: nn.Module | None = None) -> Bundle:
         model=module.eval(),
         architecture=header.architecture,
         arguments=header.arguments,
-        classes=header.classes,
         contract=header.contract,
         task=header.task,
         precision=header.precision,
-        thresholds=header.thresholds,
         training=header.training,
     )
 

@@ -37,7 +37,7 @@ def to_onnx(
     """Write a network, or that of a model file, as ONNX: `images` to `logits` in float32.
 
     The metadata of the file are `vitreous` and `opset`, and for a model file `architecture`,
-    `classes`, `contract`, `task` and `thresholds` as in its header; each value is JSON.
+    `classes`, `contract`, `task` and `decoding` as in its header; each value is JSON.
 
     images     some (B, C, H, W) in [0, 1] to compare with, which fix C, H and W; without them
                random ones, of the size that the model file or the network has
@@ -53,8 +53,8 @@ def to_onnx(
             "architecture": model.architecture,
             "classes": model.classes,
             "contract": model.contract.to_json(),
-            "task": model.task,
-            "thresholds": model.thresholds,
+            "task": model.task.name,
+            "decoding": model.task.to_json(),
         }
     if images is None:
         images = torch.rand(1, *input_shape(model), generator=torch.Generator().manual_seed(0))

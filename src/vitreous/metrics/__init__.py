@@ -4,12 +4,13 @@ from vitreous.metrics.align import Alignment, align
 from vitreous.metrics.average_precision import choose_thresholds
 from vitreous.metrics.calibration import fit_temperature, temper
 from vitreous.metrics.classification import classification
+from vitreous.metrics.classification_scores import ClassificationScores
 from vitreous.metrics.confusion import ClassScores, Confusion, top_confusions
 from vitreous.metrics.interval import Paired, Spread, paired, spread, wilson
 from vitreous.metrics.mistakes import Case, LabelCase, hardest, sample, worst, worst_labels
 from vitreous.metrics.multilabel import multilabel
 from vitreous.metrics.overfit import Overfit
-from vitreous.metrics.scores import Scores
+from vitreous.metrics.score import Score
 from vitreous.metrics.trivial import Baseline, majority, nearest_neighbor
 
 __all__ = [
@@ -17,11 +18,12 @@ __all__ = [
     "Baseline",
     "Case",
     "ClassScores",
+    "ClassificationScores",
     "Confusion",
     "LabelCase",
     "Overfit",
     "Paired",
-    "Scores",
+    "Score",
     "Spread",
     "align",
     "choose_thresholds",

@@ -10,9 +10,9 @@ from numpy.typing import ArrayLike
 from vitreous.errors import DataError
 from vitreous.metrics.answers import answers, check
 from vitreous.metrics.calibration import calibration_error, chance_error, reliability
+from vitreous.metrics.classification_scores import ClassificationScores
 from vitreous.metrics.confusion import confusion_matrix, per_class
 from vitreous.metrics.interval import mean_of_proportions, wilson
-from vitreous.metrics.scores import Scores
 from vitreous.metrics.trivial import Baseline
 
 
@@ -22,7 +22,7 @@ def classification(
     classes: Sequence[str],
     *,
     baselines: Sequence[Baseline] | None = None,
-) -> Scores:
+) -> ClassificationScores:
     """Scores of answers that name one class an image.
 
     probabilities  (N, L), each row summing to 1
@@ -46,8 +46,7 @@ def classification(
     recalls = np.array([row.recall for row in rows if row.recall is not None])
     width = reliability(found.confidence, correct)
     mass = reliability(found.confidence, correct, equal="mass")
-    return Scores(
-        task="classify",
+    return ClassificationScores(
         classes=tuple(classes),
         count=len(truth),
         accuracy=float(correct.mean()),

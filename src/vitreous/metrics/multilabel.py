@@ -12,9 +12,9 @@ from numpy.typing import ArrayLike, NDArray
 from vitreous.metrics.answers import check
 from vitreous.metrics.average_precision import average_precision, mean_average_precision_interval
 from vitreous.metrics.calibration import calibration_error, chance_error, reliability
+from vitreous.metrics.classification_scores import ClassificationScores
 from vitreous.metrics.confusion import ClassScores, per_class
 from vitreous.metrics.interval import wilson
-from vitreous.metrics.scores import Scores
 from vitreous.metrics.trivial import Baseline
 
 
@@ -25,7 +25,7 @@ def multilabel(
     thresholds: ArrayLike,
     *,
     baselines: Sequence[Baseline] | None = None,
-) -> Scores:
+) -> ClassificationScores:
     """Scores of answers that give any number of labels an image.
 
     probabilities  (N, L), each in [0, 1], independent of each other
@@ -47,8 +47,7 @@ def multilabel(
     likelihood = np.where(truth, table, 1 - table).clip(tiny, 1)
     width = reliability(table.ravel(), truth.ravel())
     mass = reliability(table.ravel(), truth.ravel(), equal="mass")
-    return Scores(
-        task="label",
+    return ClassificationScores(
         classes=tuple(classes),
         count=len(truth),
         accuracy=float(right.mean()),

@@ -1,4 +1,4 @@
-"""What simple rules reach on the same images, so that a score has a scale.
+"""Trivial baselines, majority class and nearest neighbor on pixels, so that a score has a scale.
 
 90 % is poor where always answering the most frequent class gives 88 %; and a network that does
 not beat looking up the most similar training image has not learned to see. Both rules are
@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from vitreous.metrics.average_precision import average_precision
 from vitreous.metrics.confusion import confusion_matrix
 from vitreous.metrics.interval import Interval, mean_of_proportions, wilson
+from vitreous.metrics.score import Score
 
 SIDE = 16  # pixels a side of the images that the nearest neighbor compares
 LIMIT = 2000  # examples that it remembers, and examples that it is asked about
@@ -23,7 +24,7 @@ LIMIT = 2000  # examples that it remembers, and examples that it is asked about
 
 @dataclass(frozen=True, kw_only=True)
 class Baseline:
-    """A rule's scores, under the names of `Scores`; None where the task has no such score.
+    """A rule's scores, by the names of `ClassificationScores`; None where there is no such score.
 
     name      majority or neighbor
     detail    the rule in words
@@ -40,11 +41,24 @@ class Baseline:
     balanced_interval: Interval | None = None
     map: float | None = None
 
-    def bounds_of(self, score: str) -> Interval | None:
-        """The interval of accuracy or balanced_accuracy; other scores have none."""
-        if score == "accuracy":
-            return self.interval
-        return self.balanced_interval if score == "balanced_accuracy" else None
+    @property
+    def title(self) -> str:
+        if self.name == "neighbor":
+            return "nearest neighbor on pixels"
+        several = self.balanced_accuracy is None
+        return "frequency of each label" if several else "most frequent class"
+
+    def score(self, name: str) -> Score | None:
+        """Its accuracy, balanced_accuracy or map, where it has one."""
+        known = {
+            "accuracy": (self.accuracy, self.interval),
+            "balanced_accuracy": (self.balanced_accuracy, self.balanced_interval),
+            "map": (self.map, None),
+        }
+        value, bounds = known.get(name, (None, None))
+        if value is None:
+            return None
+        return Score(name=name, title=name.replace("_", " "), value=value, bounds=bounds)
 
     def to_json(self) -> dict[str, Any]:
         return {key: value for key, value in asdict(self).items() if value is not None}

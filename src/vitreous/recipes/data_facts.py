@@ -1,30 +1,33 @@
-"""What is known of the data before anything is learned: what choices depend on, and whether there
-is anything to learn.
-"""
+"""Data facts: statistics of the data that the automatic defaults of a recipe depend on."""
 
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
+from vitreous.data.columns import ClassNumbers, Column
 from vitreous.data.dataset import Dataset
 from vitreous.errors import DataError, ImageError
 
 SMALL = 64  # pixels; up to here images are learned from scratch at their own size
 TINY = 16  # pixels; smaller ones are enlarged to this, or too little is left of their last map
+Kinds = Mapping[str, type[Column]]
 PROBES = 24  # images that are opened to learn the usual size
 
 
 @dataclass(frozen=True)
-class Facts:
+class DataFacts:
     """What the choices depend on.
 
     height, width  the usual size of an image, in pixels
     uniform        whether all probed images have that size
+    classes        their names; what other targets are called where there are no classes
     examples       number of training images
+    kinds          the columns of targets by name
     dataset        its name, which may tell what the pictures are
     """
 
@@ -34,11 +37,11 @@ class Facts:
     uniform: bool
     classes: tuple[str, ...]
     examples: int
-    multilabel: bool
+    kinds: Kinds = field(default_factory=lambda: {"class": ClassNumbers})
     dataset: str = ""
 
     @classmethod
-    def of(cls, dataset: Dataset, training: NDArray[np.int64]) -> Facts:
+    def of(cls, dataset: Dataset, training: NDArray[np.int64]) -> DataFacts:
         """Look at the targets, and at a few images spread over the training part."""
         sizes: Counter[tuple[int, int]] = Counter()
         reason: ImageError | None = None
@@ -62,34 +65,10 @@ class Facts:
             len(sizes) == 1,
             dataset.classes,
             len(training),
-            dataset.multilabel,
+            {name: type(column) for name, column in dataset.targets.items()},
             dataset.name,
         )
 
     @property
     def small(self) -> bool:
         return self.uniform and max(self.height, self.width) <= SMALL
-
-
-def check_trainable(dataset: Dataset, training: NDArray[np.int64], found: str) -> None:
-    """Raises DataError where there is nothing to learn, and says what is missing.
-
-    training  row numbers
-    found     what there is instead, in words
-    """
-    if not len(training):
-        raise DataError(
-            f"there is no image to train on; {found}",
-            where=dataset.name,
-            remedy="Put images into one folder a class, or into train/CLASS/.",
-        )
-    if dataset.multilabel:
-        return
-    present = np.unique(dataset.targets[training])
-    if len(present) < 2:
-        raise DataError(
-            f"all {len(training):,} training images are of the class "
-            f"'{dataset.classes[present[0]]}': there is nothing to tell apart; {found}",
-            where=dataset.name,
-            remedy="Add images of at least one more class.",
-        )

@@ -1,7 +1,7 @@
 """The recipe: everything that decides what a run does, in one frozen value.
 
 Python, `--config` files, the environment and the command line share these fields and their names.
-A field that is None is chosen from the data by `choose.settle`, which also says why; the settled
+A field that is None is chosen from the data by `resolve`, which also says why; the resolved
 recipe is written into the run folder, so that a run can be repeated and resumed.
 """
 
@@ -22,8 +22,9 @@ from vitreous.recipes.field_types import describe, fits, plain
 class Recipe:
     model: str | None = None
     """architecture, a name from `vitreous models`; default: chosen from the images"""
-    task: Literal["auto", "classify", "label"] = "auto"
-    """classify: one label an image; label: several"""
+    task: str = "auto"
+    """what is asked of each image: classify (one label), label (several), ...; default: told from
+    the data"""
 
     epochs: int | None = None
     """how many times each training image is seen"""
@@ -34,7 +35,7 @@ class Recipe:
     """images in one step"""
     size: int | None = None
     """height and width of the network's input, in pixels"""
-    fit: Literal["crop", "squash", "pad"] = "crop"
+    fit: Literal["auto", "crop", "squash", "pad"] = "auto"
     """how an image that is not square becomes square"""
 
     optimizer: str | None = None
@@ -58,8 +59,8 @@ class Recipe:
     layer_decay: float | None = None
     """factor on the learning rate from each stage of the network to the one before it"""
 
-    loss: Literal["auto", "cross_entropy", "hinge", "focal"] = "auto"
-    """what training minimizes; auto fits the task"""
+    loss: str = "auto"
+    """what training minimizes, such as cross_entropy, hinge or focal; auto fits the task"""
     label_smoothing: float | None = None
     """probability that is spread over all classes"""
     l1: float = 0.0

@@ -1,4 +1,4 @@
-"""What the recipe leaves open is chosen here, from the images and the machine, with a reason.
+"""Resolving a recipe: the defaults that it leaves open, chosen from data and machine, with reasons.
 
 Every rule is deterministic: the same data and flags give the same recipe. The reasons are written
 into the run folder and shown in the report, so that nobody has to guess what "auto" did.
@@ -17,10 +17,10 @@ from vitreous.blocks.init import INITIALIZERS
 from vitreous.data.batches.preprocess import PixelContract
 from vitreous.errors import UsageError, unknown
 from vitreous.models import MODELS, default_size, fitting_size, variant
-from vitreous.recipes.data_facts import SMALL, TINY, Facts
+from vitreous.recipes.data_facts import SMALL, TINY, DataFacts
 from vitreous.recipes.recipe import Recipe, flag
-from vitreous.recipes.resolved import Settled
-from vitreous.tasks import TASKS
+from vitreous.recipes.resolved import ResolvedRecipe
+from vitreous.tasks import TASKS, Task
 from vitreous.trackers import LOGS, check_installed
 from vitreous.training.compiler import check_compiler
 from vitreous.training.optimizer import OPTIMIZERS
@@ -28,36 +28,41 @@ from vitreous.training.precision import Precision
 from vitreous.training.schedule import SCHEDULES
 
 
-def settle(recipe: Recipe, facts: Facts, *, own_module: bool = False) -> Settled:
+MAPPER = "unet_small"  # the network for answers that are maps
+MOST_MAPPED = 256  # pixels a side of its images, unless more are asked for
+
+
+def resolve(
+    recipe: Recipe, facts: DataFacts, *, own_module: bool = False
+) -> ResolvedRecipe:
     """Fill the gaps of a recipe. Raises UsageError for choices that contradict each other.
 
     own_module  the network is the user's: nothing is known of its sizes or weights
     """
     choices = Choices(recipe.to_mapping())
-    several = "some images have several labels" if facts.multilabel else "each image has one label"
-    choices.fill("task", "label" if facts.multilabel else "classify", several)
-    if (choices["task"] == "label") != facts.multilabel:
-        raise UsageError(
-            f"the data cannot be used so: {several}",
-            where=f"--task {recipe.task}",
-            remedy="Leave --task out; a CSV file gives several labels as `cat;dog`.",
-        )
+    task = _choose_task(choices, facts)
     check_names(choices.values)
     if own_module:
         choices.fill("pretrained", "no", "the network is your own")
         own = min(max(facts.height, facts.width), 224)
         choices.fill("size", own, "the images' own size, at most 224")
     else:
-        _choose_network(choices, facts)
-    _choose_learning(choices, facts)
-    _check_together(choices, facts)
+        _choose_network(choices, facts, task)
+    whole = "the whole image is answered about"
+    choices.fill("fit", task.window, "usual for classes" if task.window == "crop" else whole)
+    _choose_learning(choices, facts, task)
+    _check_together(choices, task)
     warm = choices["pretrained"] != "no"
     # A pretrained network saw RGB; gray images are shown to it as RGB.
     channels = 3 if warm and facts.channels == 1 else facts.channels
     contract = PixelContract(
-        height=choices["size"], width=choices["size"], channels=channels, fit=choices["fit"]
+        height=choices["size"],
+        width=choices["size"],
+        channels=channels,
+        fit=choices["fit"],
+        exact=any(kind.moves for kind in facts.kinds.values()),
     )
-    return Settled(Recipe.from_mapping(choices.values), contract, choices.reasons)
+    return ResolvedRecipe(Recipe.from_mapping(choices.values), contract, choices.reasons)
 
 
 class Choices:
@@ -81,10 +86,36 @@ class Choices:
         return bool(self.values["freeze"] == "backbone")
 
 
-def _choose_network(choices: Choices, facts: Facts) -> None:
+def _choose_task(choices: Choices, facts: DataFacts) -> type[Task]:
+    """The first task whose targets the data have. Raises UsageError where there is none."""
+    asked = choices["task"]
+    if asked not in ("auto", *TASKS):
+        raise unknown("task", asked, ("auto", *TASKS), where="--task")
+    fitting = [name for name, task in TASKS.items() if task.recognizes(facts.kinds)]
+    if not fitting:
+        there = f"targets '{', '.join(facts.kinds)}'" if facts.kinds else "no labels"
+        raise UsageError(
+            f"the images have {there}: no task learns from these alone",
+            where=facts.dataset or "data",
+            remedy="Put images into one folder a class, or list them with labels in a CSV file.",
+        )
+    told = TASKS[fitting[0]].told
+    choices.fill("task", fitting[0], told)
+    if choices["task"] not in fitting:
+        raise UsageError(
+            f"the data cannot be used so: {told}",
+            where=f"--task {asked}",
+            remedy="Leave --task out; a CSV file gives several labels as `cat;dog`.",
+        )
+    return TASKS[choices["task"]]
+
+
+def _choose_network(choices: Choices, facts: DataFacts, task: type[Task]) -> None:
     pixels = f"{facts.height} × {facts.width}"
     rgb = facts.channels in (1, 3)
-    if facts.small:
+    if task.answers == "map":
+        choices.fill("model", MAPPER, "it answers for each pixel")
+    elif facts.small:
         name = "convnet_medium" if facts.channels >= 3 else "convnet"
         choices.fill("model", name, f"images of {pixels} are learned from scratch")
     elif rgb:
@@ -103,7 +134,10 @@ def _choose_network(choices: Choices, facts: Facts) -> None:
         choices.fill("pretrained", "no", "its ImageNet weights are for photos")
     else:
         choices.fill("pretrained", "no", "none come along")
-    if facts.small or name.startswith("convnet"):
+    if task.answers == "map":
+        longer = min(max(facts.height, facts.width), MOST_MAPPED)
+        choices.fill("size", fitting_size(name, longer), f"the images have {pixels} pixels")
+    elif facts.small or name.startswith("convnet"):
         own = min(max(facts.height, facts.width, TINY), SMALL)
         size, reason = fitting_size(name, own), f"the images have {pixels} pixels"
         if size > own:
@@ -113,7 +147,7 @@ def _choose_network(choices: Choices, facts: Facts) -> None:
         choices.fill("size", default_size(name), "the size this network was designed for")
 
 
-def _choose_learning(choices: Choices, facts: Facts) -> None:
+def _choose_learning(choices: Choices, facts: DataFacts, task: type[Task]) -> None:
     if choices["pretrained"] == "no":
         choices.fill("freeze", "none", "all layers begin from scratch")
     else:
@@ -149,11 +183,9 @@ def _choose_learning(choices: Choices, facts: Facts) -> None:
     choices.fill("layer_decay", 1.0, reason)
 
     criterion = choices["loss"]
-    choices.fill("loss", "cross_entropy", TASKS[choices["task"]].explain(facts.classes))
-    if facts.channels < 3 or facts.multilabel or criterion == "hinge":
-        choices.fill("label_smoothing", 0.0, "off unless asked for")
-    else:
-        choices.fill("label_smoothing", 0.1, "usual for photos")
+    choices.fill("loss", next(iter(task.LOSSES)), task.explain(facts.classes))
+    for name, (value, reason) in task.prefers(facts.channels, criterion).items():
+        choices.fill(name, value, reason)
     if choices.frozen:
         choices.fill("augment", "light", "features are computed once, and once of mirror images")
     elif facts.small:
@@ -166,7 +198,7 @@ def _choose_learning(choices: Choices, facts: Facts) -> None:
     choices.fill("device", devices()[0], "the fastest there is")
 
 
-def _check_together(choices: Choices, facts: Facts) -> None:
+def _check_together(choices: Choices, task: type[Task]) -> None:
     """Raises UsageError for settings that contradict each other, the data or the machine."""
     if choices["device"] not in devices():
         raise UsageError(
@@ -177,13 +209,8 @@ def _check_together(choices: Choices, facts: Facts) -> None:
     check_installed(choices["log"])
     if choices["precision"] != "auto":
         Precision(choices["precision"], choices["device"])
-    TASKS[choices["task"]](criterion=choices["loss"], smoothing=choices["label_smoothing"])
-    if choices["balance"] == "sampler" and facts.multilabel:
-        raise UsageError(
-            "images with several labels cannot be drawn by class",
-            where="--balance sampler",
-            remedy="Choose --balance weights.",
-        )
+    task.check_settings(choices["loss"], choices["label_smoothing"], choices["balance"])
+    task.check_mixing(choices["mixup"], choices["cutmix"])
     if choices["ema"] and choices["swa"]:
         raise UsageError(
             "there are two averages of the weights, and one is evaluated and saved",
@@ -233,7 +260,7 @@ def _useless(name: str, reason: str) -> UsageError:
 
 def check_names(values: dict[str, Any]) -> None:
     """Raises UsageError for a name that is in no table, before anything has been written."""
-    tables = TABLES | {"loss": ("auto", *TASKS[values["task"]].LOSSES)}
+    tables = TABLES | {"loss": tuple(TASKS[values["task"]].LOSSES) + ("auto",)}
     for name, table in tables.items():
         value = values[name]
         for word in value if isinstance(value, tuple) else (value,):

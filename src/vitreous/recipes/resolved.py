@@ -1,4 +1,4 @@
-"""A recipe whose gaps have been filled: what a run folder keeps, and what a run is resumed from."""
+"""A resolved recipe, with defaults filled in: what a run folder keeps and a run is resumed from."""
 
 from __future__ import annotations
 
@@ -26,17 +26,19 @@ WRITTEN: dict[str, type | UnionType] = {
 
 
 @dataclass(frozen=True)
-class Settled:
+class ResolvedRecipe:
     """A recipe without gaps.
 
     recipe    every field that matters is set
     reasons   field -> why it was chosen; fields that the user set are absent
     contract  how an image becomes the network's input
+    parts_given  the split was handed in, and split.csv is the only place that tells it
     """
 
     recipe: Recipe
     contract: PixelContract
     reasons: dict[str, str] = field(default_factory=dict)
+    parts_given: bool = False
 
     def to_yaml(self, data: str | None, fingerprint: str, content: str) -> str:
         """The content of recipe.yaml, from which `from_mapping` makes the same value again.
@@ -53,17 +55,24 @@ class Settled:
             "recipe": self.recipe.to_mapping(),
             "reasons": self.reasons,
         }
+        if self.parts_given:
+            written["parts_given"] = True
         return yaml.safe_dump(written, sort_keys=False, allow_unicode=True)
 
     @classmethod
-    def from_mapping(cls, written: dict[str, Any], where: str) -> Settled:
+    def from_mapping(cls, written: dict[str, Any], where: str) -> ResolvedRecipe:
         """Raises RunError for a file that is not such a recipe."""
         try:
             for name, kind in WRITTEN.items():
                 if not isinstance(written[name], kind):
                     raise TypeError(f"{name} is {written[name]!r}")
             contract = PixelContract.from_json(written["contract"])
-            return cls(Recipe.from_mapping(written["recipe"], where), contract, written["reasons"])
+            return cls(
+                Recipe.from_mapping(written["recipe"], where),
+                contract,
+                written["reasons"],
+                written.get("parts_given") is True,
+            )
         except (KeyError, TypeError, AttributeError) as error:
             raise RunError(f"is not the recipe of a run: {error}", where=where) from error
 

@@ -1,4 +1,4 @@
-"""The network that a recipe asks for, and whether it can be had at all."""
+"""Building the network that a recipe asks for, and checking that it can be had and fits the task."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from vitreous.data.batches.preprocess import PixelContract
 from vitreous.data.statistics import statistics
 from vitreous.errors import ShapeError, UsageError
 from vitreous.recipes.recipe import Recipe
-from vitreous.models import create, variant
-from vitreous.models.network import Network
+from vitreous.models import MODELS, create, variant
+from vitreous.models.network import Network, Output
 from vitreous.models.release import find
 
 
-def build(
-    recipe: Recipe, contract: PixelContract, num_classes: int, rows: Iterable[NDArray[np.uint8]]
+def build_network(
+    recipe: Recipe, contract: PixelContract, output: Output, rows: Iterable[NDArray[np.uint8]]
 ) -> tuple[Network, dict[str, Any]]:
     """The network with its first weights, and the arguments that create it again without them.
 
@@ -30,7 +30,7 @@ def build(
           network that begins from scratch
     """
     assert recipe.model is not None
-    created = arguments(recipe, contract, num_classes)
+    created = arguments(recipe, contract, output)
     weights = {"yes": True, "no": False}.get(recipe.pretrained or "no", recipe.pretrained or "no")
     if weights is False:
         mean, std = statistics(rows)
@@ -45,15 +45,15 @@ def build(
     return network, created
 
 
-def arguments(recipe: Recipe, contract: PixelContract, num_classes: int) -> dict[str, Any]:
+def arguments(recipe: Recipe, contract: PixelContract, output: Output) -> dict[str, Any]:
     """What the recipe's network is created with, apart from weights and normalization."""
     dropout = {"dropout": recipe.dropout} if recipe.dropout else {}
     shape = {"in_channels": contract.channels, "size": contract.height}
-    return {"num_classes": num_classes, **shape, **dropout}
+    return {"num_classes": output.channels, **shape, **dropout}
 
 
 def check_network(
-    recipe: Recipe, contract: PixelContract, num_classes: int, module: nn.Module | None = None
+    recipe: Recipe, contract: PixelContract, output: Output, module: nn.Module | None = None
 ) -> None:
     """Create the network without memory, and look for its weights; or try out a module of the
     user's own.
@@ -61,12 +61,20 @@ def check_network(
     Raises UsageError, ShapeError or ModelFileError where that is impossible.
     """
     if module is not None:
-        check_module(module, contract, num_classes)
+        check_module(module, contract, output)
     if recipe.model is None:
         return
+    kind = variant(recipe.model).output
+    if kind != output.kind:
+        raise UsageError(
+            f"{recipe.model} answers with a {kind}, and the task '{recipe.task}' needs a "
+            f"{output.kind}",
+            where="--model",
+            remedy=f"Choose one of {', '.join(n for n, row in MODELS.items() if row.output == output.kind)}.",
+        )
     with torch.device("meta"):
         try:
-            create(recipe.model, **arguments(recipe, contract, num_classes))
+            create(recipe.model, **arguments(recipe, contract, output))
         except UsageError as error:
             if "'dropout'" not in error.message:
                 raise
@@ -85,9 +93,9 @@ def check_network(
         find(recipe.pretrained)
 
 
-def check_module(module: nn.Module, contract: PixelContract, num_classes: int) -> None:
+def check_module(module: nn.Module, contract: PixelContract, output: Output) -> None:
     """Pass two black images through a network. Raises ShapeError if it does not take them, and
-    UsageError if it does not answer with one number a class.
+    UsageError if it does not answer as the task needs.
     """
     height, width, channels = contract.shape
     device = next((p.device for p in module.parameters()), torch.device("cpu"))
@@ -103,10 +111,10 @@ def check_module(module: nn.Module, contract: PixelContract, num_classes: int) -
             remedy="Choose another size, such as size=32, or a network that takes these.",
         ) from error
     found = tuple(outputs.shape) if isinstance(outputs, Tensor) else type(outputs).__name__
-    if found != (2, num_classes):
+    wanted = output.shape(2, height, width)
+    if found != wanted:
         raise UsageError(
-            f"the network answers two images with {found}, where the data have {num_classes} "
-            "classes",
+            f"the network answers two images with {found}, where the data need {wanted}",
             where="model",
-            remedy=f"Let it return a tensor (B, {num_classes}) of logits.",
+            remedy=f"Let it return a tensor ({', '.join(['B', *map(str, wanted[1:])])}).",
         )

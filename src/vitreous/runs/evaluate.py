@@ -1,36 +1,84 @@
-"""A model measured on data: the pixel contract, the classes by name, the part, the scores.
+"""Evaluation: final scores on validation and test, and a model file measured on any data.
 
-The model file decides how pixels are made; the data decide what is true. Where they disagree about
-classes, it is said, and what the model cannot know is left out of the scores.
+Preprocessing comes from the model file, truth from the data set. Classes meet by name; where model
+and data disagree about them it is said, and what the model cannot know is left out of the scores.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from vitreous.formats import counted
+from vitreous.data.batches.pack import Pack, pack
 from vitreous.data.dataset import Dataset, Part
 from vitreous.data.formats.open import open as open_data
-from vitreous.data.batches.pack import Pack, Rows, pack
+from vitreous.data.splits.split import Split
 from vitreous.data.splits.split import split as assign
+from vitreous.data.splits.test_uses import record
 from vitreous.errors import DataError, UsageError
-from vitreous.run_folder import RunFolder
-from vitreous.progress.progress import Progress, silent
-from vitreous.formats import moment, times
+from vitreous.files import read_yaml
+from vitreous.formats import counted, moment, times
 from vitreous.inference.model_file import Bundle, load
-from vitreous.metrics.align import align
-from vitreous.metrics.scores import Scores
-from vitreous.tasks import TASKS
-from vitreous.tasks.label import Label
+from vitreous.metrics.score import Scores
+from vitreous.progress.progress import Progress, silent
+from vitreous.run_folder import RunFolder
+from vitreous.runs.setup import TrainingSetup
+from vitreous.tasks.task import Ids
 
 SPLITS = ("train", "validation", "test", "all")
-PIXELS = 4 << 20  # of the images that are predicted together
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """A trained network measured on parts of its data.
+
+    bundle   the model file's content, with what its task chose on validation data
+    scores   by the name of the part
+    columns  of `rows`, the answers to all examples: path, part, and what the task tells
+    """
+
+    bundle: Bundle
+    scores: dict[str, Scores]
+    columns: tuple[str, ...] = ("path", "part")
+    rows: tuple[tuple[Any, ...], ...] = ()
+
+
+def measure(
+    setup: TrainingSetup,
+    bundle: Bundle,
+    progress: Progress,
+    parts: Sequence[Part] = (Part.VALIDATION, Part.TEST),
+) -> Measurement:
+    """Score parts of the data, with baselines for scale; validation comes first, since the task may
+    choose thresholds by it. A search leaves the test part out of `parts`.
+    """
+    found = Measurement(bundle, {})
+    train = setup.ids[Part.TRAIN]
+    for part in parts:
+        ids, name = setup.ids[part], part.name.lower()
+        if not len(ids):
+            continue
+        shown = progress.task(f"measuring on the {name} part")
+        meter = found.bundle.measure(setup.rows, setup.targets, ids, shown)
+        task = found.bundle.task
+        if part is Part.VALIDATION:
+            task = task.tuned(meter)
+        rules = task.baselines(setup.rows, setup.targets, train, ids)
+        taken = {column: values.take(ids) for column, values in setup.targets.items()}
+        columns, rows = task.table(meter, taken)
+        named = [(setup.dataset.id(i), name, *row) for i, row in zip(ids, rows, strict=True)]
+        found = Measurement(
+            replace(found.bundle, task=task),
+            {**found.scores, name: task.scores(meter, rules)},
+            ("path", "part", *columns),
+            (*found.rows, *named),
+        )
+    return found
 
 
 def evaluate(
@@ -46,49 +94,45 @@ def evaluate(
     data   whatever `vt.open` takes
     split  train, validation, test or all
 
-    Returns {"run", "model", "task", "seconds", "scores": {split: ...}, "notes": [...]}; each use of
-    the test part is written into the run's journal, and from the second on there is a note.
-    Raises DataError if that part is empty, if no class is known to the model, or if images or
-    labels are of another kind than its own.
+    Returns {"run", "model", "task", "seconds", "scores": {split: ...}, "notes": [...]}. Each use of
+    a test part is recorded with the data, and in the run's journal; from the second on there is a
+    note. Raises DataError if that part is empty, if no class is known to the model, or if images or
+    targets are of another kind than its own.
     """
     start = time.perf_counter()
     shown = progress or silent()
     bundle = model if isinstance(model, Bundle) else load(model)
+    run = None if isinstance(model, Bundle) else run_of(Path(model))
     dataset = open_data(data)
-    _check_fit(bundle, dataset)
-    alignment = align(bundle.classes, dataset.classes)
-    targets, known = alignment.targets(dataset.targets)
-    if TASKS[bundle.task] is Label and targets.ndim == 1:
-        targets = np.equal.outer(targets, np.arange(len(bundle.classes))).astype(np.uint8)
-    indices = _part(dataset, split, bundle)
+    check_channels(bundle, dataset)
+    aligned = bundle.task.align(dataset.targets, dataset.name)
+    parts, indices = part_of(dataset, split, bundle, run)
     packed = pack(dataset, bundle.contract, progress=shown.task("reading images"))
-    notes = [*dataset.notes, *_bad(packed, indices), *alignment.describe()]
-    indices = indices[packed.good[indices] & known[indices]]
+    aligned = bundle.task.align(packed.targets, dataset.name)
+    notes = [*dataset.notes, *bad(packed, indices), *aligned.notes]
+    indices = indices[packed.good[indices] & aligned.known[indices]]
     if not len(indices):
         raise DataError(
             f"the {split} part has no image that can be read and that the model could know",
             where=dataset.name,
             remedy="`vitreous check` lists what is wrong with each file.",
         )
-    probabilities = answers(bundle, packed.rows, indices, shown.task("predicting"))
-    scores = TASKS[bundle.task].scores(
-        probabilities, targets[indices], bundle.classes, bundle.thresholds
-    )
-    run = None if isinstance(model, Bundle) else _run_of(Path(model))
-    if run is not None and split == "test":
-        notes += use_test(run, dataset, scores)
+    meter = bundle.measure(packed.rows, aligned.targets, indices, shown.task("predicting"))
+    scores = bundle.task.scores(meter)
+    if split == "test" and parts is not None:
+        notes += use_test(dataset, parts, scores, run)
     return {
         "run": str(run.path) if run else None,
         "model": bundle.architecture,
-        "task": bundle.task,
+        "task": bundle.task.name,
         "seconds": time.perf_counter() - start,
         "scores": {split: scores.to_json()},
         "notes": notes,
     }
 
 
-def _check_fit(bundle: Bundle, dataset: Dataset) -> None:
-    """Raises DataError where the model cannot answer what these data ask."""
+def check_channels(bundle: Bundle, dataset: Dataset) -> None:
+    """Raises DataError where the images cannot become the network's input."""
     wanted, found = bundle.contract.channels, dataset.channels
     if wanted != found and not {wanted, found} <= {1, 3}:
         raise DataError(
@@ -97,61 +141,62 @@ def _check_fit(bundle: Bundle, dataset: Dataset) -> None:
             remedy="Only gray and RGB convert into each other: evaluate on images like those of "
             "training.",
         )
-    if dataset.multilabel and TASKS[bundle.task] is not Label:
-        raise DataError(
-            "images with several labels, and the model gives one",
-            where=dataset.name,
-            remedy="Evaluate on data with one label an image.",
-        )
 
 
-def _run_of(model: Path) -> RunFolder | None:
+def run_of(model: Path) -> RunFolder | None:
     """The run that a folder or a model file belongs to."""
     folder = RunFolder(model if model.is_dir() else model.parent)
     return folder if folder.recipe.is_file() else None
 
 
-def answers(
-    bundle: Bundle,
-    rows: Rows,
-    indices: NDArray[np.int64],
-    progress: Callable[[int, int], None] | None = None,
-) -> NDArray[np.float64]:
-    """(N, L) probabilities for the rows `indices`, as the model file would give them."""
-    height, width, channels = bundle.contract.shape
-    step = max(1, min(512, PIXELS // (height * width * channels)))
-    parts = [np.zeros((0, len(bundle.classes)))]
-    for first in range(0, len(indices), step):
-        chunk = indices[first : first + step]
-        parts.append(bundle.probabilities(bundle.contract.images(rows[chunk])))
-        if progress:
-            progress(first + len(chunk), len(indices))
-    return np.concatenate(parts)
-
-
-def use_test(folder: RunFolder, dataset: Dataset, scores: Scores) -> list[str]:
-    """Write a use of the test part into the journal; returns a warning from the second use on."""
-    earlier = [use for use in folder.events("test") if use.get("data") == dataset.fingerprint]
-    folder.note("test", data=dataset.fingerprint, examples=scores.count, value=scores.value)
+def use_test(
+    dataset: Dataset, parts: Split, scores: Scores, run: RunFolder | None
+) -> list[str]:
+    """Record a use of the test part, with the data and in the run's journal; returns a warning if
+    it has been used before, by this run or by any other.
+    """
+    name = str(run.path.resolve()) if run else None
+    known = record(dataset, parts, name)
+    earlier = [str(use["time"]) for use in known]
+    if run is not None:
+        # A run folder that was moved, or whose cache is gone, still has its journal.
+        told = [use for use in run.events("test") if use.get("data") == dataset.fingerprint]
+        own = [str(use["time"]) for use in known if use["run"] == name]
+        earlier += [str(use["time"]) for use in told[: max(len(told) - len(own), 0)]]
+        fields = {"examples": scores.count, "value": scores.headline.value}
+        run.log_event("test", data=dataset.fingerprint, earlier=len(earlier), **fields)
     if not earlier:
         return []
     return [
-        f"this test part was used {times(len(earlier))} before (first "
-        f"{moment(earlier[0]['time'])}): a number that has been looked at while choosing is no "
-        "test any more"
+        f"this test part was used {times(len(earlier))} before (first {moment(min(earlier))}): a "
+        "number that has been looked at while choosing is no test any more"
     ]
 
 
-def _part(dataset: Dataset, split: str, bundle: Bundle) -> NDArray[np.int64]:
-    """Row numbers of the part that this model's training would have kept for it."""
-    if split == "all":
-        return np.arange(len(dataset))
+def part_of(
+    dataset: Dataset, split: str, bundle: Bundle, run: RunFolder | None
+) -> tuple[Split | None, Ids]:
+    """The split of these data, and the rows of the part that this model's training kept for it.
+
+    For the data of its own run that is the run's split.csv. Other data are divided as training
+    would have divided them.
+    """
     if split not in SPLITS:
         raise UsageError(
             f"unknown part '{split}'", where="--split", remedy=f"Known: {', '.join(SPLITS)}."
         )
-    shares = bundle.training.get("split", {})
-    parts = assign(dataset, **shares)
+    if split == "all":
+        return None, np.arange(len(dataset))
+    parts = own_split(dataset, run)
+    if parts is None:
+        shares = bundle.training.get("split", {})
+        if shares is None:
+            raise DataError(
+                "the model was trained on parts that were handed in, and these data are not those",
+                where=dataset.name,
+                remedy="Give its run folder with the same data, or `--split all` for other data.",
+            )
+        parts = assign(dataset, **shares)
     indices = parts.indices(Part[split.upper()])
     if not len(indices):
         sizes = ", ".join(f"{name} {count:,}" for name, count in parts.sizes().items() if count)
@@ -160,12 +205,21 @@ def _part(dataset: Dataset, split: str, bundle: Bundle) -> NDArray[np.int64]:
             where=dataset.name,
             remedy="Choose one of these with --split, or `--split all`.",
         )
-    return indices
+    return parts, indices
 
 
-def _bad(packed: Pack, indices: NDArray[np.int64]) -> list[str]:
+def own_split(dataset: Dataset, run: RunFolder | None) -> Split | None:
+    """What a run's split.csv says, if the data are those of the run."""
+    if run is None or not run.split.is_file():
+        return None
+    if read_yaml(run.recipe).get("fingerprint") != dataset.fingerprint:
+        return None
+    return Split.read(run.split, dataset)
+
+
+def bad(packed: Pack, indices: Ids) -> list[str]:
     asked = set(indices.tolist())
-    bad = [image for image in packed.bad if image.index in asked]
-    if not bad:
+    found = [image for image in packed.bad if image.index in asked]
+    if not found:
         return []
-    return [f"left out as unreadable: {counted(len(bad), 'image')}, such as {bad[0].id}"]
+    return [f"left out as unreadable: {counted(len(found), 'image')}, such as {found[0].id}"]

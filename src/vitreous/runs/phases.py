@@ -1,57 +1,123 @@
-"""How a course is learned: the whole network at once, or first its last layer alone, on features of
-a frozen backbone that are computed once.
-"""
+"""Training phases: the full network, or a linear probe on cached features, then fine-tuning."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 from functools import partial
+from typing import Any, Protocol
 
-import numpy as np
-import torch
-from torch import nn
+from torch import Tensor, nn
+from torch.optim import Optimizer
 
-from vitreous.data.batches.batches import Batches
-from vitreous.data.dataset import Part
+from vitreous.data.batches.batches import Batch, Batches
 from vitreous.data.batches.pack import key
-from vitreous.runs.setup import Course
-from vitreous.runs.evaluate import answers
-from vitreous.inference.features import FeatureBatches, features
-from vitreous.runs.phase import Phase
-from vitreous.metrics.scores import Scores
+from vitreous.data.dataset import Part
+from vitreous.inference.features import FeatureBatches, FeatureViews, features
+from vitreous.inference.predictor import Predictor
+from vitreous.metrics.score import Scores
 from vitreous.models import backbone_and_head
+from vitreous.progress.progress import Progress
+from vitreous.recipes.recipe import Recipe, seconds
+from vitreous.runs.setup import TrainingSetup
+from vitreous.training.average import Average
+from vitreous.training.budget import Budget
 from vitreous.training.compiler import compiled
+from vitreous.training.fit import Gradients
 from vitreous.training.optimizer import optimizer
 from vitreous.training.precision import Precision
+from vitreous.training.schedule import Schedule
+from vitreous.training.stopping import EarlyStopping
 
 
-def phases(course: Course) -> list[Callable[[], Phase]]:
-    """One for the whole network; or one for its last layer on features computed once, and a second
-    one for the whole network if it is to be fine-tuned. Each is made by calling it.
+class EpochBatches(Protocol):
+    """Batches by epoch: `data.Batches`, or features of a frozen backbone."""
+
+    def __len__(self) -> int: ...
+
+    def epoch(self, number: int, start: int = 0) -> Iterator[Batch]: ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainingPhase:
+    """One pass through the training loop: what it trains, and all that has a state in it.
+
+    name       head or network: what it trains
+    network    the module that takes the batches
+    validate   scores of the validation part with the network as it is; None without such a part
+    epochs     at most
+    end        seconds of training that may have passed when it ends, over all phases
+    schedule   of the learning rate; with a time it is fixed after the first steps
+    average    of the weights, if there is to be one
+    precision  number format of its forward pass
+    gradients  computes them; None is autograd
+    call       computes the outputs in training; None is the network itself
     """
-    recipe = course.recipe
+
+    name: str
+    network: nn.Module
+    batches: EpochBatches
+    validate: Callable[[], Scores] | None
+    loss: Callable[[Any, Any], Tensor]
+    optimizer: Optimizer
+    epochs: int
+    schedule: Schedule | Budget
+    end: float = math.inf
+    stopping: EarlyStopping = field(default_factory=EarlyStopping)
+    average: Average | None = None
+    precision: Precision = field(default_factory=Precision)
+    gradients: Gradients | None = None
+    call: Callable[[Tensor], Any] | None = None
+
+    @property
+    def stateful(self) -> dict[str, Any]:
+        """By name, all that a checkpoint has to hold."""
+        parts: dict[str, Any] = {
+            "network": self.network,
+            "optimizer": self.optimizer,
+            "scaler": self.precision.scaler,
+            "stopping": self.stopping,
+        }
+        if isinstance(self.schedule, Budget):
+            parts["budget"] = self.schedule
+        if self.average is not None:
+            parts["average"] = self.average
+        return parts
+
+
+def phases(
+    setup: TrainingSetup, progress: Progress, done: int = 0
+) -> Iterator[TrainingPhase]:
+    """One for the whole network; or one for its last layer on features computed once, and a second
+    one for the whole network if it is to be fine-tuned. Each is prepared when its turn comes.
+
+    done  how many have ended in an earlier sitting; these are not prepared
+    """
+    recipe = setup.recipe
     if recipe.freeze == "none":
-        return [partial(whole, course, recipe.epochs or 1, recipe.lr)]
-    found = [partial(head, course)]
-    if recipe.fine_tune:
-        found.append(partial(whole, course, recipe.fine_tune, (recipe.lr or 1e-3) / 10))
-    return [*found]
+        makers = [partial(whole, setup, recipe.epochs or 1, recipe.lr)]
+    else:
+        makers = [partial(head, setup, progress)]
+        if recipe.fine_tune:
+            makers.append(partial(whole, setup, recipe.fine_tune, (recipe.lr or 1e-3) / 10))
+    for number in range(done, len(makers)):
+        # Each phase may take an equal share of the time, and what those before it have left.
+        yield makers[number](share=(number + 1) / len(makers))
 
 
-def whole(course: Course, epochs: int, lr: float | None) -> Phase:
+def whole(setup: TrainingSetup, epochs: int, lr: float | None, *, share: float) -> TrainingPhase:
     """All layers, on augmented images; pretrained ones at a lower rate."""
-    recipe, network = course.recipe, course.network
-    ids = course.ids[Part.VALIDATION]
+    recipe, network, ids = setup.recipe, setup.network, setup.ids[Part.VALIDATION]
     batches = Batches(
-        course.packed.rows,
-        course.dataset.targets,
-        course.ids[Part.TRAIN],
-        course.contract,
+        setup.rows,
+        setup.targets,
+        setup.ids[Part.TRAIN],
+        setup.contract,
         batch_size=recipe.batch_size or 64,
         seed=recipe.seed,
-        augment=course.augment,
-        num_classes=len(course.dataset.classes),
-        weights=course.dataset.weights,
+        augment=setup.augment,
+        weights=setup.dataset.weights,
         balance="sampler" if recipe.balance == "sampler" else None,
         device=recipe.device,
         threads=recipe.threads or 2,
@@ -68,54 +134,53 @@ def whole(course: Course, epochs: int, lr: float | None) -> Phase:
         backbone_lr=recipe.backbone_lr if warm else 1.0,
         layer_decay=recipe.layer_decay or 1.0,
     )
-
-    def validate() -> Scores:
-        bundle = course.bundle()
-        probabilities = answers(bundle, course.packed.rows, ids)
-        return course.task.scores(probabilities, course.dataset.targets[ids], bundle.classes)
-
-    return Phase(
+    predictor = Predictor(
+        model=network, task=setup.task, contract=setup.contract, precision=setup.precision.name
+    )
+    validate = partial(score, predictor, setup.rows, setup.targets, ids)
+    return TrainingPhase(
         name="network",
         network=network,
         batches=batches,
         validate=validate if len(ids) else None,
+        loss=setup.task.loss,
         optimizer=method,
         epochs=epochs,
-        precision=course.precision,
-        gradients=course.gradients,
+        precision=setup.precision,
+        gradients=setup.gradients,
         call=compiled(network) if recipe.compile else None,
+        **schedule_of(recipe, network, epochs, len(batches), share),
     )
 
 
-def head(course: Course) -> Phase:
-    """The last layer alone. The backbone is frozen, its statistics too."""
-    recipe = course.recipe
-    backbone, last = backbone_and_head(course.network.eval())
-    identity = key(course.dataset, course.contract)
+def head(setup: TrainingSetup, progress: Progress, *, share: float) -> TrainingPhase:
+    """The last layer alone, on features. The backbone is frozen, its statistics too."""
+    recipe, epochs = setup.recipe, setup.recipe.epochs or 1
+    backbone, last = backbone_and_head(setup.network.eval())
+    identity = key(setup.dataset, setup.contract)
     seen = {
         part: features(
             backbone,
-            course.network,
-            course.packed.rows,
-            course.ids[part],
-            course.contract,
-            course.precision,
-            mirrored=part is Part.TRAIN and course.augment.flip > 0,
+            setup.network,
+            setup.rows,
+            setup.ids[part],
+            setup.contract,
+            setup.precision,
+            mirrored=part is Part.TRAIN and setup.augment.flip > 0,
             key=identity,
-            architecture=(recipe.model, course.arguments) if recipe.model else None,
-            progress=course.progress.task(f"features of the {part.name.lower()} part"),
+            architecture=(recipe.model, setup.arguments) if recipe.model else None,
+            progress=progress.task(f"features of the {part.name.lower()} part"),
         )
         for part in (Part.TRAIN, Part.VALIDATION)
-        if len(course.ids[part])
+        if len(setup.ids[part])
     }
-    weights = course.dataset.weights
+    weights, train = setup.dataset.weights, setup.ids[Part.TRAIN]
     batches = FeatureBatches(
         seen[Part.TRAIN],
-        course.targets(Part.TRAIN),
+        {name: column.take(train) for name, column in setup.targets.items()},
         batch_size=recipe.batch_size or 64,
-        num_classes=len(course.dataset.classes),
         seed=recipe.seed,
-        weights=None if weights is None else weights[course.ids[Part.TRAIN]],
+        weights=None if weights is None else weights[train],
         balance="sampler" if recipe.balance == "sampler" else None,
         device=recipe.device,
     )
@@ -128,21 +193,73 @@ def head(course: Course) -> Phase:
         weight_decay=recipe.weight_decay,
         momentum=recipe.momentum,
     )
-
-    @torch.inference_mode()
-    def validate() -> Scores:
-        views = torch.from_numpy(seen[Part.VALIDATION][:, 0].astype(np.float32))
-        logits = last.eval()(views.to(recipe.device))
-        probabilities = course.task.probabilities(logits).double().cpu().numpy()
-        targets = course.targets(Part.VALIDATION)
-        return course.task.scores(probabilities, targets, course.dataset.classes)
-
-    return Phase(
+    validate = None
+    if Part.VALIDATION in seen:
+        held = seen[Part.VALIDATION]
+        predictor = Predictor(model=last, task=setup.task, contract=FeatureViews(held))
+        ids = setup.ids[Part.VALIDATION]
+        targets = {name: column.take(ids) for name, column in setup.targets.items()}
+        validate = partial(score, predictor, held, targets, predictor.contract.ids)
+    return TrainingPhase(
         name="head",
         network=network,
         batches=batches,
-        validate=validate if Part.VALIDATION in seen else None,
+        validate=validate,
+        loss=setup.task.loss,
         optimizer=method,
-        epochs=recipe.epochs or 1,
-        precision=Precision("float32", course.precision.device),
+        epochs=epochs,
+        precision=Precision("float32", setup.precision.device),
+        **schedule_of(recipe, network, epochs, len(batches), share),
     )
+
+
+def score(predictor: Predictor, rows: Any, targets: Any, ids: Any) -> Scores:
+    """What the network is worth on these rows, with the task's settings as they are."""
+    return predictor.task.scores(predictor.measure(rows, targets, ids))
+
+
+def schedule_of(
+    recipe: Recipe, network: nn.Module, epochs: int, batches: int, share: float
+) -> dict[str, Any]:
+    """Learning rate schedule, end of time, early stopping and weight average of a phase.
+
+    share  of the recipe's time that may have passed at its end
+    """
+    full = Schedule(
+        recipe.schedule or "one_cycle",
+        steps_in(epochs, batches, recipe.accumulate),
+        recipe.warmup,
+        recipe.milestones,
+        recipe.step_factor,
+        hold=1 - (recipe.swa or 0.0),
+    )
+    end = math.inf if recipe.time is None else share * seconds(recipe.time)
+    schedule = full if recipe.time is None else Budget(full, end)
+    average = None
+    if recipe.ema or recipe.swa:
+        average = Average(
+            network,
+            recipe.ema or None,
+            begun=lambda number: not recipe.swa or schedule.progress(number) >= full.hold,
+        )
+    return {
+        "schedule": schedule,
+        "end": end,
+        "stopping": EarlyStopping(recipe.patience),
+        "average": average,
+    }
+
+
+# With accumulation, a step may take its batches from the end of one epoch and the start of the
+# next; an epoch ends with the step that takes its last batch. Whole numbers, because a step has no
+# share of a batch: 10 // (10 / 3) is 2.
+
+
+def steps_in(epochs: int, batches: int, accumulate: int) -> int:
+    """Steps that take all batches of so many epochs."""
+    return -(-epochs * batches // accumulate)
+
+
+def ends_epoch(step: int, batches: int, accumulate: int) -> bool:
+    """Does step number `step`, from 1, take the last batch of an epoch?"""
+    return step * accumulate // batches > (step - 1) * accumulate // batches

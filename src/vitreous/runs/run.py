@@ -1,33 +1,70 @@
-"""From data and a recipe to a run folder, and from a folder onward.
-
-`train` prepares a folder and hands it to `carry_on`; `resume` hands over one that is there already.
-All that a run needs lies in its folder, so there is only one way to go on.
-"""
+"""A run from data to a report: train, measure, save; and resume where it stopped."""
 
 from __future__ import annotations
 
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from torch import nn
 
-from vitreous.atomic import write_text
-from vitreous.data.dataset import Dataset, Part
+from vitreous.data.batches.pack import Pack, pack
+from vitreous.data.dataset import Part
 from vitreous.data.formats.open import open as open_data
+from vitreous.data.images import unreadable
 from vitreous.data.splits.split import Split
-from vitreous.data.splits.split import split as assign
-from vitreous.errors import RunError, UsageError
-from vitreous.recipes.resolve import settle
-from vitreous.runs.execution import Run, carry_on
-from vitreous.recipes.data_facts import Facts, check_trainable
-from vitreous.run_folder import RunFolder
-from vitreous.files import read_yaml
-from vitreous.runs.build_network import check_module, check_network
+from vitreous.errors import DivergedError, RunError, StorageError
+from vitreous.files import read_json, read_table, write_json, write_table
+from vitreous.inference.model_file import Bundle, load
+from vitreous.metrics.score import Scores
 from vitreous.progress.progress import Progress, silent
 from vitreous.recipes.recipe import Recipe
-from vitreous.recipes.resolved import Settled
+from vitreous.report.build import write_report
+from vitreous.run_folder import RunFolder
+from vitreous.runs.consumers import Checkpoints, Shown, Tracked
+from vitreous.runs.evaluate import measure, use_test
+from vitreous.runs.interrupt import Interrupt, Interrupted
+from vitreous.runs.job import Job, prepare, take_up
+from vitreous.runs.loop import train_phase
+from vitreous.runs.loop_state import LoopState
+from vitreous.runs.phases import phases
+from vitreous.runs.setup import TrainingSetup, build
+from vitreous.training import checkpoint
+from vitreous.training.history import averaged
+from vitreous.training.reproduce import deterministic, seed_everything
 
-__all__ = ["Run", "resume", "train"]
+
+@dataclass(frozen=True)
+class Run:
+    """A finished run.
+
+    folder  where everything lies
+    model   the network that was measured, ready to predict
+    scores  by part: "validation" and "test", as far as these parts exist
+    """
+
+    folder: RunFolder
+    model: Bundle
+    scores: dict[str, Any]
+
+    @property
+    def report_path(self) -> Path:
+        return self.folder.report
+
+    def summary(self) -> dict[str, Any]:
+        """What `--json` prints."""
+        summary: dict[str, Any] = read_json(self.folder.scores)
+        return {"run": str(self.folder.path), **summary}
+
+    def report(self, data: object = None) -> Path:
+        """Write the report anew from what lies in the folder; returns its path.
+
+        data  needed for its pictures, where they lie in memory
+        """
+        return write_report(self.folder.path, dataset=None if data is None else open_data(data))
 
 
 def train(
@@ -35,6 +72,7 @@ def train(
     recipe: Recipe | None = None,
     *,
     model: str | nn.Module | None = None,
+    parts: Split | None = None,
     out: str | Path | None = None,
     progress: Progress | None = None,
     **fields: Any,
@@ -43,34 +81,20 @@ def train(
 
     data    whatever `vt.open` takes: a path, a name, arrays, a torch Dataset
     model   a name from `vt.models()`, or a module of your own: images (B, C, H, W) in [0, 1] to
-            logits (B, L)
+            what the task needs, such as logits (B, L)
+    parts   the part of every example, such as one fold; None assigns them by the recipe's shares
     out     the run folder, which must not exist; default: runs/NAME
     fields  fields of the recipe, such as epochs=30
 
     What the recipe leaves open is chosen from the data. Raises UsageError, DataError, RunError,
     StorageError, DivergedError; Interrupted, a KeyboardInterrupt, after a checkpoint.
     """
-    module = model if isinstance(model, nn.Module) else None
-    if isinstance(model, str):
-        fields["model"] = model
-    recipe = (recipe or Recipe()).replace(**fields)
-    _check_one_network(recipe, module)
     shown = progress or silent()
-    dataset = open_data(data, bad_images=recipe.bad_images)
-    parts = _assigned(dataset, recipe, shown)
-    check_trainable(dataset, parts.indices(Part.TRAIN), parts.describe())
-    settled = settle(
-        recipe, Facts.of(dataset, parts.indices(Part.TRAIN)), own_module=module is not None
-    )
-    check_network(settled.recipe, settled.contract, len(dataset.classes), module)
-    folder = RunFolder.create(dataset.name, out)
-    source = where(data)
-    write_text(folder.recipe, settled.to_yaml(source, dataset.fingerprint, parts.content))
-    folder.note("start", data=source)
-    for name in ("model", "loss"):
-        if name in settled.reasons:
-            shown.note(f"{name}: {getattr(settled.recipe, name)}; {settled.reasons[name]}")
-    return carry_on(folder, dataset, parts, settled, module, shown)
+    job = prepare(data, recipe, model=model, parts=parts, progress=shown, **fields)
+    folder = RunFolder.create(job.dataset.name, out)
+    job.write(folder)
+    folder.log_event("start", data=job.source)
+    return go_on(folder, job, shown)
 
 
 def resume(
@@ -88,21 +112,6 @@ def resume(
     Raises RunError if the data have changed, or the run has ended.
     """
     folder = RunFolder.open(run)
-    written = read_yaml(folder.recipe)
-    settled = Settled.from_mapping(written, str(folder.recipe))
-    if data is None and written["data"] is None:
-        raise RunError(
-            "this run was started on data in memory",
-            where=str(run),
-            remedy="Pass the same data: vt.resume(run, data).",
-        )
-    if settled.recipe.model is None and model is None:
-        raise RunError(
-            "this run trains a network of your own",
-            where=str(run),
-            remedy="Pass it as it was before training: vt.resume(run, model=YourNetwork()).",
-        )
-    _check_one_network(settled.recipe, model)
     if folder.finished and folder.report.exists():
         raise RunError(
             "this run has ended",
@@ -110,41 +119,149 @@ def resume(
             remedy=f"Its report is {folder.report}; start another with `vitreous train`.",
         )
     shown = progress or silent()
-    dataset = open_data(data if data is not None else written["data"])
-    parts = _assigned(dataset, settled.recipe, shown)
-    found = {"files or labels": dataset.fingerprint, "images": parts.content}
-    for what, key in (("files or labels", "fingerprint"), ("images", "content")):
-        if found[what] != written.get(key):
-            raise RunError(
-                f"the data are not those that this run was started on: {what} have changed",
-                where=str(written["data"] or run),
-                remedy="Bring them back as they were, or start a new run.",
-            )
-    if model is not None:
-        check_module(model, settled.contract, len(dataset.classes))
-    if folder.split.is_file():
-        parts = Split.read(folder.split, dataset)
-    folder.note("resume")
-    return carry_on(folder, dataset, parts, settled, model, shown)
+    job = take_up(folder, data, model, shown)
+    folder.log_event("resume")
+    return go_on(folder, job, shown)
 
 
-def _check_one_network(recipe: Recipe, module: nn.Module | None) -> None:
-    """Raises UsageError where there are two: the file would name one, and hold the other."""
-    if module is not None and recipe.model is not None:
-        raise UsageError(
-            f"two networks: {recipe.model} by its name, and a module",
-            where="model",
-            remedy="Leave one of them out.",
-        )
+def go_on(folder: RunFolder, job: Job, progress: Progress) -> Run:
+    """From a folder with a job to a finished run. What has been done before, in this sitting or
+    another, is recognized by its files and not done again.
+
+    Raises Interrupted, StorageError and DivergedError that say how to go on.
+    """
+    with folder.locked(), Interrupt() as interrupt, stops_told(folder):
+        if not folder.finished:
+            with deterministic(job.recipe.deterministic):
+                clock = Clock()
+                images = read_images(job, folder, progress)
+                clock.lap("reading")
+                setup = build(job, images, progress)
+                history = learn(setup, folder, progress, interrupt)
+                clock.lap("training")
+                found = measure(setup, setup.bundle(history), progress)
+                write_table(folder.predictions, found.columns, found.rows)
+                found.bundle.save(folder.model)
+                clock.lap("measuring")
+                write_json(folder.scores, summary(setup, found.scores, clock, folder))
+        # What lies on disk is what is returned, also where measuring was done in another sitting.
+        model = load(folder.model, job.module)
+        told = read_json(folder.scores)["scores"]
+        scores = {part: model.task.SCORES.from_json(found) for part, found in told.items()}
+        if "test" in scores and not folder.events("test"):
+            use_test(job.dataset, job.parts, scores["test"], folder)
+        write_report(folder.path, dataset=job.dataset)
+        folder.log_event("end")
+        return Run(folder, model, scores)
 
 
-def _assigned(dataset: Dataset, recipe: Recipe, progress: Progress) -> Split:
-    shown = progress.task("comparing images")
-    return assign(dataset, validation=recipe.validation, test=recipe.test, progress=shown)
+def read_images(job: Job, folder: RunFolder, progress: Progress) -> Pack:
+    """Every image decoded once; those that cannot be are named in the folder and left out."""
+    for note in job.dataset.notes:
+        progress.note(note)
+    seed_everything(job.recipe.seed)
+    packed = pack(
+        job.dataset,
+        job.resolved.contract,
+        threads=job.recipe.threads or 2,
+        bad_images=job.recipe.bad_images,
+        progress=progress.task("reading images"),
+    )
+    if packed.note:
+        progress.note(packed.note)
+    readable = unreadable.report(packed.bad, len(job.dataset))
+    if packed.bad:
+        unreadable.write(packed.bad, folder.quarantine)
+        progress.note(readable)
+    training = job.parts.indices(Part.TRAIN)
+    job.check_trainable(training[packed.good[training]], readable)
+    return packed
 
 
-def where(data: object) -> str | None:
-    """How `resume` finds the data again: an absolute path, a name, or None for data in memory."""
-    if not isinstance(data, str | Path):
-        return None
-    return str(Path(data).resolve()) if Path(data).exists() else str(data)
+def learn(
+    setup: TrainingSetup, folder: RunFolder, progress: Progress, interrupt: Interrupt
+) -> list[dict[str, Any]]:
+    """Train through all phases, from the latest checkpoint if there is one; the network ends with
+    its best weights. Returns the history, one row an epoch.
+
+    Raises KeyboardInterrupt after a checkpoint, and DivergedError with the best weights saved.
+    """
+    recipe, network = setup.recipe, setup.network
+    checkpoints = Checkpoints(folder, network, setup.job.fingerprint, recipe.checkpoint)
+    state, saved = LoopState(), checkpoints.found(progress)
+    if saved is not None:
+        state = LoopState(**saved["position"])
+        if state.step == 0:  # between two phases
+            checkpoint.restore(saved, whole=network)
+            saved = None
+    remaining = phases(setup, progress, state.phase)
+    tracked = Tracked(folder, recipe.to_mapping(), state)
+    consumers = [Shown(progress), tracked, checkpoints]
+    ended = False
+    try:
+        for phase in remaining:
+            with interrupt.deferred():
+                train_phase(phase, recipe, state, consumers, interrupt, saved)
+                saved = None
+                state.phase, state.step = state.phase + 1, 0
+                state.begin_epoch()
+                for consumer in consumers:
+                    consumer.phase_ended(state)
+        tracked.phase_ended(state)
+        ended = True
+    except DivergedError as error:
+        with suppress(StorageError):
+            folder.log_event("diverged", message=error.message)
+        raise setup.rescued(error, folder) from error
+    finally:
+        for consumer in consumers:
+            consumer.close(ended)
+    if recipe.bn_recalibrate or averaged(state.history):
+        setup.recalibrate()
+    return state.history
+
+
+def summary(
+    setup: TrainingSetup, scores: dict[str, Scores], clock: Clock, folder: RunFolder
+) -> dict[str, Any]:
+    """The content of scores.json."""
+    return {
+        "model": setup.recipe.model,
+        "task": setup.recipe.task,
+        "seconds": clock.total,
+        "scores": {name: found.to_json() for name, found in scores.items()},
+        "timings": clock.laps,
+        "notes": [*setup.dataset.notes, *setup.notes(read_table(folder.copies))],
+        "data": {"counts": setup.counts()},
+    }
+
+
+@contextmanager
+def stops_told(folder: RunFolder) -> Iterator[None]:
+    """Whatever stops the run in the block says how to go on with it."""
+    try:
+        yield
+    except KeyboardInterrupt as error:
+        with suppress(StorageError):
+            folder.log_event("interrupted")
+        raise Interrupted(folder) from error
+    except StorageError as error:
+        remedy = f"{error.remedy or ''} Then `{folder.resume_command}` goes on.".lstrip()
+        raise StorageError(error.message, where=error.where, remedy=remedy) from error
+
+
+class Clock:
+    """Seconds of each stage of this sitting, in order."""
+
+    def __init__(self) -> None:
+        self.began = self.last = time.monotonic()
+        self.laps: dict[str, float] = {}
+
+    def lap(self, stage: str) -> None:
+        now = time.monotonic()
+        self.laps[stage] = now - self.last
+        self.last = now
+
+    @property
+    def total(self) -> float:
+        return time.monotonic() - self.began

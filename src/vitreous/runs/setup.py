@@ -1,114 +1,127 @@
-"""A settled recipe made real: the network, its task, its rows, and what is told about them."""
+"""Training setup: everything that a run trains with, built from a job and its decoded images."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import nn
+from torch import Tensor, nn
 
-from vitreous.version import __version__
 from vitreous.augment.policies import named_policy
-from vitreous.formats import counted
+from vitreous.augment.policy import Augment
+from vitreous.backprop.translate.twin import manual_gradients, twin
+from vitreous.data.batches.batches import Batch
+from vitreous.data.batches.pack import Pack, Rows
 from vitreous.data.dataset import Dataset, Part
-from vitreous.data.batches.pack import Pack
-from vitreous.data.splits.split import Split
 from vitreous.errors import DivergedError
-from vitreous.runs import engine
-from vitreous.run_folder import RunFolder
-from vitreous.training.history import best_epoch
-from vitreous.runs.build_network import build
-from vitreous.progress.progress import Progress
-from vitreous.recipes.resolved import Settled
+from vitreous.formats import counted
 from vitreous.inference.model_file import Bundle
-from vitreous.losses.class_weights import class_weights, positive_weights
-from vitreous.tasks import TASKS, Task
-from vitreous.trace.measure.cost import total
+from vitreous.progress.progress import Progress
+from vitreous.recipes.recipe import Recipe
+from vitreous.run_folder import RunFolder
+from vitreous.runs.build_network import build_network
+from vitreous.runs.job import Job
+from vitreous.tasks import Task
+from vitreous.tasks.task import Columns, Ids
 from vitreous.trace.capture.operations import trace
-from vitreous.training.precision import choose, strides_over_points
+from vitreous.trace.measure.cost import total
+from vitreous.training.fit import Gradients
+from vitreous.training.history import best_epoch
+from vitreous.training.precision import Precision, choose, strides_over_points
 from vitreous.training.recalibrate import recalibrate
+from vitreous.version import __version__
 
-CHUNK = 64  # images that go through the network together where nothing is learned
+CHUNK = 64  # batch size of the batch-norm recalibration pass
 
 
-class Course:
-    """Everything that one run trains with.
+@dataclass(frozen=True)
+class TrainingSetup:
+    """Model, task, data rows, augmentation and precision of one run.
 
-    network  the whole network, on its device
-    ids      by part, the rows that can be read
+    packed     the decoded images, and the targets in their pixels
+    ids        by part, the rows that can be read
+    network    the whole network, on its device
+    arguments  that create it again, for the model file
+    macs       multiply-accumulates of one image
+    gradients  computes them by hand; None is autograd
     """
 
-    def __init__(
-        self,
-        dataset: Dataset,
-        parts: Split,
-        packed: Pack,
-        settled: Settled,
-        module: nn.Module | None,
-        progress: Progress,
-    ):
-        self.dataset, self.packed, self.progress = dataset, packed, progress
-        self.recipe, self.contract = settled.recipe, settled.contract
-        self.ids: dict[Part, NDArray[np.int64]] = {}
-        for part in (Part.TRAIN, Part.VALIDATION, Part.TEST):
-            chosen = parts.indices(part)
-            self.ids[part] = chosen[packed.good[chosen]]
-        self.arguments: dict[str, Any] = {}
-        self.network = self._network(module).to(self.recipe.device)
-        height, width, channels = self.contract.shape
-        probe = torch.zeros(2, channels, height, width, device=self.recipe.device)
-        traced = trace(self.network, (channels, height, width))
-        self.macs = total(traced).macs
-        by_hand = self.recipe.engine == "manual"
-        plain = by_hand or strides_over_points(traced)
-        precision = "float32" if plain else self.recipe.precision
-        self.precision = choose(precision, self.recipe.device, self.macs)
-        self.augment = named_policy(
-            self.recipe.augment or "none",
-            contract=self.contract,
-            classes=dataset.classes,
-            dataset=dataset.name,
-            mixup=self.recipe.mixup,
-            cutmix=self.recipe.cutmix,
-        )
-        self.task = self._task()
-        self.gradients = engine.by_hand(self.network, self.task, probe) if by_hand else None
+    job: Job
+    packed: Pack
+    ids: Mapping[Part, Ids]
+    network: nn.Module
+    arguments: dict[str, Any]
+    task: Task
+    augment: Augment
+    precision: Precision
+    macs: int
+    gradients: Gradients | None = None
 
-    def targets(self, part: Part) -> NDArray[Any]:
-        return self.dataset.targets[self.ids[part]]
+    @property
+    def recipe(self) -> Recipe:
+        return self.job.recipe
 
-    def recalibrate(self) -> None:
-        """Give batch norm the statistics of all training images, without augmentation."""
-        chunks = (self.contract.images(rows).to(self.recipe.device) for rows in self._chunks(CHUNK))
-        with self.precision.autocast():
-            recalibrate(self.network, chunks)
+    @property
+    def dataset(self) -> Dataset:
+        return self.job.dataset
+
+    @property
+    def contract(self) -> Any:
+        return self.job.resolved.contract
+
+    @property
+    def rows(self) -> Rows:
+        return self.packed.rows
+
+    @property
+    def targets(self) -> Columns:
+        return self.packed.targets
 
     def bundle(self, history: Sequence[Mapping[str, Any]] = ()) -> Bundle:
         """The network as it is, with all that a prediction depends on."""
+        recipe, job = self.recipe, self.job
+        shares = {"validation": recipe.validation, "test": recipe.test}
         return Bundle(
             model=self.network.eval(),
-            architecture=self.recipe.model,
+            architecture=recipe.model,
             arguments=self.arguments,
-            classes=self.dataset.classes,
             contract=self.contract,
-            task=self.task.name,
+            task=self.task,
             precision=self.precision.name,
             training={
                 "data": self.dataset.name,
                 "fingerprint": self.dataset.fingerprint,
-                "split": {"validation": self.recipe.validation, "test": self.recipe.test},
+                "split": None if job.resolved.parts_given else shares,
                 "examples": {part.name.lower(): len(ids) for part, ids in self.ids.items()},
                 "parameters": sum(p.numel() for p in self.network.parameters()),
                 "macs": self.macs,
                 "epochs": len(history),
                 "best_epoch": best_epoch(history),
-                "seed": self.recipe.seed,
+                "seed": recipe.seed,
                 "vitreous": __version__,
             },
         )
+
+    def recalibrate(self) -> None:
+        """Give batch norm the statistics of all training images, without augmentation."""
+        rows = chunks(self.rows, self.ids[Part.TRAIN], CHUNK)
+        images = (self.contract.images(chunk).to(self.recipe.device) for chunk in rows)
+        with self.precision.autocast():
+            recalibrate(self.network, images)
+
+    def counts(self) -> dict[str, dict[str, int]]:
+        """Readable images of each class, by part; empty where there are no classes."""
+        found = {}
+        for part, ids in self.ids.items():
+            counts = class_counts(self.targets, ids)
+            if counts is not None and len(ids):
+                names, numbers = counts
+                found[part.name.lower()] = dict(zip(names, numbers.tolist(), strict=True))
+        return found
 
     def notes(self, copies: Sequence[Mapping[str, str]]) -> list[str]:
         """What a reader of the scores should know about the data.
@@ -129,21 +142,16 @@ class Course:
                 "there is no test part: the validation scores were used for choosing, and are a "
                 "little too good"
             )
-        counts = self.counts()
-        if self.recipe.balance == "none" and counts.max() > 4 * max(counts.min(), 1):
-            most, least = (self.dataset.classes[i] for i in (counts.argmax(), counts.argmin()))
-            notes.append(
-                f"classes are unequal: {counts.max():,} training images of '{most}', "
-                f"{counts.min():,} of '{least}'; --balance weights or sampler may help"
-            )
+        found = class_counts(self.targets, self.ids[Part.TRAIN])
+        if found is not None and self.recipe.balance == "none":
+            names, counts = found
+            if counts.max() > 4 * max(counts.min(), 1):
+                most, least = names[counts.argmax()], names[counts.argmin()]
+                notes.append(
+                    f"classes are unequal: {counts.max():,} training images of '{most}', "
+                    f"{counts.min():,} of '{least}'; --balance weights or sampler may help"
+                )
         return notes
-
-    def counts(self) -> NDArray[np.int64]:
-        """(L,) training images of each class."""
-        targets = self.targets(Part.TRAIN)
-        if targets.ndim == 2:
-            return np.asarray(targets.sum(axis=0), np.int64)
-        return np.bincount(targets, minlength=len(self.dataset.classes))
 
     def rescued(self, error: DivergedError, folder: RunFolder) -> DivergedError:
         """After a divergence: save what was best, and say so."""
@@ -155,32 +163,77 @@ class Course:
             kept = ""
         return DivergedError(error.message, where=error.where, remedy=f"{error.remedy or ''}{kept}")
 
-    def _network(self, module: nn.Module | None) -> nn.Module:
-        if module is not None:
-            return module
-        classes = len(self.dataset.classes)
-        network, self.arguments = build(self.recipe, self.contract, classes, self._chunks(1024))
+
+def build(job: Job, packed: Pack, progress: Progress) -> TrainingSetup:
+    """Everything that a run trains with. Raises what the network and its weights raise."""
+    recipe, contract = job.recipe, job.resolved.contract
+    ids = {}
+    for part in (Part.TRAIN, Part.VALIDATION, Part.TEST):
+        chosen = job.parts.indices(part)
+        ids[part] = chosen[packed.good[chosen]]
+    task = job.learned(ids[Part.TRAIN])
+    arguments: dict[str, Any] = {}
+    if job.module is not None:
+        network = job.module
+    else:
+        rows = chunks(packed.rows, ids[Part.TRAIN], 1024)
+        network, arguments = build_network(recipe, contract, task.output(), rows)
         for note in network.notes:
-            self.progress.note(note)
-        return network
+            progress.note(note)
+    network = network.to(recipe.device)
+    height, width, channels = contract.shape
+    traced = trace(network, (channels, height, width))
+    macs = total(traced).macs
+    manual = recipe.engine == "manual"
+    plain = manual or strides_over_points(traced)
+    probe = torch.zeros(2, channels, height, width, device=recipe.device)
+    return TrainingSetup(
+        job=job,
+        packed=packed,
+        ids=ids,
+        network=network,
+        arguments=arguments,
+        task=task,
+        augment=named_policy(
+            recipe.augment or "none",
+            contract=contract,
+            classes=job.dataset.classes,
+            dataset=job.dataset.name,
+            mixup=recipe.mixup,
+            cutmix=recipe.cutmix,
+        ),
+        precision=choose("float32" if plain else recipe.precision, recipe.device, macs),
+        macs=macs,
+        gradients=by_hand(network, task, probe) if manual else None,
+    )
 
-    def _chunks(self, size: int) -> Iterator[NDArray[np.uint8]]:
-        """The training rows, so many at a time."""
-        ids = self.ids[Part.TRAIN]
-        return (self.packed.rows[ids[i : i + size]] for i in range(0, len(ids), size))
 
-    def _task(self) -> Task:
-        recipe = self.recipe
-        balance = None
-        if recipe.balance == "weights":
-            counts = torch.from_numpy(self.counts())
-            balance = (
-                positive_weights(counts, len(self.ids[Part.TRAIN]))
-                if self.dataset.multilabel
-                else class_weights(counts)
-            ).to(recipe.device)
-        return TASKS[recipe.task](
-            criterion=recipe.loss,
-            smoothing=recipe.label_smoothing or 0.0,
-            balance=balance,
-        )
+def by_hand(network: nn.Module, task: Task, probe: Tensor) -> Gradients:
+    """For `fit`: forward and backward through the network's hand-written twin.
+
+    probe  images (B, C, H, W) of the size that will come
+
+    Raises ModelError for a layer, and UsageError for a loss, without a hand-written derivative.
+    """
+    loss, own = task.manual_loss(), twin(network, probe)
+    (column,) = task.needs
+
+    def gradients(batch: Batch, total: Tensor | float) -> Tensor:
+        targets: Any = batch.targets[column]
+        return manual_gradients(own, loss, batch.images, targets, batch.weights, total)
+
+    return gradients
+
+
+def chunks(rows: Rows, ids: Ids, size: int) -> Iterator[NDArray[np.uint8]]:
+    """These rows, so many at a time."""
+    return (rows[ids[i : i + size]] for i in range(0, len(ids), size))
+
+
+def class_counts(targets: Columns, ids: Ids) -> tuple[tuple[str, ...], Ids] | None:
+    """(names, counts) of the classes among these rows; None where there are no classes."""
+    for column in targets.values():
+        counts = column.take(ids).counts()
+        if counts is not None:
+            return column.classes, counts
+    return None

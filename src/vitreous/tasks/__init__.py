@@ -1,11 +1,23 @@
 """Kinds of questions about an image, each with its head, loss, scores and decoding."""
 
+from vitreous.tasks.answer import Answer
 from vitreous.tasks.classify import Classify
 from vitreous.tasks.coding import CODINGS, Coding, coding
 from vitreous.tasks.label import Label
 from vitreous.tasks.prediction import Prediction
 from vitreous.tasks.task import Task
 
-TASKS: dict[str, type[Task]] = {"classify": Classify, "label": Label}
+TASKS: dict[str, type[Task]] = {task.name: task for task in (Classify, Label)}
+"""The tasks by name, in the order in which they are tried on data."""
 
-__all__ = ["CODINGS", "TASKS", "Classify", "Coding", "Label", "Prediction", "Task", "coding"]
+__all__ = [
+    "CODINGS",
+    "TASKS",
+    "Answer",
+    "Classify",
+    "Coding",
+    "Label",
+    "Prediction",
+    "Task",
+    "coding",
+]

@@ -1,78 +1,124 @@
-"""One class an image: classes exclude each other and share one unit of probability."""
+"""Classification: one class an image; classes exclude each other and share one unit of probability."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import torch
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 from torch import Tensor
 
-from vitreous.losses import cross_entropy, focal, hinge
+from vitreous.backprop.layers import Hinge, Loss, SoftmaxCrossEntropy
+from vitreous.data.columns import ClassNumbers, Marks
+from vitreous.errors import DataError
+from vitreous.losses import class_weights, cross_entropy, focal, hinge
+from vitreous.metrics.align import align
 from vitreous.metrics.classification import classification
-from vitreous.metrics.scores import Scores
-from vitreous.shapes import Labels, Logits
+from vitreous.metrics.classification_scores import ClassificationScores
+from vitreous.metrics.mistakes import worst
+from vitreous.metrics.score import Rule
+from vitreous.shapes import Logits
+from vitreous.tasks.class_answers import RANKED, ClassTask, ranked
 from vitreous.tasks.coding import CODINGS
+from vitreous.tasks.meter import Table
 from vitreous.tasks.prediction import Prediction
-from vitreous.tasks.task import Task, ranked
+from vitreous.tasks.task import Aligned, Columns
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Classify(Task):
+class Classify(ClassTask):
     """Softmax over one output a class. Targets are class numbers, (B,) int64, or shares of
     classes, (B, L), where images were mixed.
     """
 
-    name: ClassVar[str] = "classify"
+    name = "classify"
+    told = "each image has one label"
+    needs: ClassVar = {"class": ClassNumbers}
     LOSSES: ClassVar[Mapping[str, Callable[..., Tensor]]] = {
         "cross_entropy": cross_entropy,
         "hinge": hinge,
         "focal": focal,
     }
 
-    def loss(self, logits: Logits, targets: Labels) -> Tensor:
-        loss = self.LOSSES[self.criterion]
+    @classmethod
+    def explain(cls, outputs: Sequence[str]) -> str:
+        return CODINGS["classes"].explain(len(outputs))
+
+    @classmethod
+    def prefers(cls, channels: int, criterion: str) -> dict[str, tuple[Any, str]]:
+        if channels < 3 or criterion == "hinge":
+            return super().prefers(channels, criterion)
+        return {"label_smoothing": (0.1, "usual for photos")}
+
+    @classmethod
+    def check_trainable(cls, targets: Columns, found: str, where: str) -> None:
+        labels = targets["class"]
+        present = np.unique(labels.strata()[1])
+        if len(present) < 2:
+            raise DataError(
+                f"all {len(labels):,} training images are of the class "
+                f"'{labels.classes[present[0]]}': there is nothing to tell apart; {found}",
+                where=where,
+                remedy="Add images of at least one more class.",
+            )
+
+    @classmethod
+    def of(
+        cls, targets: Columns, *, criterion: str = "", smoothing: float = 0.0, balance: str = "none"
+    ) -> Self:
+        labels = targets["class"]
+        factors = None
+        if balance == "weights":
+            counts = labels.counts()
+            assert counts is not None
+            factors = class_weights(torch.from_numpy(counts))
+        return cls(
+            classes=labels.classes, criterion=criterion, smoothing=smoothing, balance=factors
+        )
+
+    def loss(self, outputs: Logits, targets: Mapping[str, Any]) -> Tensor:
+        loss, wanted = self.LOSSES[self.criterion], targets["class"]
         options = {"smoothing": self.smoothing} if self.smoothing else {}
-        return loss(logits, targets, weights=self.balance, reduction="none", **options)
+        balance = None if self.balance is None else self.balance.to(outputs.device)
+        return loss(outputs, wanted, weights=balance, reduction="none", **options)
 
-    @staticmethod
-    def encode(targets: ArrayLike) -> Labels:
-        return torch.as_tensor(np.asarray(targets, np.int64))
+    def manual_loss(self) -> Loss:
+        if self.criterion == "cross_entropy":
+            return SoftmaxCrossEntropy(smoothing=self.smoothing, weights=self.balance)
+        if self.criterion == "hinge" and self.balance is None:
+            return Hinge()
+        return super().manual_loss()
 
-    @staticmethod
-    def outputs(classes: Sequence[str]) -> int:
-        return len(classes)
-
-    @staticmethod
-    def explain(classes: Sequence[str]) -> str:
-        return CODINGS["classes"].explain(len(classes))
-
-    @staticmethod
-    def probabilities(logits: Logits) -> Tensor:
+    def probabilities(self, logits: Logits) -> Tensor:
         return logits.softmax(1)
 
-    @staticmethod
-    def thresholds(probabilities: NDArray[np.float64], targets: ArrayLike) -> None:
-        return None
+    def scores(self, meter: Table, baselines: Sequence[Rule] = ()) -> ClassificationScores:
+        return classification(meter.answers, meter.truth, self.classes, baselines=baselines)
 
-    @staticmethod
-    def scores(
-        probabilities: NDArray[np.float64],
-        targets: ArrayLike,
-        classes: Sequence[str],
-        thresholds: Sequence[float] | None = None,
-    ) -> Scores:
-        return classification(probabilities, targets, classes)
+    def judged(
+        self, probabilities: NDArray[np.float64], truth: NDArray[Any]
+    ) -> tuple[NDArray[np.float64], dict[int, int]]:
+        cases = worst(probabilities, truth, RANKED)
+        ranks = {case.index: rank for rank, case in enumerate(cases, 1)}
+        return probabilities[np.arange(len(truth)), truth], ranks
 
-    @staticmethod
-    def decode(
-        probabilities: NDArray[np.float64],
-        classes: Sequence[str],
-        top: int = 5,
-        thresholds: Sequence[float] | None = None,
-    ) -> list[Prediction]:
-        rankings = (ranked(row, classes, max(top, 1)) for row in probabilities)
+    def align(self, targets: Columns, where: str) -> Aligned:
+        labels = targets.get("class")
+        if isinstance(labels, Marks):
+            raise DataError(
+                "images with several labels, and the model gives one",
+                where=where,
+                remedy="Evaluate on data with one label an image.",
+            )
+        if not isinstance(labels, ClassNumbers):
+            return super().align(targets, where)
+        names = align(self.classes, labels.classes)
+        numbers, known = names.targets(labels.array)
+        return Aligned({"class": ClassNumbers(numbers, self.classes)}, known, names.describe())
+
+    def answer(self, probabilities: NDArray[np.float64], top: int) -> list[Prediction]:
+        rankings = (ranked(row, self.classes, max(top, 1)) for row in probabilities)
         return [Prediction(best[0][0], best[0][1], best[:top]) for best in rankings]

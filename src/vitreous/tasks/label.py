@@ -1,4 +1,4 @@
-"""Several labels an image, or none: each is a question of its own, answered by its own sigmoid.
+"""Multi-label classification: several labels an image, or none, each answered by its own sigmoid.
 
 A softmax would let the labels compete: two that are both certain could get 1/2 each at most.
 """
@@ -8,90 +8,166 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import ClassVar
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import torch
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 from torch import Tensor
 
-from vitreous.losses import binary_cross_entropy, binary_hinge
+from vitreous.backprop.layers import Loss, SigmoidCrossEntropy
+from vitreous.data.columns import ClassNumbers, Marks
+from vitreous.errors import ModelFileError, UsageError
+from vitreous.losses import binary_cross_entropy, binary_hinge, positive_weights
+from vitreous.metrics.align import align
 from vitreous.metrics.average_precision import choose_thresholds
+from vitreous.metrics.classification_scores import ClassificationScores
+from vitreous.metrics.mistakes import worst_labels
 from vitreous.metrics.multilabel import multilabel
-from vitreous.metrics.scores import Scores
-from vitreous.shapes import Labels, Logits
+from vitreous.metrics.score import Rule
+from vitreous.shapes import Logits
+from vitreous.tasks.class_answers import RANKED, ClassTask, ranked
 from vitreous.tasks.coding import CODINGS
+from vitreous.tasks.meter import Table
 from vitreous.tasks.prediction import Prediction
-from vitreous.tasks.task import Task, ranked
+from vitreous.tasks.task import Aligned, Columns
 
 THRESHOLD = 0.5  # of a label whose threshold has not been chosen on validation data
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Label(Task):
+class Label(ClassTask):
     """A sigmoid for each label. Targets are (B, L) float32 zeros and ones, or shares of them.
 
     `balance` multiplies the loss of positive answers, see `losses.positive_weights`.
+
+    thresholds  the probability from which each label is given; None is 1/2 for all
     """
 
-    name: ClassVar[str] = "label"
+    name = "label"
+    noun = "label"
+    told = "some images have several labels"
+    needs: ClassVar = {"class": Marks}
     LOSSES: ClassVar[Mapping[str, Callable[..., Tensor]]] = {
         "cross_entropy": binary_cross_entropy,
         "hinge": binary_hinge,
         "focal": partial(binary_cross_entropy, gamma=2.0),
     }
 
-    def loss(self, logits: Logits, targets: Labels) -> Tensor:
-        loss = self.LOSSES[self.criterion]
+    thresholds: tuple[float, ...] | None = None
+
+    @classmethod
+    def check_settings(cls, criterion: str, smoothing: float, balance: str = "none") -> None:
+        super().check_settings(criterion, smoothing, balance)
+        if balance == "sampler":
+            raise UsageError(
+                "images with several labels cannot be drawn by class",
+                where="--balance sampler",
+                remedy="Choose --balance weights.",
+            )
+
+    @classmethod
+    def explain(cls, outputs: Sequence[str]) -> str:
+        return CODINGS["labels"].explain(len(outputs))
+
+    @classmethod
+    def of(
+        cls, targets: Columns, *, criterion: str = "", smoothing: float = 0.0, balance: str = "none"
+    ) -> Self:
+        labels = targets["class"]
+        factors = None
+        if balance == "weights":
+            counts = labels.counts()
+            assert counts is not None
+            factors = positive_weights(torch.from_numpy(counts), len(labels))
+        return cls(
+            classes=labels.classes, criterion=criterion, smoothing=smoothing, balance=factors
+        )
+
+    @property
+    def cuts(self) -> NDArray[np.float64]:
+        """(L,) the threshold of each label."""
+        if self.thresholds is None:
+            return np.full(len(self.classes), THRESHOLD)
+        return np.asarray(self.thresholds, np.float64)
+
+    def loss(self, outputs: Logits, targets: Mapping[str, Any]) -> Tensor:
+        loss, wanted = self.LOSSES[self.criterion], targets["class"]
         options = {"smoothing": self.smoothing} if self.smoothing else {}
-        return loss(logits, targets, positives=self.balance, reduction="none", **options)
+        balance = None if self.balance is None else self.balance.to(outputs.device)
+        return loss(outputs, wanted, positives=balance, reduction="none", **options)
 
-    @staticmethod
-    def encode(targets: ArrayLike) -> Labels:
-        return torch.as_tensor(np.asarray(targets, np.float32))
+    def manual_loss(self) -> Loss:
+        if self.criterion == "cross_entropy" and not self.smoothing and self.balance is None:
+            return SigmoidCrossEntropy()
+        return super().manual_loss()
 
-    @staticmethod
-    def outputs(classes: Sequence[str]) -> int:
-        return len(classes)
-
-    @staticmethod
-    def explain(classes: Sequence[str]) -> str:
-        return CODINGS["labels"].explain(len(classes))
-
-    @staticmethod
-    def probabilities(logits: Logits) -> Tensor:
+    def probabilities(self, logits: Logits) -> Tensor:
         return logits.sigmoid()
 
-    @staticmethod
-    def thresholds(probabilities: NDArray[np.float64], targets: ArrayLike) -> tuple[float, ...]:
-        chosen = choose_thresholds(probabilities, np.asarray(targets, np.int64))
-        return tuple(float(threshold) for threshold in chosen)
+    def scores(self, meter: Table, baselines: Sequence[Rule] = ()) -> ClassificationScores:
+        return multilabel(meter.answers, meter.truth, self.classes, self.cuts, baselines=baselines)
 
-    @staticmethod
-    def scores(
-        probabilities: NDArray[np.float64],
-        targets: ArrayLike,
-        classes: Sequence[str],
-        thresholds: Sequence[float] | None = None,
-    ) -> Scores:
-        cuts = THRESHOLD if thresholds is None else np.asarray(thresholds)
-        return multilabel(probabilities, targets, classes, cuts)
+    def tuned(self, meter: Table) -> Self:
+        """With thresholds that make the best of each label's F1 on the examples seen."""
+        chosen = choose_thresholds(meter.answers, meter.truth.astype(np.int64))
+        return self.replace(thresholds=tuple(float(threshold) for threshold in chosen))
 
-    @staticmethod
-    def decode(
-        probabilities: NDArray[np.float64],
-        classes: Sequence[str],
-        top: int = 5,
-        thresholds: Sequence[float] | None = None,
-    ) -> list[Prediction]:
-        cuts = np.full(len(classes), THRESHOLD) if thresholds is None else np.asarray(thresholds)
-        applies = probabilities >= cuts
+    def replace(self, **fields: Any) -> Self:
+        known = {name: getattr(self, name) for name in self.__dataclass_fields__}
+        return type(self)(**(known | fields))
+
+    def judged(
+        self, probabilities: NDArray[np.float64], truth: NDArray[Any]
+    ) -> tuple[NDArray[np.float64], dict[int, int]]:
+        """Of several labels, the one counts that the model errs on most."""
+        likelihood = np.where(truth > 0, probabilities, 1 - probabilities).min(axis=1)
+        ranks: dict[int, int] = {}
+        for wrong in worst_labels(probabilities, truth, self.cuts, RANKED):
+            if wrong.index not in ranks:
+                ranks[wrong.index] = len(ranks) + 1
+                given = wrong.probability
+                likelihood[wrong.index] = 1 - given if wrong.given else given
+        return likelihood, ranks
+
+    def align(self, targets: Columns, where: str) -> Aligned:
+        """Data with one label an image ask the same question of each label."""
+        labels = targets.get("class")
+        if isinstance(labels, ClassNumbers):
+            marks = np.equal.outer(labels.array, np.arange(len(labels.classes)))
+            labels = Marks(marks, labels.classes)
+        if not isinstance(labels, Marks):
+            return super().align(targets, where)
+        names = align(self.classes, labels.classes)
+        marks, known = names.targets(labels.array)
+        return Aligned({"class": Marks(marks, self.classes)}, known, names.describe())
+
+    def answer(self, probabilities: NDArray[np.float64], top: int) -> list[Prediction]:
+        applies = probabilities >= self.cuts
         certainty = np.where(applies, probabilities, 1 - probabilities).min(axis=1)
         return [
             Prediction(
-                tuple(name for name, holds in zip(classes, given, strict=True) if holds),
+                tuple(name for name, holds in zip(self.classes, given, strict=True) if holds),
                 float(score),
-                ranked(row, classes, top),
+                ranked(row, self.classes, top),
             )
             for row, given, score in zip(probabilities, applies, certainty, strict=True)
         ]
+
+    def to_json(self) -> dict[str, Any]:
+        return {} if self.thresholds is None else {"thresholds": list(self.thresholds)}
+
+    @classmethod
+    def from_json(cls, classes: Sequence[str], decoding: Mapping[str, Any]) -> Self:
+        rest = dict(decoding)
+        given = rest.pop("thresholds", None)
+        made = super().from_json(classes, rest)
+        if given is None:
+            return made
+        if (
+            not isinstance(given, list | tuple)
+            or len(given) != len(classes)
+            or not all(type(value) in (float, int) and 0 <= value <= 1 for value in given)
+        ):
+            raise ModelFileError("the thresholds are not one probability a class")
+        return made.replace(thresholds=tuple(float(value) for value in given))

@@ -1,9 +1,12 @@
-"""One answer of a network, by name."""
+"""A prediction of classes: the name of one class or of several labels, with probabilities."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +30,16 @@ class Prediction:
             return self.label
         return ", ".join(self.label) or "none"
 
+    @property
+    def line(self) -> str:
+        """The labels that apply where there may be several, and the ranked classes."""
+        ranked = "   ".join(f"{label} {score:.1%}" for label, score in self.top)
+        return ranked if isinstance(self.label, str) else f"{self.text}   of {ranked}"
+
     def to_json(self) -> dict[str, Any]:
         top = [{"label": label, "score": score} for label, score in self.top]
         label = self.label if isinstance(self.label, str) else list(self.label)
         return {"label": label, "score": self.score, "top": top}
+
+    def draw(self, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        return image

@@ -1,110 +1,255 @@
-"""What a target is, and all that follows from it: head, loss, probabilities, scores, decoding.
+"""A task: what a target means, and all that follows from it, from the loss to the report.
 
-The loop, the run and the command line know none of this. What training chooses (a loss, its
-smoothing, the weights of classes) are fields of a task; what a trained network needs are static
-methods, since they must not depend on how it was trained.
+Outside this package nothing knows which task is at hand: data know how targets move, the loop knows
+that a loss gives one number an example, the report knows how to draw a table. A new task is a file
+here and a row of `TASKS`.
 """
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 from torch import Tensor
 
-from vitreous.errors import UsageError, unknown
-from vitreous.metrics.scores import Scores
-from vitreous.shapes import Labels, Logits
-from vitreous.tasks.prediction import Prediction
+from vitreous.backprop.layers import Loss
+from vitreous.data.batches.pack import Rows
+from vitreous.data.columns import Column
+from vitreous.data.images.frame import Frame
+from vitreous.errors import DataError, ModelFileError, UsageError, unknown
+from vitreous.metrics.score import Rule, Scores
+from vitreous.models.network import Output
+from vitreous.tasks.answer import Answer
+from vitreous.tasks.meter import Meter
+from vitreous.tasks.section import Gallery, Note, Section
+
+Ids = NDArray[np.int64]
+Columns = Mapping[str, Column]
+Kinds = Mapping[str, type[Column]]
+
+
+@dataclass(frozen=True)
+class Aligned:
+    """Targets of other data in the terms of a trained task.
+
+    targets  columns, with classes numbered as the model numbers them
+    known    (N,) bool: examples that the model can get right
+    notes    what does not match, one sentence each
+    """
+
+    targets: Columns
+    known: NDArray[np.bool_]
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Task(ABC):
-    """A kind of question about an image.
+    """A kind of question about an image, with all that its answers depend on.
 
-    criterion  name of the loss, a key of LOSSES; the first one is the default
+    name       its key in TASKS
+    told       what data of this kind are like, as a sentence about them
+    needs      the columns that data must have, by name
+    answers    vector: a network gives some numbers an image; map: some for each pixel
+    window     how an image that is not square is fitted, unless the user says otherwise
+    views      changed copies of an image that belong together in training
+    LOSSES     criteria by name; the first is the default
+    SCORES     the type of its scores
+    classes    names, in the order of the network's outputs; empty where there are none
+    criterion  name of the loss
     smoothing  share of each target that is spread evenly over the possible answers
     balance    (L,) factors on classes, or on the presence of labels, against rare ones
     """
 
     name: ClassVar[str]
+    told: ClassVar[str]
+    needs: ClassVar[Kinds]
+    answers: ClassVar[Literal["vector", "map"]] = "vector"
+    window: ClassVar[Literal["crop", "squash", "pad"]] = "pad"
+    views: ClassVar[int] = 1
     LOSSES: ClassVar[Mapping[str, Callable[..., Tensor]]]
+    SCORES: ClassVar[Any]
 
-    criterion: str = "cross_entropy"
+    classes: tuple[str, ...] = ()
+    criterion: str = ""
     smoothing: float = 0.0
     balance: Tensor | None = None
 
     def __post_init__(self) -> None:
-        if self.criterion not in self.LOSSES:
-            raise unknown("loss", self.criterion, self.LOSSES, where="--loss")
-        if self.smoothing and self.criterion == "hinge":
-            raise UsageError(
-                "the hinge loss has no probabilities to smooth",
-                where="--label-smoothing",
-                remedy="Leave it out, or choose --loss cross_entropy.",
-            )
+        if not self.criterion:
+            object.__setattr__(self, "criterion", next(iter(self.LOSSES)))
+        self.check_settings(self.criterion, self.smoothing)
 
-    @abstractmethod
-    def loss(self, logits: Logits, targets: Labels) -> Tensor:
-        """(B,) the loss of each example."""
+    @classmethod
+    def check_settings(cls, criterion: str, smoothing: float, balance: str = "none") -> None:
+        """Raises UsageError for a loss that there is not, or settings that it does not take."""
+        if criterion not in cls.LOSSES:
+            raise unknown("loss", criterion, cls.LOSSES, where="--loss")
+        if smoothing:
+            raise cls.useless("--label-smoothing", "there are no classes to spread over")
+        if balance != "none":
+            raise cls.useless("--balance", "there are no classes to balance")
 
-    @staticmethod
-    @abstractmethod
-    def encode(targets: ArrayLike) -> Labels:
-        """Targets of a data set to those of the loss."""
+    @classmethod
+    def check_mixing(cls, mixup: float | None, cutmix: float | None) -> None:
+        """Raises UsageError where pairs of images cannot be blended with their targets."""
+        for flag, strength in (("--mixup", mixup), ("--cutmix", cutmix)):
+            if strength and not all(kind.mixes for kind in cls.needs.values()):
+                raise cls.useless(flag, "targets of this kind cannot be blended")
 
-    @staticmethod
-    @abstractmethod
-    def outputs(classes: Sequence[str]) -> int:
-        """How many numbers the network's last layer gives."""
+    @classmethod
+    def useless(cls, flag: str, reason: str) -> UsageError:
+        """The error for a setting that means nothing here."""
+        return UsageError(
+            f"has no effect on the task '{cls.name}': {reason}",
+            where=flag,
+            remedy="Leave it out.",
+        )
 
-    @staticmethod
-    @abstractmethod
-    def explain(classes: Sequence[str]) -> str:
-        """Which head and loss fit, and why, in one sentence."""
+    # What the data must be like, and what follows from the training part.
 
-    @staticmethod
-    @abstractmethod
-    def probabilities(logits: Logits) -> Tensor:
-        """(B, L) in [0, 1]."""
+    @classmethod
+    def recognizes(cls, kinds: Kinds) -> bool:
+        """Do data with columns of these kinds ask this question?"""
+        return bool(cls.needs) and all(
+            name in kinds and issubclass(kinds[name], kind) for name, kind in cls.needs.items()
+        )
 
-    @staticmethod
+    @classmethod
     @abstractmethod
-    def thresholds(
-        probabilities: NDArray[np.float64], targets: ArrayLike
-    ) -> tuple[float, ...] | None:
-        """The probability from which each label applies, chosen on validation data; None where
-        the most probable answer is taken.
+    def explain(cls, outputs: Sequence[str]) -> str:
+        """Which head and loss fit, and why, in one sentence.
+
+        outputs  names of what the network answers: classes, or quantities
         """
 
-    @staticmethod
-    @abstractmethod
-    def scores(
-        probabilities: NDArray[np.float64],
-        targets: ArrayLike,
-        classes: Sequence[str],
-        thresholds: Sequence[float] | None = None,
-    ) -> Scores:
-        """What the answers are worth; see `vitreous.metrics.scores`."""
+    @classmethod
+    def prefers(cls, channels: int, criterion: str) -> dict[str, tuple[Any, str]]:
+        """Settings that suit this task, each with the reason, where the user has chosen none."""
+        return {"label_smoothing": (0.0, "off unless asked for")}
 
-    @staticmethod
+    @classmethod
+    def check_trainable(cls, targets: Columns, found: str, where: str) -> None:
+        """Raises DataError where there is nothing to learn.
+
+        targets  of the training part, which has examples
+        found    what there is instead, in words
+        """
+
+    @classmethod
+    @abstractmethod
+    def of(
+        cls, targets: Columns, *, criterion: str = "", smoothing: float = 0.0, balance: str = "none"
+    ) -> Self:
+        """The task that these data ask.
+
+        targets  of the training part
+        balance  weights: the loss counts rare classes more
+        """
+
+    # Training.
+
+    @abstractmethod
+    def output(self) -> Output:
+        """What a network for this task gives."""
+
+    @abstractmethod
+    def loss(self, outputs: Any, targets: Mapping[str, Any]) -> Tensor:
+        """(B,) the loss of each example."""
+
+    def manual_loss(self) -> Loss:
+        """The same loss with a derivative by hand. Raises UsageError where there is none."""
+        raise UsageError(
+            f"the loss {self.criterion} with these options has no hand-written derivative",
+            where="--engine manual",
+            remedy="Use --engine autograd.",
+        )
+
+    # Measuring.
+
+    @abstractmethod
+    def meter(self) -> Meter:
+        """An empty meter for this task."""
+
+    @abstractmethod
+    def scores(self, meter: Any, baselines: Sequence[Rule] = ()) -> Scores:
+        """What the answers that a meter has seen are worth."""
+
+    def tuned(self, meter: Any) -> Self:
+        """This task with what is chosen on validation data, such as thresholds."""
+        return self
+
+    def baselines(self, rows: Rows, targets: Columns, train: Ids, asked: Ids) -> tuple[Rule, ...]:
+        """What simple rules reach on the rows `asked`, having seen the rows `train`."""
+        return ()
+
+    @abstractmethod
+    def table(self, meter: Any, targets: Columns) -> tuple[tuple[str, ...], list[tuple[Any, ...]]]:
+        """(columns, rows): the answer to each example beside its truth, for predictions.csv.
+
+        A column `rank` numbers those that are most worth looking at, from 1.
+
+        targets  of the examples that the meter has seen, in their order
+        """
+
+    def align(self, targets: Columns, where: str) -> Aligned:
+        """The targets of other data in this task's terms. Raises DataError if they do not fit."""
+        kinds = {name: type(column) for name, column in targets.items()}
+        if not self.recognizes(kinds):
+            raise DataError(
+                f"the data do not have what the model was trained for: {self.told}",
+                where=where,
+                remedy="Evaluate on data like those of training.",
+            )
+        count = len(next(iter(targets.values())))
+        return Aligned(targets, np.ones(count, bool))
+
+    # Answering.
+
     @abstractmethod
     def decode(
-        probabilities: NDArray[np.float64],
-        classes: Sequence[str],
-        top: int = 5,
-        thresholds: Sequence[float] | None = None,
-    ) -> list[Prediction]:
-        """Probabilities (B, L) to one answer an image, with the `top` most probable names."""
+        self, outputs: Any, frames: Sequence[Frame] | None = None, top: int = 5
+    ) -> Sequence[Answer]:
+        """One answer an image, in that image's own pixels.
 
+        frames  how each image was fitted into the network's window; None where answers have no
+                place in the image
+        top     how many alternatives to name, where there are any
+        """
 
-def ranked(
-    row: NDArray[np.float64], classes: Sequence[str], top: int
-) -> tuple[tuple[str, float], ...]:
-    """The most probable classes of one image; of equally probable ones the first comes first."""
-    order = np.argsort(-row, kind="stable")[:top]
-    return tuple((classes[c], float(row[c])) for c in order)
+    # Telling.
+
+    def meaning(self, scores: Any) -> list[str]:
+        """The headline score in plain words."""
+        return []
+
+    def remarks(self, part: str, scores: Any) -> list[Note]:
+        """What the scores of a part say against the run."""
+        return []
+
+    def sections(self, scores: Any) -> Iterator[Section]:
+        """Sections of a report about these scores."""
+        return iter(())
+
+    def galleries(self, rows: Sequence[Mapping[str, str]]) -> Iterator[Gallery]:
+        """Which examples of a part are worth looking at.
+
+        rows  of predictions.csv, as `table` wrote them
+        """
+        return iter(())
+
+    # The model file.
+
+    def to_json(self) -> dict[str, Any]:
+        """What decoding depends on besides the classes."""
+        return {}
+
+    @classmethod
+    def from_json(cls, classes: Sequence[str], decoding: Mapping[str, Any]) -> Self:
+        """The inverse of `to_json`. Raises ModelFileError for anything unexpected."""
+        if decoding:
+            raise ModelFileError(f"the decoding of {cls.name} is {dict(decoding)!r:.80}")
+        return cls(classes=tuple(classes))

@@ -5,7 +5,9 @@ asks for it.
         ...
 
 Logging, evaluation, checkpoints, early stopping and plots are consumers of these steps; there are
-no callbacks. Between two steps the model, the optimizer and the average agree with each other.
+no callbacks. Between two steps the model, the optimizer and the average agree with each other, and
+`.grad` of each trained parameter still holds the gradient of the step that was just taken: after
+clipping, and under float16 without clipping times the scale of its loss.
 """
 
 from __future__ import annotations
@@ -14,6 +16,7 @@ import time
 from collections.abc import Callable, Generator, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -55,7 +58,7 @@ second argument is the sum of the weights of all examples that the mean is over.
 def fit(
     model: nn.Module,
     batches: Iterable[Batch],
-    loss: Callable[[Tensor, Tensor], Tensor],
+    loss: Callable[[Any, Any], Tensor],
     optimizer: torch.optim.Optimizer,
     schedule: Callable[[int], float],
     *,
@@ -65,13 +68,14 @@ def fit(
     average: Average | None = None,
     penalty: Penalty | None = None,
     gradients: Gradients | None = None,
-    call: Callable[[Tensor], Tensor] | None = None,
+    call: Callable[[Tensor], Any] | None = None,
     seed: int = 0,
     first_step: int = 0,
 ) -> Generator[Step, None, None]:
     """Train the model on all the batches, one optimizer step at a time.
 
-    loss        (outputs, targets) -> (B,) one loss an example; a scalar counts as their mean
+    loss        (outputs, targets) -> (B,) one loss an example; a scalar counts as their mean. What
+                outputs and targets are is between the model, the batches and the loss
     schedule    step number, from 0 -> factor on each group's peak rate (its "initial_lr")
     clip        largest norm of the whole gradient
     accumulate  batches whose gradients make one step; the step is that of one large batch (for
@@ -142,10 +146,10 @@ def fit(
     watch.look()
 
 
-def forward(model: Callable[[Tensor], Tensor], batch: Batch) -> Tensor:
+def forward(model: Callable[[Tensor], Any], batch: Batch) -> Any:
     """The network's outputs; says what torch means by refusing a single example."""
     try:
-        outputs: Tensor = model(batch.images)
+        return model(batch.images)
     except ValueError as error:
         if len(batch) > 1:
             raise
@@ -154,7 +158,6 @@ def forward(model: Callable[[Tensor], Tensor], batch: Batch) -> Tensor:
             where="--batch-size",
             remedy="Use batches of 2 or more: batch normalization needs a variance.",
         ) from error
-    return outputs
 
 
 def grouped(batches: Iterable[Batch], size: int) -> Iterator[list[Batch]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from vitreous.metrics.scores import Scores
+from vitreous.metrics.score import Scores
 from vitreous.training.fit import Step
 
 
@@ -27,18 +27,20 @@ def row(
     if averaged is not None:
         found["averaged"] = averaged
     if scores is not None:
+        told = (scores.all[0], scores.headline)
         found |= {
             "validation_loss": scores.loss,
-            "validation_accuracy": scores.accuracy,
-            f"validation_{scores.headline}": scores.value,
-            "validation_score": judged(scores),
+            **{f"validation_{score.name}": score.value for score in told},
+            "validation_score": selection_score(scores),
         }
     return found
 
 
-def judged(scores: Scores) -> float:
-    """What an epoch is judged by: the headline score; of equal ones, the lower loss is better."""
-    return scores.value - 1e-6 * min(scores.loss, 100.0)
+def selection_score(scores: Scores) -> float:
+    """What an epoch is chosen by, higher is better: the headline score, in its direction; of equal
+    ones, the lower loss is better.
+    """
+    return scores.headline.gain - 1e-6 * min(scores.loss, 100.0)
 
 
 def best_epoch(history: Sequence[Mapping[str, Any]]) -> int | None:

@@ -11,10 +11,12 @@ from __future__ import annotations
 
 import contextlib
 import math
+from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -68,9 +70,13 @@ def forward_context(name: str, device: str | torch.device) -> AbstractContextMan
     return torch.autocast(torch.device(device).type, dtype=dtype)
 
 
-def widened(tensor: Tensor) -> Tensor:
-    """At least float32, in which losses are computed."""
-    return tensor.to(torch.promote_types(tensor.dtype, torch.float32))
+def widened(outputs: Any) -> Any:
+    """At least float32, in which losses are computed: a tensor, or several by name or in a row."""
+    if isinstance(outputs, Tensor):
+        return outputs.to(torch.promote_types(outputs.dtype, torch.float32))
+    if isinstance(outputs, Mapping):
+        return {name: widened(output) for name, output in outputs.items()}
+    return [widened(output) for output in outputs]
 
 
 def choose(name: str, device: str | torch.device, macs: float) -> Precision:

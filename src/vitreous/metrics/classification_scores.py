@@ -1,4 +1,4 @@
-"""What a model is worth on one part of the data.
+"""Classification scores: accuracy, F1, calibration and the rest, on one part of the data.
 
 All scores are computed from all examples at once, so they are exact whatever the batch size was;
 the last, shorter batch weighs what it should. What is undefined (a class without examples, top-5
@@ -9,26 +9,27 @@ manifest are importance in the loss, and a share of right answers is a share of 
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from math import log
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from vitreous.formats import percent, plain
 from vitreous.metrics.calibration import Bin
 from vitreous.metrics.confusion import ClassScores
 from vitreous.metrics.interval import Interval
+from vitreous.metrics.score import Score
 from vitreous.metrics.trivial import Baseline
 
-Headline = Literal["accuracy", "balanced_accuracy", "map"]
-
+EACH_ALIKE = "each class counts alike"
 SKEWED = 0.8  # effective number of classes over classes present; 81 : 19 for two classes
 
 
 @dataclass(frozen=True, kw_only=True)
-class Scores:
+class ClassificationScores:
     """All fractions are in [0, 1]; None means that the score has no meaning here.
 
-    task               classify: one class an image; label: any number of labels
     classes            names, in the model's order
     count              number of examples
     accuracy           share of right answers; for labels, of images with every label right
@@ -41,12 +42,11 @@ class Scores:
     ece                expected calibration error over bins of equal width; ece_mass: of equal mass;
                        ece_chance: what a perfectly calibrated model would show by chance
     per_class          one row a class, in the order of `classes`
-    confusion          (L, L) truth by prediction, None for labels
+    confusion          (L, L) truth by prediction; None where an image may have several labels
     reliability        bins of equal width; reliability_mass: bins of equal mass
     baselines          what simple rules reach on the same examples
     """
 
-    task: Literal["classify", "label"]
     classes: tuple[str, ...]
     count: int
     accuracy: float
@@ -69,38 +69,67 @@ class Scores:
     baselines: tuple[Baseline, ...] = ()
 
     @property
-    def headline(self) -> Headline:
+    def several(self) -> bool:
+        """May an example have several labels, or none?"""
+        return self.confusion is None
+
+    @property
+    def headline(self) -> Score:
         """The score to judge by: balanced accuracy where a few classes hold most examples."""
-        if self.task == "label":
-            return "map" if self.map is not None else "accuracy"
-        support = np.array([row.support for row in self.per_class])
-        share = support[support > 0] / support.sum()
-        effective = float(np.exp(-(share * np.log(share)).sum()))
-        return "balanced_accuracy" if effective < SKEWED * len(share) else "accuracy"
+        if self.several:
+            name = "map" if self.map is not None else "accuracy"
+        else:
+            support = np.array([row.support for row in self.per_class])
+            share = support[support > 0] / support.sum()
+            effective = float(np.exp(-(share * np.log(share)).sum()))
+            name = "balanced_accuracy" if effective < SKEWED * len(share) else "accuracy"
+        return next(score for score in self.all if score.name == name)
+
+    @property
+    def all(self) -> tuple[Score, ...]:
+        """Every score that has a meaning here."""
+        rows = "labels" if self.several else "classes"
+        right = "every label right" if self.several else "share of right answers"
+        guessing = log(2 if self.several else max(len(self.classes), 2))
+        found = (
+            ("accuracy", "accuracy", self.interval, right),
+            ("balanced_accuracy", "balanced accuracy", self.balanced_interval, EACH_ALIKE),
+            ("map", "mean average precision", self.map_interval, f"mean over {rows}"),
+            ("top5", "top-5 accuracy", None, "truth among the five likeliest"),
+            ("f1", "macro F1", None, f"mean over {rows}"),
+            ("micro_f1", "micro F1", None, "over all labels given"),
+        )
+        shares = [
+            Score(name=name, title=title, value=value, bounds=bounds, detail=detail)
+            for name, title, bounds, detail in found
+            if (value := getattr(self, name)) is not None
+        ]
+        loss = f"lower is better; guessing gives {plain(guessing)}"
+        chance = f"chance alone: about {percent(self.ece_chance)}"
+        return (
+            *shares,
+            Score(
+                name="loss", title="log loss", value=self.loss, better="lower", unit="", detail=loss
+            ),
+            Score(
+                name="ece", title="calibration error", value=self.ece, better="lower", detail=chance
+            ),
+        )
 
     @property
     def value(self) -> float:
-        """The headline score itself; higher is better."""
-        return float(getattr(self, self.headline))
+        """The headline score itself."""
+        return self.headline.value
 
     @property
     def bounds(self) -> Interval | None:
         """The interval of the headline score."""
-        return self.bounds_of(self.headline)
-
-    def bounds_of(self, score: Headline) -> Interval | None:
-        """The interval of one of the scores that can be a headline."""
-        intervals = {
-            "accuracy": self.interval,
-            "balanced_accuracy": self.balanced_interval,
-            "map": self.map_interval,
-        }
-        return intervals[score]
+        return self.headline.bounds
 
     def to_json(self) -> dict[str, Any]:
         """Plain lists, numbers and strings, without the scores that have no meaning here."""
         state = {key: value for key, value in asdict(self).items() if value is not None}
-        state["headline"] = self.headline
+        state["headline"] = self.headline.name
         state["per_class"] = [_row_to_json(row) for row in self.per_class]
         state["baselines"] = [baseline.to_json() for baseline in self.baselines]
         if self.confusion is not None:
@@ -108,7 +137,7 @@ class Scores:
         return state
 
     @classmethod
-    def from_json(cls, state: dict[str, Any]) -> Scores:
+    def from_json(cls, state: dict[str, Any]) -> ClassificationScores:
         """The inverse of `to_json`."""
         known = {key: state[key] for key in cls.__dataclass_fields__ if key in state}
         for key in ("interval", "balanced_interval", "map_interval"):

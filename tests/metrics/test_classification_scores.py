@@ -9,7 +9,7 @@ import pytest
 from sklearn import metrics
 
 from vitreous.errors import DataError, DivergedError
-from vitreous.metrics import Scores, classification, multilabel
+from vitreous.metrics import ClassificationScores, classification, multilabel
 from vitreous.metrics.answers import CHUNK
 from vitreous.metrics.average_precision import average_precision, choose_thresholds
 from vitreous.metrics.trivial import majority
@@ -111,7 +111,7 @@ def test_the_headline_is_balanced_where_classes_are_skewed() -> None:
     table, _ = draw(100, 2)
     even = classification(table, np.arange(100) % 2, ["a", "b"])
     skewed = classification(table, (np.arange(100) < 5).astype(int), ["a", "b"])
-    assert (even.headline, skewed.headline) == ("accuracy", "balanced_accuracy")
+    assert (even.headline.name, skewed.headline.name) == ("accuracy", "balanced_accuracy")
     assert skewed.value == skewed.balanced_accuracy
     low, high = skewed.bounds or (1, 0)
     assert low <= skewed.value <= high
@@ -126,7 +126,7 @@ def test_json_holds_everything_and_comes_back(task: str) -> None:
     else:
         scores = multilabel(table, np.eye(6)[truth], names(6), np.full(6, 0.4))
     state = json.loads(json.dumps(scores.to_json(), allow_nan=False))
-    again = Scores.from_json(state)
+    again = ClassificationScores.from_json(state)
     assert again.to_json() == scores.to_json()
     assert again.per_class == scores.per_class
     assert again.baselines == scores.baselines
@@ -177,7 +177,7 @@ def test_label_scores_agree_with_scikit_learn() -> None:
     assert scores.loss == pytest.approx(np.mean(losses))
     low, high = scores.map_interval or (1, 0)
     assert low < scores.map < high
-    assert scores.headline == "map"
+    assert scores.headline.name == "map"
 
 
 def test_average_precision_counts_equal_scores_together() -> None:

@@ -1,0 +1,129 @@
+"""Predictor: a trained network in evaluation mode, with all that a prediction depends on.
+
+This is the one place that runs a network to hear its answer: validation after each epoch, the final
+measurement, `evaluate`, `predict`, the playground and an export's comparison all come here, so they
+cannot disagree.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol, overload
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+from vitreous.blocks.mode import evaluating
+from vitreous.data.batches.pack import Rows
+from vitreous.data.batches.preprocess import PixelContract
+from vitreous.data.images.decode import Source, decode
+from vitreous.shapes import Images
+from vitreous.tasks import Answer, Task
+from vitreous.tasks.meter import Meter
+from vitreous.tasks.task import Columns, Ids
+from vitreous.training.precision import forward_context, widened
+
+BATCH = 64  # images that are decoded and predicted together
+PIXELS = 4 << 20  # of the rows that go through the network together
+MOST = 512  # rows that do
+
+
+class Preprocess(Protocol):
+    """How rows of bytes become the network's input; `PixelContract` is one."""
+
+    @property
+    def shape(self) -> tuple[int, int, int]: ...
+    def images(self, rows: Any) -> Images: ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class Predictor:
+    """A network with everything that its answers depend on.
+
+    model      the network
+    task       what its outputs mean
+    contract   how an image becomes its input
+    precision  number format of its forward pass
+    """
+
+    model: nn.Module
+    task: Task
+    contract: Any  # a Preprocess; a PixelContract where images are predicted
+    precision: str = "float32"
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        return self.task.classes
+
+    @property
+    def device(self) -> torch.device:
+        return next((p.device for p in self.model.parameters()), torch.device("cpu"))
+
+    def outputs(self, images: Images) -> Any:
+        """What the network gives for images (B, C, H, W) in [0, 1], at least in float32."""
+        with (
+            evaluating(self.model),
+            torch.inference_mode(),
+            forward_context(self.precision, self.device),
+        ):
+            return widened(self.model(images.to(self.device)))
+
+    def over(
+        self, rows: Rows, ids: Ids, progress: Callable[[int, int], None] | None = None
+    ) -> Iterator[tuple[Ids, Any]]:
+        """(ids, outputs) for these rows of a pack, some at a time."""
+        step = max(1, min(MOST, PIXELS // int(np.prod(self.contract.shape))))
+        for first in range(0, len(ids), step):
+            chunk = ids[first : first + step]
+            yield chunk, self.outputs(self.contract.images(rows[chunk]))
+            if progress:
+                progress(first + len(chunk), len(ids))
+
+    def measure(
+        self,
+        rows: Rows,
+        targets: Columns,
+        ids: Ids,
+        progress: Callable[[int, int], None] | None = None,
+    ) -> Meter:
+        """A meter that has seen the answers to these rows, and what is true."""
+        meter = self.task.meter()
+        for chunk, outputs in self.over(rows, ids, progress):
+            meter.add(outputs, {name: column.batch(chunk) for name, column in targets.items()})
+        return meter
+
+    def images(self, sources: Sequence[Source]) -> Images:
+        """Files, bytes or arrays (h, w, C) to the tensor that the network sees, (B, C, H, W)."""
+        contract: PixelContract = self.contract
+        return contract.images(np.stack([contract.load(source) for source in sources]))
+
+    @overload
+    def predict(self, source: Source, *, top: int = 5) -> Any: ...
+    @overload
+    def predict(self, source: list[Source], *, top: int = 5) -> list[Any]: ...
+    def predict(self, source: Source | list[Source], *, top: int = 5) -> Answer | list[Answer]:
+        """What the network sees in one image, or in each of several, in that image's own pixels.
+
+        source  a path, the bytes of a file, or an array (h, w, C) uint8; or a list of these
+        top     how many alternatives to rank, where the task has any
+
+        Raises ImageError for an image that cannot be read.
+        """
+        if isinstance(source, list):
+            chunks = [source[i : i + BATCH] for i in range(0, len(source), BATCH)]
+            return [found for chunk in chunks for found in self._predict(chunk, top)]
+        return self._predict([source], top)[0]
+
+    def _predict(self, sources: Sequence[Source], top: int) -> list[Answer]:
+        contract: PixelContract = self.contract
+        rows: list[NDArray[np.uint8]] = []
+        frames = []
+        for source in sources:
+            image = decode(source, channels=contract.channels, at_least=contract.at_least)
+            rows.append(contract.row(image))
+            frames.append(contract.frame(*image.shape[:2]))
+        outputs = self.outputs(contract.images(np.stack(rows)))
+        return [*self.task.decode(outputs, frames, top)]

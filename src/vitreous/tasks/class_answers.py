@@ -1,0 +1,139 @@
+"""What tasks about classes share: probabilities, trivial baselines, classes met by name, a table of
+answers with the most certain mistakes ranked.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import Tensor
+
+from vitreous.data.batches.pack import Rows
+from vitreous.errors import ModelFileError, UsageError
+from vitreous.metrics.classification_scores import ClassificationScores
+from vitreous.metrics.score import Rule
+from vitreous.metrics.trivial import majority, nearest_neighbor
+from vitreous.models.network import Output
+from vitreous.shapes import Logits
+from vitreous.tasks import class_sections
+from vitreous.tasks.meter import Table
+from vitreous.tasks.prediction import Prediction
+from vitreous.tasks.section import Gallery, Note, Section
+from vitreous.tasks.task import Columns, Ids, Task
+
+COLUMNS = ("path", "part", "label", "predicted", "score", "likelihood", "correct", "rank")
+RANKED = 240  # mistakes of a part that get a rank
+
+
+class Chosen:
+    """Some rows of a pack, looked up one at a time, so that they are never all copied."""
+
+    def __init__(self, rows: Rows, ids: Ids):
+        self.rows, self.ids = rows, ids
+        self.shape = (len(ids), *rows.shape[1:])
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    def __getitem__(self, position: int) -> NDArray[np.uint8]:
+        return self.rows[int(self.ids[position])]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class ClassTask(Task):
+    """Probabilities of classes. Targets are the column "class".
+
+    noun  what a class is called in a report
+    """
+
+    window = "crop"
+    noun: ClassVar[str] = "class"
+    SCORES = ClassificationScores
+
+    @classmethod
+    def check_settings(cls, criterion: str, smoothing: float, balance: str = "none") -> None:
+        super().check_settings(criterion, 0.0)
+        if smoothing and criterion == "hinge":
+            raise UsageError(
+                "the hinge loss has no probabilities to smooth",
+                where="--label-smoothing",
+                remedy="Leave it out, or choose --loss cross_entropy.",
+            )
+
+    def output(self) -> Output:
+        return Output("vector", len(self.classes))
+
+    @abstractmethod
+    def probabilities(self, logits: Logits) -> Tensor:
+        """(B, L) in [0, 1]."""
+
+    @abstractmethod
+    def judged(
+        self, probabilities: NDArray[np.float64], truth: NDArray[Any]
+    ) -> tuple[NDArray[np.float64], dict[int, int]]:
+        """(N,) the probability that the model gave the truth, and the rank of the mistakes that it
+        was most certain of, from 1, by row.
+        """
+
+    def meter(self) -> Table:
+        return Table(self.probabilities, "class")
+
+    def baselines(self, rows: Rows, targets: Columns, train: Ids, asked: Ids) -> tuple[Rule, ...]:
+        labels = targets["class"]
+        learned, wanted, count = labels.gather(train), labels.gather(asked), len(self.classes)
+        chance = majority(learned, wanted, count)
+        neighbor = nearest_neighbor(
+            Chosen(rows, train), learned, Chosen(rows, asked), wanted, count
+        )
+        return chance, neighbor
+
+    def table(
+        self, meter: Table, targets: Columns
+    ) -> tuple[tuple[str, ...], list[tuple[Any, ...]]]:
+        probabilities, labels = meter.answers, targets["class"]
+        likelihood, ranks = self.judged(probabilities, meter.truth)
+        rows: list[tuple[Any, ...]] = []
+        for place, answer in enumerate(self.answer(probabilities, 1)):
+            truth = labels.text(place)
+            scores = (f"{answer.score:.6f}", f"{likelihood[place]:.6f}")
+            right = int(truth == answer.text)
+            rows.append((truth, answer.text, *scores, right, ranks.get(place, "")))
+        return COLUMNS[2:], rows
+
+    @abstractmethod
+    def answer(self, probabilities: NDArray[np.float64], top: int) -> list[Prediction]:
+        """Probabilities (B, L) to one answer an image, with the `top` most probable names."""
+
+    def decode(self, outputs: Logits, frames: Any = None, top: int = 5) -> list[Prediction]:
+        return self.answer(self.probabilities(outputs).double().cpu().numpy(), top)
+
+    def meaning(self, scores: ClassificationScores) -> list[str]:
+        return class_sections.meaning(scores)
+
+    def remarks(self, part: str, scores: ClassificationScores) -> list[Note]:
+        return class_sections.remarks(part, scores)
+
+    def sections(self, scores: ClassificationScores) -> Iterator[Section]:
+        return class_sections.sections(scores, self.noun)
+
+    def galleries(self, rows: Sequence[Mapping[str, str]]) -> Iterator[Gallery]:
+        return class_sections.galleries(rows)
+
+    @classmethod
+    def from_json(cls, classes: Sequence[str], decoding: Mapping[str, Any]) -> ClassTask:
+        if not classes:
+            raise ModelFileError(f"the task '{cls.name}' has no classes")
+        return super().from_json(classes, decoding)
+
+
+def ranked(
+    row: NDArray[np.float64], classes: Sequence[str], top: int
+) -> tuple[tuple[str, float], ...]:
+    """The most probable classes of one image; of equally probable ones the first comes first."""
+    order = np.argsort(-row, kind="stable")[:top]
+    return tuple((classes[c], float(row[c])) for c in order)
