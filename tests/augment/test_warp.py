@@ -9,11 +9,11 @@ from vitreous.augment.warp import (
     centered,
     compose,
     move_points,
+    perspective,
     rotate,
     scale,
     shear,
     shift,
-    tilt,
     warp_images,
     warp_rows,
 )
@@ -34,7 +34,7 @@ def moves(count, source, output, seed=0):
 
     steps = compose(
         scale(np.exp(spread(0.4)), np.exp(spread(0.4))),
-        tilt(spread(0.3) / output[1], spread(0.3) / output[0]),
+        perspective(spread(0.3) / output[1], spread(0.3) / output[0]),
         rotate(spread(180)),
         shear(spread(20), spread(20)),
         shift(spread(5), spread(5)),
@@ -130,11 +130,13 @@ def test_directions_are_as_documented():
     assert brightest(scale(-1, 1)) == (-6, 0)
 
 
-def test_points_move_with_the_picture():
+def test_points_move_with_the_image():
     rows = np.zeros((1, 60, 60, 1), np.uint8)
     rows[0, 20:23, 35:38] = 255
     matrix = centered(
-        compose(rotate(30), scale(0.8, 0.9), tilt(0.002, -0.001), shift(3, -2)), (60, 60), (60, 60)
+        compose(rotate(30), scale(0.8, 0.9), perspective(0.002, -0.001), shift(3, -2)),
+        (60, 60),
+        (60, 60),
     )
     ((x, y),) = move_points(np.array([[[36.0, 21.0]]]), matrix)[0]
     warped = warp_rows(rows, matrix, (60, 60))[0, ..., 0].astype(float)

@@ -1,4 +1,4 @@
-"""What happens to the pictures of one batch, carried out on rows of bytes or on tensors."""
+"""What happens to the images of one batch, carried out on rows of bytes or on tensors."""
 
 from __future__ import annotations
 
@@ -15,22 +15,22 @@ from vitreous.shapes import Images
 
 @dataclass(frozen=True)
 class Changes:
-    """The changes of B pictures, in the order in which they are made; None changes no picture.
+    """The changes of B images, in the order in which they are made; None changes no image.
 
-    size   height and width of the results
-    moves  (B, 3, 3), see `warp`
-    maps   (B, C + 1, C + 1), see `color`
-    noise  (B, 2): deviation, and place in the table of noise
-    boxes  (B, 4), see `erase`
-    grays  (B,): what the boxes are filled with
+    size            height and width of the results
+    homographies    (B, 3, 3), see `warp`
+    color_matrices  (B, C + 1, C + 1), see `color`
+    noise           (B, 2): deviation, and place in the table of noise
+    erased          (B, 4) boxes, see `erase`
+    grays           (B,): what these boxes are filled with
     """
 
     size: tuple[int, int]
     border: warp.Border = "reflect"
-    moves: warp.Matrices | None = None
-    maps: color.Maps | None = None
+    homographies: warp.Matrices | None = None
+    color_matrices: color.Matrices | None = None
     noise: NDArray[np.float64] | None = None
-    boxes: erase.Boxes | None = None
+    erased: erase.Boxes | None = None
     grays: NDArray[np.float64] | None = None
 
     def rows(
@@ -41,14 +41,14 @@ class Changes:
         rows  may be overwritten
         out   memory for the result, which may be used or not
         """
-        if self.moves is not None:
-            rows = warp.warp_rows(rows, self.moves, self.size, border=self.border, out=out)
-        if self.maps is not None:
-            color.recolor_rows(rows, self.maps)
+        if self.homographies is not None:
+            rows = warp.warp_rows(rows, self.homographies, self.size, border=self.border, out=out)
+        if self.color_matrices is not None:
+            color.recolor_rows(rows, self.color_matrices)
         if self.noise is not None:
             color.noise_rows(rows, *self.noise.T)
-        if self.boxes is not None and self.grays is not None:
-            erase.erase_rows(rows, self.boxes, self.grays)
+        if self.erased is not None and self.grays is not None:
+            erase.erase_rows(rows, self.erased, self.grays)
         return rows
 
     def images(self, images: Images) -> Images:
@@ -56,20 +56,20 @@ class Changes:
 
         The same as `rows`, except that values are not rounded to whole gray levels in between.
         """
-        if self.moves is not None:
-            images = warp.warp_images(images, self.moves, self.size, border=self.border)
-        if self.maps is not None:
-            images = color.recolor_images(images, self.maps)
+        if self.homographies is not None:
+            images = warp.warp_images(images, self.homographies, self.size, border=self.border)
+        if self.color_matrices is not None:
+            images = color.recolor_images(images, self.color_matrices)
         if self.noise is not None:
             images = color.noise_images(images, *self.noise.T)
-        if self.boxes is not None and self.grays is not None:
-            images = erase.erase_images(images, self.boxes, self.grays)
+        if self.erased is not None and self.grays is not None:
+            images = erase.erase_images(images, self.erased, self.grays)
         return images
 
 
 @dataclass(frozen=True)
 class Blend:
-    """Several changes of the same picture, blended.
+    """Several changes of the same image, blended.
 
     parts    k changes
     weights  (B, k); each row sums to 1

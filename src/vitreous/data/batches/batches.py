@@ -44,11 +44,11 @@ class Augmentation(Protocol):
     """What batches ask of an augmentation; `augment.Augment` is one."""
 
     @property
-    def still(self) -> bool: ...
+    def is_identity(self) -> bool: ...
     @property
     def mixes(self) -> bool: ...
     @property
-    def numbers(self) -> int: ...
+    def num_uniforms(self) -> int: ...
     def sample(
         self,
         uniforms: NDArray[np.float64],
@@ -231,9 +231,9 @@ class Batches:
 
     def _change(self, epoch: int, keys: NDArray[np.int64]) -> Change | None:
         """What happens to these examples in this epoch."""
-        if self.augment is None or self.augment.still:
+        if self.augment is None or self.augment.is_identity:
             return None
-        numbers = uniforms(self.seed, epoch, keys, self.augment.numbers)
+        numbers = uniforms(self.seed, epoch, keys, self.augment.num_uniforms)
         height, width, channels = self.rows.shape[1:]
         size = self.contract.height, self.contract.width
         return self.augment.sample(numbers, (height, width, channels), size)
@@ -265,7 +265,7 @@ class Batches:
             )
         if len(self.rows) != len(self.targets):
             raise ShapeError(f"{len(self.rows)} rows with {len(self.targets)} targets")
-        still = self.augment is None or self.augment.still
+        still = self.augment is None or self.augment.is_identity
         source, wanted = tuple(self.rows.shape[1:]), self.contract.shape
         if source != wanted and (still or source[2] != wanted[2]):
             raise ShapeError(
