@@ -13,12 +13,11 @@ import json
 import os
 import shutil
 import struct
-from collections import deque
 from collections.abc import Generator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from hashlib import blake2b
-from itertools import islice
 from pathlib import Path
 from typing import Literal, TypeAlias
 
@@ -33,6 +32,7 @@ from vitreous.data.cache import cache_folder as caches
 from vitreous.data.cache.file_cache import is_settled
 from vitreous.data.dataset import Dataset, Progress
 from vitreous.data.formats.image_files import FileDataset
+from vitreous.data.images.map_images import map_images
 from vitreous.data.images.unreadable import BadImage
 from vitreous.errors import DataError, ImageError, StorageError
 
@@ -188,38 +188,16 @@ def _decoded(
     bad_images: str,
     progress: Progress | None,
 ) -> Decoded:
-    """All rows in order, some at a time, decoded ahead by threads (OpenCV frees Python's lock)."""
+    """All rows in order, some at a time."""
     step = min(64, max(1, TASK // int(np.prod(contract.shape))))
-    total = len(dataset)
-
-    def decode(first: int) -> tuple[NDArray[np.uint8], list[BadImage]]:
-        indices = range(first, min(first + step, total))
-        rows, bad = np.zeros((len(indices), *contract.shape), np.uint8), []
-        for row, index in zip(rows, indices, strict=True):
-            try:
-                row[:] = _row(dataset, contract, index)
-            except ImageError as error:
-                bad.append(BadImage(index, dataset.id(index), error.message))
-                if bad_images == "raise":
-                    raise _damaged(bad[0]) from error
-        return rows, bad
-
-    starts = iter(range(0, total, step))
-    done = 0
-    with ThreadPoolExecutor(threads, "decode") as executor:
-        waiting: deque[Future[tuple[NDArray[np.uint8], list[BadImage]]]] = deque()
-        waiting.extend(executor.submit(decode, first) for first in islice(starts, 2 * threads))
-        try:
-            while waiting:
-                rows, bad = waiting.popleft().result()
-                waiting.extend(executor.submit(decode, first) for first in islice(starts, 1))
-                yield rows, bad
-                done += len(rows)
-                if progress:
-                    progress(done, total)
-        finally:
-            for future in waiting:
-                future.cancel()
+    read = partial(_row, dataset, contract)
+    row = np.dtype((np.uint8, contract.shape))
+    passing = map_images(dataset, read, row, chunk=step, threads=threads, progress=progress)
+    with contextlib.closing(passing):
+        for _, rows, bad in passing:
+            if bad and bad_images == "raise":
+                raise _damaged(bad[0])
+            yield rows, bad
 
 
 def _row(dataset: Dataset, contract: PixelContract, index: int) -> NDArray[np.uint8]:
