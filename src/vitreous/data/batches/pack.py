@@ -11,7 +11,6 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import shutil
 import struct
 from collections.abc import Generator
 from concurrent.futures import ThreadPoolExecutor
@@ -37,7 +36,6 @@ from vitreous.data.images.unreadable import BadImage
 from vitreous.errors import DataError, ImageError, StorageError
 
 VERSION = 3  # of the file's layout and of the rules by which rows are made
-RESERVE = 1 << 30  # bytes of the disk that packs leave free
 TASK = 4 << 20  # bytes of rows that one thread decodes at a time
 FLUSH = 32 << 20  # bytes after which the disk has to write, while threads go on decoding
 END = struct.Struct("<Q8s")  # length of the footer, and a mark that the file is complete
@@ -130,12 +128,11 @@ def pack(
         return Pack(pixels)
     if not len(dataset):
         return Pack(np.zeros((0, *contract.shape), np.uint8))
-    folder = (cache or caches.folder()) / "packs"
-    path = folder / f"{key(dataset, contract)}.rows"
+    path = (cache or caches.folder()) / "packs" / f"{key(dataset, contract)}.rows"
     made = _find(path, len(dataset), contract)
     if made is None:
         decoded = _decoded(dataset, contract, threads, bad_images, progress)
-        note = _no_room(folder, len(dataset) * int(np.prod(contract.shape)))
+        note = caches.no_room(path.parent, len(dataset) * int(np.prod(contract.shape)), "a pack")
         if note is None:
             try:
                 made = _write(path, decoded, contract)
@@ -159,7 +156,7 @@ def pack(
 
 def key(dataset: Dataset, contract: PixelContract) -> str:
     """A hash of everything that the rows depend on: files, sizes, times, rules and contract; of
-    files that were just written the content, since their time may not tell of the next change.
+    files that were just written the content, because the next write may not change their time.
     """
     state = blake2b(digest_size=20)
     rules = [VERSION, cv2.__version__, PIL.__version__, contract.to_json()]
@@ -215,21 +212,6 @@ def _damaged(image: BadImage) -> ImageError:
     )
 
 
-def _no_room(folder: Path, needed: int) -> str | None:
-    """Make room for so many bytes in the folder; if that is impossible, say why."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        free = caches.evict(folder, needed, free=shutil.disk_usage(folder).free - RESERVE)
-    except OSError as error:
-        return f"the cache {folder} cannot be used: {error.strerror or error}"
-    if needed > free:
-        return (
-            f"a pack of {needed / 1e9:.1f} GB would leave less than {RESERVE / 1e9:.1f} GB of the "
-            f"disk of {folder}"
-        )
-    return None
-
-
 def _write(path: Path, decoded: Decoded, contract: PixelContract) -> Pack:
     """The file: all rows, then a footer of JSON, its length and a mark."""
     bad: list[BadImage] = []
@@ -258,19 +240,19 @@ def _write(path: Path, decoded: Decoded, contract: PixelContract) -> Pack:
 def _find(path: Path, count: int, contract: PixelContract) -> Pack | None:
     """The pack in this file, if it is there and whole."""
     shape = (count, *contract.shape)
-    try:
+
+    def read(path: Path) -> Pack:
         with open(path, "rb") as file:
             size = file.seek(-END.size, os.SEEK_END) + END.size
             length, mark = END.unpack(file.read(END.size))
             if mark != MARK or size != int(np.prod(shape)) + length + END.size:
-                return None
+                raise ValueError("not whole")
             file.seek(-END.size - length, os.SEEK_END)
             footer = json.loads(file.read(length))
         if tuple(footer["shape"]) != shape:
-            return None
+            raise ValueError("of another shape")
         mapped = np.memmap(path, np.uint8, "r", shape=shape)
-    except (OSError, ValueError):
-        return None
-    with contextlib.suppress(OSError):
-        os.utime(path)  # what was used last is evicted last
-    return Pack(mapped.view(np.ndarray), tuple(BadImage(*image) for image in footer["bad"]), path)
+        bad = tuple(BadImage(*image) for image in footer["bad"])
+        return Pack(mapped.view(np.ndarray), bad, path)
+
+    return caches.find(path, read)
