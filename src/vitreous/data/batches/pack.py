@@ -11,14 +11,12 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import shutil
 import struct
-from collections import deque
 from collections.abc import Generator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from hashlib import blake2b
-from itertools import islice
 from pathlib import Path
 from typing import Literal, TypeAlias
 
@@ -33,11 +31,11 @@ from vitreous.data.cache import cache_folder as caches
 from vitreous.data.cache.file_cache import is_settled
 from vitreous.data.dataset import Dataset, Progress
 from vitreous.data.formats.image_files import FileDataset
+from vitreous.data.images.map_images import map_images
 from vitreous.data.images.unreadable import BadImage
 from vitreous.errors import DataError, ImageError, StorageError
 
 VERSION = 3  # of the file's layout and of the rules by which rows are made
-RESERVE = 1 << 30  # bytes of the disk that packs leave free
 TASK = 4 << 20  # bytes of rows that one thread decodes at a time
 FLUSH = 32 << 20  # bytes after which the disk has to write, while threads go on decoding
 END = struct.Struct("<Q8s")  # length of the footer, and a mark that the file is complete
@@ -130,12 +128,11 @@ def pack(
         return Pack(pixels)
     if not len(dataset):
         return Pack(np.zeros((0, *contract.shape), np.uint8))
-    folder = (cache or caches.folder()) / "packs"
-    path = folder / f"{key(dataset, contract)}.rows"
+    path = (cache or caches.folder()) / "packs" / f"{key(dataset, contract)}.rows"
     made = _find(path, len(dataset), contract)
     if made is None:
         decoded = _decoded(dataset, contract, threads, bad_images, progress)
-        note = _no_room(folder, len(dataset) * int(np.prod(contract.shape)))
+        note = caches.no_room(path.parent, len(dataset) * int(np.prod(contract.shape)), "a pack")
         if note is None:
             try:
                 made = _write(path, decoded, contract)
@@ -159,7 +156,7 @@ def pack(
 
 def key(dataset: Dataset, contract: PixelContract) -> str:
     """A hash of everything that the rows depend on: files, sizes, times, rules and contract; of
-    files that were just written the content, since their time may not tell of the next change.
+    files that were just written the content, because the next write may not change their time.
     """
     state = blake2b(digest_size=20)
     rules = [VERSION, cv2.__version__, PIL.__version__, contract.to_json()]
@@ -188,38 +185,16 @@ def _decoded(
     bad_images: str,
     progress: Progress | None,
 ) -> Decoded:
-    """All rows in order, some at a time, decoded ahead by threads (OpenCV frees Python's lock)."""
+    """All rows in order, some at a time."""
     step = min(64, max(1, TASK // int(np.prod(contract.shape))))
-    total = len(dataset)
-
-    def decode(first: int) -> tuple[NDArray[np.uint8], list[BadImage]]:
-        indices = range(first, min(first + step, total))
-        rows, bad = np.zeros((len(indices), *contract.shape), np.uint8), []
-        for row, index in zip(rows, indices, strict=True):
-            try:
-                row[:] = _row(dataset, contract, index)
-            except ImageError as error:
-                bad.append(BadImage(index, dataset.id(index), error.message))
-                if bad_images == "raise":
-                    raise _damaged(bad[0]) from error
-        return rows, bad
-
-    starts = iter(range(0, total, step))
-    done = 0
-    with ThreadPoolExecutor(threads, "decode") as executor:
-        waiting: deque[Future[tuple[NDArray[np.uint8], list[BadImage]]]] = deque()
-        waiting.extend(executor.submit(decode, first) for first in islice(starts, 2 * threads))
-        try:
-            while waiting:
-                rows, bad = waiting.popleft().result()
-                waiting.extend(executor.submit(decode, first) for first in islice(starts, 1))
-                yield rows, bad
-                done += len(rows)
-                if progress:
-                    progress(done, total)
-        finally:
-            for future in waiting:
-                future.cancel()
+    read = partial(_row, dataset, contract)
+    row = np.dtype((np.uint8, contract.shape))
+    passing = map_images(dataset, read, row, chunk=step, threads=threads, progress=progress)
+    with contextlib.closing(passing):
+        for _, rows, bad in passing:
+            if bad and bad_images == "raise":
+                raise _damaged(bad[0])
+            yield rows, bad
 
 
 def _row(dataset: Dataset, contract: PixelContract, index: int) -> NDArray[np.uint8]:
@@ -235,21 +210,6 @@ def _damaged(image: BadImage) -> ImageError:
         where=image.id,
         remedy="Repair or remove the file, or leave it out with --bad-images skip.",
     )
-
-
-def _no_room(folder: Path, needed: int) -> str | None:
-    """Make room for so many bytes in the folder; if that is impossible, say why."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        free = caches.evict(folder, needed, free=shutil.disk_usage(folder).free - RESERVE)
-    except OSError as error:
-        return f"the cache {folder} cannot be used: {error.strerror or error}"
-    if needed > free:
-        return (
-            f"a pack of {needed / 1e9:.1f} GB would leave less than {RESERVE / 1e9:.1f} GB of the "
-            f"disk of {folder}"
-        )
-    return None
 
 
 def _write(path: Path, decoded: Decoded, contract: PixelContract) -> Pack:
@@ -280,19 +240,19 @@ def _write(path: Path, decoded: Decoded, contract: PixelContract) -> Pack:
 def _find(path: Path, count: int, contract: PixelContract) -> Pack | None:
     """The pack in this file, if it is there and whole."""
     shape = (count, *contract.shape)
-    try:
+
+    def read(path: Path) -> Pack:
         with open(path, "rb") as file:
             size = file.seek(-END.size, os.SEEK_END) + END.size
             length, mark = END.unpack(file.read(END.size))
             if mark != MARK or size != int(np.prod(shape)) + length + END.size:
-                return None
+                raise ValueError("not whole")
             file.seek(-END.size - length, os.SEEK_END)
             footer = json.loads(file.read(length))
         if tuple(footer["shape"]) != shape:
-            return None
+            raise ValueError("of another shape")
         mapped = np.memmap(path, np.uint8, "r", shape=shape)
-    except (OSError, ValueError):
-        return None
-    with contextlib.suppress(OSError):
-        os.utime(path)  # what was used last is evicted last
-    return Pack(mapped.view(np.ndarray), tuple(BadImage(*image) for image in footer["bad"]), path)
+        bad = tuple(BadImage(*image) for image in footer["bad"])
+        return Pack(mapped.view(np.ndarray), bad, path)
+
+    return caches.find(path, read)
