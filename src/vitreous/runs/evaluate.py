@@ -132,7 +132,7 @@ def answers(
 def use_test(folder: RunFolder, dataset: Dataset, scores: Scores) -> list[str]:
     """Write a use of the test part into the journal; returns a warning from the second use on."""
     earlier = [use for use in folder.events("test") if use.get("data") == dataset.fingerprint]
-    folder.note("test", data=dataset.fingerprint, examples=scores.count, value=scores.value)
+    folder.log_event("test", data=dataset.fingerprint, examples=scores.count, value=scores.value)
     if not earlier:
         return []
     return [

@@ -85,10 +85,10 @@ def carry_on(
             return _to_the_end(folder, dataset, parts, settled, module, progress, interrupt)
         except KeyboardInterrupt as error:
             with suppress(StorageError):
-                folder.note("interrupted")
+                folder.log_event("interrupted")
             raise Interrupted(folder) from error
         except StorageError as error:
-            remedy = f"{error.remedy or ''} Then `{folder.way_on}` goes on.".lstrip()
+            remedy = f"{error.remedy or ''} Then `{folder.resume_command}` goes on.".lstrip()
             raise StorageError(error.message, where=error.where, remedy=remedy) from error
 
 
@@ -113,7 +113,7 @@ def _to_the_end(
     if "test" in scores and not folder.events("test"):
         use_test(folder, dataset, scores["test"])
     write_report(folder.path, dataset=dataset)
-    folder.note("end")
+    folder.log_event("end")
     return Run(folder, load(folder.model, module), scores)
 
 
@@ -160,7 +160,7 @@ def _learn_and_measure(
         history = learn(phases(course), sitting)
     except DivergedError as error:
         with suppress(StorageError):
-            folder.note("diverged", message=error.message)
+            folder.log_event("diverged", message=error.message)
         raise course.rescued(error, folder) from error
     if recipe.bn_recalibrate or averaged(history):
         course.recalibrate()

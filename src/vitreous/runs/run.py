@@ -66,7 +66,7 @@ def train(
     folder = RunFolder.create(dataset.name, out)
     source = where(data)
     write_text(folder.recipe, settled.to_yaml(source, dataset.fingerprint, parts.content))
-    folder.note("start", data=source)
+    folder.log_event("start", data=source)
     for name in ("model", "loss"):
         if name in settled.reasons:
             shown.note(f"{name}: {getattr(settled.recipe, name)}; {settled.reasons[name]}")
@@ -124,7 +124,7 @@ def resume(
         check_module(model, settled.contract, len(dataset.classes))
     if folder.split.is_file():
         parts = Split.read(folder.split, dataset)
-    folder.note("resume")
+    folder.log_event("resume")
     return carry_on(folder, dataset, parts, settled, model, shown)
 
 
