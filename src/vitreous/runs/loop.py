@@ -183,7 +183,7 @@ def prepare(
         average = Average(
             network,
             recipe.ema or None,
-            begun=lambda number: not recipe.swa or schedule.progress(number) >= full.hold,
+            starts=lambda number: not recipe.swa or schedule.progress(number) >= full.hold,
         )
     plan = Plan(schedule, EarlyStopping(recipe.patience), average, end, phase)
     if state is not None:
