@@ -57,7 +57,7 @@ def test_what_is_there_is_never_overwritten(place: Path) -> None:
 
 def test_the_journal_survives_a_line_that_was_cut(place: Path) -> None:
     folder = RunFolder(place)
-    folder.note("start", data="photos")
+    folder.log_event("start", data="photos")
     with folder.journal.open("a") as file:
         file.write('{"time": "2026-0')
     assert [line["data"] for line in folder.events("start")] == ["photos"]

@@ -236,5 +236,5 @@ def test_what_a_tool_raises_says_how_to_go_on(
     log = Logs(folder, Recipe(log=("csv",)).to_mapping(), [])
     with pytest.raises(RunError, match="csv failed: no answer") as caught:
         log.write(ROWS[:1])
-    assert folder.way_on in str(caught.value.remedy)
+    assert folder.resume_command in str(caught.value.remedy)
     assert read_lines(folder.metrics) == ROWS[:1]

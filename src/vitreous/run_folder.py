@@ -94,7 +94,7 @@ class RunFolder:
             yield
 
     @property
-    def way_on(self) -> str:
+    def resume_command(self) -> str:
         """The command that goes on with this run."""
         return f"vitreous resume {shlex.quote(str(self.path))}"
 
@@ -158,7 +158,7 @@ class RunFolder:
     def finished(self) -> bool:
         return self.scores.is_file()
 
-    def note(self, event: str, **fields: Any) -> None:
+    def log_event(self, event: str, **fields: Any) -> None:
         """Append one line to the journal, with the time."""
         line = {"time": datetime.now(UTC).isoformat(timespec="seconds"), "event": event, **fields}
         with storage_errors(self.journal), self.journal.open("a", encoding="utf-8") as file:
@@ -174,7 +174,7 @@ def _new(path: Path) -> Path:
         raise RunError(
             "exists already, and a run folder is never overwritten",
             where=str(path),
-            remedy=f"Go on with it by `{RunFolder(path).way_on}`, or choose another --out.",
+            remedy=f"Go on with it by `{RunFolder(path).resume_command}`, or choose another --out.",
         )
     with storage_errors(path):
         path.mkdir(parents=True)

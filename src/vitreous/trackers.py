@@ -206,7 +206,7 @@ class Logs:
 
     def __init__(self, folder: RunFolder, recipe: Mapping[str, Any], history: Sequence[Row]):
         check_installed(recipe["log"])
-        self.way_on = folder.way_on
+        self.resume_command = folder.resume_command
         self.opened: dict[str, Log] = {}
         kinds: dict[str, type[Log]] = {"jsonl": Lines} | {
             name: LOGS[name] for name in recipe["log"]
@@ -237,5 +237,5 @@ class Logs:
             raise RunError(
                 f"{name} failed: {error}",
                 where=f"--log {name}",
-                remedy=f"Once that is put right, `{self.way_on}` goes on.",
+                remedy=f"Once that is put right, `{self.resume_command}` goes on.",
             ) from error

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from vitreous.metrics.mistakes import hardest, sample, worst, worst_labels
+from vitreous.metrics.mistakes import worst, worst_labels
 
 TABLE = np.array([[0.9, 0.1], [0.4, 0.6], [0.2, 0.8], [0.55, 0.45], [0.3, 0.7]])
 TRUTH = np.array([1, 1, 0, 0, 1])
@@ -14,24 +14,12 @@ def test_the_worst_mistakes_are_the_surest() -> None:
     cases = worst(TABLE, TRUTH)
     assert [case.index for case in cases] == [0, 2]
     assert (cases[0].truth, cases[0].predicted) == (1, 0)
-    assert (cases[0].probability, cases[0].likelihood) == (0.9, 0.1)
+    assert (cases[0].probability, cases[0].true_probability) == (0.9, 0.1)
     assert [case.index for case in worst(TABLE, TRUTH, 1)] == [0]
-
-
-def test_the_hardest_right_answers_are_the_least_sure() -> None:
-    assert [case.index for case in hardest(TABLE, TRUTH)] == [3, 1, 4]
-
-
-def test_a_sample_of_right_answers_repeats() -> None:
-    drawn = sample(TABLE, TRUTH, 2)
-    assert drawn == sample(TABLE, TRUTH, 2)
-    assert {case.index for case in drawn} < {1, 3, 4}
-    assert len(sample(TABLE, TRUTH, 99)) == 3
 
 
 def test_a_perfect_model_has_no_mistakes() -> None:
     assert worst(np.eye(3), np.arange(3)) == ()
-    assert hardest(1 - np.eye(2), np.arange(2)) == ()
 
 
 def test_labels_are_judged_by_their_distance_from_the_threshold() -> None:

@@ -38,7 +38,7 @@ def test_uniform_is_the_mean_of_all_but_the_first() -> None:
 def test_an_average_that_begins_late() -> None:
     """Until it begins, the network stands for it; then it is the mean of what comes."""
     model = nn.Linear(3, 2).double()
-    average = Average(model, None, begun=lambda number: number >= 3)
+    average = Average(model, None, starts=lambda number: number >= 3)
     generator = torch.Generator().manual_seed(1)
     path = []
     for number in range(7):
@@ -57,7 +57,7 @@ def test_an_average_that_begins_late() -> None:
 
 def test_an_average_that_has_not_begun_changes_nothing() -> None:
     model = nn.Linear(3, 2)
-    average = Average(model, None, begun=lambda number: False)
+    average = Average(model, None, starts=lambda number: False)
     with torch.no_grad():
         model.weight.add_(1)
     before = model.weight.detach().clone()
@@ -80,7 +80,7 @@ def test_the_ramp_forgets_the_start() -> None:
     assert average.values["weight"].item() == pytest.approx(left)
     assert left < 1e-4
     assert plain.values["weight"].item() == pytest.approx(0.999**50)
-    assert average.memory(10**6) == 0.999
+    assert average.decay_at(10**6) == 0.999
 
 
 def test_statistics_of_batch_norm_are_averaged_and_counts_copied(net) -> None:

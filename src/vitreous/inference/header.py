@@ -129,7 +129,7 @@ def check_arguments(arguments: dict[str, Any], where: str) -> None:
             raise damaged(where, f"the header's argument '{name}' is {str(value)[:80]}")
 
 
-TOLD: dict[str, type | UnionType] = {
+TRAINING_FIELDS: dict[str, type | UnionType] = {
     "data": str,
     "fingerprint": str,
     "split": dict | None,
@@ -146,7 +146,7 @@ TOLD: dict[str, type | UnionType] = {
 
 def check_training(training: dict[str, Any], where: str) -> None:
     """Is what is told of the training of the kind that its readers expect?"""
-    for name, kind in TOLD.items():
+    for name, kind in TRAINING_FIELDS.items():
         if name in training and not isinstance(training[name], kind):
             raise damaged(where, f"the header's '{name}' of the training is {training[name]!r}")
     shares = training.get("split") or {}  # None: parts that were handed in

@@ -7,7 +7,7 @@ from vitreous.metrics.classification import classification
 from vitreous.metrics.classification_scores import ClassificationScores
 from vitreous.metrics.confusion import ClassScores, Confusion, top_confusions
 from vitreous.metrics.interval import Paired, Spread, paired, spread, wilson
-from vitreous.metrics.mistakes import Case, LabelCase, hardest, sample, worst, worst_labels
+from vitreous.metrics.mistakes import Case, LabelCase, worst, worst_labels
 from vitreous.metrics.multilabel import multilabel
 from vitreous.metrics.overfit import Overfit
 from vitreous.metrics.score import Score
@@ -29,12 +29,10 @@ __all__ = [
     "choose_thresholds",
     "classification",
     "fit_temperature",
-    "hardest",
     "majority",
     "multilabel",
     "nearest_neighbor",
     "paired",
-    "sample",
     "spread",
     "temper",
     "top_confusions",

@@ -18,16 +18,15 @@ CHUNK = 1 << 22  # probabilities looked at together: 32 MiB in float64
 class Answers:
     """What each row of a table of probabilities says: (N,) each.
 
-    predicted   the most probable class; of equals the first
-    confidence  its probability
-    likelihood  the probability of the true class, at least float64's epsilon, so that a loss is
-                finite
-    rank        how many classes were preferred to the true one
+    predicted         the most probable class; of equals the first
+    confidence        its probability
+    true_probability  of the true class, at least float64's epsilon, so that a loss is finite
+    rank              how many classes were preferred to the true one
     """
 
     predicted: NDArray[np.int64]
     confidence: NDArray[np.float64]
-    likelihood: NDArray[np.float64]
+    true_probability: NDArray[np.float64]
     rank: NDArray[np.int64]
 
 
@@ -36,14 +35,14 @@ def answers(table: NDArray[Any], truth: NDArray[np.int64]) -> Answers:
     for rows in chunks(table):
         part = table[rows].astype(np.float64)
         wanted = truth[rows, None]
-        likelihood = np.take_along_axis(part, wanted, axis=1)
+        true_probability = np.take_along_axis(part, wanted, axis=1)
         earlier = np.arange(part.shape[1]) < wanted
-        rank = ((part > likelihood) | ((part == likelihood) & earlier)).sum(axis=1)
-        columns.append((part.argmax(axis=1), part.max(axis=1), likelihood[:, 0], rank))
-    predicted, confidence, likelihood, rank = (
+        rank = ((part > true_probability) | ((part == true_probability) & earlier)).sum(axis=1)
+        columns.append((part.argmax(axis=1), part.max(axis=1), true_probability[:, 0], rank))
+    predicted, confidence, true_probability, rank = (
         np.concatenate(column) for column in zip(*columns, strict=True)
     )
-    return Answers(predicted, confidence, likelihood.clip(np.finfo(np.float64).eps, 1), rank)
+    return Answers(predicted, confidence, true_probability.clip(np.finfo(np.float64).eps, 1), rank)
 
 
 def chunks(table: NDArray[Any]) -> Iterator[slice]:

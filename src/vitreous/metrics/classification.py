@@ -51,7 +51,7 @@ def classification(
         count=len(truth),
         accuracy=float(correct.mean()),
         interval=wilson(correct.sum().item(), len(truth)),
-        loss=float(-np.log(found.likelihood).mean()),
+        loss=float(-np.log(found.true_probability).mean()),
         balanced_accuracy=float(recalls.mean()),
         balanced_interval=mean_of_proportions(hits, support),
         f1=float(np.mean([row.f1 for row in rows if row.f1 is not None])),

@@ -1,4 +1,4 @@
-"""The examples worth looking at: where a model was sure and wrong, and where it was barely right.
+"""The examples worth looking at: where a model was sure and wrong.
 
 The most confident mistakes are where wrong labels, leaks and blind spots show first.
 """
@@ -15,18 +15,18 @@ from numpy.typing import NDArray
 class Case:
     """One answer.
 
-    index        row of the example among those scored
-    truth        its class number
-    predicted    the class number that the model gave
-    probability  of the predicted class
-    likelihood   the probability that the model gave the true class
+    index             row of the example among those scored
+    truth             its class number
+    predicted         the class number that the model gave
+    probability       of the predicted class
+    true_probability  of the true class
     """
 
     index: int
     truth: int
     predicted: int
     probability: float
-    likelihood: float
+    true_probability: float
 
 
 @dataclass(frozen=True)
@@ -52,29 +52,18 @@ def worst(
     targets        (N,)
     """
     predicted, confidence = probabilities.argmax(axis=1), probabilities.max(axis=1)
-    return _cases(probabilities, targets, predicted != targets, -confidence, count)
-
-
-def hardest(
-    probabilities: NDArray[np.floating], targets: NDArray[np.int64], count: int = 24
-) -> tuple[Case, ...]:
-    """Right answers, least confident first: what the model nearly got wrong."""
-    predicted, confidence = probabilities.argmax(axis=1), probabilities.max(axis=1)
-    return _cases(probabilities, targets, predicted == targets, confidence, count)
-
-
-def sample(
-    probabilities: NDArray[np.floating],
-    targets: NDArray[np.int64],
-    count: int = 24,
-    *,
-    seed: int = 0,
-) -> tuple[Case, ...]:
-    """Right answers drawn at random, in their order: what ordinary success looks like."""
-    right = np.flatnonzero(probabilities.argmax(axis=1) == targets)
-    drawn = np.random.default_rng(seed).permutation(right)[:count]
-    chosen = np.isin(np.arange(len(targets)), drawn)
-    return _cases(probabilities, targets, chosen, np.arange(len(targets)), count)
+    rows = np.flatnonzero(predicted != targets)
+    rows = rows[np.argsort(-confidence[rows], kind="stable")][:count]
+    return tuple(
+        Case(
+            int(row),
+            int(targets[row]),
+            int(predicted[row]),
+            float(confidence[row]),
+            float(probabilities[row, targets[row]]),
+        )
+        for row in rows
+    )
 
 
 def worst_labels(
@@ -102,26 +91,4 @@ def worst_labels(
         LabelCase(i, k, bool(given[i, k]), float(probabilities[i, k]))
         for i, k in zip(rows.tolist(), labels.tolist(), strict=True)
         if severity[i, k] >= 0
-    )
-
-
-def _cases(
-    probabilities: NDArray[np.floating],
-    targets: NDArray[np.int64],
-    chosen: NDArray[np.bool_],
-    rank: NDArray[np.floating] | NDArray[np.integer],
-    count: int,
-) -> tuple[Case, ...]:
-    rows = np.flatnonzero(chosen)
-    rows = rows[np.argsort(rank[rows], kind="stable")][:count]
-    predicted = probabilities[rows].argmax(axis=1)
-    return tuple(
-        Case(
-            int(row),
-            int(targets[row]),
-            int(answer),
-            float(probabilities[row, answer]),
-            float(probabilities[row, targets[row]]),
-        )
-        for row, answer in zip(rows, predicted, strict=True)
     )

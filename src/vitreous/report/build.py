@@ -49,7 +49,7 @@ def write_report(
         raise RunError(
             "this run has not ended, so there is nothing to report",
             where=str(run),
-            remedy=f"Go on with it by `{folder.way_on}`.",
+            remedy=f"Go on with it by `{folder.resume_command}`.",
         )
     path = Path(out) if out is not None else folder.report
     write_text(path, render(report_data(folder, dataset)))

@@ -23,7 +23,7 @@ class Interrupted(KeyboardInterrupt):
     def __init__(self, run: RunFolder):
         super().__init__("interrupted")
         self.where = str(run.path)
-        self.remedy = f"Go on with it by `{run.way_on}`."
+        self.remedy = f"Go on with it by `{run.resume_command}`."
 
 
 class Interrupt:

@@ -22,8 +22,8 @@ class Average:
     decay   d above, in [0, 1); None for the uniform mean
     ramp    start with a shorter memory, min(d, (1 + t) / (10 + t)), so that the random first
             weights are forgotten in a run of any length
-    begun   of each step of training, numbered from 0: has averaging begun? Until then there is no
-            average, and the network's own weights stand for it
+    starts  of each step of training, numbered from 0: is it averaged? Until the first that is there
+            is no average, and the network's own weights stand for it
 
     The running statistics of batch norm are averaged along with the weights that they belong to;
     whole numbers, such as the count of batches, are copied.
@@ -35,11 +35,11 @@ class Average:
         decay: float | None = 0.999,
         *,
         ramp: bool = True,
-        begun: Callable[[int], bool] = lambda number: True,
+        starts: Callable[[int], bool] = lambda number: True,
     ):
         self.decay = decay
         self.ramp = ramp
-        self.begun = begun
+        self.starts = starts
         self.steps = 0
         with torch.no_grad():
             self.values = {name: tensor.clone() for name, tensor in _named(model)}
@@ -47,10 +47,10 @@ class Average:
     @torch.no_grad()
     def update(self, model: nn.Module, number: int = 0) -> None:
         """Take in the network's present weights, which step `number` of training has made."""
-        if not self.begun(number):
+        if not self.starts(number):
             return
         self.steps += 1
-        weight = 1 - self.memory(self.steps)
+        weight = 1 - self.decay_at(self.steps)
         averages, currents = [], []
         for name, tensor in _named(model):
             if tensor.is_floating_point():
@@ -60,7 +60,7 @@ class Average:
                 self.values[name].copy_(tensor)
         torch._foreach_lerp_(averages, currents, weight)
 
-    def memory(self, step: int) -> float:
+    def decay_at(self, step: int) -> float:
         """The share of the old average that step number `step` (from 1) keeps."""
         if self.decay is None:
             return (step - 1) / step

@@ -9,15 +9,15 @@ from torch import Tensor
 
 from vitreous.errors import DivergedError
 
-INTERVAL = 20  # steps between two looks at a loss that lies on another device
+INTERVAL = 20  # steps between two checks of a loss that lies on another device
 ZERO = torch.zeros(())
 
 
-class Watch:
+class DivergenceGuard:
     """A running sum of the quantities that must stay numbers.
 
     One that is infinite or no number makes the sum so for good, hence it is enough to read the sum
-    now and then. On a CPU reading costs nothing, and each step is looked at before it is taken.
+    now and then. On a CPU reading costs nothing, and each step is checked before it is taken.
     """
 
     def __init__(self) -> None:
@@ -29,13 +29,13 @@ class Watch:
         self.total = quantity.detach() if self.total is ZERO else self.total + quantity.detach()
 
     def step(self, number: int, lr: float) -> None:
-        """Number the step about to be taken, and look at the sum if it is time."""
+        """Number the step about to be taken, and check the sum if it is time."""
         self.number, self.lr = number, lr
         self.steps += 1
         if self.total.device.type == "cpu" or self.steps % INTERVAL == 0:
-            self.look()
+            self.check()
 
-    def look(self) -> None:
+    def check(self) -> None:
         """Read the sum and start a new one. Raises DivergedError if it is not finite."""
         found, self.total = float(self.total), ZERO
         if not math.isfinite(found):

@@ -25,7 +25,7 @@ from vitreous.data.batches.batches import Batch
 from vitreous.errors import UsageError
 from vitreous.losses.penalty import Penalty, weights_of
 from vitreous.training.average import Average
-from vitreous.training.divergence import Watch
+from vitreous.training.divergence import DivergenceGuard
 from vitreous.training.precision import Precision, widened
 from vitreous.training.reproduce import seed_step
 
@@ -98,7 +98,7 @@ def fit(
     penalized = weights_of(model) if penalty else []
     for group in optimizer.param_groups:
         group.setdefault("initial_lr", group["lr"])
-    watch = Watch()
+    guard = DivergenceGuard()
     start = time.perf_counter()
 
     for number, parts in enumerate(grouped(batches, accumulate), first_step):
@@ -128,13 +128,13 @@ def fit(
             size = penalty(penalized)
             if size.requires_grad:  # else there is nothing to shrink
                 torch.autograd.backward(scaler.scale(size))
-        watch.add(mean)
+        guard.add(mean)
         if clip is not None:
             scaler.unscale_(optimizer)
             norm = nn.utils.clip_grad_norm_(trained, clip)
             if not scaler.is_enabled():  # which overflows now and then, and then skips the step
-                watch.add(norm)
-        watch.step(number + 1, lr)
+                guard.add(norm)
+        guard.step(number + 1, lr)
         scaler.step(optimizer)
         scaler.update()
         if average is not None:
@@ -143,7 +143,7 @@ def fit(
         seconds = time.perf_counter() - start
         yield Step(number + 1, mean, lr, seconds, sum(len(batch) for batch in parts))
         start = time.perf_counter()
-    watch.look()
+    guard.check()
 
 
 def forward(model: Callable[[Tensor], Any], batch: Batch) -> Any:

@@ -26,7 +26,7 @@ from vitreous.training.momentum import Momentum
 
 
 @dataclass(frozen=True)
-class Method:
+class OptimizerSpec:
     """A row of OPTIMIZERS.
 
     build         the constructor: (groups of parameters, **arguments)
@@ -43,14 +43,14 @@ class Method:
 
 # Fused and grouped ("foreach") kernels take half the time of a loop over small tensors or less.
 OPTIMIZERS = {
-    "sgd": Method(SGD, 0.1, 5e-4, {"fused": True}),
-    "momentum": Method(Momentum, 0.02, 5e-4, {"momentum": 0.9}),
-    "nesterov": Method(Momentum, 0.02, 5e-4, {"momentum": 0.9, "nesterov": True}),
-    "adam": Method(Adam, 2e-3, 0.0, {"fused": True}),
-    "adamw": Method(AdamW, 2e-3, 0.01, {"fused": True}),
-    "nadam": Method(NAdam, 2e-3, 0.0, {"foreach": True}),
-    "rmsprop": Method(RMSprop, 1e-3, 0.0, {"foreach": True}),
-    "adagrad": Method(Adagrad, 1e-2, 0.0, {"fused": True}),
+    "sgd": OptimizerSpec(SGD, 0.1, 5e-4, {"fused": True}),
+    "momentum": OptimizerSpec(Momentum, 0.02, 5e-4, {"momentum": 0.9}),
+    "nesterov": OptimizerSpec(Momentum, 0.02, 5e-4, {"momentum": 0.9, "nesterov": True}),
+    "adam": OptimizerSpec(Adam, 2e-3, 0.0, {"fused": True}),
+    "adamw": OptimizerSpec(AdamW, 2e-3, 0.01, {"fused": True}),
+    "nadam": OptimizerSpec(NAdam, 2e-3, 0.0, {"foreach": True}),
+    "rmsprop": OptimizerSpec(RMSprop, 1e-3, 0.0, {"foreach": True}),
+    "adagrad": OptimizerSpec(Adagrad, 1e-2, 0.0, {"fused": True}),
 }
 
 
@@ -68,7 +68,7 @@ def optimizer(
     """An optimizer of the model's trainable parameters.
 
     name          a key of OPTIMIZERS
-    lr            peak learning rate; None takes the method's own
+    lr            peak learning rate; None takes the optimizer's own
     weight_decay  of weights; biases and the scales of normalization layers are spared
     momentum      μ of momentum and nesterov
     head          the part that learns at the full rate, if `backbone_lr` is not 1
@@ -79,16 +79,16 @@ def optimizer(
     """
     if name not in OPTIMIZERS:
         raise unknown("optimizer", name, OPTIMIZERS, where="--optimizer")
-    method = OPTIMIZERS[name]
-    peak = method.lr if lr is None else lr
-    decay = method.weight_decay if weight_decay is None else weight_decay
-    arguments = dict(method.arguments)
+    spec = OPTIMIZERS[name]
+    peak = spec.lr if lr is None else lr
+    decay = spec.weight_decay if weight_decay is None else weight_decay
+    arguments = dict(spec.arguments)
     if momentum is not None and "momentum" in arguments:
         arguments["momentum"] = momentum
     groups = parameter_groups(
         model, peak, decay, head=head, backbone_lr=backbone_lr, layer_decay=layer_decay
     )
-    return method.build(groups, lr=peak, **arguments)
+    return spec.build(groups, lr=peak, **arguments)
 
 
 def parameter_groups(
