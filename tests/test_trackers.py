@@ -17,7 +17,7 @@ from vitreous.errors import RunError, UsageError
 from vitreous.files import read_json, read_lines
 from vitreous.recipes.recipe import Recipe
 from vitreous.run_folder import RunFolder
-from vitreous.runs import loop as learning
+from vitreous.runs.consumers import Checkpoints
 from vitreous.runs.run import resume, train
 from vitreous.trackers import LOGS, Logs, check_installed
 
@@ -184,9 +184,9 @@ def test_a_run_that_is_resumed(name: str, place: Path, monkeypatch: pytest.Monke
         if position.step == 50:  # in the third epoch
             signal.raise_signal(signal.SIGINT)
 
-    original = learning.Sitting.save
+    original = Checkpoints.save
     with monkeypatch.context() as patch:
-        patch.setattr(learning.Sitting, "save", save)
+        patch.setattr(Checkpoints, "save", save)
         with pytest.raises(KeyboardInterrupt):
             train("digits", model="linear", epochs=5, checkpoint=0, log=(name,), out="run")
     run = resume("run")

@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 import pytest
+from vitreous.metrics.scores import Scores
 
 from vitreous.cli.verdict import verdict
-from vitreous.metrics.scores import Scores
 from vitreous.metrics.trivial import Baseline
 from vitreous.tasks import TASKS
 

@@ -8,10 +8,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vitreous.drawing.axis import axis, tight_axis
-from vitreous.drawing.chart import Line, line_chart, profile_chart, reliability_chart, thin
+from vitreous.drawing.chart import Line, line_chart, profile_chart, thin
 from vitreous.drawing.confusion_map import MOST_CELLS, heat_map
 from vitreous.formats import percent, plain, round_percent
 from vitreous.metrics.calibration import reliability
+from vitreous.report.reliability import reliability_chart
 
 
 @given(

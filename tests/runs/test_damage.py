@@ -9,7 +9,7 @@ from vitreous.data.formats.open import open as open_data
 from vitreous.files import read_json, read_table
 from vitreous.runs.run import train
 
-ZOO = runpy.run_path(str(Path(__file__).parents[1] / "data" / "test_zoo.py"))
+ZOO = runpy.run_path(str(Path(__file__).parents[1] / "data" / "images" / "test_zoo.py"))
 zoo = ZOO["zoo"]  # a fixture: a folder with every kind of damage and oddity
 REASONS = ZOO["REASONS"]
 

@@ -42,15 +42,15 @@ def interrupting(patch: pytest.MonkeyPatch, place: str, number: int = signal.SIG
 
 
 STAGES = {
-    "reading images": "experiment.execution:pack",
-    "creating the network": "experiment.course:build",
-    "computing features": "experiment.phases:features",
+    "reading images": "runs.run:pack",
+    "creating the network": "runs.setup:build_network",
+    "computing features": "runs.phases:features",
     "a training step": "training.fit:seed_step",
-    "validating": "experiment.phases:answers",
+    "validating": "runs.phases:score",
     "saving a checkpoint": "training.checkpoint:write_bytes",
-    "measuring": "experiment.measuring:majority",
-    "saving the model": "export.bundle:write_bytes",
-    "writing the report": "experiment.execution:write_report",
+    "measuring": "tasks.class_answers:majority",
+    "saving the model": "inference.model_file:write_bytes",
+    "writing the report": "runs.run:write_report",
 }
 
 
@@ -110,7 +110,7 @@ def test_the_error_as_json(
 def test_before_there_is_a_run_nothing_is_left(
     photos: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    interrupting(monkeypatch, "experiment.run:assign")
+    interrupting(monkeypatch, "runs.job:assign")
     assert command(["train", str(photos), "--quiet"]) == 130
     assert capsys.readouterr().err == "interrupted\n"
     assert not Path("runs").exists()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -19,11 +20,13 @@ from vitreous.run_folder import RunFolder
 from vitreous.files import read_lines
 from vitreous.training.history import averaged, best_epoch
 from vitreous.runs.interrupt import Interrupt
-from vitreous.runs.loop import Sitting, learn
-from vitreous.runs.phase import Phase, Position
+from vitreous.runs.consumers import Checkpoints
+from vitreous.runs.loop_state import LoopState
+from vitreous.runs.phases import TrainingPhase, schedule_of
 from vitreous.progress.progress import Progress
 from vitreous.recipes.recipe import Recipe
 from vitreous.tasks import Classify
+from vitreous.metrics.score import Score
 from vitreous.training.precision import Precision
 from vitreous.training.schedule import Schedule
 
@@ -48,7 +51,7 @@ class Supply:
             generator = torch.Generator().manual_seed(100 * number + place)
             targets = torch.randint(0, 2, (8,), generator=generator)
             points = torch.randn(8, 3, generator=generator) + 2 * targets[:, None] - 1
-            yield Batch(points, targets, torch.arange(8))
+            yield Batch(points, {"class": targets}, torch.arange(8))
 
 
 class Script:
@@ -63,9 +66,8 @@ class Script:
         look = len(self.states)
         self.states.append(copy(self.network))
         accuracy = self.accuracies[look]
-        return SimpleNamespace(
-            value=accuracy, accuracy=accuracy, headline="accuracy", loss=self.losses[look]
-        )
+        score = Score(name="accuracy", title="accuracy", value=accuracy)
+        return SimpleNamespace(headline=score, all=(score,), loss=self.losses[look])
 
 
 class Recorder(Progress):
@@ -98,15 +100,47 @@ def network() -> nn.Module:
     return nn.Linear(3, 2)
 
 
-def phase(net: nn.Module, supply: Supply, epochs: int, validate: Any = None, **rest: Any) -> Phase:
-    return Phase(
+def phase(
+    net: nn.Module, supply: Supply, epochs: int, validate: Any = None, **rest: Any
+) -> TrainingPhase:
+    return TrainingPhase(
         name=rest.get("name", "network"),
         network=net,
         batches=supply,
         validate=validate,
         optimizer=torch.optim.SGD(net.parameters(), lr=rest.get("lr", 0.1)),
+        loss=Classify(classes=("left", "right")).loss,
         epochs=epochs,
+        schedule=Schedule("constant", 1),  # in its place comes that of the recipe
         precision=Precision(),
+    )
+
+
+@dataclass
+class Sitting:
+    """A place for a run: its folder, and who looks on."""
+
+    whole: nn.Module
+    recipe: Recipe
+    folder: RunFolder
+    progress: Any
+    interrupt: Interrupt
+    fingerprint: str
+
+
+def learn(makers: Sequence[Callable[[], TrainingPhase]], place: Sitting) -> list[dict[str, Any]]:
+    """Through phases that are each made when their turn comes."""
+    recipe = place.recipe
+
+    def remaining(done: int) -> Iterator[TrainingPhase]:
+        for number in range(done, len(makers)):
+            made, share = makers[number](), (number + 1) / len(makers)
+            settings = schedule_of(recipe, made.network, made.epochs, len(made.batches), share)
+            yield replace(made, **settings)
+
+    checkpoints = Checkpoints(place.folder, place.whole, place.fingerprint, recipe.checkpoint)
+    return learning.train_phases(
+        remaining, recipe, place.folder, checkpoints, place.progress, place.interrupt
     )
 
 
@@ -119,7 +153,6 @@ def sitting(tmp_path: Path) -> Callable[..., Sitting]:
         fingerprint = fields.pop("fingerprint", "mine")
         return Sitting(
             whole=net,
-            task=Classify(),
             recipe=Recipe(**{"schedule": "constant", "checkpoint": 1000.0} | fields),
             folder=folder,
             progress=progress,
@@ -212,7 +245,7 @@ def test_steps_may_reach_over_the_end_of_an_epoch(
 
 def test_losses_are_added_wherever_they_lie() -> None:
     """A sum that comes back from a file lies on the CPU, and new losses on the device."""
-    position = Position()
+    position = LoopState()
     for value in (1.0, 2.0):
         position.add(torch.tensor(value))
     assert (float(position.loss), position.taken) == (3.0, 2)
@@ -226,7 +259,8 @@ def test_an_interrupted_epoch_goes_on_on_a_gpu(sitting: Made) -> None:
     class Far(Supply):
         def epoch(self, number: int, start: int = 0) -> Iterator[Batch]:
             for batch in super().epoch(number, start):
-                yield Batch(batch.images.cuda(), batch.targets.cuda(), batch.ids)
+                targets = {"class": batch.targets["class"].cuda()}
+                yield Batch(batch.images.cuda(), targets, batch.ids)
 
     net = network().cuda()
     place = sitting(net)
@@ -464,7 +498,7 @@ def test_a_phase_that_has_ended_is_not_even_prepared(sitting: Made) -> None:
     net = network()
     learn([lambda: phase(net, Supply(), 1)], sitting(net))
 
-    def never() -> Phase:
+    def never() -> TrainingPhase:
         raise AssertionError("this phase has ended")
 
     again = network()

@@ -20,7 +20,8 @@ from torch.utils.data import Dataset
 
 from vitreous.errors import DataError, DivergedError, ImageError, ModelFileError, RunError
 from vitreous.runs import loop as learning
-from vitreous.runs.setup import Course
+from vitreous.runs.consumers import Checkpoints
+from vitreous.runs.setup import TrainingSetup
 from vitreous.runs.evaluate import evaluate
 from vitreous.files import read_json, read_lines, read_table
 from vitreous.training.history import averaged
@@ -43,16 +44,16 @@ def test_several_labels_from_a_csv_to_a_report(
 ) -> None:
     recipe: dict[str, Any] = {"model": "lenet5", "size": 28, "epochs": 4, "checkpoint": 0.0}
     run = train(labels, **recipe)
-    assert run.model.task == "label"
+    assert run.model.task.name == "label"
     assert run.scores["test"].headline.name == "map"
     assert run.scores["test"].map is not None
     assert run.scores["test"].map > 0.6
     # Thresholds were chosen on validation, travel with the file, and decide predictions.
-    assert run.model.thresholds is not None
-    assert len(run.model.thresholds) == 3
-    assert set(run.model.thresholds) != {0.5}
+    thresholds = run.model.task.to_json()["thresholds"]
+    assert len(thresholds) == 3
+    assert set(thresholds) != {0.5}
     loaded = load(run.folder.path)
-    assert loaded.thresholds == run.model.thresholds
+    assert loaded.task.to_json() == {"thresholds": thresholds}
     rows = read_table(run.folder.predictions)
     sources: list[Any] = [labels.parent / row["path"] for row in rows]
     answers = loaded.predict(sources)
@@ -72,14 +73,14 @@ def test_several_labels_from_a_csv_to_a_report(
 
 
 def interrupt_at(patch: pytest.MonkeyPatch, step: int) -> None:
-    original = learning.Sitting.save
+    original = Checkpoints.save
 
     def save(self: Any, position: Any, **parts: Any) -> None:
         original(self, position, **parts)
         if position.step == step:
             signal.raise_signal(signal.SIGINT)
 
-    patch.setattr(learning.Sitting, "save", save)
+    patch.setattr(Checkpoints, "save", save)
 
 
 @pytest.mark.parametrize("suffix", ["npy", "tif"])
@@ -120,8 +121,8 @@ def test_the_mean_of_the_weights_is_what_is_measured(
     """With statistics of batch norm that are its own; and the same after an interruption."""
     recipe: dict[str, Any] = {"model": "convnet", "epochs": 3, "swa": 0.5, "checkpoint": 0}
     taken = []
-    original = Course.recalibrate
-    monkeypatch.setattr(Course, "recalibrate", lambda self: taken.append(1) or original(self))
+    original = TrainingSetup.recalibrate
+    monkeypatch.setattr(TrainingSetup, "recalibrate", lambda self: taken.append(1) or original(self))
     run = train("digits", **recipe)
     history = read_lines(run.folder.metrics)
     assert [row["averaged"] > 0 for row in history] == [False, True, True]

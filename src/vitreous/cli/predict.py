@@ -18,11 +18,11 @@ from vitreous.errors import DataError, ImageError, UsageError
 
 if TYPE_CHECKING:
     from vitreous.inference.model_file import Bundle
-    from vitreous.tasks import Prediction
+    from vitreous.tasks import Answer
 
 CHUNK = 32  # images that are decoded and predicted together
 
-Answer = tuple[Path, "Prediction | ImageError"]
+Answered = tuple[Path, "Answer | ImageError"]
 
 
 def predict(
@@ -70,7 +70,7 @@ def predict(
     if not paths:
         places = ", ".join(str(image) for image in images)
         raise DataError("there is no image in it", where=places, remedy="Name image files.")
-    answers: list[Answer] = []
+    answers: list[Answered] = []
     with progress(style="none" if quiet else "auto") as shown:
         shown.stage("predicting", len(paths))
         for answer in _answers(bundle, paths, top):
@@ -88,7 +88,7 @@ def predict(
     return 1 if failures else 0
 
 
-def _answers(bundle: Bundle, paths: Sequence[Path], top: int) -> Iterator[Answer]:
+def _answers(bundle: Bundle, paths: Sequence[Path], top: int) -> Iterator[Answered]:
     """Chunk by chunk; a chunk with an image that cannot be read is asked one by one."""
     for start in range(0, len(paths), CHUNK):
         chunk = paths[start : start + CHUNK]
@@ -114,7 +114,7 @@ def _below(folder: Path) -> list[Path]:
     )
 
 
-def _json(answers: Sequence[Answer]) -> str:
+def _json(answers: Sequence[Answered]) -> str:
     predictions, errors = [], []
     for path, answer in answers:
         if isinstance(answer, ImageError):
@@ -125,25 +125,22 @@ def _json(answers: Sequence[Answer]) -> str:
     return notation.dumps(found) + "\n"
 
 
-def _csv(answers: Sequence[Answer]) -> str:
+def _csv(answers: Sequence[Answered]) -> str:
     file = io.StringIO()
     writer = table.writer(file)
     writer.writerow(["path", "label", "score"])
     for path, answer in answers:
         if not isinstance(answer, ImageError):
-            writer.writerow([path, answer.text, f"{answer.score:.6f}"])
+            score = "" if answer.score is None else f"{answer.score:.6f}"
+            writer.writerow([path, answer.text, score])
     return file.getvalue()
 
 
-def _plain(answers: Sequence[Answer]) -> str:
-    """A line an image: its path, the labels that apply where there may be several, and the ranked
-    classes with their probabilities.
-    """
+def _plain(answers: Sequence[Answered]) -> str:
+    """A line an image: its path, and what the network says of it."""
     width = max((len(str(path)) for path, _ in answers), default=0)
-    lines = []
-    for path, answer in answers:
-        if not isinstance(answer, ImageError):
-            ranked = "   ".join(f"{label} {score:.1%}" for label, score in answer.top)
-            several = "" if isinstance(answer.label, str) else f"{answer.text}   of "
-            lines.append(f"{path!s:{width}}   {several}{ranked}\n")
-    return "".join(lines)
+    return "".join(
+        f"{path!s:{width}}   {answer.line}\n"
+        for path, answer in answers
+        if not isinstance(answer, ImageError)
+    )

@@ -15,12 +15,12 @@ def verdict(summary: dict[str, Any], as_json: bool, report: Path | None = None) 
     if as_json:
         print(json.dumps(summary))
         return
-    from vitreous.metrics.scores import Scores
     from vitreous.report.findings import in_short
+    from vitreous.tasks import TASKS
 
     lines = [("model", summary["model"])]
     for part, found in summary["scores"].items():
-        lines += in_short(part, Scores.from_json(found))
+        lines += in_short(part, TASKS[summary["task"]].SCORES.from_json(found))
     if summary.get("seconds") is not None:
         lines.append(("time", f"{summary['seconds']:.1f} s"))
     if summary.get("run"):

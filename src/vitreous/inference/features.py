@@ -1,4 +1,4 @@
-"""What a frozen backbone sees, computed once: the last layer then trains in seconds.
+"""Features of a frozen backbone, computed once for a linear probe: it then trains in seconds.
 
 The features of each image, and of its mirror image where left and right mean the same, are kept in
 the cache, keyed by the images, the network's architecture and weights, and the number format.
@@ -21,6 +21,7 @@ from vitreous.data.batches.counter_random import uniforms
 from vitreous.data.batches.pack import Rows
 from vitreous.data.batches.preprocess import PixelContract
 from vitreous.data.cache import cache_folder as caches
+from vitreous.data.columns import Column
 from vitreous.inference.model_file import digest
 from vitreous.training.precision import Precision
 
@@ -31,14 +32,14 @@ class FeatureBatches(Batches):
     """Batches of features in place of images; in each epoch an example is seen in one of its views.
 
     features  (N, V, K) float16: V views of each example
-    targets   (N,) int64 or (N, L) uint8
+    targets   columns of N examples
     options   of `Batches`
     """
 
     def __init__(
         self,
         features: NDArray[np.float16],
-        targets: NDArray[np.int64] | NDArray[np.uint8],
+        targets: Mapping[str, Column],
         **options: Any,
     ):
         count, views, width = features.shape
@@ -57,6 +58,21 @@ class FeatureBatches(Batches):
         views = (chance * self.contract.width).astype(np.int64)
         chosen = self.rows[ids, 0, views].astype(np.float32)  # type: ignore[index]
         return torch.from_numpy(chosen).to(self.device)  # (B, K)
+
+
+class FeatureViews:
+    """How features become the input of a last layer that is evaluated: each example's plain view.
+
+    features  (N, V, K) float16, the plain view first
+    """
+
+    def __init__(self, features: NDArray[np.float16]):
+        self.shape = (1, 1, features.shape[2])
+        self.ids = np.arange(len(features))
+
+    def images(self, rows: NDArray[np.float16]) -> Tensor:
+        """(B, V, K) to (B, K) float32."""
+        return torch.from_numpy(rows[:, 0].astype(np.float32))
 
 
 def features(

@@ -24,6 +24,7 @@ from vitreous.inference.header import FORMAT, Header, damaged
 from vitreous.inference.predictor import Predictor
 from vitreous.models import create
 
+
 @dataclass(frozen=True, kw_only=True)
 class Bundle(Predictor):
     """A trained network as it lies in a model file.

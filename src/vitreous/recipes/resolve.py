@@ -20,21 +20,18 @@ from vitreous.models import MODELS, default_size, fitting_size, variant
 from vitreous.recipes.data_facts import SMALL, TINY, DataFacts
 from vitreous.recipes.recipe import Recipe, flag
 from vitreous.recipes.resolved import ResolvedRecipe
-from vitreous.tasks import TASKS, Task
+from vitreous.tasks import TASKS, Task, fitting
 from vitreous.trackers import LOGS, check_installed
 from vitreous.training.compiler import check_compiler
 from vitreous.training.optimizer import OPTIMIZERS
 from vitreous.training.precision import Precision
 from vitreous.training.schedule import SCHEDULES
 
-
 MAPPER = "unet_small"  # the network for answers that are maps
 MOST_MAPPED = 256  # pixels a side of its images, unless more are asked for
 
 
-def resolve(
-    recipe: Recipe, facts: DataFacts, *, own_module: bool = False
-) -> ResolvedRecipe:
+def resolve(recipe: Recipe, facts: DataFacts, *, own_module: bool = False) -> ResolvedRecipe:
     """Fill the gaps of a recipe. Raises UsageError for choices that contradict each other.
 
     own_module  the network is the user's: nothing is known of its sizes or weights
@@ -91,17 +88,17 @@ def _choose_task(choices: Choices, facts: DataFacts) -> type[Task]:
     asked = choices["task"]
     if asked not in ("auto", *TASKS):
         raise unknown("task", asked, ("auto", *TASKS), where="--task")
-    fitting = [name for name, task in TASKS.items() if task.recognizes(facts.kinds)]
-    if not fitting:
+    names = fitting(facts.kinds)
+    if not names:
         there = f"targets '{', '.join(facts.kinds)}'" if facts.kinds else "no labels"
         raise UsageError(
             f"the images have {there}: no task learns from these alone",
             where=facts.dataset or "data",
             remedy="Put images into one folder a class, or list them with labels in a CSV file.",
         )
-    told = TASKS[fitting[0]].told
-    choices.fill("task", fitting[0], told)
-    if choices["task"] not in fitting:
+    told = TASKS[names[0]].told
+    choices.fill("task", names[0], told)
+    if choices["task"] not in names:
         raise UsageError(
             f"the data cannot be used so: {told}",
             where=f"--task {asked}",

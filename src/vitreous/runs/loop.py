@@ -9,15 +9,17 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import nullcontext
 from typing import Any
 
 from vitreous.data.batches.batches import Batch
 from vitreous.errors import DivergedError
 from vitreous.losses.penalty import Penalty
+from vitreous.progress.progress import Progress
 from vitreous.recipes.recipe import Recipe
-from vitreous.runs.consumers import Consumer
+from vitreous.run_folder import RunFolder
+from vitreous.runs.consumers import Checkpoints, Consumer, Shown, Tracked
 from vitreous.runs.interrupt import Interrupt
 from vitreous.runs.loop_state import LoopState
 from vitreous.runs.phases import EpochBatches, TrainingPhase, ends_epoch, steps_in
@@ -25,6 +27,47 @@ from vitreous.training import checkpoint
 from vitreous.training.budget import Budget
 from vitreous.training.fit import Step, fit
 from vitreous.training.history import best_epoch, row, selection_score
+
+
+def train_phases(
+    remaining: Callable[[int], Iterable[TrainingPhase]],
+    recipe: Recipe,
+    folder: RunFolder,
+    checkpoints: Checkpoints,
+    progress: Progress,
+    interrupt: Interrupt,
+) -> list[dict[str, Any]]:
+    """Train through all phases, from the latest checkpoint if there is one; the network ends with
+    its best weights. Returns the history, one row an epoch.
+
+    remaining  the phases from a number on, each prepared when its turn comes
+
+    Raises KeyboardInterrupt after a checkpoint, and DivergedError with the best weights restored.
+    """
+    state, saved = LoopState(), checkpoints.found(progress)
+    if saved is not None:
+        state = LoopState(**saved["position"])
+        if state.step == 0:  # between two phases
+            checkpoint.restore(saved, whole=checkpoints.whole)
+            saved = None
+    tracked = Tracked(folder, recipe.to_mapping(), state)
+    consumers = [Shown(progress), tracked, checkpoints]
+    ended = False
+    try:
+        for phase in remaining(state.phase):
+            with interrupt.deferred():
+                train_phase(phase, recipe, state, consumers, interrupt, saved)
+                saved = None
+                state.phase, state.step = state.phase + 1, 0
+                state.begin_epoch()
+                for consumer in consumers:
+                    consumer.phase_ended(state)
+        tracked.phase_ended(state)
+        ended = True
+    finally:
+        for consumer in consumers:
+            consumer.close(ended)
+    return state.history
 
 
 def train_phase(

@@ -240,7 +240,7 @@ def schedule_of(
         average = Average(
             network,
             recipe.ema or None,
-            begun=lambda number: not recipe.swa or schedule.progress(number) >= full.hold,
+            starts=lambda number: not recipe.swa or schedule.progress(number) >= full.hold,
         )
     return {
         "schedule": schedule,

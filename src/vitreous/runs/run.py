@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -24,15 +25,13 @@ from vitreous.progress.progress import Progress, silent
 from vitreous.recipes.recipe import Recipe
 from vitreous.report.build import write_report
 from vitreous.run_folder import RunFolder
-from vitreous.runs.consumers import Checkpoints, Shown, Tracked
+from vitreous.runs.consumers import Checkpoints
 from vitreous.runs.evaluate import measure, use_test
 from vitreous.runs.interrupt import Interrupt, Interrupted
 from vitreous.runs.job import Job, prepare, take_up
-from vitreous.runs.loop import train_phase
-from vitreous.runs.loop_state import LoopState
+from vitreous.runs.loop import train_phases
 from vitreous.runs.phases import phases
 from vitreous.runs.setup import TrainingSetup, build
-from vitreous.training import checkpoint
 from vitreous.training.history import averaged
 from vitreous.training.reproduce import deterministic, seed_everything
 
@@ -120,6 +119,8 @@ def resume(
         )
     shown = progress or silent()
     job = take_up(folder, data, model, shown)
+    if not folder.split.is_file():  # killed before it had begun
+        job.write(folder)
     folder.log_event("resume")
     return go_on(folder, job, shown)
 
@@ -186,39 +187,18 @@ def learn(
 
     Raises KeyboardInterrupt after a checkpoint, and DivergedError with the best weights saved.
     """
-    recipe, network = setup.recipe, setup.network
-    checkpoints = Checkpoints(folder, network, setup.job.fingerprint, recipe.checkpoint)
-    state, saved = LoopState(), checkpoints.found(progress)
-    if saved is not None:
-        state = LoopState(**saved["position"])
-        if state.step == 0:  # between two phases
-            checkpoint.restore(saved, whole=network)
-            saved = None
-    remaining = phases(setup, progress, state.phase)
-    tracked = Tracked(folder, recipe.to_mapping(), state)
-    consumers = [Shown(progress), tracked, checkpoints]
-    ended = False
+    recipe = setup.recipe
+    checkpoints = Checkpoints(folder, setup.network, setup.job.fingerprint, recipe.checkpoint)
+    remaining = partial(phases, setup, progress)
     try:
-        for phase in remaining:
-            with interrupt.deferred():
-                train_phase(phase, recipe, state, consumers, interrupt, saved)
-                saved = None
-                state.phase, state.step = state.phase + 1, 0
-                state.begin_epoch()
-                for consumer in consumers:
-                    consumer.phase_ended(state)
-        tracked.phase_ended(state)
-        ended = True
+        history = train_phases(remaining, recipe, folder, checkpoints, progress, interrupt)
     except DivergedError as error:
         with suppress(StorageError):
             folder.log_event("diverged", message=error.message)
         raise setup.rescued(error, folder) from error
-    finally:
-        for consumer in consumers:
-            consumer.close(ended)
-    if recipe.bn_recalibrate or averaged(state.history):
+    if recipe.bn_recalibrate or averaged(history):
         setup.recalibrate()
-    return state.history
+    return history
 
 
 def summary(

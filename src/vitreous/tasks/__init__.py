@@ -5,10 +5,8 @@ from vitreous.tasks.classify import Classify
 from vitreous.tasks.coding import CODINGS, Coding, coding
 from vitreous.tasks.label import Label
 from vitreous.tasks.prediction import Prediction
+from vitreous.tasks.registry import TASKS, fitting, task_of
 from vitreous.tasks.task import Task
-
-TASKS: dict[str, type[Task]] = {task.name: task for task in (Classify, Label)}
-"""The tasks by name, in the order in which they are tried on data."""
 
 __all__ = [
     "CODINGS",
@@ -20,4 +18,6 @@ __all__ = [
     "Prediction",
     "Task",
     "coding",
+    "fitting",
+    "task_of",
 ]

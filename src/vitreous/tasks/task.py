@@ -168,6 +168,12 @@ class Task(ABC):
             remedy="Use --engine autograd.",
         )
 
+    def probabilities(self, outputs: Any) -> Tensor | None:
+        """(B, L) in [0, 1], how probable each class is for an image; None where the question is
+        another one.
+        """
+        return None
+
     # Measuring.
 
     @abstractmethod

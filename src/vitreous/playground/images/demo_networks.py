@@ -119,11 +119,12 @@ def train(row: Reader) -> Bundle:
         model=model.eval(),
         architecture=row.model,
         arguments=arguments,
-        classes=tuple(str(digit) for digit in range(10)),
+        task=task_of(arrays.digits().targets),
         contract=CONTRACT,
     )
     rows, targets = held_out()
-    right = bundle.probabilities(CONTRACT.images(rows)).argmax(1) == targets
+    logits = bundle.outputs(CONTRACT.images(rows))
+    right = logits.argmax(1).cpu().numpy() == targets
     facts = {"data": SOURCE, "held_out": HELD_OUT, "accuracy": float(right.mean()), "seed": SEED}
     return replace(bundle, training=facts)
 

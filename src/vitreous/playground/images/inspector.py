@@ -34,7 +34,6 @@ from vitreous.playground.images.layers import (
 from vitreous.playground.images.provenance import AVERAGES, explained
 from vitreous.playground.plane.snapshot import Frame
 from vitreous.shapes import Images, Logits
-from vitreous.tasks import TASKS
 from vitreous.trace.graph.family import describe
 from vitreous.trace.measure.receptive import ReceptiveField, receptive_fields
 from vitreous.training.precision import forward_context
@@ -50,6 +49,12 @@ class Lens:
     def __init__(self, bundle: Bundle, title: str, origin: str) -> None:
         self.bundle, self.title, self.origin = bundle, title, origin
         contract = bundle.contract
+        if bundle.task.probabilities(torch.zeros(1, len(bundle.classes))) is None:
+            raise UsageError(
+                f"the playground opens networks that name classes, not those that {bundle.task.name}",
+                where=title,
+                remedy="Look at its answers with `vitreous predict` or `vitreous report`.",
+            )
         self.shape = contract.channels, contract.height, contract.width
         self.fields: dict[str, ReceptiveField] = receptive_fields(bundle.model, self.shape)
         self.shown = shown_layers(bundle.model)
@@ -64,7 +69,7 @@ class Lens:
             "title": self.title,
             "origin": self.origin,
             "classes": list(self.bundle.classes),
-            "task": self.bundle.task,
+            "task": self.bundle.task.name,
             "channels": channels,
             "height": height,
             "width": width,
@@ -123,9 +128,10 @@ class Lens:
         images = self.bundle.contract.images(self.row[None].copy())
         (self.logits,), found = self._looked(self.shown, images)
         self.views = list(found.values())
-        task = TASKS[self.bundle.task]
+        probabilities = self.bundle.task.probabilities(self.logits[None].float())
+        assert probabilities is not None
         facts: dict[str, Any] = {
-            "probabilities": task.probabilities(self.logits[None].float())[0].tolist(),
+            "probabilities": probabilities[0].tolist(),
             "logits": self.logits.tolist(),
         }
         arrays: dict[str, NDArray[Any]] = {"image": self.row}

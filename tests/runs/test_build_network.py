@@ -13,10 +13,12 @@ from torch import nn
 from vitreous.data.batches.preprocess import PixelContract
 from vitreous.errors import ModelFileError, ShapeError, UsageError
 from vitreous.runs import loop as learning
-from vitreous.runs.build_network import arguments, build, check_network
+from vitreous.runs.consumers import Checkpoints
+from vitreous.runs.build_network import arguments, build_network, check_network
 from vitreous.recipes.recipe import Recipe
 from vitreous.runs.run import resume, train
 from vitreous.models import create
+from vitreous.models.network import Output
 from vitreous.trace.measure.cost import macs
 
 RGB = PixelContract(height=32, width=32, channels=3)
@@ -32,7 +34,7 @@ def recipe(**fields: Any) -> Recipe:
 
 def test_pixels_are_normalized_by_the_training_images() -> None:
     images = rows()
-    network, created = build(recipe(), RGB, 5, iter([images[:20], images[20:]]))
+    network, created = build_network(recipe(), RGB, Output("vector", 5), iter([images[:20], images[20:]]))
     np.testing.assert_allclose(created["mean"], images.mean((0, 1, 2)) / 255, rtol=1e-6)
     np.testing.assert_allclose(created["std"], images.std((0, 1, 2)) / 255, rtol=1e-6)
     normalized = network.normalize(RGB.images(images))
@@ -53,7 +55,7 @@ def test_held_out_pixels_decide_nothing(place: Path) -> None:
 
 
 def test_a_pretrained_network_brings_its_own_normalization() -> None:
-    network, created = build(recipe(model="efficientnet_lite0", pretrained="yes"), RGB, 5, iter([]))
+    network, created = build_network(recipe(model="efficientnet_lite0", pretrained="yes"), RGB, Output("vector", 5), iter([]))
     published = create("efficientnet_lite0", pretrained=True)
     assert torch.equal(network.normalize.mean, published.normalize.mean)
     assert created["mean"] == published.normalize.mean.flatten().tolist()
@@ -61,7 +63,7 @@ def test_a_pretrained_network_brings_its_own_normalization() -> None:
 
 
 def test_the_arguments_create_the_same_network_again() -> None:
-    network, created = build(recipe(dropout=0.3), RGB, 5, iter([rows()]))
+    network, created = build_network(recipe(dropout=0.3), RGB, Output("vector", 5), iter([rows()]))
     again = create("convnet", **created)
     again.load_state_dict(network.state_dict())
     images = RGB.images(rows(3))
@@ -69,7 +71,7 @@ def test_the_arguments_create_the_same_network_again() -> None:
 
 
 def test_an_initializer_draws_the_weights() -> None:
-    network, _ = build(recipe(init="zero"), RGB, 5, iter([rows()]))
+    network, _ = build_network(recipe(init="zero"), RGB, Output("vector", 5), iter([rows()]))
     assert all(not p.any() for p in network.parameters() if p.ndim > 1)
 
 
@@ -79,7 +81,7 @@ def test_a_file_of_weights(place: Path) -> None:
     torch.manual_seed(1)
     weights = create("convnet", num_classes=7, in_channels=3, size=32).state_dict()
     save_file(weights, "weights.safetensors")
-    network, _ = build(recipe(pretrained="weights.safetensors"), RGB, 7, iter([]))
+    network, _ = build_network(recipe(pretrained="weights.safetensors"), RGB, Output("vector", 7), iter([]))
     for name, tensor in network.state_dict().items():
         assert torch.equal(tensor, weights[name])
 
@@ -96,20 +98,20 @@ def test_what_cannot_be_had_is_refused(
     fields: dict[str, Any], error: type[Exception], said: str
 ) -> None:
     with pytest.raises(error, match=said):
-        check_network(recipe(**fields), RGB, 5)
+        check_network(recipe(**fields), RGB, Output("vector", 5))
 
 
 def test_sizes_that_do_not_fit_are_refused_with_one_that_does() -> None:
     small = PixelContract(height=4, width=4, channels=3)
     with pytest.raises(ShapeError, match="4×4") as caught:
-        check_network(recipe(), small, 5)
+        check_network(recipe(), small, Output("vector", 5))
     assert "at least 8×8" in str(caught.value.remedy)
 
 
 def test_checking_takes_no_memory() -> None:
     big = PixelContract(height=224, width=224, channels=3)
-    check_network(recipe(model="vgg19"), big, 10_000)
-    assert arguments(recipe(), RGB, 5) == {"num_classes": 5, "in_channels": 3, "size": 32}
+    check_network(recipe(model="vgg19"), big, Output("vector", 10_000))
+    assert arguments(recipe(), RGB, Output("vector", 5)) == {"num_classes": 5, "in_channels": 3, "size": 32}
 
 
 @pytest.mark.parametrize(
@@ -128,7 +130,7 @@ def test_a_module_that_does_not_fit_is_refused(
     module: nn.Module, error: type[Exception], said: str
 ) -> None:
     with pytest.raises(error, match=said):
-        check_network(Recipe(), RGB, 5, module)
+        check_network(Recipe(), RGB, Output("vector", 5), module)
 
 
 def test_a_module_is_tried_without_changing_it() -> None:
@@ -136,7 +138,7 @@ def test_a_module_is_tried_without_changing_it() -> None:
         nn.Conv2d(3, 5, 3), nn.BatchNorm2d(5), nn.AdaptiveAvgPool2d(1), nn.Flatten()
     )
     before = {name: tensor.clone() for name, tensor in module.state_dict().items()}
-    check_network(Recipe(), RGB, 5, module)
+    check_network(Recipe(), RGB, Output("vector", 5), module)
     assert module.training
     assert all(torch.equal(tensor, before[name]) for name, tensor in module.state_dict().items())
 
@@ -158,14 +160,14 @@ def test_lazy_layers_are_resumed(place: Path, monkeypatch: pytest.MonkeyPatch) -
         return nn.Sequential(nn.Flatten(), nn.LazyLinear(10))
 
     whole = train("digits", model=lazy(), epochs=2, checkpoint=0.0, out="whole")
-    save = learning.Sitting.save
+    save = Checkpoints.save
 
     def interrupted(self: Any, position: Any, **parts: Any) -> None:
         save(self, position, **parts)
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr(learning.Sitting, "save", interrupted)
+        patch.setattr(Checkpoints, "save", interrupted)
         train("digits", model=lazy(), epochs=2, checkpoint=0.0, out="cut")
     with pytest.raises(ShapeError, match="does not take images"):
         resume("cut", model=nn.Sequential(nn.Flatten(), nn.Linear(7, 10)))

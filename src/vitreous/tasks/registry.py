@@ -1,0 +1,27 @@
+"""The table of tasks, and which of them a data set's targets ask for."""
+
+from __future__ import annotations
+
+from vitreous.errors import DataError
+from vitreous.tasks.classify import Classify
+from vitreous.tasks.label import Label
+from vitreous.tasks.task import Columns, Kinds, Task
+
+TASKS: dict[str, type[Task]] = {task.name: task for task in (Classify, Label)}
+"""The tasks by name, in the order in which they are tried on data."""
+
+
+def fitting(kinds: Kinds) -> list[str]:
+    """The names of the tasks that columns of these kinds can be used for, the likeliest first."""
+    return [name for name, task in TASKS.items() if task.recognizes(kinds)]
+
+
+def task_of(targets: Columns) -> Task:
+    """The likeliest task of these targets, with its default loss. Raises DataError for none."""
+    names = fitting({name: type(column) for name, column in targets.items()})
+    if not names:
+        raise DataError(
+            f"no task learns from the targets {', '.join(targets) or 'of unlabeled images'} alone",
+            remedy=f"Known tasks need: {'; '.join(task.told for task in TASKS.values())}.",
+        )
+    return TASKS[names[0]].of(targets)
