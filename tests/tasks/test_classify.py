@@ -4,58 +4,124 @@ import numpy as np
 import pytest
 import torch
 
-from vitreous.errors import UsageError
-from vitreous.losses import cross_entropy
-from vitreous.tasks import TASKS, Classify, Prediction
+from vitreous.data.columns import ClassNumbers, Marks, Numbers
+from vitreous.errors import DataError, ModelFileError, UsageError
+from vitreous.losses import class_weights, cross_entropy
+from vitreous.tasks import TASKS, Classify, Prediction, fitting, task_of
 
 CLASSES = ("ant", "bee", "cat")
 PROBABILITIES = np.array([[0.2, 0.7, 0.1], [0.4, 0.2, 0.4]])
+TASK = Classify(classes=CLASSES)
+
+
+def logits(probabilities: np.ndarray) -> torch.Tensor:
+    return torch.from_numpy(probabilities).log()
+
+
+def column(*numbers: int) -> dict[str, ClassNumbers]:
+    return {"class": ClassNumbers(np.array(numbers), CLASSES)}
 
 
 def test_the_table_names_its_rows() -> None:
-    assert {name: task.name for name, task in TASKS.items()} == {
-        "classify": "classify",
-        "label": "label",
-    }
+    assert all(name == task.name for name, task in TASKS.items())
+    assert list(TASKS)[:2] == ["classify", "label"]
+
+
+def test_data_tell_which_task_they_ask() -> None:
+    assert fitting({"class": ClassNumbers}) == ["classify"]
+    assert fitting({"class": Marks}) == ["label"]
+    assert "classify" not in fitting({"value": Numbers})
+    assert fitting({}) == []
+    assert task_of(column(0, 1)).classes == CLASSES
+    with pytest.raises(DataError, match="unlabeled images"):
+        task_of({})
 
 
 def test_decoding_ranks_and_breaks_ties_by_order() -> None:
-    first, second = Classify.decode(PROBABILITIES, CLASSES, 2)
-    assert first == Prediction("bee", 0.7, (("bee", 0.7), ("ant", 0.2)))
-    assert second == Prediction("ant", 0.4, (("ant", 0.4), ("cat", 0.4)))
+    first, second = TASK.decode(logits(PROBABILITIES), top=2)
+    assert first == Prediction("bee", pytest.approx(0.7), first.top)
+    assert [name for name, _ in first.top] == ["bee", "ant"]
+    assert second.label == "ant"
+    assert [name for name, _ in second.top] == ["ant", "cat"]
 
 
 @pytest.mark.parametrize(("top", "length"), [(0, 0), (1, 1), (3, 3), (5, 3)])
 def test_top_is_bounded_by_the_classes(top: int, length: int) -> None:
-    assert len(Classify.decode(PROBABILITIES, CLASSES, top)[0].top) == length
+    assert len(TASK.answer(PROBABILITIES, top)[0].top) == length
 
 
 def test_loss_is_one_number_an_example() -> None:
-    logits, targets = torch.randn(4, 3), Classify.encode([0, 1, 2, 1])
+    outputs, targets = torch.randn(4, 3), torch.tensor([0, 1, 2, 1])
     weights = torch.tensor([1.0, 2.0, 0.5])
-    losses = Classify(smoothing=0.1, balance=weights).loss(logits, targets)
-    expected = cross_entropy(logits, targets, smoothing=0.1, weights=weights, reduction="none")
+    task = Classify(classes=CLASSES, smoothing=0.1, balance=weights)
+    losses = task.loss(outputs, {"class": targets})
+    expected = cross_entropy(outputs, targets, smoothing=0.1, weights=weights, reduction="none")
     torch.testing.assert_close(losses, expected)
 
 
 @pytest.mark.parametrize("criterion", Classify.LOSSES)
 def test_every_loss_takes_hard_and_soft_targets(criterion: str) -> None:
-    task = Classify(criterion=criterion)
-    logits = torch.randn(4, 3, generator=torch.Generator().manual_seed(0))
+    task = Classify(classes=CLASSES, criterion=criterion)
+    outputs = torch.randn(4, 3, generator=torch.Generator().manual_seed(0))
     hard = torch.tensor([0, 1, 2, 1])
     soft = torch.nn.functional.one_hot(hard, 3).float()
-    torch.testing.assert_close(task.loss(logits, hard), task.loss(logits, soft))
+    torch.testing.assert_close(
+        task.loss(outputs, {"class": hard}), task.loss(outputs, {"class": soft})
+    )
+
+
+def test_weights_come_from_the_training_part() -> None:
+    task = Classify.of(column(0, 0, 0, 1, 1, 2), balance="weights")
+    torch.testing.assert_close(task.balance, class_weights(torch.tensor([3, 2, 1])))
+    assert Classify.of(column(0, 1)).balance is None
+
+
+def test_one_class_teaches_nothing() -> None:
+    with pytest.raises(DataError, match="all 2 training images are of the class 'bee'"):
+        Classify.check_trainable(column(1, 1), "2 train", "data")
+    Classify.check_trainable(column(1, 2), "2 train", "data")
 
 
 def test_probabilities_sum_to_one() -> None:
-    sums = Classify.probabilities(torch.randn(5, 3)).sum(1)
+    sums = TASK.probabilities(torch.randn(5, 3)).sum(1)
     torch.testing.assert_close(sums, torch.ones(5))
 
 
+def test_a_meter_keeps_what_it_sees_and_two_can_be_joined() -> None:
+    whole, one, other = TASK.meter(), TASK.meter(), TASK.meter()
+    outputs, targets = torch.randn(7, 3), torch.tensor([0, 1, 2, 0, 1, 2, 0])
+    whole.add(outputs, {"class": targets})
+    one.add(outputs[:3], {"class": targets[:3]})
+    other.add(outputs[3:], {"class": targets[3:]})
+    one.merge(other)
+    assert len(one) == 7
+    assert TASK.scores(one).to_json() == TASK.scores(whole).to_json()
+
+
 def test_scores_are_those_of_evaluation() -> None:
-    scores = Classify.scores(PROBABILITIES, np.array([1, 2]), CLASSES)
-    assert (scores.task, scores.accuracy, scores.count) == ("classify", 0.5, 2)
-    assert Classify.thresholds(PROBABILITIES, np.array([1, 2])) is None
+    meter = TASK.meter()
+    meter.add(logits(PROBABILITIES), {"class": torch.tensor([1, 2])})
+    scores = TASK.scores(meter)
+    assert (scores.accuracy, scores.count) == (0.5, 2)
+    assert TASK.tuned(meter) is TASK
+
+
+def test_mistakes_are_ranked_by_how_certain_they_were() -> None:
+    probabilities = np.array([[0.9, 0.1], [0.2, 0.8], [0.4, 0.6], [0.3, 0.7]])
+    likelihood, ranks = Classify(classes=("a", "b")).judged(probabilities, np.array([0, 0, 0, 1]))
+    np.testing.assert_allclose(likelihood, [0.9, 0.2, 0.4, 0.7])
+    assert ranks == {1: 1, 2: 2}
+
+
+def test_classes_are_met_by_name() -> None:
+    found = TASK.align({"class": ClassNumbers(np.array([0, 1, 2]), ("cat", "wasp", "ant"))}, "data")
+    assert found.targets["class"].gather(np.array([0, 2])).tolist() == [2, 0]
+    assert found.known.tolist() == [True, False, True]
+    assert any("'wasp'" in note for note in found.notes)
+    with pytest.raises(DataError, match="several labels, and the model gives one"):
+        TASK.align({"class": Marks(np.eye(3), CLASSES)}, "data")
+    with pytest.raises(DataError, match="do not have what the model was trained for"):
+        TASK.align({"value": Numbers(np.ones((3, 1)), ("age",))}, "data")
 
 
 def test_wrong_choices_are_named() -> None:
@@ -63,6 +129,14 @@ def test_wrong_choices_are_named() -> None:
         Classify(criterion="crossentropy")
     with pytest.raises(UsageError, match="smooth"):
         Classify(criterion="hinge", smoothing=0.1)
+
+
+def test_a_file_needs_classes_and_nothing_else() -> None:
+    assert Classify.from_json(CLASSES, {}).classes == CLASSES
+    with pytest.raises(ModelFileError, match="no classes"):
+        Classify.from_json((), {})
+    with pytest.raises(ModelFileError, match="decoding"):
+        Classify.from_json(CLASSES, {"thresholds": [0.1, 0.2, 0.3]})
 
 
 def test_it_says_why() -> None:

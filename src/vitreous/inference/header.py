@@ -56,7 +56,7 @@ class Header:
             raise ModelFileError(
                 f"format {fields.get('format')!r} is unknown here",
                 where=where,
-                remedy=f"This version reads formats up to {FORMAT}: update vitreous, or export again.",
+                remedy=f"Up to {FORMAT} are read here: update vitreous, or save the model again.",
             )
         for name, kinds in FIELDS.items():
             if not isinstance(fields.get(name), kinds):

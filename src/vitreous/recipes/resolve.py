@@ -257,7 +257,7 @@ def _useless(name: str, reason: str) -> UsageError:
 
 def check_names(values: dict[str, Any]) -> None:
     """Raises UsageError for a name that is in no table, before anything has been written."""
-    tables = TABLES | {"loss": tuple(TASKS[values["task"]].LOSSES) + ("auto",)}
+    tables = TABLES | {"loss": ("auto", *TASKS[values["task"]].LOSSES)}
     for name, table in tables.items():
         value = values[name]
         for word in value if isinstance(value, tuple) else (value,):

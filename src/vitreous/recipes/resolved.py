@@ -47,7 +47,7 @@ class ResolvedRecipe:
         fingerprint  of the data's names and labels
         content      hash of all images
         """
-        written = {
+        written: dict[str, Any] = {
             "data": data,
             "fingerprint": fingerprint,
             "content": content,

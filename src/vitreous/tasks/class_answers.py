@@ -7,7 +7,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -125,7 +125,7 @@ class ClassTask(Task):
         return class_sections.galleries(rows)
 
     @classmethod
-    def from_json(cls, classes: Sequence[str], decoding: Mapping[str, Any]) -> ClassTask:
+    def from_json(cls, classes: Sequence[str], decoding: Mapping[str, Any]) -> Self:
         if not classes:
             raise ModelFileError(f"the task '{cls.name}' has no classes")
         return super().from_json(classes, decoding)

@@ -1,4 +1,4 @@
-"""Classification: one class an image; classes exclude each other and share one unit of probability."""
+"""Classification: one class an image; classes exclude each other and share one probability."""
 
 from __future__ import annotations
 
@@ -19,7 +19,6 @@ from vitreous.metrics.align import align
 from vitreous.metrics.classification import classification
 from vitreous.metrics.classification_scores import ClassificationScores
 from vitreous.metrics.mistakes import worst
-from vitreous.metrics.score import Rule
 from vitreous.shapes import Logits
 from vitreous.tasks.class_answers import RANKED, ClassTask, ranked
 from vitreous.tasks.coding import CODINGS
@@ -95,7 +94,7 @@ class Classify(ClassTask):
     def probabilities(self, logits: Logits) -> Tensor:
         return logits.softmax(1)
 
-    def scores(self, meter: Table, baselines: Sequence[Rule] = ()) -> ClassificationScores:
+    def scores(self, meter: Table, baselines: Sequence[Any] = ()) -> ClassificationScores:
         return classification(meter.answers, meter.truth, self.classes, baselines=baselines)
 
     def judged(

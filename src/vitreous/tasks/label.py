@@ -6,7 +6,7 @@ A softmax would let the labels compete: two that are both certain could get 1/2 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, ClassVar, Self
 
@@ -24,7 +24,6 @@ from vitreous.metrics.average_precision import choose_thresholds
 from vitreous.metrics.classification_scores import ClassificationScores
 from vitreous.metrics.mistakes import worst_labels
 from vitreous.metrics.multilabel import multilabel
-from vitreous.metrics.score import Rule
 from vitreous.shapes import Logits
 from vitreous.tasks.class_answers import RANKED, ClassTask, ranked
 from vitreous.tasks.coding import CODINGS
@@ -105,17 +104,13 @@ class Label(ClassTask):
     def probabilities(self, logits: Logits) -> Tensor:
         return logits.sigmoid()
 
-    def scores(self, meter: Table, baselines: Sequence[Rule] = ()) -> ClassificationScores:
+    def scores(self, meter: Table, baselines: Sequence[Any] = ()) -> ClassificationScores:
         return multilabel(meter.answers, meter.truth, self.classes, self.cuts, baselines=baselines)
 
     def tuned(self, meter: Table) -> Self:
         """With thresholds that make the best of each label's F1 on the examples seen."""
         chosen = choose_thresholds(meter.answers, meter.truth.astype(np.int64))
-        return self.replace(thresholds=tuple(float(threshold) for threshold in chosen))
-
-    def replace(self, **fields: Any) -> Self:
-        known = {name: getattr(self, name) for name in self.__dataclass_fields__}
-        return type(self)(**(known | fields))
+        return replace(self, thresholds=tuple(float(threshold) for threshold in chosen))
 
     def judged(
         self, probabilities: NDArray[np.float64], truth: NDArray[Any]
@@ -170,4 +165,4 @@ class Label(ClassTask):
             or not all(type(value) in (float, int) and 0 <= value <= 1 for value in given)
         ):
             raise ModelFileError("the thresholds are not one probability a class")
-        return made.replace(thresholds=tuple(float(value) for value in given))
+        return replace(made, thresholds=tuple(float(value) for value in given))

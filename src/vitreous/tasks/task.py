@@ -132,7 +132,9 @@ class Task(ABC):
         return {"label_smoothing": (0.0, "off unless asked for")}
 
     @classmethod
-    def check_trainable(cls, targets: Columns, found: str, where: str) -> None:
+    def check_trainable(  # noqa: B027, some targets always teach something
+        cls, targets: Columns, found: str, where: str
+    ) -> None:
         """Raises DataError where there is nothing to learn.
 
         targets  of the training part, which has examples
@@ -181,8 +183,11 @@ class Task(ABC):
         """An empty meter for this task."""
 
     @abstractmethod
-    def scores(self, meter: Any, baselines: Sequence[Rule] = ()) -> Scores:
-        """What the answers that a meter has seen are worth."""
+    def scores(self, meter: Any, baselines: Sequence[Any] = ()) -> Scores:
+        """What the answers that a meter has seen are worth.
+
+        baselines  as `baselines` gives them
+        """
 
     def tuned(self, meter: Any) -> Self:
         """This task with what is chosen on validation data, such as thresholds."""

@@ -1,4 +1,4 @@
-"""Uses of a test part, recorded with the data: a number that was looked at while choosing is no test.
+"""Uses of a test part, recorded with the data: a number that was chosen by is no test any more.
 
 A test part is known by the content of its images, whatever run, model or folder asks for it. The
 record lies in the cache folder, one file for each test part, and is never evicted.

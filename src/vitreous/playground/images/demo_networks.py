@@ -29,6 +29,7 @@ from vitreous.losses.penalty import Penalty
 from vitreous.models import create
 from vitreous.models.linear import Linear
 from vitreous.playground.plane.session import RANDOMNESS
+from vitreous.tasks import task_of
 from vitreous.training.fit import fit
 from vitreous.training.optimizer import optimizer
 from vitreous.training.schedule import Schedule

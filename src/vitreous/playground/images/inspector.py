@@ -51,7 +51,8 @@ class Lens:
         contract = bundle.contract
         if bundle.task.probabilities(torch.zeros(1, len(bundle.classes))) is None:
             raise UsageError(
-                f"the playground opens networks that name classes, not those that {bundle.task.name}",
+                f"the playground opens networks that name classes; this one's task is another, "
+                f"{bundle.task.name}",
                 where=title,
                 remedy="Look at its answers with `vitreous predict` or `vitreous report`.",
             )
