@@ -15,6 +15,7 @@ from vitreous.cli.main import run
 from vitreous.data.batches.preprocess import PixelContract
 from vitreous.inference.model_file import Bundle
 from vitreous.models import create
+from vitreous.tasks import Classify
 
 MIB = 1 << 20
 
@@ -33,7 +34,7 @@ def saved(tmp_path: Path) -> Path:
         model=create("lenet5", **arguments).eval(),
         architecture="lenet5",
         arguments=arguments,
-        classes=("a", "b", "c"),
+        task=Classify(classes=("a", "b", "c")),
         contract=PixelContract(height=28, width=28, channels=1),
     )
     return bundle.save(tmp_path / "three.safetensors")
@@ -124,7 +125,7 @@ def test_a_hostile_name_is_escaped(tmp_path: Path, capsys: pytest.CaptureFixture
         model=create("linear", **arguments).eval(),
         architecture="linear",
         arguments=arguments,
-        classes=("a", "b"),
+        task=Classify(classes=("a", "b")),
         contract=PixelContract(height=8, width=8, channels=3),
     )
     path = bundle.save(tmp_path / "<img src=x onerror=alert(1)>.safetensors")

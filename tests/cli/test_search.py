@@ -13,6 +13,7 @@ from vitreous.cli.main import run
 from vitreous.data.batches.preprocess import PixelContract
 from vitreous.inference.model_file import Bundle
 from vitreous.models import create
+from vitreous.tasks import Classify
 
 
 @pytest.fixture(autouse=True)
@@ -33,7 +34,7 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         model=create("linear", **arguments).eval(),
         architecture="linear",
         arguments=arguments,
-        classes=("bright", "dark"),
+        task=Classify(classes=("bright", "dark")),
         contract=PixelContract(height=12, width=12, channels=3),
     ).save(tmp_path / "model.safetensors")
     return tmp_path

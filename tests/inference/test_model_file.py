@@ -18,6 +18,7 @@ from vitreous.errors import ImageError, ModelFileError, UsageError
 from vitreous.inference.header import Header
 from vitreous.inference.model_file import Bundle, load
 from vitreous.models import create
+from vitreous.tasks import Classify
 
 CLASSES = ("ant", "bee", "cat")
 
@@ -36,7 +37,7 @@ def bundle() -> Bundle:
         model=create("lenet5", **arguments).eval(),
         architecture="lenet5",
         arguments=arguments,
-        classes=CLASSES,
+        task=Classify(classes=CLASSES),
         contract=PixelContract(height=28, width=28, channels=1),
         training={"data": "insects"},
     )
@@ -66,12 +67,13 @@ def test_a_loaded_model_is_the_saved_one(
     path = bundle.save(tmp_path / "model.safetensors")
     loaded = load(path)
     assert load(tmp_path).classes == CLASSES  # the folder of a run
-    for field in ("architecture", "arguments", "classes", "contract", "task", "training"):
+    for field in ("architecture", "arguments", "classes", "contract", "training"):
         assert getattr(loaded, field) == getattr(bundle, field)
+    assert loaded.task.name == bundle.task.name
     for name, tensor in bundle.model.state_dict().items():
         torch.testing.assert_close(loaded.model.state_dict()[name], tensor, rtol=0, atol=0)
-    before = bundle.probabilities(bundle.images(images))
-    np.testing.assert_array_equal(loaded.probabilities(loaded.images(images)), before)
+    before = bundle.outputs(bundle.images(images))
+    assert torch.equal(loaded.outputs(loaded.images(images)), before)
     assert not loaded.model.training
 
 
@@ -88,7 +90,7 @@ def test_normalization_travels_with_the_file(bundle: Bundle, tmp_path: Path) -> 
 def test_predictions_are_names(bundle: Bundle, images: list[np.ndarray]) -> None:
     found = bundle.predict(images, top=2)
     assert [prediction.label in CLASSES for prediction in found] == [True] * 5
-    probabilities = bundle.probabilities(bundle.images(images))
+    probabilities = bundle.outputs(bundle.images(images)).softmax(1)
     for prediction, row in zip(found, probabilities, strict=True):
         assert prediction.label == CLASSES[row.argmax()]
         assert prediction.score == pytest.approx(row.max())
@@ -114,7 +116,9 @@ def test_an_unreadable_image_is_named(bundle: Bundle, tmp_path: Path) -> None:
         (lambda h: h.update(classes="abc"), "'classes'"),
         (lambda h: h.update(task="exec"), "unknown task"),
         (lambda h: h.update(precision="int1"), "unknown precision"),
-        (lambda h: h.update(thresholds=[2.0, 0, 0]), "thresholds"),
+        (lambda h: h.update(task="label", decoding={"thresholds": [2.0, 0, 0]}), "thresholds"),
+        (lambda h: h.update(decoding={"thresholds": [0.5] * 3}), "decoding"),
+        (lambda h: h.update(decoding=[]), "'decoding'"),
         (lambda h: h["contract"].update(height=10**9), "pixel contract"),
         (lambda h: h["contract"].update(extra=1), "pixel contract"),
         (lambda h: h["arguments"].update(num_classes=10**9), "1000000000"),
@@ -223,7 +227,7 @@ def test_a_network_of_ones_own_is_passed_in(tmp_path: Path) -> None:
         model=own,
         architecture=None,
         arguments={},
-        classes=("a", "b"),
+        task=Classify(classes=("a", "b")),
         contract=PixelContract(height=2, width=2, channels=1),
     )
     path = bundle.save(tmp_path / "m")
@@ -240,9 +244,21 @@ def test_a_header_is_read_without_the_weights(bundle: Bundle, tmp_path: Path) ->
     whole = path.read_bytes()
     (length,) = struct.unpack("<Q", whole[:8])
     path.write_bytes(whole[: 8 + length])
-    assert Header.of(path).classes == CLASSES
+    assert Header.of(path).task.classes == CLASSES
     path.write_bytes(whole[: 7 + length])
     with pytest.raises(ModelFileError, match="cut"):
         Header.of(path)
     with pytest.raises(ModelFileError, match="cannot be read"):
         Header.of(tmp_path / "missing")
+
+
+def test_a_file_of_the_first_format_is_read(bundle: Bundle, tmp_path: Path) -> None:
+    """It had no decoding; thresholds of labels stood in its place."""
+    path = bundle.save(tmp_path / "model.safetensors")
+
+    def older(header: dict[str, Any]) -> None:
+        del header["decoding"]
+        header |= {"format": 1, "task": "label", "thresholds": [0.5, 0.25, 0.75]}
+
+    rewrite(path, older)
+    assert load(path).task.to_json() == {"thresholds": [0.5, 0.25, 0.75]}

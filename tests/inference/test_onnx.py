@@ -17,6 +17,7 @@ from vitreous.errors import ModelError, StorageError, UsageError
 from vitreous.inference import Bundle, to_onnx
 from vitreous.inference.onnx import compare
 from vitreous.models import create
+from vitreous.tasks import Classify
 
 onnx = pytest.importorskip("onnx")
 runtime = pytest.importorskip("onnxruntime")
@@ -31,7 +32,7 @@ def bundle() -> Bundle:
         model=create("lenet5", **arguments).to(memory_format=torch.channels_last).train(),
         architecture="lenet5",
         arguments=arguments,
-        classes=("ant", "bee", "naïve cat"),
+        task=Classify(classes=("ant", "bee", "naïve cat")),
         contract=PixelContract(height=28, width=28, channels=1),
         task="label",
         thresholds=(0.5, 0.25, 0.75),

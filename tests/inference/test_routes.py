@@ -21,6 +21,7 @@ from vitreous.data.formats.open import open
 from vitreous.data.images.decode import decode
 from vitreous.inference.model_file import Bundle
 from vitreous.models import create
+from vitreous.tasks import Classify
 
 SIZES = ((1, 1), (1, 40), (37, 2), (24, 24), (23, 25), (91, 37), (200, 150), (375, 500))
 COUNT = 200
@@ -102,7 +103,7 @@ def bundle(contract: PixelContract) -> Bundle:
         model=create("linear", **arguments).eval(),
         architecture="linear",
         arguments=arguments,
-        classes=("class0", "class1"),
+        task=Classify(classes=("class0", "class1")),
         contract=contract,
     )
 

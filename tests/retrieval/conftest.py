@@ -11,6 +11,7 @@ from PIL import Image
 from vitreous.data.batches.preprocess import PixelContract
 from vitreous.inference.model_file import Bundle
 from vitreous.models import create
+from vitreous.tasks import Classify
 
 
 @pytest.fixture(autouse=True)
@@ -40,6 +41,6 @@ def seeing() -> Bundle:
         model=create("linear", **arguments).eval(),
         architecture="linear",
         arguments=arguments,
-        classes=("a", "b"),
+        task=Classify(classes=("a", "b")),
         contract=PixelContract(height=16, width=16, channels=3),
     )

@@ -15,6 +15,7 @@ from vitreous.cli.main import run
 from vitreous.data.batches.preprocess import PixelContract
 from vitreous.inference.model_file import Bundle
 from vitreous.models import create
+from vitreous.tasks import Classify
 
 sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("chrome")
@@ -47,7 +48,7 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
         model=create("linear", **arguments).eval(),
         architecture="linear",
         arguments=arguments,
-        classes=("a", "b"),
+        task=Classify(classes=("a", "b")),
         contract=PixelContract(height=12, width=12, channels=3),
     ).save(place / "model.safetensors")
     query = place / "photos" / long / f"{long}_0.png"

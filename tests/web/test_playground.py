@@ -22,6 +22,7 @@ from vitreous.inference.model_file import Bundle
 from vitreous.models import create
 from vitreous.playground.plane.lessons import LESSONS
 from vitreous.playground.plane.page_state import State
+from vitreous.tasks import Classify
 
 pytest.importorskip("fastapi", reason="the playground's server needs the extra [serve]")
 sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
@@ -41,7 +42,7 @@ def url(tmp_path_factory) -> Iterator[str]:
         model=create("convnet", **arguments).eval(),
         architecture="convnet",
         arguments=arguments,
-        classes=tuple("abcdefghij"),
+        task=Classify(classes=tuple("abcdefghij")),
         contract=PixelContract(height=28, width=28, channels=1),
     ).save(tmp_path_factory.mktemp("run") / "model.safetensors")
     program = (

@@ -132,9 +132,7 @@ class Task(ABC):
         return {"label_smoothing": (0.0, "off unless asked for")}
 
     @classmethod
-    def check_trainable(  # noqa: B027, some targets always teach something
-        cls, targets: Columns, found: str, where: str
-    ) -> None:
+    def check_trainable(cls, targets: Columns, found: str, where: str) -> None:
         """Raises DataError where there is nothing to learn.
 
         targets  of the training part, which has examples

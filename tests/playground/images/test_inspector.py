@@ -25,6 +25,7 @@ from vitreous.playground.images.inspector import Lens
 from vitreous.playground.images.layers import View
 from vitreous.playground.images.provenance import explained
 from vitreous.playground.server.frames import unpack
+from vitreous.tasks import Classify
 
 
 def bundle(
@@ -40,7 +41,7 @@ def bundle(
         model=model.eval(),
         architecture=name,
         arguments=arguments,
-        classes=tuple(f"class {number}" for number in range(classes)),
+        task=Classify(classes=tuple(f"class {number}" for number in range(classes))),
         contract=PixelContract(height=side, width=side, channels=channels),
     )
 
