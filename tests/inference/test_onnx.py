@@ -17,7 +17,7 @@ from vitreous.errors import ModelError, StorageError, UsageError
 from vitreous.inference import Bundle, to_onnx
 from vitreous.inference.onnx import compare
 from vitreous.models import create
-from vitreous.tasks import Classify
+from vitreous.tasks import Label
 
 onnx = pytest.importorskip("onnx")
 runtime = pytest.importorskip("onnxruntime")
@@ -32,10 +32,8 @@ def bundle() -> Bundle:
         model=create("lenet5", **arguments).to(memory_format=torch.channels_last).train(),
         architecture="lenet5",
         arguments=arguments,
-        task=Classify(classes=("ant", "bee", "naïve cat")),
+        task=Label(classes=("ant", "bee", "naïve cat"), thresholds=(0.5, 0.25, 0.75)),
         contract=PixelContract(height=28, width=28, channels=1),
-        task="label",
-        thresholds=(0.5, 0.25, 0.75),
     )
 
 
@@ -64,7 +62,7 @@ def test_what_the_file_says(written: Path) -> None:
         "classes": ["ant", "bee", "naïve cat"],
         "contract": {"height": 28, "width": 28, "channels": 1, "fit": "crop"},
         "task": "label",
-        "thresholds": [0.5, 0.25, 0.75],
+        "decoding": {"thresholds": [0.5, 0.25, 0.75]},
         "opset": proto.opset_import[0].version,
     }
     sizes = {

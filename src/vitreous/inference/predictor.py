@@ -20,6 +20,7 @@ from vitreous.blocks.mode import evaluating
 from vitreous.data.batches.pack import Rows
 from vitreous.data.batches.preprocess import PixelContract
 from vitreous.data.images.decode import Source, decode
+from vitreous.errors import UsageError
 from vitreous.shapes import Images
 from vitreous.tasks import Answer, Task
 from vitreous.tasks.meter import Meter
@@ -70,6 +71,16 @@ class Predictor:
             forward_context(self.precision, self.device),
         ):
             return widened(self.model(images.to(self.device)))
+
+    def probabilities(self, images: Images) -> NDArray[np.float64]:
+        """(B, C, H, W) in [0, 1] to (B, L), where the task is about classes, else UsageError."""
+        found = self.task.probabilities(self.outputs(images))
+        if found is None:
+            raise UsageError(
+                f"the answers of the task '{self.task.name}' are no probabilities of classes",
+                remedy="Use `outputs` or `predict`.",
+            )
+        return found.double().cpu().numpy()
 
     def over(
         self, rows: Rows, ids: Ids, progress: Callable[[int, int], None] | None = None

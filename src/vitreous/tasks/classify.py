@@ -54,6 +54,7 @@ class Classify(ClassTask):
 
     @classmethod
     def check_trainable(cls, targets: Columns, found: str, where: str) -> None:
+        super().check_trainable(targets, found, where)
         labels = targets["class"]
         present = np.unique(labels.strata()[1])
         if len(present) < 2:

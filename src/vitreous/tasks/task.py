@@ -138,6 +138,9 @@ class Task(ABC):
         targets  of the training part, which has examples
         found    what there is instead, in words
         """
+        missing = cls.needs.keys() - targets.keys()
+        if missing:
+            raise DataError(f"without targets '{', '.join(sorted(missing))}'; {found}", where=where)
 
     @classmethod
     @abstractmethod
