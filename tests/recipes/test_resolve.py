@@ -9,16 +9,17 @@ import pytest
 import torch
 import yaml
 
+from vitreous.data.columns import Marks
 from vitreous.errors import RunError, UsageError
 from vitreous.models import MODELS
-from vitreous.recipes.data_facts import Facts
+from vitreous.recipes.data_facts import DataFacts
 from vitreous.recipes.recipe import Recipe
-from vitreous.recipes.resolve import devices, settle
-from vitreous.recipes.resolved import Settled
+from vitreous.recipes.resolve import devices, resolve
+from vitreous.recipes.resolved import ResolvedRecipe
 from vitreous.training.optimizer import OPTIMIZERS
 
 
-def facts(height: int = 375, channels: int = 3, **changes: Any) -> Facts:
+def facts(height: int = 375, channels: int = 3, **changes: Any) -> DataFacts:
     """Photos of various sizes, unless told otherwise."""
     known: dict[str, Any] = {
         "channels": channels,
@@ -27,9 +28,8 @@ def facts(height: int = 375, channels: int = 3, **changes: Any) -> Facts:
         "uniform": height <= 64,
         "classes": ("ant", "bee", "cat"),
         "examples": 1000,
-        "multilabel": False,
     }
-    return Facts(**(known | changes))
+    return DataFacts(**(known | changes))
 
 
 DIGITS = facts(28, 1, examples=50_000, classes=tuple("0123456789"), dataset="mnist")
@@ -66,59 +66,61 @@ PHOTOS = facts()
         ),
         (facts(40, uniform=False), {"model": "efficientnet_lite0"}),
         (facts(channels=1), {"model": "efficientnet_lite0", "pretrained": "yes"}),
-        (facts(multilabel=True), {"task": "label", "label_smoothing": 0.0}),
+        (facts(kinds={"class": Marks}), {"task": "label", "label_smoothing": 0.0}),
         (PHOTOS, {"task": "classify", "optimizer": "adamw", "schedule": "one_cycle"}),
     ],
 )
-def test_what_is_chosen_for_which_data(seen: Facts, chosen: dict[str, Any]) -> None:
-    settled = settle(Recipe(), seen)
+def test_what_is_chosen_for_which_data(seen: DataFacts, chosen: dict[str, Any]) -> None:
+    resolved = resolve(Recipe(), seen)
     for name, value in chosen.items():
-        assert getattr(settled.recipe, name) == value, name
-        assert settled.reasons[name]
+        assert getattr(resolved.recipe, name) == value, name
+        assert resolved.reasons[name]
 
 
 @pytest.mark.parametrize(("name", "epochs"), [("convnet_wide", 1), ("vit_nano4", 4), ("mlp", 4)])
 def test_digits_are_learned_by_one_network_faster_than_by_others(name: str, epochs: int) -> None:
-    assert settle(Recipe(model=name), DIGITS).recipe.epochs == epochs
+    assert resolve(Recipe(model=name), DIGITS).recipe.epochs == epochs
 
 
 def test_every_choice_has_a_reason_and_none_is_left_open() -> None:
-    settled = settle(Recipe(), PHOTOS)
-    before, after = Recipe().to_mapping(), settled.recipe.to_mapping()
+    resolved = resolve(Recipe(), PHOTOS)
+    before, after = Recipe().to_mapping(), resolved.recipe.to_mapping()
     changed = {name for name in after if after[name] != before[name]}
-    assert settled.reasons.keys() == changed
+    assert resolved.reasons.keys() == changed
     # What stays empty is off unless it is asked for.
     empty = {name for name, value in after.items() if value is None}
     assert empty == {"time", "clip", "swa", "init", "patience", "mixup", "cutmix"}
 
 
 def test_head_and_loss_are_explained() -> None:
-    assert "softmax over 3 outputs" in settle(Recipe(), PHOTOS).reasons["loss"]
-    assert "sigmoid over 3 outputs" in settle(Recipe(), facts(multilabel=True)).reasons["loss"]
+    assert "softmax over 3 outputs" in resolve(Recipe(), PHOTOS).reasons["loss"]
+    assert (
+        "sigmoid over 3 outputs" in resolve(Recipe(), facts(kinds={"class": Marks})).reasons["loss"]
+    )
 
 
 def test_the_users_choice_is_kept_and_has_no_reason() -> None:
     own = Recipe(model="resnet18", epochs=3, lr=0.5, batch_size=7, task="classify", augment="none")
-    settled = settle(own, PHOTOS)
+    resolved = resolve(own, PHOTOS)
     for name in ("model", "epochs", "lr", "batch_size", "task", "augment"):
-        assert getattr(settled.recipe, name) == getattr(own, name)
-        assert name not in settled.reasons
-    assert settled.recipe.size == 224
+        assert getattr(resolved.recipe, name) == getattr(own, name)
+        assert name not in resolved.reasons
+    assert resolved.recipe.size == 224
 
 
 @pytest.mark.parametrize("name", OPTIMIZERS)
 def test_the_learning_rate_is_that_of_the_optimizer(name: str) -> None:
-    settled = settle(Recipe(optimizer=name), OBJECTS)
-    assert settled.reasons["lr"] == f"usual for {name}"
+    resolved = resolve(Recipe(optimizer=name), OBJECTS)
+    assert resolved.reasons["lr"] == f"usual for {name}"
     if name != "adamw":
-        assert settled.recipe.lr == OPTIMIZERS[name].lr
-        assert settled.recipe.weight_decay == OPTIMIZERS[name].weight_decay
+        assert resolved.recipe.lr == OPTIMIZERS[name].lr
+        assert resolved.recipe.weight_decay == OPTIMIZERS[name].weight_decay
 
 
 @pytest.mark.parametrize("name", MODELS)
 @pytest.mark.parametrize("seen", [DIGITS, OBJECTS, PHOTOS], ids=["digits", "objects", "photos"])
-def test_every_network_takes_the_size_that_is_chosen_for_it(name: str, seen: Facts) -> None:
-    contract = settle(Recipe(model=name), seen).contract
+def test_every_network_takes_the_size_that_is_chosen_for_it(name: str, seen: DataFacts) -> None:
+    contract = resolve(Recipe(model=name), seen).contract
     MODELS[name].sizes.check(contract.height, contract.width, name)
 
 
@@ -129,30 +131,35 @@ def test_nothing_is_downloaded_unasked(monkeypatch: pytest.MonkeyPatch) -> None:
         source="https://example.org/resnet18.pth",
     )
     monkeypatch.setitem(MODELS, "resnet18", dataclasses.replace(row, weights=weights))
-    assert settle(Recipe(model="resnet18"), PHOTOS).recipe.pretrained == "no"
+    assert resolve(Recipe(model="resnet18"), PHOTOS).recipe.pretrained == "no"
 
 
 def test_gray_images_are_shown_to_a_pretrained_network_as_rgb() -> None:
-    assert settle(Recipe(), facts(channels=1)).contract.channels == 3
-    assert settle(Recipe(pretrained="no"), facts(channels=1)).contract.channels == 1
+    assert resolve(Recipe(), facts(channels=1)).contract.channels == 3
+    assert resolve(Recipe(pretrained="no"), facts(channels=1)).contract.channels == 1
 
 
 def test_a_network_of_ones_own_gets_images_as_they_are() -> None:
-    settled = settle(Recipe(), facts(100, 6, width=120), own_module=True)
-    assert settled.recipe.model is None
-    assert settled.recipe.freeze == "none"
-    assert settled.contract.shape == (120, 120, 6)
+    resolved = resolve(Recipe(), facts(100, 6, width=120), own_module=True)
+    assert resolved.recipe.model is None
+    assert resolved.recipe.freeze == "none"
+    assert resolved.contract.shape == (120, 120, 6)
 
 
 @pytest.mark.parametrize(
     ("fields", "seen", "flag", "said"),
     [
         ({"task": "label"}, PHOTOS, "--task label", "one label"),
-        ({"task": "classify"}, facts(multilabel=True), "--task classify", "several labels"),
+        ({"task": "classify"}, facts(kinds={"class": Marks}), "--task classify", "several labels"),
         ({"device": "cuda"}, PHOTOS, "--device", "no cuda device"),
         ({"precision": "float16"}, PHOTOS, "--precision", "CPU"),
         ({"loss": "hinge", "label_smoothing": 0.1}, PHOTOS, "--label-smoothing", "smooth"),
-        ({"balance": "sampler"}, facts(multilabel=True), "--balance sampler", "several labels"),
+        (
+            {"balance": "sampler"},
+            facts(kinds={"class": Marks}),
+            "--balance sampler",
+            "several labels",
+        ),
         ({"mixup": 0.2}, PHOTOS, "--mixup", "backbone is frozen"),
         ({"cutmix": 1.0}, PHOTOS, "--cutmix", "backbone is frozen"),
         ({"augment": "strong"}, PHOTOS, "--augment", "backbone is frozen"),
@@ -174,11 +181,11 @@ def test_a_network_of_ones_own_gets_images_as_they_are() -> None:
     ],
 )
 def test_contradictions_name_the_flag_and_a_remedy(
-    fields: dict[str, Any], seen: Facts, flag: str, said: str, monkeypatch: pytest.MonkeyPatch
+    fields: dict[str, Any], seen: DataFacts, flag: str, said: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     with pytest.raises(UsageError, match=said) as caught:
-        settle(Recipe(**fields), seen)
+        resolve(Recipe(**fields), seen)
     assert caught.value.where == flag
     assert caught.value.remedy
 
@@ -196,20 +203,20 @@ def test_contradictions_name_the_flag_and_a_remedy(
     ],
 )
 def test_the_remedies_help(fields: dict[str, Any]) -> None:
-    settle(Recipe(**fields), PHOTOS)
+    resolve(Recipe(**fields), PHOTOS)
 
 
 def test_the_fastest_device_is_chosen(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     assert devices()[0] == "cuda"
-    assert settle(Recipe(), PHOTOS).recipe.device == "cuda"
-    assert settle(Recipe(device="cpu"), PHOTOS).recipe.device == "cpu"
+    assert resolve(Recipe(), PHOTOS).recipe.device == "cuda"
+    assert resolve(Recipe(device="cpu"), PHOTOS).recipe.device == "cpu"
 
 
 def test_the_file_of_a_run_gives_the_same_recipe_again() -> None:
-    settled = settle(Recipe(epochs=3, time="1h", log=("csv",)), PHOTOS)
-    written = yaml.safe_load(settled.to_yaml("photos", "abc", "def"))
-    assert Settled.from_mapping(written, "recipe.yaml") == settled
-    assert settle(settled.recipe, PHOTOS).recipe == settled.recipe
+    resolved = resolve(Recipe(epochs=3, time="1h", log=("csv",)), PHOTOS)
+    written = yaml.safe_load(resolved.to_yaml("photos", "abc", "def"))
+    assert ResolvedRecipe.from_mapping(written, "recipe.yaml") == resolved
+    assert resolve(resolved.recipe, PHOTOS).recipe == resolved.recipe
     with pytest.raises(RunError, match="not the recipe"):
-        Settled.from_mapping({"recipe": {}}, "recipe.yaml")
+        ResolvedRecipe.from_mapping({"recipe": {}}, "recipe.yaml")

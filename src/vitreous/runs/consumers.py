@@ -1,0 +1,128 @@
+"""Consumers of training steps: progress on the screen, trackers, checkpoints.
+
+Each looks at steps and epochs as they come; none changes what is trained. After a step, `.grad` of
+each parameter still holds the step's gradient (see `training.fit`), so a consumer may look there.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from torch import nn
+
+from vitreous.errors import RunError
+from vitreous.metrics.score import Scores
+from vitreous.progress.progress import Progress
+from vitreous.run_folder import RunFolder
+from vitreous.runs.loop_state import LoopState
+from vitreous.runs.phases import TrainingPhase
+from vitreous.trackers import Logs
+from vitreous.training import checkpoint
+from vitreous.training.fit import Step
+
+PHASE = 100_000_000  # more steps than a phase has
+
+
+class Consumer:
+    """Follows a run; every call may be left out."""
+
+    def begin(self, phase: TrainingPhase, state: LoopState) -> None:
+        """A phase begins, or goes on after `state.step` steps."""
+
+    def step(self, step: Step, phase: TrainingPhase) -> None:
+        """An optimizer step was taken."""
+
+    def epoch(self, history: Sequence[Mapping[str, Any]], scores: Scores | None) -> None:
+        """An epoch was validated; its row is the history's last."""
+
+    def between(self, phase: TrainingPhase, state: LoopState, last: bool) -> None:
+        """Between two steps, where a run may be taken up again; `last` if it stops here."""
+
+    def phase_ended(self, state: LoopState) -> None:
+        """A phase has ended; `state.phase` is the number of the next one."""
+
+    def close(self, ended: bool) -> None:
+        """Nothing more comes in this sitting, because training has ended or was broken off."""
+
+
+class Shown(Consumer):
+    """Progress on the screen."""
+
+    def __init__(self, progress: Progress):
+        self.progress = progress
+
+    def begin(self, phase: TrainingPhase, state: LoopState) -> None:
+        before = sum(row["phase"] != phase.name for row in state.history)
+        self.progress.begin(phase.name, phase.schedule.total, state.step, before + phase.epochs)
+
+    def step(self, step: Step, phase: TrainingPhase) -> None:
+        self.progress.step(step, total_steps=phase.schedule.total)
+
+    def epoch(self, history: Sequence[Mapping[str, Any]], scores: Scores | None) -> None:
+        row = history[-1]
+        losses = {name: row[name] for name in ("train_loss", "validation_loss") if name in row}
+        told = () if scores is None else tuple(dict.fromkeys((scores.headline, scores.all[0])))
+        self.progress.epoch(row["epoch"], losses, told)
+
+
+class Tracked(Consumer):
+    """metrics.jsonl, and whatever else the recipe asks for."""
+
+    def __init__(self, folder: RunFolder, settings: Mapping[str, Any], state: LoopState):
+        self.logs = Logs(folder, settings, state.history)
+
+    def epoch(self, history: Sequence[Mapping[str, Any]], scores: Scores | None) -> None:
+        self.logs.write(history)
+
+    def phase_ended(self, state: LoopState) -> None:
+        self.logs.write(state.history)
+
+    def close(self, ended: bool) -> None:
+        self.logs.close(ended)
+
+
+class Checkpoints(Consumer):
+    """Everything that decides the rest of a run, written every few seconds and before a stop.
+
+    whole        the network that the phases are about
+    fingerprint  hash of data and recipe; a checkpoint with another one is rejected
+    period       seconds between two checkpoints
+    """
+
+    def __init__(self, folder: RunFolder, whole: nn.Module, fingerprint: str, period: float):
+        self.folder, self.whole = folder, whole
+        self.fingerprint, self.period = fingerprint, period
+        self.saved = time.monotonic()
+
+    def found(self, progress: Progress) -> dict[str, Any] | None:
+        """The newest valid checkpoint. Raises RunError if it is of something else."""
+        latest = checkpoint.latest(self.folder.checkpoints)
+        if latest is None:
+            return None
+        for path in latest.damaged:
+            progress.note(f"{path.name} is damaged; going on from the one before it")
+        if latest.state["fingerprint"] != self.fingerprint:
+            raise RunError(
+                "its checkpoints belong to other data or another recipe",
+                where=str(self.folder.path),
+                remedy="Bring the data back as they were, or start a new run.",
+            )
+        return latest.state
+
+    def save(self, state: LoopState, **parts: Any) -> None:
+        written = checkpoint.gather(position=vars(state), fingerprint=self.fingerprint, **parts)
+        # Phases follow each other, and so do the numbers of their checkpoints.
+        checkpoint.save(self.folder.checkpoints, written, state.phase * PHASE + state.step)
+        self.saved = time.monotonic()
+
+    def begin(self, phase: TrainingPhase, state: LoopState) -> None:
+        self.saved = time.monotonic()
+
+    def between(self, phase: TrainingPhase, state: LoopState, last: bool) -> None:
+        if last or time.monotonic() - self.saved >= self.period:
+            self.save(state, **phase.stateful)
+
+    def phase_ended(self, state: LoopState) -> None:
+        self.save(state, whole=self.whole)

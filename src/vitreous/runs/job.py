@@ -1,0 +1,221 @@
+"""A job: everything that decides what a run trains, resolved and checked before a folder is made."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from torch import nn
+
+from vitreous.atomic import write_text
+from vitreous.data.dataset import Dataset, Part
+from vitreous.data.formats.open import open as open_data
+from vitreous.data.splits.content_hashes import digests
+from vitreous.data.splits.split import Split
+from vitreous.data.splits.split import split as assign
+from vitreous.errors import DataError, RunError, UsageError
+from vitreous.files import read_yaml, write_json, write_table
+from vitreous.progress.progress import Progress
+from vitreous.recipes.data_facts import DataFacts
+from vitreous.recipes.recipe import Recipe
+from vitreous.recipes.resolve import resolve
+from vitreous.recipes.resolved import ResolvedRecipe
+from vitreous.run_folder import RunFolder
+from vitreous.runs.environment import environment
+from vitreous.runs.build_network import check_network
+from vitreous.tasks import TASKS, Task
+from vitreous.tasks.task import Columns, Ids
+
+
+@dataclass(frozen=True)
+class Job:
+    """What is to be trained, on what, and how.
+
+    parts     the part of every example
+    resolved  the recipe without gaps, with reasons and the pixel contract
+    source    how `resume` finds the data again; None where they lie in memory
+    module    a network of the user's own
+    """
+
+    dataset: Dataset
+    parts: Split
+    resolved: ResolvedRecipe
+    source: str | None = None
+    module: nn.Module | None = None
+
+    @property
+    def recipe(self) -> Recipe:
+        return self.resolved.recipe
+
+    @property
+    def task(self) -> type[Task]:
+        return TASKS[self.recipe.task]
+
+    @property
+    def fingerprint(self) -> str:
+        """A hash of data and recipe: only a checkpoint of the same is gone on with."""
+        return self.resolved.fingerprint(self.dataset.fingerprint)
+
+    def taken(self, training: Ids) -> Columns:
+        """The targets of these rows."""
+        return {name: column.take(training) for name, column in self.dataset.targets.items()}
+
+    def learned(self, training: Ids) -> Task:
+        """The task with what it takes from the training part, such as the weights of classes."""
+        recipe = self.recipe
+        return self.task.of(
+            self.taken(training),
+            criterion=recipe.loss,
+            smoothing=recipe.label_smoothing or 0.0,
+            balance=recipe.balance,
+        )
+
+    def check_trainable(self, training: Ids, found: str) -> None:
+        """Raises DataError where there is nothing to learn.
+
+        training  row numbers
+        found     what there is instead, in words
+        """
+        check_not_empty(self.dataset, training, found)
+        self.task.check_trainable(self.taken(training), found, self.dataset.name)
+
+    def write(self, folder: RunFolder) -> None:
+        """The folder from here on holds all that `resume` needs."""
+        text = self.resolved.to_yaml(self.source, self.dataset.fingerprint, self.parts.content)
+        write_json(folder.environment, environment())
+        pairs = [("leak", pair) for pair in self.parts.leaks]
+        pairs += [("duplicate", pair) for pair in self.parts.duplicates]
+        if pairs:
+            name = self.dataset.id
+            rows = [(kind, name(one), name(other)) for kind, (one, other) in pairs]
+            write_table(folder.copies, ("kind", "id", "other"), rows)
+        self.parts.write(folder.split, self.dataset)
+        write_text(folder.recipe, text)
+
+
+def prepare(
+    data: object,
+    recipe: Recipe | None = None,
+    *,
+    model: str | nn.Module | None = None,
+    parts: Split | None = None,
+    progress: Progress,
+    **fields: Any,
+) -> Job:
+    """Open the data, split them, resolve the recipe, and check that all of it fits together.
+
+    data    whatever `vt.open` takes
+    parts   the part of every example; None assigns them by the recipe's shares
+    fields  of the recipe, which replace its own
+
+    Raises UsageError, DataError, ShapeError or ModelFileError; nothing has been written yet.
+    """
+    module = model if isinstance(model, nn.Module) else None
+    if isinstance(model, str):
+        fields["model"] = model
+    recipe = (recipe or Recipe()).replace(**fields)
+    check_one_network(recipe, module)
+    dataset = open_data(data, bad_images=recipe.bad_images)
+    given = parts is not None
+    parts = handed_in(parts, dataset) if parts else assigned(dataset, recipe, progress)
+    training = parts.indices(Part.TRAIN)
+    check_not_empty(dataset, training, parts.describe())
+    facts = DataFacts.of(dataset, training)
+    resolved = resolve(recipe, facts, own_module=module is not None)
+    job = Job(dataset, parts, replace(resolved, parts_given=given), where(data), module)
+    job.check_trainable(training, parts.describe())
+    check_network(job.recipe, resolved.contract, job.learned(training).output(), module)
+    for name in ("model", "loss"):
+        if name in resolved.reasons:
+            progress.note(f"{name}: {getattr(job.recipe, name)}; {resolved.reasons[name]}")
+    return job
+
+
+def take_up(
+    folder: RunFolder, data: object, model: nn.Module | None, progress: Progress
+) -> Job:
+    """The job of a run folder. Raises RunError where data, network or recipe are not those."""
+    written = read_yaml(folder.recipe)
+    resolved = ResolvedRecipe.from_mapping(written, str(folder.recipe))
+    if data is None and written["data"] is None:
+        raise RunError(
+            "this run was started on data in memory",
+            where=str(folder.path),
+            remedy="Pass the same data: vt.resume(run, data).",
+        )
+    if resolved.recipe.model is None and model is None:
+        raise RunError(
+            "this run trains a network of your own",
+            where=str(folder.path),
+            remedy="Pass it as it was before training: vt.resume(run, model=YourNetwork()).",
+        )
+    check_one_network(resolved.recipe, model)
+    dataset = open_data(data if data is not None else written["data"])
+    parts = assigned(dataset, resolved.recipe, progress)
+    found = {"files or labels": dataset.fingerprint, "images": parts.content}
+    for what, key in (("files or labels", "fingerprint"), ("images", "content")):
+        if found[what] != written.get(key):
+            raise RunError(
+                f"the data are not those that this run was started on: {what} have changed",
+                where=str(written["data"] or folder.path),
+                remedy="Bring them back as they were, or start a new run.",
+            )
+    if folder.split.is_file():
+        parts = replace(Split.read(folder.split, dataset), content=parts.content)
+    elif resolved.parts_given:
+        raise RunError(
+            "the split that this run was started with is gone",
+            where=str(folder.split),
+            remedy="Start a new run.",
+        )
+    job = Job(dataset, parts, resolved, written["data"], model)
+    if model is not None:
+        output = job.learned(parts.indices(Part.TRAIN)).output()
+        check_network(job.recipe, resolved.contract, output, model)
+    return job
+
+
+def check_not_empty(dataset: Dataset, training: Ids, found: str) -> None:
+    if not len(training):
+        raise DataError(
+            f"there is no image to train on; {found}",
+            where=dataset.name,
+            remedy="Put images into one folder a class, or into train/CLASS/.",
+        )
+
+
+def check_one_network(recipe: Recipe, module: nn.Module | None) -> None:
+    """Raises UsageError where there are two: the file would name one, and hold the other."""
+    if module is not None and recipe.model is not None:
+        raise UsageError(
+            f"two networks: {recipe.model} by its name, and a module",
+            where="model",
+            remedy="Leave one of them out.",
+        )
+
+
+def assigned(dataset: Dataset, recipe: Recipe, progress: Progress) -> Split:
+    shown = progress.task("comparing images")
+    return assign(dataset, validation=recipe.validation, test=recipe.test, progress=shown)
+
+
+def handed_in(parts: Split, dataset: Dataset) -> Split:
+    """A split of the user's own, with a hash of the images that it was made for."""
+    if len(parts.parts) != len(dataset):
+        raise UsageError(
+            f"a split of {len(parts.parts):,} examples for {len(dataset):,} images",
+            where="parts",
+            remedy="Make it of the same data: vitreous.data.splits.split.split(dataset).",
+        )
+    hashes, _ = digests(dataset)
+    content = hashlib.blake2b(hashes.tobytes(), digest_size=16).hexdigest()
+    return replace(parts, content=content)
+
+
+def where(data: object) -> str | None:
+    """How `resume` finds the data again: an absolute path, a name, or None for data in memory."""
+    if not isinstance(data, str | Path):
+        return None
+    return str(Path(data).resolve()) if Path(data).exists() else str(data)
