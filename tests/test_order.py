@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import ast
+import re
+import subprocess
+import sys
+import tomllib
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
@@ -105,6 +109,32 @@ def test_no_two_modules_need_each_other() -> None:
         if path.name != "__init__.py"
     }
     assert not circles(imports)
+
+
+def test_every_module_loads_without_the_extras() -> None:
+    """Whoever needs the package of an extra imports it when it is needed, and says so."""
+    program = """
+import importlib, sys
+for package in sys.argv[1].split(","):
+    sys.modules[package] = None
+for module in sys.argv[2].split(","):
+    importlib.import_module(module)
+"""
+    extras = (
+        "sklearn matplotlib tifffile fastapi uvicorn onnx onnxruntime onnxscript huggingface_hub"
+    )
+    modules = [name for name in MODULES if not name.startswith("vitreous.playground.server")]
+    arguments = [",".join(extras.split()), ",".join(modules)]
+    done = subprocess.run([sys.executable, "-c", program, *arguments], capture_output=True)
+    assert done.returncode == 0, done.stderr.decode()
+
+
+def test_the_core_is_small_and_the_readme_names_every_extra() -> None:
+    root = SOURCE.parent.parent
+    project = tomllib.loads((root / "pyproject.toml").read_text())["project"]
+    assert len(project["dependencies"]) <= 11
+    extras = project["optional-dependencies"].keys() - {"dev"}
+    assert extras <= {*re.findall(r"`(\w+)`", (root / "README.md").read_text())}
 
 
 def test_names_say_something() -> None:

@@ -209,7 +209,7 @@ def test_a_missing_package_is_named_before_anything_else(
 ) -> None:
     monkeypatch.setattr(logs, "find_spec", lambda name: None)
     for name in ("tensorboard", "wandb", "mlflow"):
-        with pytest.raises(UsageError, match=f"package {name} is not installed") as caught:
+        with pytest.raises(UsageError, match=f"needs the package {name}") as caught:
             train("digits", model="linear", log=("csv", name))
         assert caught.value.where == f"--log {name}"
         assert caught.value.remedy == f'pip install "vitreous[{name}]"'
@@ -221,7 +221,7 @@ def test_a_folder_of_the_name_is_no_package(place: Path, monkeypatch: pytest.Mon
     spec = PathFinder.find_spec("wandb", [str(place)])
     assert spec is not None
     monkeypatch.setattr(logs, "find_spec", lambda name: spec)
-    with pytest.raises(UsageError, match="not installed"):
+    with pytest.raises(UsageError, match="needs the package wandb"):
         check_installed(["wandb"])
 
 

@@ -97,3 +97,17 @@ def unknown(
     more = f" and {len(options) - LISTED} more" if len(options) > LISTED else ""
     remedy = f"Did you mean {' or '.join(nearest)}?" if nearest else f"Known: {listed}{more}."
     return UsageError(f"unknown {noun} '{name}'", where=where, remedy=remedy)
+
+
+def missing(package: str, extra: str, needed_by: str, *, where: str | None = None) -> UsageError:
+    """The error for a package that comes with an extra of vitreous, and is not installed.
+
+    >>> print(missing("matplotlib", "plots", "a figure"))
+    a figure needs the package matplotlib
+      pip install "vitreous[plots]"
+    """
+    return UsageError(
+        f"{needed_by} needs the package {package}",
+        where=where,
+        remedy=f'pip install "vitreous[{extra}]"',
+    )

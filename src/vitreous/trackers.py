@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from importlib.util import find_spec
 from typing import Any, ClassVar
 
-from vitreous.errors import RunError, UsageError, VitreousError
+from vitreous.errors import RunError, VitreousError, missing
 from vitreous.files import read_json, write_json, write_lines, write_table
 from vitreous.run_folder import RunFolder
 
@@ -194,11 +194,7 @@ def check_installed(names: Iterable[str]) -> None:
             continue
         spec = find_spec(package)
         if spec is None or spec.origin is None:  # a folder of that name is no package
-            raise UsageError(
-                f"the package {package} is not installed",
-                where=f"--log {name}",
-                remedy=f'pip install "vitreous[{name}]"',
-            )
+            raise missing(package, name, "this log", where=f"--log {name}")
 
 
 class Logs:

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from vitreous.errors import ModelError
-from vitreous.explain.cam import class_maps
+from vitreous.explain.cam import class_maps, pooled
 from vitreous.models import create, head
 from vitreous.models.convnet import ConvNet
 from vitreous.models.network import Network
@@ -52,6 +52,19 @@ def test_networks_without_such_maps(name: str) -> None:
     model = create(name)
     with pytest.raises(ModelError, match=f"{name} has no class activation maps"):
         class_maps(model, torch.rand(1, model.in_channels, 32, 32))
+
+
+def test_a_layer_between_pool_and_last_leaves_no_maps() -> None:
+    """Of the right width, so that the sum could be computed: it would not be the network's."""
+    pool, between, last = nn.AdaptiveAvgPool2d(1), nn.Linear(3, 3), nn.Linear(3, 2)
+    maps = torch.rand(2, 3, 4, 5)
+    vectors = pool(maps)
+    layers = [(pool, maps, vectors)]
+    assert pooled(last, between(vectors.flatten(1)), layers) is None
+    found = pooled(last, vectors.flatten(1), layers)
+    assert found is not None
+    logits = last(vectors.flatten(1)).detach()
+    torch.testing.assert_close(found.class_maps().mean((2, 3)) + last.bias.detach(), logits)
 
 
 def objects(count: int, generator: torch.Generator) -> tuple[Tensor, Tensor, Tensor]:

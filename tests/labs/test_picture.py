@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -21,6 +22,18 @@ def test_an_ending_or_a_folder_that_cannot_be_is_refused(tmp_path: Path) -> None
     with pytest.raises(StorageError, match="Make the folder first"):
         check(tmp_path / "missing" / "slopes.svg", "saturation.png")
     check(tmp_path / "slopes.SVG", "saturation.png")
+
+
+def test_without_matplotlib_a_figure_names_the_extra_before_the_work(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
+    for ask in (lambda: check(tmp_path / "a.png", "xor.png"), lambda: plot(tmp_path / "a.png")):
+        with pytest.raises(UsageError, match="needs the package matplotlib") as error:
+            ask()
+        assert error.value.remedy == 'pip install "vitreous[plots]"'
+    check(tmp_path / "a.gif", "painting.gif")  # films need Pillow alone
 
 
 def test_what_was_there_stays_when_the_disk_is_full(

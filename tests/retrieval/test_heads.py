@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import numpy as np
 import pytest
 from sklearn.datasets import load_sample_images
@@ -43,6 +45,13 @@ def test_errors() -> None:
     with pytest.raises(DataError, match="one class"):
         fit_head("svm", vectors, np.zeros(3, np.int64))
     assert fit_head("neighbors", vectors, targets).n_neighbors == 3
+
+
+def test_without_scikit_learn_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "sklearn.svm", None)
+    with pytest.raises(UsageError, match="needs the package scikit-learn") as error:
+        fit_head("svm", np.eye(3, dtype=np.float32), np.array([0, 1, 1]))
+    assert error.value.remedy == 'pip install "vitreous[classic]"'
 
 
 def test_simple_classifiers_on_the_features_of_a_pretrained_network() -> None:

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import re
+from importlib.util import find_spec
 from io import BytesIO
 from pathlib import Path
+from typing import Any
 
 import pytest
-from PIL import Image
+from PIL import Image, ImageFont
 
 from vitreous.data.formats.open import open as open_data
 from vitreous.errors import UsageError
 from vitreous.inference.model_file import Bundle
 from vitreous.retrieval import search
-from vitreous.retrieval.sheet import SIDE, sheet
+from vitreous.retrieval.sheet import SIDE, _font, sheet
 
 
 def test_a_page_with_every_match(photos: Path, seeing: Bundle) -> None:
@@ -40,6 +42,31 @@ def test_a_picture_with_every_match(photos: Path, seeing: Bundle) -> None:
     assert sizes[1] == (48 * 2 + SIDE + 2 * 24 + 4 * SIDE + 3 * 24, sizes[1][1])
     assert sizes[0][0] < sizes[1][0] == sizes[2][0]
     assert sizes[0][1] == sizes[1][1] < sizes[2][1]
+
+
+@pytest.mark.parametrize("found", ["matplotlib", "system", None])
+def test_text_is_written_in_the_best_font_that_is_there(
+    found: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """DejaVu of Matplotlib or of the system; with neither, Pillow's own."""
+    files = find_spec("matplotlib")
+    assert files is not None
+    assert files.origin is not None
+    folder = Path(files.origin).parent / "mpl-data" / "fonts" / "ttf"
+    if found != "matplotlib":
+        monkeypatch.setattr("vitreous.retrieval.sheet.find_spec", lambda name: None)
+    truetype = ImageFont.truetype
+
+    def system(name: Any, *given: Any, **options: Any) -> ImageFont.FreeTypeFont:
+        if found is None and isinstance(name, str):
+            raise OSError("cannot open resource")
+        return truetype(folder / name if isinstance(name, str) else name, *given, **options)
+
+    monkeypatch.setattr(ImageFont, "truetype", system)
+    font = _font(20, bold=True)
+    expected = ("Aileron", "Regular") if found is None else ("DejaVu Sans", "Bold")
+    assert font.getname() == expected
+    assert font.size == 20
 
 
 def test_an_image_that_is_gone_leaves_its_place(photos: Path, seeing: Bundle) -> None:

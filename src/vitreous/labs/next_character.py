@@ -21,7 +21,7 @@ from vitreous.data.batches.batches import Batch
 from vitreous.errors import UsageError
 from vitreous.labs import bigram
 from vitreous.labs.book import Book
-from vitreous.labs.picture import save
+from vitreous.labs.picture import figure, save
 from vitreous.labs.writing import Writing
 from vitreous.models.language import LanguageTransformer
 from vitreous.training.fit import fit
@@ -188,10 +188,8 @@ def plot(
     line  a text of T letters
     maps  (depth, heads, T, T), its `attention`; the steadiest head of the first layer is drawn
     """
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(10, 4.4), layout="constrained")
-    curve, picture = figure.subplots(1, 2, width_ratios=(1.15, 1))
+    drawn = figure(10, 4.4)
+    curve, picture = drawn.subplots(1, 2, width_ratios=(1.15, 1))
     lines = (
         ("unigram", bars.unigram, "#98a2b3"),
         ("bigram", bars.bigram, "#b54708"),
@@ -220,4 +218,4 @@ def plot(
     picture.set_xlabel("looks at")
     picture.set_ylabel("this character")
     picture.set_title(f"A head of the first layer: {back} back, never ahead")
-    return save(figure, path, dpi=120)
+    return save(drawn, path, dpi=120)

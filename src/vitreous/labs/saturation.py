@@ -18,7 +18,7 @@ from torch import Tensor
 
 from vitreous.backprop.layers import Pointwise, SigmoidCrossEntropy, SquaredError
 from vitreous.backprop.tape.rules import RULES
-from vitreous.labs.picture import save
+from vitreous.labs.picture import figure, save
 
 
 @dataclass(frozen=True)
@@ -49,11 +49,9 @@ def slopes(z: Tensor, target: float = 0.0) -> Slopes:
 
 def plot(path: str | Path, target: float = 0.0) -> Path:
     """Draw both gradients for z from −8 to 8; the file's ending decides on its format."""
-    from matplotlib.figure import Figure
-
     found = slopes(torch.linspace(-8, 8, 321), target)
-    figure = Figure(figsize=(6.4, 3.6), layout="constrained")
-    axes = figure.add_subplot()
+    drawn = figure(6.4, 3.6)
+    axes = drawn.add_subplot()
     axes.plot(found.z, found.entropy, color="#17803d", linewidth=2, label="cross-entropy: o − y")
     axes.plot(found.z, found.squared, color="#c8242f", linewidth=2, label="squared: (o − y) σ′")
     axes.axhline(0, color="#98a2b3", linewidth=0.8)
@@ -62,4 +60,4 @@ def plot(path: str | Path, target: float = 0.0) -> Path:
     axes.set_title(f"What reaches a sigmoid unit whose target is {target:g}")
     axes.legend(frameon=False)
     axes.spines[["top", "right"]].set_visible(False)
-    return save(figure, path, dpi=160)
+    return save(drawn, path, dpi=160)

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from torch.func import functional_call, grad, stack_module_state, vmap
 
 from vitreous.data.synthetic import Points
-from vitreous.labs.picture import save
+from vitreous.labs.picture import figure, save
 from vitreous.models.mlp import perceptron
 
 CORNER, STEP = 1.5, 0.3  # nine points around each corner (±1.5, ±1.5)
@@ -128,8 +128,8 @@ def plot(path: str | Path, trained: dict[str, Trained]) -> Path:
 
     trained  for each row of `CASES`, its networks; the file's ending decides on its format
     """
+    drawn = figure(10, 3)
     from matplotlib.colors import LinearSegmentedColormap
-    from matplotlib.figure import Figure
 
     first, _, one, linear = CASES
     panels = [
@@ -143,8 +143,7 @@ def plot(path: str | Path, trained: dict[str, Trained]) -> Path:
     points, side, edge = corners(), 200, 3
     axis = torch.linspace(-edge, edge, side)
     places = torch.cartesian_prod(axis, axis).flip(1)  # rows from bottom to top
-    figure = Figure(figsize=(10, 3), layout="constrained")
-    for panel, (title, found, solved) in zip(figure.subplots(1, 4), panels, strict=True):
+    for panel, (title, found, solved) in zip(drawn.subplots(1, 4), panels, strict=True):
         answers = found.answers(typical(found, solved=solved), places).reshape(side, side).numpy()
         extent = (-edge, edge, -edge, edge)
         panel.imshow(answers, cmap=colors, vmin=-1, vmax=1, extent=extent, origin="lower")
@@ -156,4 +155,4 @@ def plot(path: str | Path, trained: dict[str, Trained]) -> Path:
         panel.set_title(f"{title}\n{says}", fontsize=10)
         panel.set_xticks([-2, 0, 2])
         panel.set_yticks([-2, 0, 2])
-    return save(figure, path, dpi=100)
+    return save(drawn, path, dpi=100)

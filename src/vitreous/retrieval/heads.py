@@ -1,7 +1,8 @@
-"""Classic classifiers on the features of a network: often all that a small data set needs.
+"""Classic classifiers of scikit-learn on the features of a network: k-NN, least squares, SVM.
 
-The better the features, the simpler the classifier may be. Nearest neighbors need no training at
-all; a linear head, a logistic regression and a support vector machine take seconds.
+Often all that a small data set needs: the better the features, the simpler the classifier may be.
+Nearest neighbors need no training at all; a linear head, a logistic regression and a support vector
+machine take seconds.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from vitreous.errors import DataError, unknown
+from vitreous.errors import DataError, missing, unknown
 from vitreous.retrieval.index import Array, unit
 
 
@@ -55,7 +56,8 @@ def fit_head(name: str, vectors: Array, targets: NDArray[np.integer]) -> Any:
 
     vectors  (N, K); targets: (N,) class numbers of at least two classes
 
-    Scale what it is asked about alike: `head.predict(unit(vectors))`.
+    Scale what it is asked about alike: `head.predict(unit(vectors))`. Raises UsageError for an
+    unknown name or where scikit-learn is missing, DataError for a single class.
     """
     if name not in HEADS:
         raise unknown("head", name, HEADS)
@@ -64,7 +66,10 @@ def fit_head(name: str, vectors: Array, targets: NDArray[np.integer]) -> Any:
             "all examples are of one class: there is nothing to tell apart",
             remedy="Give examples of at least one more class.",
         )
-    head = HEADS[name]()
+    try:
+        head = HEADS[name]()
+    except ImportError as error:
+        raise missing("scikit-learn", "classic", "a classic classifier") from error
     if name == "neighbors":
         head.set_params(n_neighbors=min(head.n_neighbors, len(targets)))
     return head.fit(unit(vectors), targets)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from base64 import b64encode
+from contextlib import suppress
 from dataclasses import dataclass
+from importlib.util import find_spec
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -178,6 +180,7 @@ def _write(
     bold: bool = False,
 ) -> None:
     """Text that ends in … where the room does."""
+    text = text.replace("\u202f", " ")  # which Pillow's font lacks
     font = _font(size, bold)
     if draw.textlength(text, font) > room:
         while text and draw.textlength(f"{text}…", font) > room:
@@ -187,8 +190,14 @@ def _write(
 
 
 def _font(size: int, bold: bool) -> Any:
-    """DejaVu, which comes with Matplotlib and knows most of the world's letters."""
-    import matplotlib
-
+    """DejaVu, which knows most of the world's letters, as Matplotlib or the system brings it; where
+    there is neither, Pillow's own font, which knows those of English.
+    """
     name = "DejaVuSans-Bold.ttf" if bold else "DejaVuSans.ttf"
-    return ImageFont.truetype(Path(matplotlib.get_data_path()) / "fonts" / "ttf" / name, size)
+    spec = find_spec("matplotlib")
+    folders = spec.submodule_search_locations if spec else None
+    for folder in (*(folders or ()), None):
+        path = name if folder is None else Path(folder) / "mpl-data" / "fonts" / "ttf" / name
+        with suppress(OSError):
+            return ImageFont.truetype(path, size)
+    return ImageFont.load_default(size)

@@ -17,7 +17,7 @@ from vitreous.version import __version__
 
 PACKAGES = (
     "torch", "numpy", "opencv-python-headless", "opencv-python", "pillow", "safetensors",
-    "scikit-learn",
+    "scipy", "tifffile",
 )  # fmt: skip
 
 

@@ -17,7 +17,8 @@ from hypothesis import strategies as st
 from PIL import Image, ImageOps
 
 from vitreous.data.images.decode import decode, header
-from vitreous.errors import ImageError
+from vitreous.data.images.tiff import shape
+from vitreous.errors import ImageError, UsageError
 
 rng = np.random.default_rng(0)
 SMOOTH = cv2.resize(
@@ -223,6 +224,39 @@ def test_tiff_with_alpha_is_color():
     rgba = np.dstack([SMOOTH, np.full(GRAY.shape, 255, np.uint8)])
     data = tiff(rgba, photometric="rgb", extrasamples=["unassalpha"])
     np.testing.assert_array_equal(decode(data), SMOOTH)
+
+
+CUBE = np.random.default_rng(0).integers(0, 256, (7, 9, 6), np.uint8)
+TIFFS = {
+    "channels": tiff(CUBE, photometric="minisblack", planarconfig="contig"),
+    "planes": tiff(np.moveaxis(CUBE, 2, 0), photometric="minisblack", planarconfig="separate"),
+    "two channels": tiff(CUBE[..., :2], photometric="minisblack", planarconfig="contig"),
+    "color and more": tiff(CUBE[..., :5], photometric="rgb", extrasamples=[0, 0]),
+    "color of floats": tiff(CUBE[..., :3] / np.float32(255), photometric="rgb"),
+    "slices": tiff(CUBE),
+    "slices of ImageJ": tiff(CUBE, imagej=True),
+    "big": tiff(CUBE, photometric="minisblack", planarconfig="contig", bigtiff=True),
+    "big-endian": tiff(CUBE, photometric="minisblack", planarconfig="contig", byteorder=">"),
+    "color": tiff(SMOOTH, photometric="rgb"),
+    "gray": tiff(GRAY),
+    "gray floats": tiff(GRAY / np.float32(255)),
+    "alpha": tiff(np.dstack([SMOOTH, GRAY]), photometric="rgb", extrasamples=["unassalpha"]),
+    "pages": saved(SMOOTH, "TIFF", save_all=True, append_images=[Image.fromarray(SMOOTH)]),
+    "cmyk": saved(Image.fromarray(SMOOTH).convert("CMYK"), "TIFF"),
+    "palette": saved(Image.fromarray(SMOOTH).quantize(16), "TIFF"),
+}
+
+
+@pytest.mark.parametrize("name", TIFFS)
+def test_without_tifffile_a_tiff_is_read_in_full_or_refused(name, monkeypatch):
+    expected, beyond = decode(TIFFS[name]), shape(TIFFS[name]) is not None
+    monkeypatch.setitem(sys.modules, "tifffile", None)
+    if beyond:
+        with pytest.raises(UsageError, match="needs the package tifffile") as error:
+            decode(TIFFS[name])
+        assert error.value.remedy == 'pip install "vitreous[tiff]"'
+    else:
+        np.testing.assert_array_equal(decode(TIFFS[name]), expected)
 
 
 def test_arrays():
@@ -521,7 +555,8 @@ def test_a_huge_claim_is_refused_before_decoding(tmp_path, kind):
     program = """
 import resource, sys, time
 from vitreous.data.images.decode import decode
-from vitreous.errors import ImageError
+from vitreous.data.images.tiff import shape
+from vitreous.errors import ImageError, UsageError
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 start = time.process_time()
 try:

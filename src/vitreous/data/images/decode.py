@@ -39,7 +39,7 @@ from vitreous.data.images.file_type import REMOVE, recognize
 from vitreous.data.images.jpeg import Frame, decode_jpeg, frame
 from vitreous.data.images.pixels import as_bytes, over_white, with_channels
 from vitreous.data.images.read_file import printable, read_bytes
-from vitreous.errors import ImageError
+from vitreous.errors import ImageError, UsageError
 
 Source: TypeAlias = str | Path | bytes | NDArray[np.generic] | Image.Image
 
@@ -102,7 +102,8 @@ def decode(
               side stays this many pixels or more
     where     the name in errors; default: the path
 
-    Raises ImageError with the name and the reason.
+    Raises ImageError with the name and the reason; UsageError where the package is missing that
+    reads a TIFF of many channels.
     """
     if where is None and isinstance(source, str | Path):
         where = printable(source)
@@ -125,6 +126,8 @@ def _named(where: str | None) -> Iterator[None]:
         yield
     except ImageError as error:
         error.where = error.where or where
+        raise
+    except UsageError:  # nothing is wrong with the image: a package is missing
         raise
     except Exception as error:
         # Damaged files raise nearly every exception there is, out of three foreign parsers.

@@ -11,17 +11,33 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL.TiffImagePlugin import (
+    EXTRASAMPLES,
+    IMAGEDESCRIPTION,
+    PHOTOMETRIC_INTERPRETATION,
+    SAMPLEFORMAT,
+    SAMPLESPERPIXEL,
+    ImageFileDirectory_v2,
+)
 
 from vitreous.data.images.exif import ORIENTATION
+from vitreous.errors import missing
 
 if TYPE_CHECKING:
     import tifffile
 
 
 def shape(data: bytes) -> tuple[int, int, int, str] | None:
-    """Height, width, channels and type of the numbers; None for what Pillow reads in full."""
-    import tifffile
+    """Height, width, channels and type of the numbers; None for what Pillow reads in full.
 
+    Raises UsageError for what only tifffile reads, where it is missing.
+    """
+    try:
+        import tifffile
+    except ImportError as error:
+        if not beyond_pillow(data):
+            return None
+        raise missing("tifffile", "tiff", "a TIFF of many channels or of slices") from error
     try:
         file = tifffile.TiffFile(io.BytesIO(data))
     except (tifffile.TiffFileError, ValueError, IndexError):
@@ -54,6 +70,24 @@ def read(data: bytes) -> tuple[NDArray[np.generic], int]:
         array = page.asarray()
         array = np.moveaxis(array, 0, 2) if page.axes == "SYX" else array
         return array, page.tags.valueof(ORIENTATION, 1)
+
+
+def beyond_pillow(data: bytes) -> bool:
+    """May Pillow refuse this TIFF, or read a part of it only? Told from its tags, without tifffile:
+    more than four channels, channels of no known meaning or of floats, slices of one array.
+    """
+    try:
+        tags = ImageFileDirectory_v2(data[: 16 if data[2] == 43 else 8])  # 43: BigTIFF
+        file = io.BytesIO(data)
+        file.seek(tags.next)
+        tags.load(file)
+        meaning, samples = tags.get(PHOTOMETRIC_INTERPRETATION, 0), tags.get(SAMPLESPERPIXEL, 1)
+        unknown, floats = 0 in tags.get(EXTRASAMPLES, ()), 3 in tags.get(SAMPLEFORMAT, ())
+        text = str(tags.get(IMAGEDESCRIPTION, ""))
+    except Exception:  # damaged: Pillow shall say how
+        return False
+    slices = tags.next != 0 and ("shape" in text or text.startswith("ImageJ="))
+    return slices or (meaning in (1, 2) and (samples > 4 or unknown or (floats and samples > 1)))
 
 
 def _stack(file: tifffile.TiffFile) -> tifffile.TiffPageSeries | None:

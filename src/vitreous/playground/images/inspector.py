@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from vitreous.data.dataset import Pixels
 from vitreous.errors import UsageError
+from vitreous.explain.cam import AVERAGES, Pooled, pooled
 from vitreous.explain.embedding import Embedding, embed
 from vitreous.inference.model_file import Bundle
 from vitreous.models import head
@@ -31,7 +32,7 @@ from vitreous.playground.images.layers import (
     shown_layers,
     watched,
 )
-from vitreous.playground.images.provenance import AVERAGES, explained
+from vitreous.playground.images.provenance import explained
 from vitreous.playground.plane.snapshot import Frame
 from vitreous.shapes import Images, Logits
 from vitreous.trace.graph.family import describe
@@ -76,7 +77,7 @@ class Lens:
             "width": width,
             "parameters": sum(p.numel() for p in self.bundle.model.parameters()),
             "layers": [self._described(view) for view in self.views],
-            "cam": self._cam_source() is not None,
+            "cam": self._averaged() is not None,
         }
         arrays: dict[str, NDArray[Any]] = {}
         if isinstance(self.bundle.model, Linear):
@@ -145,22 +146,20 @@ class Lens:
         return facts, arrays
 
     def cam(self, label: int) -> Frame:
-        """Where the evidence for a class lies: Σ over channels of weight × map.
+        """Where the evidence for a class lies: its class activation map, as bytes.
 
         For networks whose maps are averaged and then weighed by one dense layer; the mean of the
-        map and the bias add up to the logit. Zhou et al. (2016), "Learning deep features for
-        discriminative localization", arXiv:1512.04150.
+        map and the bias add up to the logit.
         """
         self._check("class", label, len(self.bundle.classes))
-        maps = self._cam_source()
-        last = head(self.bundle.model)
-        if maps is None or not isinstance(last, nn.Linear):
+        end = self._averaged()
+        if end is None:
             raise UsageError(
                 "this network has no class activation maps",
                 remedy="They need global average pooling followed by one dense layer.",
             )
-        heat = torch.einsum("k,khw->hw", last.weight[label].detach(), maps.float())
-        bias = 0.0 if last.bias is None else float(last.bias[label].detach())
+        heat = end.class_maps()[0, label]
+        bias = 0.0 if end.last.bias is None else float(end.last.bias[label].detach())
         facts = {
             "label": label,
             "mean": float(heat.mean()),
@@ -200,15 +199,14 @@ class Lens:
             return 0, 0, height, width
         return field.window(row, column, height, width)
 
-    def _cam_source(self) -> Tensor | None:
-        """The maps (K, h, w) that enter a global average and then the last dense layer."""
+    def _averaged(self) -> Pooled | None:
+        """The end of a network that averages its maps and has one dense layer after that."""
         last = head(self.bundle.model)
-        for view in self.views:
-            if isinstance(view.module, AVERAGES) and isinstance(last, nn.Linear):
-                maps = view.input[0]
-                if last.in_features == len(maps):
-                    return maps
-        return None
+        entered = next((view.input for view in self.views if view.module is last), None)
+        if entered is None:
+            return None
+        end = pooled(last, entered, ((view.module, view.input, view.output) for view in self.views))
+        return end if end and isinstance(end.pool, AVERAGES) else None
 
     def _described(self, view: View) -> dict[str, Any]:
         count, height, width = view.maps.shape
