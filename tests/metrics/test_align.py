@@ -11,7 +11,7 @@ from vitreous.metrics import align, classification
 
 def test_other_order_is_translated() -> None:
     alignment = align(["1", "2", "10"], ["1", "10", "2"])
-    targets, known = alignment.targets(np.array([0, 1, 2, 1]))
+    targets, known = alignment.numbers(np.array([0, 1, 2, 1]))
     assert targets.tolist() == [0, 2, 1, 2]
     assert known.all()
     assert not alignment.exact
@@ -25,7 +25,7 @@ def test_a_missing_class_leaves_the_others_alone() -> None:
     whole = classification(table, truth, classes)
     kept = truth != 1
     folder = align(classes, ["ant", "cat"])  # class folder `bee` was deleted
-    targets, known = folder.targets(np.where(truth == 2, 1, 0)[kept])
+    targets, known = folder.numbers(np.where(truth == 2, 1, 0)[kept])
     rest = classification(table[kept][known], targets[known], classes)
     assert folder.missing == ("bee",)
     assert rest.per_class[0].recall == whole.per_class[0].recall
@@ -36,7 +36,7 @@ def test_a_missing_class_leaves_the_others_alone() -> None:
 
 def test_an_unknown_class_is_reported_and_not_scored_as_something_else() -> None:
     alignment = align(["cat", "dog"], ["Cat", "dog", "zebra"])
-    targets, known = alignment.targets(np.array([0, 1, 2]))
+    targets, known = alignment.numbers(np.array([0, 1, 2]))
     assert targets.tolist() == [-1, 1, -1]
     assert known.tolist() == [False, True, False]
     assert alignment.unknown == ("Cat", "zebra")
@@ -51,7 +51,7 @@ def test_accents_are_the_same_however_they_are_stored() -> None:
 
 def test_labels_move_to_the_models_columns() -> None:
     alignment = align(["a", "b", "c"], ["c", "x", "a"])
-    labels, known = alignment.targets(np.array([[1, 1, 0], [0, 1, 0], [0, 0, 0]], np.uint8))
+    labels, known = alignment.marks(np.array([[1, 1, 0], [0, 1, 0], [0, 0, 0]], np.uint8))
     assert labels.tolist() == [[0, 0, 1], [0, 0, 0], [0, 0, 0]]
     assert known.tolist() == [True, False, True]
 

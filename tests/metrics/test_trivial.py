@@ -2,12 +2,28 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from sklearn.datasets import load_digits
 from sklearn.dummy import DummyClassifier
 from sklearn.neighbors import KNeighborsClassifier
 
-from vitreous.metrics.trivial import _averaging, majority, nearest_neighbor
+from vitreous.metrics.trivial import (
+    Baseline,
+    _averaging,
+    frequency,
+    majority,
+    nearest_neighbors,
+    neighbor_class,
+    neighbor_labels,
+)
+
+
+def nearest_neighbor(  # as a rule for classes
+    train: Any, learned: np.ndarray, images: Any, wanted: np.ndarray, count: int, **options: int
+) -> Baseline:
+    return neighbor_class(nearest_neighbors(train, images, **options), learned, wanted, count)
 
 
 def digits() -> tuple[np.ndarray, np.ndarray]:
@@ -75,9 +91,9 @@ def test_any_shape_and_any_channels() -> None:
 def test_labels_have_baselines_too() -> None:
     generator = np.random.default_rng(2)
     truth = (generator.random((200, 3)) < [0.8, 0.4, 0.1]).astype(np.uint8)
-    rule = majority(truth[:100], truth[100:], 3)
+    rule = frequency(truth[:100], truth[100:])
     assert rule.map is not None
     np.testing.assert_allclose(rule.map, truth[100:].mean(axis=0).mean())
     assert rule.accuracy == (truth[100:] == [1, 0, 0]).all(axis=1).mean()
     images = truth[:, None, None, :] * np.uint8(255)
-    assert nearest_neighbor(images, truth, images, truth, 3).map == 1.0
+    assert neighbor_labels(nearest_neighbors(images, images), truth, truth).map == 1.0

@@ -12,13 +12,12 @@ from torch import nn
 
 from vitreous.data.batches.preprocess import PixelContract
 from vitreous.errors import ModelFileError, ShapeError, UsageError
-from vitreous.runs import loop as learning
-from vitreous.runs.consumers import Checkpoints
-from vitreous.runs.build_network import arguments, build_network, check_network
-from vitreous.recipes.recipe import Recipe
-from vitreous.runs.run import resume, train
 from vitreous.models import create
 from vitreous.models.network import Output
+from vitreous.recipes.recipe import Recipe
+from vitreous.runs.build_network import arguments, build_network, check_network
+from vitreous.runs.consumers import Checkpoints
+from vitreous.runs.run import resume, train
 from vitreous.trace.measure.cost import macs
 
 RGB = PixelContract(height=32, width=32, channels=3)
@@ -34,7 +33,9 @@ def recipe(**fields: Any) -> Recipe:
 
 def test_pixels_are_normalized_by_the_training_images() -> None:
     images = rows()
-    network, created = build_network(recipe(), RGB, Output("vector", 5), iter([images[:20], images[20:]]))
+    network, created = build_network(
+        recipe(), RGB, Output("vector", 5), iter([images[:20], images[20:]])
+    )
     np.testing.assert_allclose(created["mean"], images.mean((0, 1, 2)) / 255, rtol=1e-6)
     np.testing.assert_allclose(created["std"], images.std((0, 1, 2)) / 255, rtol=1e-6)
     normalized = network.normalize(RGB.images(images))
@@ -55,7 +56,9 @@ def test_held_out_pixels_decide_nothing(place: Path) -> None:
 
 
 def test_a_pretrained_network_brings_its_own_normalization() -> None:
-    network, created = build_network(recipe(model="efficientnet_lite0", pretrained="yes"), RGB, Output("vector", 5), iter([]))
+    network, created = build_network(
+        recipe(model="efficientnet_lite0", pretrained="yes"), RGB, Output("vector", 5), iter([])
+    )
     published = create("efficientnet_lite0", pretrained=True)
     assert torch.equal(network.normalize.mean, published.normalize.mean)
     assert created["mean"] == published.normalize.mean.flatten().tolist()
@@ -81,7 +84,9 @@ def test_a_file_of_weights(place: Path) -> None:
     torch.manual_seed(1)
     weights = create("convnet", num_classes=7, in_channels=3, size=32).state_dict()
     save_file(weights, "weights.safetensors")
-    network, _ = build_network(recipe(pretrained="weights.safetensors"), RGB, Output("vector", 7), iter([]))
+    network, _ = build_network(
+        recipe(pretrained="weights.safetensors"), RGB, Output("vector", 7), iter([])
+    )
     for name, tensor in network.state_dict().items():
         assert torch.equal(tensor, weights[name])
 
@@ -111,7 +116,11 @@ def test_sizes_that_do_not_fit_are_refused_with_one_that_does() -> None:
 def test_checking_takes_no_memory() -> None:
     big = PixelContract(height=224, width=224, channels=3)
     check_network(recipe(model="vgg19"), big, Output("vector", 10_000))
-    assert arguments(recipe(), RGB, Output("vector", 5)) == {"num_classes": 5, "in_channels": 3, "size": 32}
+    assert arguments(recipe(), RGB, Output("vector", 5)) == {
+        "num_classes": 5,
+        "in_channels": 3,
+        "size": 32,
+    }
 
 
 @pytest.mark.parametrize(

@@ -13,11 +13,11 @@ from PIL import Image
 
 from vitreous.data.formats.open import open
 from vitreous.errors import DataError, UsageError
+from vitreous.inference.model_file import load
+from vitreous.run_folder import RunFolder
 from vitreous.runs import evaluate as evaluation
 from vitreous.runs.evaluate import evaluate
-from vitreous.run_folder import RunFolder
 from vitreous.runs.run import Run, train
-from vitreous.inference.model_file import load
 
 NAMES = ("1", "10", "2", "ant", "bee")  # sorted as text: 10 comes before 2
 

@@ -15,10 +15,10 @@ import numpy as np
 import pytest
 
 from vitreous.cli.main import run as command
-from vitreous.run_folder import RunFolder
 from vitreous.files import read_json, read_lines, read_yaml
 from vitreous.inference.model_file import load
 from vitreous.models import MODELS, fitting_size
+from vitreous.run_folder import RunFolder
 
 SMALL, LARGE = 1_000_000, 8_000_000  # parameters
 GREY = [

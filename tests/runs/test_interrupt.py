@@ -48,7 +48,7 @@ STAGES = {
     "a training step": "training.fit:seed_step",
     "validating": "runs.phases:score",
     "saving a checkpoint": "training.checkpoint:write_bytes",
-    "measuring": "tasks.class_answers:majority",
+    "measuring": "tasks.classify:majority",
     "saving the model": "inference.model_file:write_bytes",
     "writing the report": "runs.run:write_report",
 }

@@ -15,18 +15,18 @@ from torch import Tensor, nn
 
 from vitreous.data.batches.batches import Batch
 from vitreous.errors import DivergedError, RunError
-from vitreous.runs import loop as learning
-from vitreous.run_folder import RunFolder
 from vitreous.files import read_lines
-from vitreous.training.history import averaged, best_epoch
-from vitreous.runs.interrupt import Interrupt
-from vitreous.runs.consumers import Checkpoints
-from vitreous.runs.loop_state import LoopState
-from vitreous.runs.phases import TrainingPhase, schedule_of
+from vitreous.metrics.score import Score
 from vitreous.progress.progress import Progress
 from vitreous.recipes.recipe import Recipe
+from vitreous.run_folder import RunFolder
+from vitreous.runs import loop as learning
+from vitreous.runs.consumers import Checkpoints
+from vitreous.runs.interrupt import Interrupt
+from vitreous.runs.loop_state import LoopState
+from vitreous.runs.phases import TrainingPhase, schedule_of
 from vitreous.tasks import Classify
-from vitreous.metrics.score import Score
+from vitreous.training.history import averaged, best_epoch
 from vitreous.training.precision import Precision
 from vitreous.training.schedule import Schedule
 

@@ -19,14 +19,14 @@ from torch import nn
 from torch.utils.data import Dataset
 
 from vitreous.errors import DataError, DivergedError, ImageError, ModelFileError, RunError
+from vitreous.files import read_json, read_lines, read_table
+from vitreous.inference import load, to_onnx
 from vitreous.runs import loop as learning
 from vitreous.runs.consumers import Checkpoints
-from vitreous.runs.setup import TrainingSetup
 from vitreous.runs.evaluate import evaluate
-from vitreous.files import read_json, read_lines, read_table
-from vitreous.training.history import averaged
 from vitreous.runs.run import Run, resume, train
-from vitreous.inference import load, to_onnx
+from vitreous.runs.setup import TrainingSetup
+from vitreous.training.history import averaged
 
 QUICK: dict[str, Any] = {"model": "linear", "epochs": 2}
 
@@ -122,7 +122,9 @@ def test_the_mean_of_the_weights_is_what_is_measured(
     recipe: dict[str, Any] = {"model": "convnet", "epochs": 3, "swa": 0.5, "checkpoint": 0}
     taken = []
     original = TrainingSetup.recalibrate
-    monkeypatch.setattr(TrainingSetup, "recalibrate", lambda self: taken.append(1) or original(self))
+    monkeypatch.setattr(
+        TrainingSetup, "recalibrate", lambda self: taken.append(1) or original(self)
+    )
     run = train("digits", **recipe)
     history = read_lines(run.folder.metrics)
     assert [row["averaged"] > 0 for row in history] == [False, True, True]

@@ -25,9 +25,7 @@ def palette(count: int) -> NDArray[np.uint8]:
     return np.array(colors, np.uint8).reshape(count, 3)
 
 
-def overlay(
-    image: NDArray[np.uint8], labels: NDArray[np.integer], count: int
-) -> NDArray[np.uint8]:
+def overlay(image: NDArray[np.uint8], labels: NDArray[np.integer], count: int) -> NDArray[np.uint8]:
     """An image with its class map over it, (h, w, 3).
 
     image   (h, w, C) uint8: 1 channel is gray, of more than 3 the first three are shown

@@ -11,7 +11,7 @@ from vitreous.metrics.mistakes import Case, LabelCase, worst, worst_labels
 from vitreous.metrics.multilabel import multilabel
 from vitreous.metrics.overfit import Overfit
 from vitreous.metrics.score import Score
-from vitreous.metrics.trivial import Baseline, majority, nearest_neighbor
+from vitreous.metrics.trivial import Baseline, majority, nearest_neighbors
 
 __all__ = [
     "Alignment",
@@ -31,7 +31,7 @@ __all__ = [
     "fit_temperature",
     "majority",
     "multilabel",
-    "nearest_neighbor",
+    "nearest_neighbors",
     "paired",
     "spread",
     "temper",

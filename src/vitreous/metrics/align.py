@@ -40,24 +40,23 @@ class Alignment:
         """Same classes in the same order?"""
         return self.mapping == tuple(range(len(self.classes)))
 
-    def targets(
-        self, targets: NDArray[np.integer]
-    ) -> tuple[NDArray[np.int64] | NDArray[np.uint8], NDArray[np.bool_]]:
-        """The data's targets in the model's numbers, and which examples the model can get right.
+    def numbers(self, numbers: NDArray[np.integer]) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+        """(N,) class numbers of the data as the model's, with UNKNOWN; and (N,) bool, which
+        examples the model can get right.
+        """
+        translated = np.array(self.mapping, np.int64)[numbers]
+        return translated, translated != UNKNOWN
 
-        targets  (N,) class numbers of the data, or (N, L) zeros and ones
-        return   (N,) int64 with UNKNOWN, or (N, L') uint8 in the model's order; and (N,) bool.
-                 An image with several labels is known as soon as one of its labels is, or if it
-                 has none.
+    def marks(self, marks: NDArray[np.integer]) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
+        """(N, L) zeros and ones of the data as (N, L') in the model's order; and (N,) bool, which
+        examples the model can get right: an image is known as soon as one of its labels is, or if
+        it has none.
         """
         mapping = np.array(self.mapping, np.int64)
-        if targets.ndim == 1:
-            translated = mapping[targets]
-            return translated, translated != UNKNOWN
         shared = mapping != UNKNOWN
-        labels: NDArray[np.uint8] = np.zeros((len(targets), len(self.classes)), np.uint8)
-        labels[:, mapping[shared]] = targets[:, shared]
-        known: NDArray[np.bool_] = (labels != 0).any(axis=1) | (targets == 0).all(axis=1)
+        labels: NDArray[np.uint8] = np.zeros((len(marks), len(self.classes)), np.uint8)
+        labels[:, mapping[shared]] = marks[:, shared]
+        known: NDArray[np.bool_] = (labels != 0).any(axis=1) | (marks == 0).all(axis=1)
         return labels, known
 
     def describe(self) -> tuple[str, ...]:

@@ -87,47 +87,79 @@ def majority(
 ) -> Baseline:
     """Always answer the most frequent class of the training part (of equals, the first).
 
-    For several labels an image: give every label that most training images have; as a ranking,
-    each label is as probable as it is frequent.
-
-    train_targets, targets  (N,) class numbers, or (N, L) zeros and ones
+    train_targets, targets  (N,) class numbers
     """
-    if targets.ndim == 1:
-        answer = int(np.bincount(train_targets, minlength=num_classes).argmax())
-        detail = "always answers the most frequent class"
-        return _one_class("majority", detail, np.full(len(targets), answer), targets, num_classes)
-    frequency = (train_targets > 0).mean(axis=0)
+    answer = int(np.bincount(train_targets, minlength=num_classes).argmax())
+    detail = "always answers the most frequent class"
+    return _one_class("majority", detail, np.full(len(targets), answer), targets, num_classes)
+
+
+def frequency(train_marks: NDArray[np.integer], marks: NDArray[np.integer]) -> Baseline:
+    """Give every label that most training images have; as a ranking, each label is as probable as
+    it is frequent.
+
+    train_marks, marks  (N, L) zeros and ones
+    """
+    share = (train_marks > 0).mean(axis=0)
     detail = "gives the labels that most images have"
-    return _labels("majority", detail, np.tile(frequency, (len(targets), 1)), targets)
+    return _labels("majority", detail, np.tile(share, (len(marks), 1)), marks)
 
 
-def nearest_neighbor(
-    train_images: Rows,
+def neighbor_class(
+    found: Neighbors,
     train_targets: NDArray[np.integer],
-    images: Rows,
     targets: NDArray[np.integer],
     num_classes: int,
-    *,
-    side: int = SIDE,
-    limit: int = LIMIT,
-    seed: int = 0,
 ) -> Baseline:
-    """Answer as the most similar training image, by Euclidean distance of small pixels.
+    """Answer the class of the most similar training image.
 
-    At most `limit` images are drawn from each part, once, by `seed`; the interval tells what that
-    costs in certainty.
+    train_targets, targets  (N,) class numbers
+    """
+    answers, truth = train_targets[found.nearest], targets[found.asked]
+    return _one_class("neighbor", found.detail, answers, truth, num_classes)
 
-    train_images, images    (N, H, W, C) uint8, of equal H, W and C
-    train_targets, targets  (N,) class numbers, or (N, L) zeros and ones
+
+def neighbor_labels(
+    found: Neighbors, train_marks: NDArray[np.integer], marks: NDArray[np.integer]
+) -> Baseline:
+    """Give the labels of the most similar training image.
+
+    train_marks, marks  (N, L) zeros and ones
+    """
+    answers = train_marks[found.nearest].astype(float)
+    return _labels("neighbor", found.detail, answers, marks[found.asked])
+
+
+@dataclass(frozen=True)
+class Neighbors:
+    """The most similar training image of each image that was asked about.
+
+    asked    (M,) rows of the images
+    nearest  (M,) rows of the training images
+    detail   the rule in words
+    """
+
+    asked: NDArray[np.int64]
+    nearest: NDArray[np.int64]
+    detail: str
+
+
+def nearest_neighbors(
+    train_images: Rows, images: Rows, *, side: int = SIDE, limit: int = LIMIT, seed: int = 0
+) -> Neighbors:
+    """The most similar training images, by Euclidean distance of small pixels.
+
+    At most `limit` images are drawn from each part, once, by `seed`; the interval of a score tells
+    what that costs in certainty.
+
+    train_images, images  (N, H, W, C) uint8, of equal H, W and C
     """
     remembered = _draw(len(train_images), limit, seed)
     asked = _draw(len(images), limit, seed + 1)
     memory = _small(train_images, remembered, side)
     nearest = remembered[_nearest(memory, _small(images, asked, side))]
     detail = f"answers as the most similar of {len(remembered):,} training images"
-    if targets.ndim == 1:
-        return _one_class("neighbor", detail, train_targets[nearest], targets[asked], num_classes)
-    return _labels("neighbor", detail, train_targets[nearest].astype(float), targets[asked])
+    return Neighbors(asked, nearest, detail)
 
 
 def _one_class(

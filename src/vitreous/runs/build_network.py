@@ -15,10 +15,10 @@ from vitreous.blocks.mode import evaluating
 from vitreous.data.batches.preprocess import PixelContract
 from vitreous.data.statistics import statistics
 from vitreous.errors import ShapeError, UsageError
-from vitreous.recipes.recipe import Recipe
 from vitreous.models import MODELS, create, variant
 from vitreous.models.network import Network, Output
 from vitreous.models.release import find
+from vitreous.recipes.recipe import Recipe
 
 
 def build_network(

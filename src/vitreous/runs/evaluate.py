@@ -149,9 +149,7 @@ def run_of(model: Path) -> RunFolder | None:
     return folder if folder.recipe.is_file() else None
 
 
-def use_test(
-    dataset: Dataset, parts: Split, scores: Scores, run: RunFolder | None
-) -> list[str]:
+def use_test(dataset: Dataset, parts: Split, scores: Scores, run: RunFolder | None) -> list[str]:
     """Record a use of the test part, with the data and in the run's journal; returns a warning if
     it has been used before, by this run or by any other.
     """

@@ -23,8 +23,8 @@ from vitreous.recipes.recipe import Recipe
 from vitreous.recipes.resolve import resolve
 from vitreous.recipes.resolved import ResolvedRecipe
 from vitreous.run_folder import RunFolder
-from vitreous.runs.environment import environment
 from vitreous.runs.build_network import check_network
+from vitreous.runs.environment import environment
 from vitreous.tasks import TASKS, Task
 from vitreous.tasks.task import Columns, Ids
 
@@ -133,9 +133,7 @@ def prepare(
     return job
 
 
-def take_up(
-    folder: RunFolder, data: object, model: nn.Module | None, progress: Progress
-) -> Job:
+def take_up(folder: RunFolder, data: object, model: nn.Module | None, progress: Progress) -> Job:
     """The job of a run folder. Raises RunError where data, network or recipe are not those."""
     written = read_yaml(folder.recipe)
     resolved = ResolvedRecipe.from_mapping(written, str(folder.recipe))

@@ -86,9 +86,7 @@ class TrainingPhase:
         return parts
 
 
-def phases(
-    setup: TrainingSetup, progress: Progress, done: int = 0
-) -> Iterator[TrainingPhase]:
+def phases(setup: TrainingSetup, progress: Progress, done: int = 0) -> Iterator[TrainingPhase]:
     """One for the whole network; or one for its last layer on features computed once, and a second
     one for the whole network if it is to be fine-tuned. Each is prepared when its turn comes.
 

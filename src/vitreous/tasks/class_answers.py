@@ -13,35 +13,18 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
-from vitreous.data.batches.pack import Rows
 from vitreous.errors import ModelFileError, UsageError
 from vitreous.metrics.classification_scores import ClassificationScores
-from vitreous.metrics.score import Rule
-from vitreous.metrics.trivial import majority, nearest_neighbor
 from vitreous.models.network import Output
 from vitreous.shapes import Logits
 from vitreous.tasks import class_sections
 from vitreous.tasks.meter import Table
 from vitreous.tasks.prediction import Prediction
 from vitreous.tasks.section import Gallery, Note, Section
-from vitreous.tasks.task import Columns, Ids, Task
+from vitreous.tasks.task import Columns, Task
 
 COLUMNS = ("path", "part", "label", "predicted", "score", "likelihood", "correct", "rank")
 RANKED = 240  # mistakes of a part that get a rank
-
-
-class Chosen:
-    """Some rows of a pack, looked up one at a time, so that they are never all copied."""
-
-    def __init__(self, rows: Rows, ids: Ids):
-        self.rows, self.ids = rows, ids
-        self.shape = (len(ids), *rows.shape[1:])
-
-    def __len__(self) -> int:
-        return len(self.ids)
-
-    def __getitem__(self, position: int) -> NDArray[np.uint8]:
-        return self.rows[int(self.ids[position])]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -82,15 +65,6 @@ class ClassTask(Task):
 
     def meter(self) -> Table:
         return Table(self.probabilities, "class")
-
-    def baselines(self, rows: Rows, targets: Columns, train: Ids, asked: Ids) -> tuple[Rule, ...]:
-        labels = targets["class"]
-        learned, wanted, count = labels.gather(train), labels.gather(asked), len(self.classes)
-        chance = majority(learned, wanted, count)
-        neighbor = nearest_neighbor(
-            Chosen(rows, train), learned, Chosen(rows, asked), wanted, count
-        )
-        return chance, neighbor
 
     def table(
         self, meter: Table, targets: Columns

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from vitreous.backprop.layers import Hinge, Loss, SoftmaxCrossEntropy
+from vitreous.data.batches.pack import Rows
 from vitreous.data.columns import ClassNumbers, Marks
 from vitreous.errors import DataError
 from vitreous.losses import class_weights, cross_entropy, focal, hinge
@@ -19,12 +20,15 @@ from vitreous.metrics.align import align
 from vitreous.metrics.classification import classification
 from vitreous.metrics.classification_scores import ClassificationScores
 from vitreous.metrics.mistakes import worst
+from vitreous.metrics.score import Rule
+from vitreous.metrics.trivial import majority, neighbor_class
 from vitreous.shapes import Logits
 from vitreous.tasks.class_answers import RANKED, ClassTask, ranked
 from vitreous.tasks.coding import CODINGS
 from vitreous.tasks.meter import Table
+from vitreous.tasks.neighbors import neighbors
 from vitreous.tasks.prediction import Prediction
-from vitreous.tasks.task import Aligned, Columns
+from vitreous.tasks.task import Aligned, Columns, Ids
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -98,6 +102,12 @@ class Classify(ClassTask):
     def scores(self, meter: Table, baselines: Sequence[Any] = ()) -> ClassificationScores:
         return classification(meter.answers, meter.truth, self.classes, baselines=baselines)
 
+    def baselines(self, rows: Rows, targets: Columns, train: Ids, asked: Ids) -> tuple[Rule, ...]:
+        labels = targets["class"]
+        learned, wanted, count = labels.gather(train), labels.gather(asked), len(self.classes)
+        found = neighbors(rows, train, asked)
+        return majority(learned, wanted, count), neighbor_class(found, learned, wanted, count)
+
     def judged(
         self, probabilities: NDArray[np.float64], truth: NDArray[Any]
     ) -> tuple[NDArray[np.float64], dict[int, int]]:
@@ -116,7 +126,7 @@ class Classify(ClassTask):
         if not isinstance(labels, ClassNumbers):
             return super().align(targets, where)
         names = align(self.classes, labels.classes)
-        numbers, known = names.targets(labels.array)
+        numbers, known = names.numbers(labels.array)
         return Aligned({"class": ClassNumbers(numbers, self.classes)}, known, names.describe())
 
     def answer(self, probabilities: NDArray[np.float64], top: int) -> list[Prediction]:

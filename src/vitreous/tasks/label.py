@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from vitreous.backprop.layers import Loss, SigmoidCrossEntropy
+from vitreous.data.batches.pack import Rows
 from vitreous.data.columns import ClassNumbers, Marks
 from vitreous.errors import ModelFileError, UsageError
 from vitreous.losses import binary_cross_entropy, binary_hinge, positive_weights
@@ -24,12 +25,15 @@ from vitreous.metrics.average_precision import choose_thresholds
 from vitreous.metrics.classification_scores import ClassificationScores
 from vitreous.metrics.mistakes import worst_labels
 from vitreous.metrics.multilabel import multilabel
+from vitreous.metrics.score import Rule
+from vitreous.metrics.trivial import frequency, neighbor_labels
 from vitreous.shapes import Logits
 from vitreous.tasks.class_answers import RANKED, ClassTask, ranked
 from vitreous.tasks.coding import CODINGS
 from vitreous.tasks.meter import Table
+from vitreous.tasks.neighbors import neighbors
 from vitreous.tasks.prediction import Prediction
-from vitreous.tasks.task import Aligned, Columns
+from vitreous.tasks.task import Aligned, Columns, Ids
 
 THRESHOLD = 0.5  # of a label whose threshold has not been chosen on validation data
 
@@ -112,6 +116,12 @@ class Label(ClassTask):
         chosen = choose_thresholds(meter.answers, meter.truth.astype(np.int64))
         return replace(self, thresholds=tuple(float(threshold) for threshold in chosen))
 
+    def baselines(self, rows: Rows, targets: Columns, train: Ids, asked: Ids) -> tuple[Rule, ...]:
+        labels = targets["class"]
+        learned, wanted = labels.gather(train), labels.gather(asked)
+        found = neighbors(rows, train, asked)
+        return frequency(learned, wanted), neighbor_labels(found, learned, wanted)
+
     def judged(
         self, probabilities: NDArray[np.float64], truth: NDArray[Any]
     ) -> tuple[NDArray[np.float64], dict[int, int]]:
@@ -134,7 +144,7 @@ class Label(ClassTask):
         if not isinstance(labels, Marks):
             return super().align(targets, where)
         names = align(self.classes, labels.classes)
-        marks, known = names.targets(labels.array)
+        marks, known = names.marks(labels.array)
         return Aligned({"class": Marks(marks, self.classes)}, known, names.describe())
 
     def answer(self, probabilities: NDArray[np.float64], top: int) -> list[Prediction]:

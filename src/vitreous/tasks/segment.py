@@ -2,27 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, Self
+from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
-from vitreous.data.batches.pack import Rows
-from vitreous.data.columns import Maps
-from vitreous.data.images.frame import Frame
 from vitreous.drawing.palette import overlay
-from vitreous.errors import DataError, ModelFileError, UsageError
-from vitreous.formats import percent
-from vitreous.losses import class_weights, pixel_cross_entropy, pixel_focal
-from vitreous.metrics.align import align
-from vitreous.metrics.segmentation import PixelConfusion, SegmentationScores, segmentation
-from vitreous.models.network import Output
-from vitreous.tasks.section import Case, Gallery, Matrix, Note, Section, Table, Text
-from vitreous.tasks.task import Aligned, Columns, Ids, Task
 
 SHOWN = 12  # images in a gallery
 
