@@ -21,6 +21,7 @@ from vitreous.runs.run import resume, train
 from vitreous.trace.measure.cost import macs
 
 RGB = PixelContract(height=32, width=32, channels=3)
+FIVE = Output("vector", 5)
 
 
 def rows(seed: int = 0) -> np.ndarray:
@@ -33,9 +34,7 @@ def recipe(**fields: Any) -> Recipe:
 
 def test_pixels_are_normalized_by_the_training_images() -> None:
     images = rows()
-    network, created = build_network(
-        recipe(), RGB, Output("vector", 5), iter([images[:20], images[20:]])
-    )
+    network, created = build_network(recipe(), RGB, FIVE, iter([images[:20], images[20:]]))
     np.testing.assert_allclose(created["mean"], images.mean((0, 1, 2)) / 255, rtol=1e-6)
     np.testing.assert_allclose(created["std"], images.std((0, 1, 2)) / 255, rtol=1e-6)
     normalized = network.normalize(RGB.images(images))
@@ -57,7 +56,7 @@ def test_held_out_pixels_decide_nothing(place: Path) -> None:
 
 def test_a_pretrained_network_brings_its_own_normalization() -> None:
     network, created = build_network(
-        recipe(model="efficientnet_lite0", pretrained="yes"), RGB, Output("vector", 5), iter([])
+        recipe(model="efficientnet_lite0", pretrained="yes"), RGB, FIVE, iter([])
     )
     published = create("efficientnet_lite0", pretrained=True)
     assert torch.equal(network.normalize.mean, published.normalize.mean)
@@ -66,7 +65,7 @@ def test_a_pretrained_network_brings_its_own_normalization() -> None:
 
 
 def test_the_arguments_create_the_same_network_again() -> None:
-    network, created = build_network(recipe(dropout=0.3), RGB, Output("vector", 5), iter([rows()]))
+    network, created = build_network(recipe(dropout=0.3), RGB, FIVE, iter([rows()]))
     again = create("convnet", **created)
     again.load_state_dict(network.state_dict())
     images = RGB.images(rows(3))
@@ -74,7 +73,7 @@ def test_the_arguments_create_the_same_network_again() -> None:
 
 
 def test_an_initializer_draws_the_weights() -> None:
-    network, _ = build_network(recipe(init="zero"), RGB, Output("vector", 5), iter([rows()]))
+    network, _ = build_network(recipe(init="zero"), RGB, FIVE, iter([rows()]))
     assert all(not p.any() for p in network.parameters() if p.ndim > 1)
 
 
@@ -103,20 +102,20 @@ def test_what_cannot_be_had_is_refused(
     fields: dict[str, Any], error: type[Exception], said: str
 ) -> None:
     with pytest.raises(error, match=said):
-        check_network(recipe(**fields), RGB, Output("vector", 5))
+        check_network(recipe(**fields), RGB, FIVE)
 
 
 def test_sizes_that_do_not_fit_are_refused_with_one_that_does() -> None:
     small = PixelContract(height=4, width=4, channels=3)
     with pytest.raises(ShapeError, match="4×4") as caught:
-        check_network(recipe(), small, Output("vector", 5))
+        check_network(recipe(), small, FIVE)
     assert "at least 8×8" in str(caught.value.remedy)
 
 
 def test_checking_takes_no_memory() -> None:
     big = PixelContract(height=224, width=224, channels=3)
     check_network(recipe(model="vgg19"), big, Output("vector", 10_000))
-    assert arguments(recipe(), RGB, Output("vector", 5)) == {
+    assert arguments(recipe(), RGB, FIVE) == {
         "num_classes": 5,
         "in_channels": 3,
         "size": 32,
@@ -139,7 +138,7 @@ def test_a_module_that_does_not_fit_is_refused(
     module: nn.Module, error: type[Exception], said: str
 ) -> None:
     with pytest.raises(error, match=said):
-        check_network(Recipe(), RGB, Output("vector", 5), module)
+        check_network(Recipe(), RGB, FIVE, module)
 
 
 def test_a_module_is_tried_without_changing_it() -> None:
@@ -147,7 +146,7 @@ def test_a_module_is_tried_without_changing_it() -> None:
         nn.Conv2d(3, 5, 3), nn.BatchNorm2d(5), nn.AdaptiveAvgPool2d(1), nn.Flatten()
     )
     before = {name: tensor.clone() for name, tensor in module.state_dict().items()}
-    check_network(Recipe(), RGB, Output("vector", 5), module)
+    check_network(Recipe(), RGB, FIVE, module)
     assert module.training
     assert all(torch.equal(tensor, before[name]) for name, tensor in module.state_dict().items())
 

@@ -1,4 +1,4 @@
-"""Run folders of version 0.1 as it was before targets became columns: they load, report and go on."""
+"""Run folders from before targets became columns: they load, are reported and go on."""
 
 from __future__ import annotations
 

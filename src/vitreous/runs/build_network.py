@@ -1,4 +1,4 @@
-"""Building the network that a recipe asks for, and checking that it can be had and fits the task."""
+"""Building the network that a recipe asks for, and checking that it can be had and fits."""
 
 from __future__ import annotations
 
@@ -66,11 +66,12 @@ def check_network(
         return
     kind = variant(recipe.model).output
     if kind != output.kind:
+        others = [name for name, row in MODELS.items() if row.output == output.kind]
         raise UsageError(
             f"{recipe.model} answers with a {kind}, and the task '{recipe.task}' needs a "
             f"{output.kind}",
             where="--model",
-            remedy=f"Choose one of {', '.join(n for n, row in MODELS.items() if row.output == output.kind)}.",
+            remedy=f"Choose another, such as {', '.join(others[:5])}.",
         )
     with torch.device("meta"):
         try:

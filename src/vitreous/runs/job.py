@@ -1,4 +1,4 @@
-"""A job: everything that decides what a run trains, resolved and checked before a folder is made."""
+"""A job: everything that decides what a run trains, resolved and checked before it begins."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The loop of a run: steps are trained, epochs validated, the best weights kept; it can stop anywhere.
+"""The training loop of a run: steps, validation each epoch, the best weights kept, checkpoints.
 
 Whoever follows a run (progress, trackers, checkpoints) is a consumer in a list. Between any two
 steps all that decides the rest of the run can be written into a checkpoint; a run that goes on from
