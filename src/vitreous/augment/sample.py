@@ -42,7 +42,8 @@ def changes(
         erased, grays = _boxes(policy, columns, amounts, size), columns["erase_gray"]
     homographies = _homographies(policy, columns, amounts, source[:2], size)
     colors = _color_matrices(policy, amounts, source[2])
-    return Changes(size, policy.border, homographies, colors, noise, erased, grays)
+    frame = len(uniforms), source[:2], size, policy.border
+    return Changes(*frame, homographies, colors, noise, erased, grays)
 
 
 def blended(

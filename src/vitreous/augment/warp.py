@@ -2,8 +2,8 @@
 
 A matrix says where in the source a pixel of the output is found, so steps that follow each other
 are multiplied in the order in which they are undone. OpenCV carries it out on rows of bytes, torch
-on images of any device; both interpolate linearly and agree to less than a gray level. The inverse
-matrix moves points, boxes and keypoints along.
+on images of any device; both interpolate linearly and agree to less than a gray level. `Changes`
+moves maps, points and boxes by the same matrices.
 
 Hartley and Zisserman (2004), "Multiple View Geometry in Computer Vision", section 2.4.
 """
@@ -87,18 +87,6 @@ def centered(homographies: Matrices, source: tuple[int, int], output: tuple[int,
     return compose(
         shift((w - 1) / 2, (h - 1) / 2), homographies, shift(-(width - 1) / 2, -(height - 1) / 2)
     )
-
-
-def move_points(points: NDArray[np.float64], homographies: Matrices) -> NDArray[np.float64]:
-    """Where points of the source appear in the output.
-
-    points  (B, K, 2) x and y in pixels; the center of the first pixel is (0, 0)
-    return  the same shape
-    """
-    places = np.concatenate([points, np.ones_like(points[..., :1])], axis=2)
-    places = places @ np.linalg.inv(homographies).transpose(0, 2, 1)
-    moved: NDArray[np.float64] = places[..., :2] / places[..., 2:]
-    return moved
 
 
 def warp_rows(
