@@ -11,8 +11,6 @@ from vitreous.drawing.axis import axis, tight_axis
 from vitreous.drawing.chart import Line, line_chart, profile_chart, thin
 from vitreous.drawing.confusion_map import MOST_CELLS, heat_map
 from vitreous.formats import percent, plain, round_percent
-from vitreous.metrics.calibration import reliability
-from vitreous.report.reliability import reliability_chart
 
 
 @given(
@@ -116,10 +114,6 @@ def test_the_heat_map_stays_small_and_complete() -> None:
     assert MOST_CELLS < 1000 * 1000
 
 
-def test_reliability_and_profile_say_what_they_show() -> None:
-    bins = reliability(np.array([0.2, 0.9, 0.9]), np.array([True, True, False]))
-    chart = reliability_chart(bins, label="Share of right answers")
-    assert "confidence 90\u202f%: 50\u202f% right of 2" in chart
-    assert "nan" not in reliability_chart((), label="x")
+def test_a_profile_says_what_it_shows() -> None:
     profile = profile_chart([("training", [5, 100, 20])], title="Images")
     assert "3 classes, from 100 to 5 images" in profile

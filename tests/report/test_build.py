@@ -14,9 +14,16 @@ from vitreous.cli.main import run as command
 from vitreous.data.formats.open import open
 from vitreous.errors import RunError
 from vitreous.files import read_table
-from vitreous.report.build import gallery, report_data, sizes, write_report
+from vitreous.report.build import class_counts, report_data, sizes, write_report
+from vitreous.report.content import Picture, ReportData
 from vitreous.run_folder import RunFolder
 from vitreous.runs.run import train
+
+
+def shown(data: ReportData) -> dict[str, list[Picture]]:
+    """The pictures of each gallery, by its anchor."""
+    return {gallery.anchor: [*pictures] for gallery, pictures in data.galleries}
+
 
 QUICK: dict[str, Any] = {"model": "lenet5", "size": 28, "epochs": 2}
 
@@ -31,30 +38,31 @@ def test_pictures_of_mistakes_are_those_of_the_table(photos: Path) -> None:
     run = train(photos / "random.csv", **QUICK)
     data = report_data(run.folder)
     rows = {row["path"]: row for row in read_table(run.folder.predictions)}
-    assert data.mistakes
-    certain = [picture.probability for picture in data.mistakes]
+    mistakes = shown(data)["mistakes"]
+    assert mistakes
+    certain = [picture.case.answer_share for picture in mistakes]
     assert certain == sorted(certain, key=lambda value: -(value or 0))
-    for picture in data.mistakes:
-        row = rows[picture.id]
+    for picture in mistakes:
+        row, case = rows[picture.case.id], picture.case
         assert row["part"] == "test"
-        assert (picture.truth, picture.predicted) == (row["label"], row["predicted"])
-        assert picture.truth != picture.predicted
-        assert picture.likelihood == float(row["likelihood"])
-        assert picture.probability == float(row["score"])
+        assert (case.truth, case.answer) == (f"is {row['label']}", row["predicted"])
+        assert row["correct"] == "0"
+        assert case.truth_share == float(row["likelihood"])
+        assert case.answer_share == float(row["score"])
         assert picture.image[:4] == b"\x89PNG"
-    for picture in data.right:
-        assert picture.truth == picture.predicted
+    for picture in shown(data)["right"]:
+        assert rows[picture.case.id]["label"] == picture.case.answer
     wrong = [r for r in rows.values() if r["part"] == "test" and r["correct"] == "0"]
-    assert len(data.mistakes) == len(wrong)
+    assert len(mistakes) == len(wrong)
 
 
 def test_what_the_network_saw_are_training_images(photos: Path) -> None:
     """They are called so, and must not be images of the other parts."""
     run = train(photos, augment="light", **QUICK)
     parts = {row["path"]: row["split"] for row in read_table(run.folder.split)}
-    shown = report_data(run.folder).augmented
-    assert len(shown) == 12
-    assert {parts[f"../../photos/{picture.id}"] for picture in shown} == {"train"}
+    pictures = report_data(run.folder).augmented
+    assert len(pictures) == 12
+    assert {parts[f"../../photos/{picture.case.id}"] for picture in pictures} == {"train"}
 
 
 def test_settings_are_written_as_they_are_given(photos: Path) -> None:
@@ -67,16 +75,21 @@ def test_settings_are_written_as_they_are_given(photos: Path) -> None:
 def test_pictures_of_several_labels(labels: Path) -> None:
     run = train(labels, **QUICK)
     data = report_data(run.folder)
-    assert data.mistakes
-    for picture in data.mistakes:
-        assert picture.truth != picture.predicted
-        assert picture.likelihood is not None
-        assert picture.probability == pytest.approx(1 - picture.likelihood)
-    assert any("," in picture.truth or picture.truth == "none" for picture in data.augmented)
+    assert data.answers == "2 labels"
+    assert shown(data)["mistakes"]
+    for picture in shown(data)["mistakes"]:
+        case = picture.case
+        assert case.truth.startswith("has ")
+        assert case.truth != f"has {case.answer}"
+        assert case.truth_share is not None
+        assert case.answer_share == pytest.approx(1 - case.truth_share)
+    truths = [picture.case.truth for picture in data.augmented]
+    assert any("," in truth or truth == "none" for truth in truths)
     assert data.data is not None
-    positives = open(labels).targets.sum(axis=0).tolist()
-    parts = [data.data.counts[part] for part in ("train", "validation", "test")]
-    assert [sum(counts) for counts in zip(*parts, strict=True)] == positives
+    positives = open(labels).targets["class"].counts()
+    assert positives is not None
+    parts = [data.data.counts[part].values() for part in ("train", "validation", "test")]
+    assert [sum(counts) for counts in zip(*parts, strict=True)] == positives.tolist()
 
 
 def test_a_run_whose_data_are_gone_is_reported_without_pictures(
@@ -132,28 +145,17 @@ def test_sizes_of_images(photos: Path) -> None:
     assert sorted(data.data.sizes) == [(24, 24, 58), (30, 20, 1)]
 
 
-def test_right_answers_are_spread_over_the_classes() -> None:
-    answers = [
-        {
-            "part": "test",
-            "label": name,
-            "correct": str(int(number % 4 > 0)),
-            "rank": "" if number % 4 else str(number // 4 + 1),
-            "path": f"{name}/{number}",
-        }
-        for name in ("ant", "bee", "cat")
-        for number in range(40)
-    ]
-    other = [dict(answer, part="validation") for answer in answers]
-    mistakes, right = gallery(other + answers)
-    assert {row["part"] for row in mistakes + right} == {"test"}
-    assert [row["rank"] for row in mistakes] == sorted((r["rank"] for r in mistakes), key=int)
-    assert len(mistakes) == 24
-    assert {name: [r["label"] for r in right].count(name) for name in ("ant", "bee", "cat")} == {
-        "ant": 4,
-        "bee": 4,
-        "cat": 4,
-    }
+def test_counts_of_a_split_that_was_written_before_counts_were() -> None:
+    exclusive = [{"path": "1", "label": "a", "split": "train"}]
+    exclusive += [{"path": "2", "label": "b", "split": "val"}]
+    found = {"train": {"a": 1, "b": 0}, "validation": {"a": 0, "b": 1}}
+    assert class_counts(exclusive, ("a", "b")) == found
+    # A label may be called as the column of class names is.
+    marks = [{"path": "1", "label": "1", "b": "1", "split": "train"}]
+    assert class_counts(marks, ("label", "b")) == {"train": {"label": 1, "b": 1}}
+    assert class_counts(exclusive, ()) == {}
+    assert class_counts([{"path": "1", "age": "30", "split": "train"}], ("a",)) == {}
+    assert class_counts([], ("a", "b")) == {}
 
 
 def test_class_names_with_separators(place: Path) -> None:
@@ -164,5 +166,5 @@ def test_class_names_with_separators(place: Path) -> None:
             Image.new("L", (12, 12), level % 256).save(place / "odd" / name / f"{number}.png")
     data = report_data(train(place / "odd", model="linear", epochs=1).folder)
     assert data.data is not None
-    assert sum(map(sum, data.data.counts.values())) == 24
+    assert sum(sum(counts.values()) for counts in data.data.counts.values()) == 24
     assert RunFolder(Path("runs/odd")).finished

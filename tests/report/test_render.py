@@ -15,9 +15,13 @@ from vitreous.drawing.thumbnail import thumbnail
 from vitreous.errors import UsageError
 from vitreous.formats import duration, moment, quantity, times
 from vitreous.metrics import classification, majority, multilabel, nearest_neighbor
+from vitreous.metrics.calibration import reliability
 from vitreous.report.content import DataSummary, Picture, ReportData, Setting
-from vitreous.report.findings import Note, findings, verdict
+from vitreous.report.findings import findings, verdict
+from vitreous.report.reliability import reliability_chart
 from vitreous.report.render import render
+from vitreous.tasks import class_sections
+from vitreous.tasks.section import Case, Gallery, Kind, Note, Section, Table, Text
 
 EVIL = '<script>alert("x")</script>&\'" onload=x'
 VOID = {"meta", "link", "img", "br", "hr", "input"}
@@ -95,25 +99,34 @@ def report(num_classes: int = 3, epochs: int = 5, count: int = 200) -> ReportDat
         nearest_neighbor(pixels, truth, pixels[::-1], truth, num_classes),
     ]
     scores = classification(table, truth, classes, baselines=rules)
-    sizes = np.bincount(truth, minlength=num_classes).tolist()
-    shown = Picture(
-        image=picture(), id="a/1.png", truth="class 0", predicted="class 1", probability=0.9
+    sizes = dict(zip(classes, np.bincount(truth, minlength=num_classes).tolist(), strict=True))
+    case = Case(id="a/1.png", answer="class 1", answer_share=0.9, truth="is class 0")
+    shown = Picture(image=picture(), case=case)
+    likely = replace(shown, case=replace(case, truth_share=0.05))
+    mistakes = Gallery(
+        anchor="mistakes",
+        title="Most confident mistakes",
+        short="Mistakes",
+        intro="Look here.",
+        cases=[case],
+        kind="mistakes",
     )
+    right = Gallery(anchor="right", title="Right answers", cases=[case], kind="right")
     return ReportData(
         title="pets",
         model="lenet5",
-        task="classify",
-        classes=classes,
+        answers=f"{num_classes} classes",
         input="3 × 28 × 28",
         parameters=61_706,
         macs=416_520,
         validation=scores,
         test=scores,
+        meaning=class_sections.meaning(scores),
+        sections=[*class_sections.sections(scores)],
         curves=curves(epochs),
         best_epoch=max(epochs - 1, 1),
-        mistakes=[shown, replace(shown, likelihood=0.05)],
-        right=[replace(shown, predicted="class 0")],
-        augmented=[Picture(image=picture(100), id="b", truth="class 2")],
+        galleries=[(mistakes, [shown, likely]), (right, [shown])],
+        augmented=[Picture(image=picture(100), case=Case(id="b", truth="class 2"))],
         data=DataSummary(
             name="photos",
             examples={"train": 500, "validation": 100, "test": count},
@@ -132,7 +145,6 @@ def report(num_classes: int = 3, epochs: int = 5, count: int = 200) -> ReportDat
         test_uses=1,
         command="vitreous train photos/",
         created="2026-11-21",
-        version="0.1.0",
     )
 
 
@@ -174,22 +186,37 @@ def test_nothing_is_loaded_and_no_script_runs(num_classes: int) -> None:
 def test_names_from_outside_are_escaped() -> None:
     data = report()
     scores = classification(np.eye(3)[[0, 1, 2, 0]], [0, 1, 2, 1], (EVIL, "b", EVIL + "2"))
+    case = Case(id=EVIL, truth=EVIL, answer=EVIL, note=EVIL)
+    columns: list[tuple[str, Kind]] = [(EVIL, "name"), (EVIL, "text")]
     page = render(
         replace(
             data,
             title=EVIL,
             model=EVIL,
-            classes=scores.classes,
+            answers=EVIL,
             test=scores,
             validation=None,
+            meaning=[EVIL],
             command=EVIL,
-            mistakes=[Picture(image=picture(), id=EVIL, truth=EVIL, predicted=EVIL)],
+            sections=[
+                *class_sections.sections(scores),
+                Section("mine", EVIL, [Text(EVIL), Table(EVIL, columns, [(EVIL, EVIL)])]),
+            ],
+            galleries=[
+                (
+                    Gallery(anchor="see", title=EVIL, intro=EVIL, cases=[]),
+                    [Picture(image=picture(), case=case)],
+                )
+            ],
             notes=[Note(EVIL)],
             recipe={EVIL: Setting(EVIL, EVIL)},
             environment={EVIL: EVIL},
             timings={EVIL: 1.0},
             data=DataSummary(
-                name=EVIL, examples={EVIL: 1}, counts={EVIL: [1, 2, 3]}, bad=[(EVIL, EVIL)]
+                name=EVIL,
+                examples={EVIL: 1},
+                counts={EVIL: {EVIL: 1, "b": 2, "c": 3}},
+                bad=[(EVIL, EVIL)],
             ),
         )
     )
@@ -197,7 +224,7 @@ def test_names_from_outside_are_escaped() -> None:
     assert "script" not in outline.tags
     assert "<script" not in page
     assert EVIL in outline.words
-    assert outline.images[0]["alt"] == f"{EVIL}: {EVIL}, called {EVIL}"
+    assert outline.images[0]["alt"] == f"{EVIL}: answered {EVIL}, {EVIL}"
     assert {"onload", "onerror"}.isdisjoint(outline.images[0])
 
 
@@ -205,21 +232,24 @@ def test_names_are_escaped_in_large_matrices_too() -> None:
     data = report(40)
     classes = tuple(f"{EVIL}{k}" for k in range(40))
     assert data.test is not None
-    page = render(replace(data, classes=classes, test=replace(data.test, classes=classes)))
+    scores = replace(data.test, classes=classes)  # type: ignore[type-var]
+    page = render(replace(data, sections=[*class_sections.sections(scores)]))
     assert "<script" not in page
+    assert "alert" in page
     Outline(page)
 
 
 def test_a_name_that_is_no_utf8_can_be_written() -> None:
-    odd = Picture(image=picture(), id="caf\udce9.png", truth="a\udcff")
-    assert "caf\\udce9.png" in render(replace(report(), right=[odd])).encode("utf-8").decode()
+    odd = Picture(image=picture(), case=Case(id="caf\udce9.png", truth="a\udcff"))
+    page = render(replace(report(), augmented=[odd]))
+    assert "caf\\udce9.png" in page.encode("utf-8").decode()
 
 
 EMPTY = {
-    "validation": None, "test": None, "curves": (), "best_epoch": None, "mistakes": (),
-    "right": (), "augmented": (), "data": None, "recipe": {}, "environment": {}, "timings": {},
-    "notes": (), "test_uses": None, "command": "", "created": "", "version": "", "macs": None,
-    "parameters": None, "input": "",
+    "validation": None, "test": None, "curves": (), "best_epoch": None, "galleries": (),
+    "sections": (), "meaning": (), "answers": "", "augmented": (), "data": None, "recipe": {},
+    "environment": {}, "timings": {}, "notes": (), "test_uses": None, "command": "", "created": "",
+    "macs": None, "parameters": None, "input": "",
 }  # fmt: skip
 
 
@@ -231,7 +261,7 @@ def test_any_part_may_be_left_out(part: str) -> None:
 
 
 def test_a_run_that_has_only_begun_has_a_report() -> None:
-    page = render(ReportData(title="x", model="linear", task="classify", classes=("a", "b")))
+    page = render(ReportData(title="x", model="linear"))
     assert "no scores yet" in Outline(page).words
 
 
@@ -249,9 +279,11 @@ def test_labels_have_a_report() -> None:
     truth = (generator.random((100, 4)) < 0.4).astype(np.uint8)
     table = 1 / (1 + np.exp(-generator.normal(3 * truth - 1.5)))
     scores = multilabel(table, truth, tuple("abcd"), 0.5, baselines=[majority(truth, truth, 4)])
-    data = replace(report(4), task="label", classes=tuple("abcd"), test=scores, validation=scores)
+    sections = [*class_sections.sections(scores, "label")]
+    data = replace(report(4), test=scores, validation=scores, sections=sections)
     outline = Outline(render(data))
     assert "confusion" not in outline.ids
+    assert "Share of labels that apply" in outline.words
     assert "Test mean average precision" in outline.words
     assert "Average precision" in outline.words
     assert "frequency of each label" in outline.words
@@ -260,15 +292,18 @@ def test_labels_have_a_report() -> None:
 @pytest.mark.parametrize(("num_classes", "epochs"), [(2, 1), (10, 30), (300, 5000), (1000, 20)])
 def test_size_is_bounded(num_classes: int, epochs: int) -> None:
     data = report(num_classes, epochs, count=3 * num_classes + 100)
-    page = render(replace(data, mistakes=[data.mistakes[0]] * 24))
+    (mistakes, shown), right = data.galleries
+    page = render(replace(data, galleries=[(mistakes, [shown[0]] * 24), right]))
     assert len(page.encode()) < 1_500_000
 
 
 def test_a_class_without_examples_is_no_zero() -> None:
     scores = classification(np.eye(3)[[0, 1, 1]], [0, 1, 1], ("a", "b", "ghost"))
-    outline = Outline(render(replace(report(), test=scores, classes=scores.classes)))
-    assert "no example of ghost" in outline.words
-    assert "ghost 0 – – –" in outline.words
+    sections = [*class_sections.sections(scores)]
+    notes = class_sections.remarks("test", scores)
+    outline = Outline(render(replace(report(), test=scores, sections=sections, notes=notes)))
+    assert "The test part has no example of ghost" in outline.words
+    assert "ghost 0 – – – –" in outline.words
 
 
 def test_pictures_are_described_and_sized() -> None:
@@ -284,9 +319,9 @@ def test_pictures_are_described_and_sized() -> None:
 def test_what_is_no_picture_is_named() -> None:
     file = BytesIO()
     Image.new("L", (2, 2)).save(file, "BMP")
-    odd = Picture(image=file.getvalue(), id="odd.bmp", truth="a")
+    odd = Picture(image=file.getvalue(), case=Case(id="odd.bmp", truth="a"))
     with pytest.raises(UsageError, match="BMP") as caught:
-        render(replace(report(), right=[odd]))
+        render(replace(report(), augmented=[odd]))
     assert caught.value.where == "odd.bmp"
 
 
@@ -306,7 +341,8 @@ def test_the_verdict_is_on_one_scale() -> None:
     data = report(10)
     assert data.test is not None
     found = verdict({"test": data.test})
-    assert float(found.text) == pytest.approx(100 * data.test.accuracy, abs=0.06)
+    assert float(found.text) == pytest.approx(100 * data.test.headline.value, abs=0.06)
+    assert (found.unit, found.better) == ("%", "")
     assert [row.kind for row in found.rows] == ["model", "rule", "rule"]
     for row in found.rows:
         assert 0 <= row.low <= row.place <= row.high <= 100.0001
@@ -336,6 +372,13 @@ def test_diverging_curves_are_reported() -> None:
         for k in range(40)
     ]
     assert [note.kind for note in findings({}, rising)] == ["advice"]
+
+
+def test_reliability_says_what_it_shows() -> None:
+    bins = reliability(np.array([0.2, 0.9, 0.9]), np.array([True, True, False]))
+    chart = reliability_chart(bins, label="Share of right answers")
+    assert "confidence 90\u202f%: 50\u202f% right of 2" in chart
+    assert "nan" not in reliability_chart((), label="x")
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +14,9 @@ import pytest
 from vitreous.drawing.thumbnail import thumbnail
 from vitreous.metrics import classification, majority
 from vitreous.report.content import DataSummary, Picture, ReportData, Setting
-from vitreous.report.findings import Note
 from vitreous.report.render import render
+from vitreous.tasks import class_sections
+from vitreous.tasks.section import Case, Gallery, Note, Scatter, Section
 
 sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("chrome")
@@ -39,14 +41,24 @@ def report(num_classes: int) -> ReportData:
     table = 0.6 * generator.dirichlet(np.ones(num_classes), 500) + 0.4 * np.eye(num_classes)[truth]
     scores = classification(table, truth, classes, baselines=[majority(truth, truth, num_classes)])
     pixels = generator.integers(0, 255, (40, 60, 3), dtype=np.uint8)
-    picture = Picture(
-        image=thumbnail(pixels),
+    case = Case(
         id=f"val/{LONG}/{LONG}.jpg",
-        truth=classes[0],
-        predicted=classes[1],
-        probability=0.99,
-        likelihood=0.01,
+        answer=classes[1],
+        answer_share=0.99,
+        truth=f"is {classes[0]}",
+        truth_share=0.01,
+        note=LONG,
     )
+    picture = Picture(image=thumbnail(pixels), case=case)
+    wide = Picture(image=thumbnail(np.tile(pixels, (1, 2, 1))), case=replace(case, answer=""))
+    galleries = [
+        Gallery(anchor="mistakes", title=LONG, cases=[], kind="mistakes"),
+        Gallery(anchor="right", title="Right answers", cases=[], kind="right"),
+        Gallery(anchor="cases", title="Some cases", cases=[]),
+        Gallery(anchor="drawn", title="Some drawings", cases=[], drawn=True),
+    ]
+    truths = generator.normal(50, 20, 500)
+    scatter = Scatter(LONG, truths.tolist(), (truths + generator.normal(0, 4, 500)).tolist(), "px")
     curves = [
         {"epoch": k, "train_loss": 2 / k, "validation_loss": 2.1 / k, "lr": 0.1,
          "validation_accuracy": 1 - 1 / k}
@@ -55,21 +67,24 @@ def report(num_classes: int) -> ReportData:
     return ReportData(
         title=LONG,
         model=LONG,
-        task="classify",
-        classes=classes,
+        answers=LONG,
         parameters=11_689_512,
         macs=1_800_000_000,
         validation=scores,
         test=scores,
         curves=curves,
         best_epoch=30,
-        mistakes=[picture] * 5,
-        right=[picture] * 5,
+        meaning=[LONG],
+        sections=[
+            *class_sections.sections(scores),
+            Section("scatter", "Truth and answer", [scatter, scatter], beside=True),
+        ],
+        galleries=[(one, [wide if one.drawn else picture] * 5) for one in galleries],
         augmented=[picture] * 5,
         data=DataSummary(
             name=f"/home/somebody/{LONG}/{LONG}",
             examples={"train": 10_000},
-            counts={"train": np.bincount(truth, minlength=num_classes).tolist()},
+            counts={"train": dict(zip(classes, np.bincount(truth).tolist(), strict=True))},
             bad=[(f"{LONG}/{LONG}.jpg", "truncated")],
             fingerprint="0123456789abcdef" * 4,
         ),

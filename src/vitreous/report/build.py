@@ -1,4 +1,4 @@
-"""From what lies in a run folder to the report that shows it."""
+"""A report built from what lies in a run folder."""
 
 from __future__ import annotations
 
@@ -13,34 +13,37 @@ import numpy as np
 from vitreous.atomic import write_text
 from vitreous.augment.policies import named_policy
 from vitreous.data.batches.batches import Batches
-from vitreous.data.dataset import Dataset, Part, label_text
-from vitreous.data.formats.image_files import FileDataset
+from vitreous.data.dataset import Dataset, Part
 from vitreous.data.formats.open import open as open_data
 from vitreous.data.images.decode import header
 from vitreous.data.splits.split import Split
-from vitreous.drawing.thumbnail import SIDE, thumbnail
+from vitreous.drawing.thumbnail import thumbnail
 from vitreous.errors import ImageError, RunError, VitreousError
 from vitreous.files import read_json, read_lines, read_table, read_yaml
+from vitreous.formats import counted
 from vitreous.inference.header import Header
-from vitreous.metrics.scores import Scores
-from vitreous.recipes.resolved import Settled
+from vitreous.recipes.resolved import ResolvedRecipe
 from vitreous.report.content import DataSummary, Picture, ReportData, Setting
-from vitreous.report.findings import Note
+from vitreous.report.pictures import Predict, pictures, predictor
 from vitreous.report.render import render
 from vitreous.run_folder import RunFolder
-from vitreous.version import __version__
+from vitreous.tasks.section import Case, Note
 
-SHOWN = 24  # pictures in a gallery
 LOOKED = 1000  # images whose sizes are told
 
 
 def write_report(
-    run: str | Path, out: str | Path | None = None, dataset: Dataset | None = None
+    run: str | Path,
+    out: str | Path | None = None,
+    dataset: Dataset | None = None,
+    predict: Predict | None = None,
 ) -> Path:
     """Write a run's report; returns its path.
 
     dataset  the data that the run was made of; opened anew if it is left out, and if it is no
              longer there, the report has no pictures
+    predict  from an image to the model's answer, for pictures on which answers are drawn; the model
+             is loaded for them if it is left out
 
     Raises RunError for a run that has not ended.
     """
@@ -52,14 +55,16 @@ def write_report(
             remedy=f"Go on with it by `{folder.resume_command}`.",
         )
     path = Path(out) if out is not None else folder.report
-    write_text(path, render(report_data(folder, dataset)))
+    write_text(path, render(report_data(folder, dataset, predict)))
     return path
 
 
-def report_data(folder: RunFolder, dataset: Dataset | None = None) -> ReportData:
+def report_data(
+    folder: RunFolder, dataset: Dataset | None = None, predict: Predict | None = None
+) -> ReportData:
     """Everything that the report shows, read from the folder."""
     written, summary = read_yaml(folder.recipe), read_json(folder.scores)
-    settled = Settled.from_mapping(written, str(folder.recipe))
+    resolved = ResolvedRecipe.from_mapping(written, str(folder.recipe))
     model = Header.of(folder.model)
     if missing := {"data", "parameters", "macs", "best_epoch"} - model.training.keys():
         raise RunError(
@@ -67,36 +72,43 @@ def report_data(folder: RunFolder, dataset: Dataset | None = None) -> ReportData
             where=str(folder.model),
             remedy="Bring back the file that this run has written.",
         )
-    scores = {name: Scores.from_json(found) for name, found in summary["scores"].items()}
+    task = model.task
+    scores = {name: task.SCORES.from_json(found) for name, found in summary["scores"].items()}
+    judged = next((part for part in ("test", "validation") if part in scores), None)
     surroundings = read_json(folder.environment)
     notes = [Note(text) for text in summary["notes"]]
+    if judged:
+        notes += task.remarks(judged, scores[judged])
     if dataset is None:
         try:
             dataset = open_data(written["data"])
-        except (VitreousError, TypeError) as error:
+        except VitreousError as error:
             notes.append(Note(f"The data are not here any more, hence no pictures: {error}"))
-    mistakes, right = gallery(read_table(folder.predictions))
-    rows = rows_of(dataset, [*mistakes, *right])
-    contract, training = settled.contract, model.training
+    answers = [row for row in read_table(folder.predictions) if row["part"] == judged]
+    galleries = [*task.galleries(answers)]
+    if dataset is not None and predict is None and any(shown.drawn for shown in galleries):
+        predict, missed = predictor(folder.model)
+        notes += missed
+    contract, training = resolved.contract, model.training
     return ReportData(
         title=folder.path.resolve().name,
         model=model.architecture or "a network of your own",
-        task=model.task,  # type: ignore[arg-type]
-        classes=model.classes,
         input=f"{contract.channels} × {contract.height} × {contract.width}",
         parameters=training["parameters"],
         macs=training["macs"],
+        answers=counted(len(task.classes), task.noun) if task.classes else "",
         validation=scores.get("validation"),
         test=scores.get("test"),
+        meaning=task.meaning(scores[judged]) if judged else [],
         curves=read_lines(folder.metrics),
         best_epoch=training["best_epoch"],
-        mistakes=pictures(dataset, mistakes, rows),
-        right=pictures(dataset, right, rows),
-        augmented=augmented(dataset, settled, folder),
-        data=data_summary(folder, model, written["fingerprint"], dataset),
+        sections=[*task.sections(scores[judged])] if judged else [],
+        galleries=pictures(dataset, galleries, task, predict) if dataset is not None else [],
+        augmented=augmented(dataset, resolved, folder),
+        data=data_summary(folder, model, summary, written["fingerprint"], dataset),
         recipe={
-            name: Setting(in_words(value), settled.reasons.get(name, ""))
-            for name, value in settled.recipe.to_mapping().items()
+            name: Setting(in_words(value), resolved.reasons.get(name, ""))
+            for name, value in resolved.recipe.to_mapping().items()
             if value not in (None, (), [])
         },
         environment=flat(surroundings),
@@ -105,7 +117,6 @@ def report_data(folder: RunFolder, dataset: Dataset | None = None) -> ReportData
         test_uses=len(folder.events("test")) or None,
         command=surroundings["command"] or "",
         created=(folder.events("start") or [{"time": ""}])[0]["time"],
-        version=__version__,
     )
 
 
@@ -116,69 +127,11 @@ def in_words(value: Any) -> str:
     return ", ".join(map(str, value)) if isinstance(value, tuple | list) else str(value)
 
 
-def gallery(
-    answers: Sequence[dict[str, str]],
-) -> tuple[list[dict[str, str]], list[dict[str, str]]]:
-    """The most confident mistakes, and right answers spread over the classes; of the test part if
-    there is one.
-    """
-    parts = {answer["part"] for answer in answers}
-    shown = [a for a in answers if a["part"] == ("test" if "test" in parts else "validation")]
-    ranked = [answer for answer in shown if answer["rank"]]
-    mistakes = sorted(ranked, key=lambda answer: int(answer["rank"]))[:SHOWN]
-    right: list[dict[str, str]] = []
-    seen = Counter[str]()
-    each = max(1, SHOWN // (2 * max(len({a["label"] for a in shown}), 1)))
-    for answer in shown:
-        if answer["correct"] == "1" and seen[answer["label"]] < each and len(right) < SHOWN // 2:
-            seen[answer["label"]] += 1
-            right.append(answer)
-    return mistakes, right
-
-
-def rows_of(dataset: Dataset | None, answers: Sequence[dict[str, str]]) -> dict[str, int]:
-    """Row numbers of these answers by id, in one pass over the data."""
-    wanted = {answer["path"] for answer in answers}
-    if dataset is None or not wanted:
-        return {}
-    ids = ((dataset.id(row), row) for row in range(len(dataset)))
-    return {name: row for name, row in ids if name in wanted}
-
-
-def pictures(
-    dataset: Dataset | None, answers: Sequence[dict[str, str]], rows: Mapping[str, int]
+def augmented(
+    dataset: Dataset | None, resolved: ResolvedRecipe, folder: RunFolder
 ) -> list[Picture]:
-    """The answers with their images, as far as these can be read.
-
-    rows  of the answers, from `rows_of`
-    """
-    if dataset is None:
-        return []
-    found = []
-    for answer in answers:
-        try:
-            image = thumbnail(dataset.read(rows[answer["path"]], SIDE))
-        except (KeyError, VitreousError):
-            continue
-        likelihood = float(answer["likelihood"])
-        # Of several labels, a mistake is about a single one, whose chances are two.
-        apart = dataset.multilabel and answer["correct"] == "0"
-        found.append(
-            Picture(
-                image=image,
-                id=answer["path"],
-                truth=answer["label"],
-                predicted=answer["predicted"],
-                probability=1 - likelihood if apart else float(answer["score"]),
-                likelihood=likelihood,
-            )
-        )
-    return found
-
-
-def augmented(dataset: Dataset | None, settled: Settled, folder: RunFolder) -> list[Picture]:
     """A dozen of the training images as the network saw them."""
-    recipe, contract = settled.recipe, settled.contract
+    recipe, contract = resolved.recipe, resolved.contract
     if dataset is None or recipe.augment in (None, "none"):
         return []
     try:
@@ -187,14 +140,14 @@ def augmented(dataset: Dataset | None, settled: Settled, folder: RunFolder) -> l
         rows = np.stack([contract.row(dataset.read(int(i), contract.at_least)) for i in ids])
     except VitreousError:
         return []
+    still = {name: column for name, column in dataset.targets.items() if not column.moves}
     batches = Batches(
         rows,
-        dataset.targets[ids],
+        {name: column.take(ids) for name, column in still.items()},
         np.arange(len(ids)),
         contract,
         batch_size=len(ids),
         shuffle=False,
-        num_classes=len(dataset.classes),
         augment=named_policy(recipe.augment, contract=contract, classes=dataset.classes),
     )
     (batch,) = batches.epoch(0)
@@ -202,35 +155,37 @@ def augmented(dataset: Dataset | None, settled: Settled, folder: RunFolder) -> l
     return [
         Picture(
             image=thumbnail(image),
-            id=dataset.id(int(index)),
-            truth=label_text(dataset, int(index)),
+            case=Case(
+                id=dataset.id(int(index)),
+                truth="; ".join(column.text(int(index)) for column in still.values()),
+            ),
         )
         for image, index in zip(shown, ids, strict=True)
     ]
 
 
 def data_summary(
-    folder: RunFolder, model: Header, fingerprint: str, dataset: Dataset | None
+    folder: RunFolder,
+    model: Header,
+    summary: Mapping[str, Any],
+    fingerprint: str,
+    dataset: Dataset | None,
 ) -> DataSummary:
-    counts = {part: Counter[str]() for part in ("train", "validation", "test")}
-    examples = Counter[str]()
-    for line in read_table(folder.split):
-        part = "validation" if line["split"] == "val" else line["split"]
-        if part in counts:
-            examples[part] += 1
-            one = [line["label"]] if model.task == "classify" else []
-            counts[part].update(one or (name for name in model.classes if line.get(name) == "1"))
+    """What is told of the data; of images, as far as they are still there."""
+    split = read_table(folder.split)
+    found = Counter("validation" if line["split"] == "val" else line["split"] for line in split)
+    examples = {part: found[part] for part in ("train", "validation", "test") if found[part]}
+    counts = summary.get("data", {}).get("counts")
+    if counts is None:
+        counts = class_counts(split, model.task.classes)
     copies: dict[str, list[tuple[str, str]]] = {"leak": [], "duplicate": []}
     for line in read_table(folder.copies):
         copies[line["kind"]].append((line["id"], line["other"]))
     return DataSummary(
         name=model.training["data"],
-        examples={part: examples[part] for part in counts if examples[part]},
-        counts={
-            part: [counts[part][name] for name in model.classes]
-            for part in counts
-            if examples[part]
-        },
+        examples=examples,
+        counts={part: counts[part] for part in examples if part in counts},
+        noun=model.task.noun,
         sizes=sizes(dataset),
         channels=model.contract.channels,
         bad=[(line["id"], line["reason"]) for line in read_table(folder.quarantine)],
@@ -240,17 +195,40 @@ def data_summary(
     )
 
 
+def class_counts(
+    split: Sequence[Mapping[str, str]], classes: Sequence[str]
+) -> dict[str, dict[str, int]]:
+    """Images of each class in each part, as far as the table of the split tells: by a column of
+    marks for each class, or by one column of their names.
+    """
+    columns = split[0].keys() if split else set[str]()
+    marked = bool(classes) and set(classes) <= columns
+    if not classes or not (marked or "label" in columns):
+        return {}
+    counts: dict[str, dict[str, int]] = {}
+    for line in split:
+        part = "validation" if line["split"] == "val" else line["split"]
+        known = counts.setdefault(part, dict.fromkeys(classes, 0))
+        for name in (n for n in classes if line[n] == "1") if marked else (line["label"],):
+            if name in known:
+                known[name] += 1
+    return counts
+
+
 def sizes(dataset: Dataset | None) -> list[tuple[int, int, int]]:
     """(width, height, how many), from the headers of at most LOOKED images."""
-    if dataset is not None and dataset.pixels is not None:
+    if dataset is None or not len(dataset):
+        return []
+    if dataset.pixels is not None:
         count, height, width = dataset.pixels.shape[:3]
         return [(width, height, count)]
-    if not isinstance(dataset, FileDataset):
-        return []
     found = Counter[tuple[int, int]]()
     for index in np.unique(np.linspace(0, len(dataset) - 1, LOOKED).astype(int)).tolist():
+        path = dataset.source(index)
+        if path is None:
+            continue
         with suppress(ImageError):
-            head = header(dataset.path(index))
+            head = header(path)
             found[head.width, head.height] += 1
     return [(width, height, count) for (width, height), count in found.items()]
 

@@ -1,32 +1,23 @@
-"""What a report shows, as plain values; `report` lays it out."""
+"""What a report shows, as plain values; `render` lays it out."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal
 
-from vitreous.metrics.scores import Scores
-from vitreous.report.findings import Note
+from vitreous.metrics.score import Scores
+from vitreous.tasks.section import Case, Gallery, Note, Section
 
 
 @dataclass(frozen=True, kw_only=True)
 class Picture:
-    """An image with what it is and what the model made of it.
+    """A case with its image.
 
-    image        bytes of a PNG, JPEG, WebP or GIF file; see `thumbnail`
-    id           which example it is
-    truth        its class; for several labels, a sentence such as "cat, dog"
-    predicted    what the model answered, if it was asked
-    probability  of the answer; likelihood: that the model gave the true class
+    image  bytes of a PNG, JPEG, WebP or GIF file; see `thumbnail`
     """
 
     image: bytes
-    id: str
-    truth: str
-    predicted: str | None = None
-    probability: float | None = None
-    likelihood: float | None = None
+    case: Case
 
 
 @dataclass(frozen=True)
@@ -43,7 +34,8 @@ class DataSummary:
 
     name       of the data set, and where it came from
     examples   number of images of each part, in the order of their use
-    counts     for each part the number of images of each class, in the order of `classes`
+    counts     for each part the number of images of each class, all parts in one order of classes
+    noun       what such a class is called: "class" or "label"
     sizes      (width, height, how many images), any order; perhaps of a sample
     channels   1 gray, 3 RGB, or another number
     bad        (id, reason) of each image that could not be decoded and was left out
@@ -52,7 +44,8 @@ class DataSummary:
 
     name: str
     examples: Mapping[str, int]
-    counts: Mapping[str, Sequence[int]] = field(default_factory=dict)
+    counts: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    noun: str = "class"
     sizes: Sequence[tuple[int, int, int]] = ()
     channels: int | None = None
     bad: Sequence[tuple[str, str]] = ()
@@ -68,13 +61,14 @@ class ReportData:
     title       name of the run
     model       name of the architecture; input: the pixels it takes, such as "3 × 224 × 224"
     parameters  trained and frozen together; macs: multiply-adds for one image
-    task        classify or label
-    classes     names, in the model's order
+    answers     what the model can say, in a few words, such as "10 classes"
     validation, test  scores, each with its baselines; a part that was not scored is None
-    curves      one mapping an epoch: epoch, step, train_loss, validation_loss, lr, and any of
-                train_ and validation_ with accuracy, balanced_accuracy, map
+    meaning     the headline score in plain words, one sentence each
+    curves      one mapping an epoch: epoch, step, lr, train_loss, validation_loss, and any other
+                score as train_... or validation_...
     best_epoch  the epoch whose weights were kept
-    mistakes    the most confident ones first; right: a sample of right answers
+    sections    what the task tells about its scores
+    galleries   each with those of its cases whose image there is
     augmented   training images as the network saw them
     recipe      settings by name, in the order in which they are shown
     timings     seconds by stage, in order
@@ -83,17 +77,17 @@ class ReportData:
 
     title: str
     model: str
-    task: Literal["classify", "label"]
-    classes: tuple[str, ...]
     input: str = ""
     parameters: int | None = None
     macs: int | None = None
+    answers: str = ""
     validation: Scores | None = None
     test: Scores | None = None
+    meaning: Sequence[str] = ()
     curves: Sequence[Mapping[str, float]] = ()
     best_epoch: int | None = None
-    mistakes: Sequence[Picture] = ()
-    right: Sequence[Picture] = ()
+    sections: Sequence[Section] = ()
+    galleries: Sequence[tuple[Gallery, Sequence[Picture]]] = ()
     augmented: Sequence[Picture] = ()
     data: DataSummary | None = None
     recipe: Mapping[str, Setting] = field(default_factory=dict)
@@ -103,4 +97,9 @@ class ReportData:
     test_uses: int | None = None
     command: str = ""
     created: str = ""
-    version: str = ""
+
+    @property
+    def parts(self) -> dict[str, Scores]:
+        """The parts that were scored, by name, the one to judge by first."""
+        known = {"test": self.test, "validation": self.validation}
+        return {name: scores for name, scores in known.items() if scores is not None}

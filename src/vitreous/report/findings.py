@@ -1,4 +1,4 @@
-"""What a run's numbers mean: the score that matters, its scale, and what speaks against it."""
+"""Findings of a run, its verdict: the score that matters, its scale, and what speaks against it."""
 
 from __future__ import annotations
 
@@ -7,38 +7,20 @@ from dataclasses import dataclass
 from math import isfinite, nan
 from typing import Literal
 
+import numpy as np
+
 from vitreous.drawing.axis import Axis, axis
-from vitreous.formats import percent, round_percent
+from vitreous.formats import plain, round_percent
 from vitreous.metrics import overfit
-from vitreous.metrics.interval import Interval
-from vitreous.metrics.scores import Scores
-from vitreous.metrics.trivial import Baseline
+from vitreous.metrics.score import Score, Scores
+from vitreous.tasks.section import Note
 
 URGENCY = ("warning", "advice", "note")
-SCORE_NAMES = {
-    "accuracy": "accuracy",
-    "balanced_accuracy": "balanced accuracy",
-    "map": "mean average precision",
-}
-RULES = {
-    ("majority", "classify"): "most frequent class",
-    ("majority", "label"): "frequency of each label",
-    ("neighbor", "classify"): "nearest neighbor on pixels",
-    ("neighbor", "label"): "nearest neighbor on pixels",
-}
-
-
-@dataclass(frozen=True)
-class Note:
-    """Something the reader should know. warning: the numbers suffer; advice: what to try next."""
-
-    text: str
-    kind: Literal["warning", "advice", "note"] = "note"
 
 
 @dataclass(frozen=True)
 class Measured:
-    """A row of the verdict: something that was measured, and its place on the scale."""
+    """A row of the verdict: something that was measured, and its place on the scale, in percent."""
 
     name: str
     text: str
@@ -51,12 +33,19 @@ class Measured:
 
 @dataclass(frozen=True)
 class Verdict:
-    """The number that matters, what it means, and what it is to be compared with."""
+    """The number that matters, what it means, and what it is to be compared with.
+
+    text, unit  the number; interval: its limits in words, or nothing
+    better      "Lower is better." or the like, where a percentage does not say it by itself
+    rows        the parts and the simple rules on one scale; from_zero: does that begin at 0?
+    ticks       (place in percent, text)
+    """
 
     score: str
     text: str
+    unit: str
     interval: str
-    meaning: tuple[str, ...]
+    better: str
     rows: tuple[Measured, ...]
     ticks: tuple[tuple[float, str], ...]
     from_zero: bool
@@ -68,78 +57,72 @@ def verdict(parts: Mapping[str, Scores]) -> Verdict:
     parts  scores by the name of the part, the one to judge by first
     """
     scores = next(iter(parts.values()))
-    name = scores.headline
-    measured: list[tuple[str, Scores | Baseline]] = [*parts.items()]
-    measured += [(baseline.name, baseline) for baseline in scores.baselines]
-    measured = [(label, one) for label, one in measured if getattr(one, name) is not None]
-    values = [float(getattr(one, name)) for _, one in measured]
-    known = [one.bounds_of(name) for _, one in measured]
-    intervals = [bounds or (value, value) for bounds, value in zip(known, values, strict=True)]
-    wide = axis([*(low for low, _ in intervals), *values, 1.0])
-    scale = Axis(max(wide.low, 0.0), 1.0, tuple(t for t in wide.ticks if 0 <= t <= 1))
+    headline = scores.headline
+    measured: list[tuple[Score, str, Literal["model", "rule"], str]] = []
+    for part, one in parts.items():
+        found = next((score for score in one.all if score.name == headline.name), None)
+        if found is not None and isfinite(found.value):
+            measured.append((found, f"{part} part", "model", f"{one.count:,} images"))
+    for rule in scores.baselines:
+        reached = rule.score(headline.name)
+        if reached is not None and isfinite(reached.value):
+            measured.append((reached, rule.title, "rule", rule.detail))
+    scale = _scale(headline, [limit for one, *_ in measured for limit in limits_of(one)])
+    digits = _digits(headline)
 
-    digits = _digits(scores.bounds)
     rows = []
-    for (label, one), value, (low, high) in zip(measured, values, intervals, strict=True):
-        is_rule = isinstance(one, Baseline)
+    for score, name, kind, detail in measured:
+        low, high = limits_of(score)
+        place, left, right = (
+            float(np.clip(100 * scale.place(value), 0, 100)) for value in (score.value, low, high)
+        )
         rows.append(
             Measured(
-                name=_rule(label, scores.task) if is_rule else f"{label} part",
-                text=percent(value, digits),
-                place=100 * float(scale.place(value)),
-                low=100 * float(scale.place(low)),
-                high=100 * float(scale.place(high)),
-                kind="rule" if is_rule else "model",
-                detail=one.detail if isinstance(one, Baseline) else f"{one.count:,} images",
+                name=name,
+                text=headline.format(score.value, digits),
+                place=place,
+                low=left,
+                high=right,
+                kind=kind,
+                detail=detail,
             )
         )
-    value, bounds = scores.value, scores.bounds
+    tick = round_percent if headline.is_share else plain
     return Verdict(
-        score=SCORE_NAMES[name],
-        text=f"{100 * value:.{digits}f}",
-        interval=f"{percent(bounds[0], digits)} to {percent(bounds[1], digits)}" if bounds else "",
-        meaning=tuple(_meaning(scores)),
+        score=headline.title,
+        text=f"{100 * headline.value:.{digits}f}" if headline.is_share else plain(headline.value),
+        unit=headline.unit,
+        interval=_interval(headline, digits),
+        better=direction(headline),
         rows=tuple(rows),
-        ticks=tuple((100 * float(scale.place(t)), round_percent(t)) for t in scale.ticks),
+        ticks=tuple((100 * float(scale.place(t)), tick(t)) for t in scale.ticks),
         from_zero=scale.low == 0,
     )
+
+
+def direction(score: Score) -> str:
+    """Which way is better, unless it is a percentage whose best is 100."""
+    return "" if _is_usual(score) else f"{score.better.capitalize()} is better."
 
 
 def in_short(part: str, scores: Scores) -> list[tuple[str, str]]:
     """Lines for a terminal, each with its name: the headline score with its interval, and below it
     what the baselines reach, as far as they have such a score.
     """
-    name, bounds = scores.headline, scores.bounds
-    text = f"{scores.value:8.2%}   {SCORE_NAMES[name]}"
-    if bounds:
-        text += f", 95 % interval {bounds[0]:.2%} to {bounds[1]:.2%}"
-    lines = [(part, f"{text}, on {scores.count:,} images")]
+    headline, lines = scores.headline, []
+    text = f"{_brief(headline, headline.value):>8}   {headline.title}"
+    if not _is_usual(headline):
+        text += f" ({headline.better} is better)"
+    if headline.bounds:
+        low, high = (_brief(headline, limit) for limit in headline.bounds)
+        text += f", 95 % interval {low} to {high}"
+    lines.append((part, f"{text}, on {scores.count:,} images"))
     for rule in scores.baselines:
-        reached = getattr(rule, name)
+        reached = rule.score(headline.name)
         if reached is not None:
-            lines.append(("", f"{reached:8.2%}   for scale: {rule.detail}"))
+            told = f"{_brief(headline, reached.value):>8}   for scale: {rule.detail}"
+            lines.append(("", told))
     return lines
-
-
-def _meaning(scores: Scores) -> list[str]:
-    """The headline in plain words."""
-    words = []
-    if scores.task == "classify":
-        errors = 1 - scores.accuracy
-        if errors == 0:
-            words.append(f"No mistake in {scores.count:,} images.")
-        elif errors < 0.5:
-            words.append(f"About one image in {1 / errors:.0f} is misread.")
-        else:
-            words.append(f"About {round(10 * errors)} images in 10 are misread.")
-        neighbor = next((b for b in scores.baselines if b.name == "neighbor"), None)
-        if neighbor is not None and errors and neighbor.accuracy < scores.interval[0]:
-            times = (1 - neighbor.accuracy) / errors
-            often = f"{times:.1f}" if times < 10 else f"{times:.0f}"
-            words.append(f"Looking up the most similar training image errs {often} times as often.")
-    else:
-        words.append(f"All labels are right for {percent(scores.accuracy, 0)} of the images.")
-    return words
 
 
 def findings(
@@ -156,7 +139,7 @@ def findings(
     """
     notes = []
     for part, scores in list(parts.items())[:1]:
-        notes += _beaten(scores) + _absent(part, scores)
+        notes += _beaten(scores)
         if part == "validation":
             text = (
                 "These are validation scores. The best epoch was chosen by them, so they are"
@@ -172,25 +155,25 @@ def findings(
     return notes + _overfit(curves)
 
 
+def limits_of(score: Score) -> tuple[float, float]:
+    """Its interval; of a score without one, the value twice."""
+    return score.bounds or (score.value, score.value)
+
+
 def _beaten(scores: Scores) -> list[Note]:
-    """The baselines that the model does not clearly beat."""
+    """The baselines that the model does not clearly beat. The first is the simplest: it has not
+    looked at the image, so not to beat it is a warning.
+    """
     notes = []
-    for baseline in scores.baselines:
-        reached = getattr(baseline, scores.headline)
-        if reached is not None and scores.bounds and scores.bounds[0] <= reached:
-            rule = _rule(baseline.name, scores.task)
-            text = f"The model is not clearly better than a simple rule: {rule}."
-            notes.append(Note(text, "warning" if baseline.name == "majority" else "note"))
+    headline = scores.headline
+    sign = 1 if headline.better == "higher" else -1
+    surely = min(sign * limit for limit in limits_of(headline))
+    for number, rule in enumerate(scores.baselines):
+        reached = rule.score(headline.name)
+        if reached is not None and not surely > sign * reached.value:
+            text = f"The model is not clearly better than a simple rule: {rule.title}."
+            notes.append(Note(text, "note" if number else "warning"))
     return notes
-
-
-def _absent(part: str, scores: Scores) -> list[Note]:
-    absent = [row.name for row in scores.per_class if not row.support]
-    if not absent:
-        return []
-    shown = ", ".join(absent[:8]) + (" and others" if len(absent) > 8 else "")
-    text = f"The {part} part has no example of {shown}; nothing is known about these."
-    return [Note(text, "warning")]
 
 
 def _overfit(curves: Sequence[Mapping[str, float]]) -> list[Note]:
@@ -204,10 +187,32 @@ def _overfit(curves: Sequence[Mapping[str, float]]) -> list[Note]:
     return [] if found is None else [Note(found.explanation, "advice")]
 
 
-def _rule(name: str, task: str) -> str:
-    return RULES.get((name, task), name)
+def _scale(headline: Score, limits: Sequence[float]) -> Axis:
+    """From a round value below to 100 %; of what is no such share, from 0 to what is needed."""
+    if not _is_usual(headline):
+        return axis(limits, zero=True)
+    wide = axis([*limits, 1.0])
+    return Axis(max(wide.low, 0.0), 1.0, tuple(t for t in wide.ticks if 0 <= t <= 1))
 
 
-def _digits(bounds: Interval | None) -> int:
+def _is_usual(score: Score) -> bool:
+    """Is it a percentage, the higher the better?"""
+    return score.is_share and score.better == "higher"
+
+
+def _interval(score: Score, digits: int) -> str:
+    if not score.bounds:
+        return ""
+    low, high = (score.format(limit, digits) for limit in score.bounds)
+    return f"{low} to {high}"
+
+
+def _digits(score: Score) -> int:
     """Decimals that the certainty of a score warrants."""
-    return 2 if bounds is not None and bounds[1] - bounds[0] < 0.01 else 1
+    low, high = limits_of(score)
+    return 2 if 0 < high - low < 0.01 else 1
+
+
+def _brief(score: Score, value: float) -> str:
+    """As in the columns of a terminal: two decimals of a percentage."""
+    return f"{value:.2%}" if score.is_share else score.format(value)

@@ -1,5 +1,5 @@
-"""Sections of a report as plain values: tables, matrices, galleries that a task fills, and that
-`vitreous.report` draws.
+"""Sections of a report as plain values: notes, tables, matrices, galleries that a task fills, and
+that `vitreous.report` draws.
 """
 
 from __future__ import annotations
@@ -13,6 +13,14 @@ from numpy.typing import NDArray
 from vitreous.metrics.calibration import Bin
 
 Kind: TypeAlias = Literal["name", "count", "share", "number", "range", "text"]
+
+
+@dataclass(frozen=True)
+class Note:
+    """Something the reader should know. warning: the numbers suffer; advice: what to try next."""
+
+    text: str
+    kind: Literal["warning", "advice", "note"] = "note"
 
 
 @dataclass(frozen=True)
@@ -31,23 +39,26 @@ class Pairs:
 
 @dataclass(frozen=True)
 class Table:
-    """Rows under named columns; long ones are folded.
+    """Rows under named columns; of a long table, the rest is folded away.
 
-    columns  (title, kind): how cells are written. name: a row's heading; count: a whole number;
-             share: a fraction, in percent with a bar; number: any number; range: (low, high) of a
-             fraction, or None; text: as it is. None is written as a dash
+    caption  how the rows are ordered, such as "Weakest first"
+    columns  (title, kind): how cells are written. name: the heading of a row; count: a whole
+             number; share: a fraction, in percent with a bar; number: any number; range: (low,
+             high) of a fraction; text: as it is. None is written as a dash
+    first    what the rows are that come first, such as "weakest", to name those in view
     """
 
     caption: str
     columns: Sequence[tuple[str, Kind]]
     rows: Sequence[Sequence[Any]]
+    first: str = "first"
 
 
 @dataclass(frozen=True)
 class Matrix:
     """Which class was taken for which.
 
-    counts  (L, L): rows are what is true, columns what the model answered
+    counts  (L, L) whole numbers: rows are what is true, columns what the model answered
     noun    what was counted: "image", "pixel"
     """
 
@@ -71,7 +82,7 @@ class Reliability:
 class Scatter:
     """Points (truth, answer) against the diagonal of perfect answers.
 
-    unit  of both axes
+    unit  of both, such as "px"
     """
 
     title: str
@@ -88,7 +99,7 @@ class Section:
     """A part of a report under a heading of its own.
 
     anchor  its place in the page, such as "confusion"
-    beside  do the blocks stand side by side where there is room?
+    beside  do the other blocks stand beside the first one, where there is room?
     """
 
     anchor: str
@@ -99,12 +110,13 @@ class Section:
 
 @dataclass(frozen=True, kw_only=True)
 class Case:
-    """One example of a gallery, with what the model made of it.
+    """One example of a gallery, with what the model made of it; what is empty is left out.
 
     id            which example it is
-    answer, truth in words; what is empty is left out
-    answer_share  how sure the model was of its answer, in [0, 1]; truth_share: how likely it held
-                  the truth
+    answer        what the model said
+    answer_share  how sure it was, in [0, 1]
+    truth         what would have been right, such as "is a cat"
+    truth_share   how likely the model held that, in [0, 1]
     note          a number that says how well it did, such as "IoU 0.31"
     """
 
@@ -116,15 +128,19 @@ class Case:
     note: str = ""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Gallery:
     """Examples to look at, under a heading.
 
-    kind  mistakes and right are marked as wrong and as right; cases are shown as they are
+    short  its title in the table of contents, where that should be shorter
+    kind   mistakes and right are marked as wrong and as right; cases are shown as they are
+    drawn  are truth and answer drawn on the image, side by side?
     """
 
     anchor: str
     title: str
-    intro: str
     cases: Sequence[Case]
+    short: str = ""
+    intro: str = ""
     kind: Literal["mistakes", "right", "cases"] = "cases"
+    drawn: bool = False
