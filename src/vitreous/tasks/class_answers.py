@@ -7,7 +7,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, Self
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,13 +29,9 @@ RANKED = 240  # mistakes of a part that get a rank
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class ClassTask(Task):
-    """Probabilities of classes. Targets are the column "class".
-
-    noun  what a class is called in a report
-    """
+    """Probabilities of classes. Targets are the column "class"."""
 
     window = "crop"
-    noun: ClassVar[str] = "class"
     SCORES = ClassificationScores
 
     @classmethod
@@ -96,7 +92,7 @@ class ClassTask(Task):
         return class_sections.sections(scores, self.noun)
 
     def galleries(self, rows: Sequence[Mapping[str, str]]) -> Iterator[Gallery]:
-        return class_sections.galleries(rows)
+        return class_sections.galleries(rows, self.noun)
 
     @classmethod
     def from_json(cls, classes: Sequence[str], decoding: Mapping[str, Any]) -> Self:

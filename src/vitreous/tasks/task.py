@@ -55,6 +55,7 @@ class Task(ABC):
     needs      the columns that data must have, by name
     answers    vector: a network gives some numbers an image; map: some for each pixel
     window     how an image that is not square is fitted, unless the user says otherwise
+    noun       what one of the classes is called
     views      changed copies of an image that belong together in training
     LOSSES     criteria by name; the first is the default
     SCORES     the type of its scores
@@ -69,6 +70,7 @@ class Task(ABC):
     needs: ClassVar[Kinds]
     answers: ClassVar[Literal["vector", "map"]] = "vector"
     window: ClassVar[Literal["crop", "squash", "pad"]] = "pad"
+    noun: ClassVar[str] = "class"
     views: ClassVar[int] = 1
     LOSSES: ClassVar[Mapping[str, Callable[..., Tensor]]]
     SCORES: ClassVar[Any]
