@@ -1,4 +1,4 @@
-"""What happens to the pictures of one batch, carried out on rows of bytes or on tensors."""
+"""The augmentations of one batch, carried out on rows of bytes or on tensors."""
 
 from __future__ import annotations
 

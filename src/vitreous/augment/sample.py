@@ -1,4 +1,4 @@
-"""From uniform numbers to what happens to each picture of a batch.
+"""Maps uniform random numbers to augmentation parameters: matrices, color maps, boxes.
 
 Every decision has a slot, a column of the numbers, of its own: what one strength does to a picture
 does not change when another is switched on.

@@ -1,4 +1,4 @@
-"""What a frozen backbone sees, computed once: the last layer then trains in seconds.
+"""Features of a frozen backbone, computed once: a linear probe on them trains in seconds.
 
 The features of each image, and of its mirror image where left and right mean the same, are kept in
 the cache, keyed by the images, the network's architecture and weights, and the number format.

@@ -1,4 +1,4 @@
-"""What a model is worth on one part of the data.
+"""Classification scores of a model on one part of the data.
 
 All scores are computed from all examples at once, so they are exact whatever the batch size was;
 the last, shorter batch weighs what it should. What is undefined (a class without examples, top-5

@@ -1,4 +1,4 @@
-"""What simple rules reach on the same images, so that a score has a scale.
+"""Trivial baselines (majority class, nearest neighbor on pixels) that give a score its scale.
 
 90 % is poor where always answering the most frequent class gives 88 %; and a network that does
 not beat looking up the most similar training image has not learned to see. Both rules are

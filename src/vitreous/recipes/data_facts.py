@@ -1,6 +1,4 @@
-"""What is known of the data before anything is learned: what choices depend on, and whether there
-is anything to learn.
-"""
+"""Data statistics that the automatic defaults depend on, and whether there is anything to learn."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the recipe leaves open is chosen here, from the images and the machine, with a reason.
+"""Automatic defaults: what the recipe leaves open is chosen from images and machine, with a reason.
 
 Every rule is deterministic: the same data and flags give the same recipe. The reasons are written
 into the run folder and shown in the report, so that nobody has to guess what "auto" did.

@@ -1,4 +1,4 @@
-"""What a run's numbers mean: the score that matters, its scale, and what speaks against it."""
+"""Headline score, baselines to compare it with, and warnings: overfitting, missing classes."""
 
 from __future__ import annotations
 

@@ -32,8 +32,8 @@ class Step:
     """What is known after one optimizer step.
 
     number    steps taken so far, this one included: the `first_step` of a resumed loop
-    loss      mean loss of its examples without the penalty; a detached scalar that nobody has read
-              yet, because reading it makes a GPU wait
+    loss      mean loss of its examples without the penalty; a detached scalar on the
+              device, because reading it makes a GPU wait
     lr        learning rate of the first group of parameters
     seconds   from asking for the examples to the end of the step, without the consumer's own time
     examples  how many were used
@@ -143,7 +143,7 @@ def fit(
 
 
 def forward(model: Callable[[Tensor], Tensor], batch: Batch) -> Tensor:
-    """The network's outputs; says what torch means by refusing a single example."""
+    """The network's outputs; torch's error for batch norm of a single example as a UsageError."""
     try:
         outputs: Tensor = model(batch.images)
     except ValueError as error:

@@ -1,4 +1,4 @@
-"""The history of a run: one row an epoch, and which of them is kept."""
+"""The history of a run: metrics of each epoch, and which epoch is the best and kept."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def row(
 
 
 def judged(scores: Scores) -> float:
-    """What an epoch is judged by: the headline score; of equal ones, the lower loss is better."""
+    """Model-selection score of an epoch: the headline score, ties broken by the lower loss."""
     return scores.value - 1e-6 * min(scores.loss, 100.0)
 
 

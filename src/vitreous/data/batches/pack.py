@@ -1,4 +1,4 @@
-"""The pack: every image decoded once, as rows of bytes in one file that is mapped into memory.
+"""The pack, a cache of decoded images: rows of bytes in one file that is mapped into memory.
 
 The first epoch pays for decoding, every later one and every later run gathers rows. A pack's name
 is a hash of all that its content depends on; it appears under that name only when it is complete,
@@ -159,7 +159,7 @@ def pack(
 
 def key(dataset: Dataset, contract: PixelContract) -> str:
     """A hash of everything that the rows depend on: files, sizes, times, rules and contract; of
-    files that were just written the content, since their time may not tell of the next change.
+    files that were just written the content, because their mtime may not change on the next write.
     """
     state = blake2b(digest_size=20)
     rules = [VERSION, cv2.__version__, PIL.__version__, contract.to_json()]

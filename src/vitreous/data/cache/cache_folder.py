@@ -1,4 +1,4 @@
-"""Where files live that can always be made again, and how they are kept within bounds."""
+"""The cache folder: files that can always be made again, kept within bounds."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What was learned about files, kept from run to run: rows of bytes, found again by their keys.
+"""On-disk cache of results per file (hashes, rows of a scan), found again by name, size and mtime.
 
 A file's key is a hash of its name, size and time, so what was learned holds until one of them
 changes. A ledger is one file a data set; it can be deleted at any time.
@@ -22,7 +22,7 @@ from vitreous.data.formats.image_files import FileDataset
 from vitreous.errors import StorageError
 
 SIZE = 16  # bytes of a key
-SETTLED = 2.0  # seconds after which a file's time tells of its next change
+SETTLED = 2.0  # seconds; a younger file might be written again without a change of its mtime
 
 Bytes = NDArray[np.uint8]
 
