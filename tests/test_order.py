@@ -28,6 +28,58 @@ SHARED = {
 }
 """Words of the field that stand for two modules, and why."""
 
+SEARCHED = {
+    "atomic": "atomic.py",
+    "activations": "trace/capture/record.py",
+    "augmentations": "augment/changes.py",
+    "automatic defaults": "recipes/resolve.py",
+    "baselines": "metrics/trivial.py",
+    "cache": "data/cache/file_cache.py",
+    "calibration": "metrics/calibration.py",
+    "class activation map": "explain/cam.py",
+    "computational graph": "trace/graph/graph.py",
+    "confidence interval": "metrics/interval.py",
+    "confusion matrix": "metrics/confusion.py",
+    "content hash": "data/splits/content_hashes.py",
+    "cross-validation": "data/splits/folds.py",
+    "data statistics": "recipes/data_facts.py",
+    "divergence": "training/divergence.py",
+    "duplicates": "data/check/copies.py",
+    "early stopping": "training/stopping.py",
+    "embedding": "retrieval/encoder.py",
+    "exif": "data/images/exif.py",
+    "experiment trackers": "trackers.py",
+    "focal loss": "losses/focal.py",
+    "freezing": "models/surgery.py",
+    "gradient check": "backprop/gradcheck.py",
+    "learning rate schedule": "training/schedule.py",
+    "linear probe": "inference/features.py",
+    "logistic regression": "models/perceptron.py",
+    "loss landscape": "explain/landscape.py",
+    "magic bytes": "data/images/file_type.py",
+    "mixed precision": "training/precision.py",
+    "momentum": "training/momentum.py",
+    "nearest neighbors": "retrieval/index.py",
+    "optimizers": "training/optimizer.py",
+    "patch embedding": "blocks/patch.py",
+    "perceptual hash": "data/check/perceptual_hash.py",
+    "prefetching": "data/batches/prefetch.py",
+    "preprocessing": "data/batches/preprocess.py",
+    "pretrained weights": "models/pretrained.py",
+    "receptive field": "trace/measure/receptive.py",
+    "reproducibility": "training/reproduce.py",
+    "sampler": "data/batches/sampler.py",
+    "sha-256": "models/release.py",
+    "stochastic depth": "blocks/drop.py",
+    "throughput": "progress/meter.py",
+    "time budget": "training/budget.py",
+    "training loop": "training/fit.py",
+    "warnings": "report/findings.py",
+    "weight averaging": "training/average.py",
+    "weight initialization": "blocks/init.py",
+}
+"""Words that someone would search for, and the module that is meant."""
+
 
 def module_of(path: Path, source: Path = SOURCE) -> str:
     """vitreous.data.splits.split of src/vitreous/data/splits/split.py."""
@@ -150,6 +202,14 @@ def test_each_name_stands_for_one_module() -> None:
             places[path.stem].append(str(path.relative_to(SOURCE)))
     twins = {stem: found for stem, found in places.items() if len(found) > 1}
     assert twins.keys() == SHARED.keys(), twins
+
+
+@pytest.mark.parametrize("words", SEARCHED)
+def test_a_search_finds_the_module(words: str) -> None:
+    """`grep` for a word of the field ends at the first line of the file that is meant."""
+    path = SOURCE / SEARCHED[words]
+    first = (ast.get_docstring(ast.parse(path.read_text())) or "").partition("\n")[0]
+    assert words in first.lower(), f"{SEARCHED[words]} begins with: {first}"
 
 
 def test_the_rule_can_fail(tmp_path: Path) -> None:

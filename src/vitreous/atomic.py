@@ -1,4 +1,4 @@
-"""Files that are either the old one or the new one, whatever happens in between.
+"""Atomic writes: a file is either the old one or the new one, whatever happens in between.
 
 A file is written beside its target, flushed to the disk, and renamed over it; then the folder is
 flushed, so that the name survives a power cut as well.

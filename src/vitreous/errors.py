@@ -1,4 +1,4 @@
-"""What can go wrong, and what to do about it.
+"""Errors: what can go wrong, and what to do about it.
 
 Every error that a user can cause says what happened, where (file, flag, row) and what helps.
 The command line prints exactly this, without a traceback.

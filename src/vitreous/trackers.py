@@ -1,4 +1,4 @@
-"""Where the rows of metrics.jsonl are also written: a table, or a tool that draws curves.
+"""Experiment trackers (CSV, TensorBoard, W&B, MLflow): what is logged beside metrics.jsonl.
 
 Each log gets the same rows, one an epoch, and numbers them by their epoch. A run that was set back
 to a checkpoint makes some rows again: what a log has of them already does not come twice. Nothing

@@ -1,4 +1,4 @@
-"""Are these gradients right? Finite differences in float64 know, for any module or function.
+"""Gradient check: finite differences in float64 against the gradients of a module or function.
 
     report = check(MyLayer(), torch.randn(2, 3, 8, 8))
     print(report)          # names the parameter or input, the index, and both numbers

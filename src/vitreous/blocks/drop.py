@@ -1,4 +1,4 @@
-"""Leaving out whole residual branches at random, image by image.
+"""Stochastic depth (DropPath): residual branches are left out at random, image by image.
 
 A network trained so is an average over many shallower ones, and trains faster. At test time every
 branch takes part. Huang et al. (2016), "Deep networks with stochastic depth", arXiv:1603.09382.

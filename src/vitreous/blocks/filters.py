@@ -1,4 +1,4 @@
-"""Kernels that were designed before any were learned, and what it means to slide one.
+"""Filters designed by hand (Sobel, Gabor, derivatives of a Gaussian); convolution, correlation.
 
     correlation  (I ⋆ K)(r, c) = Σ_u Σ_v  I(r + u, c + v) K(u, v)        what a network computes
     convolution  (I ∗ K)(r, c) = Σ_u Σ_v  I(r - u, c - v) K(u, v)        the same, kernel flipped

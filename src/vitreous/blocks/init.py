@@ -1,4 +1,4 @@
-"""How weights begin, as a table: deep networks learn only if signals keep their size.
+"""Weight initialization, as a table: deep networks learn only if signals keep their size.
 
 With n_in inputs a unit, weights of variance v multiply the variance of a signal by n_in·v at each
 layer (half of it survives a rectifier), so that depth 50 magnifies any other choice to the 50th

@@ -1,4 +1,4 @@
-"""The first layer of every network: pixels in [0, 1] to numbers of zero mean and unit variance.
+"""Input normalization: from pixels in [0, 1] to numbers of zero mean and unit variance.
 
 Because it is a layer, an attack, an explanation, an export and a server all see the same network
 on the same pixels. Mean and deviation are buffers that stay out of the state dict, so that

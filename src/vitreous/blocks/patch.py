@@ -1,4 +1,4 @@
-"""Images to tokens: each patch becomes a vector, and is told where it was.
+"""Patch embedding: each patch of an image becomes a vector, a token, and is told where it was.
 
 Dosovitskiy et al. (2021), "An image is worth 16x16 words", arXiv:2010.11929, section 3.1. Positions
 are learned for one grid; for images of another size they are interpolated (section 3.2).

@@ -1,4 +1,4 @@
-"""A million names in two flat buffers.
+"""A compact list of strings: a million names in two flat buffers.
 
 A Python list of strings costs about 100 bytes a name on top of its letters, and every forked worker
 that merely looks at one copies the page it lies on. One bytes object and one array of positions

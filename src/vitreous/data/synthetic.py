@@ -1,4 +1,4 @@
-"""Points in the plane with an answer: the toy sets on which a network can be watched whole.
+"""Synthetic toy data: points in the plane, on which a network can be watched whole.
 
 Two inputs can be drawn, so the decision of every unit becomes a picture. The classification sets
 are circle, xor, gauss and spiral, and the banana inside a level curve of Rosenbrock's function

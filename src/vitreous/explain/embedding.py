@@ -1,4 +1,4 @@
-"""Points in many dimensions seen from the side where they differ most: two principal components.
+"""Embedding by PCA: points in many dimensions, seen along their two principal components.
 
 What a hidden layer makes of the examples is a cloud in as many dimensions as it has units. Turned
 so that its two longest axes lie in the picture, it shows whether the layer pulls the classes apart.

@@ -1,4 +1,4 @@
-"""The loss around the weights where training stands, on a plane through them.
+"""Loss landscape: the loss around the weights where training stands, on a plane through them.
 
     L(a, b) = loss of the network with weights  w + a d + b e
 

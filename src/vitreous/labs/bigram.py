@@ -1,4 +1,4 @@
-"""The simplest models of a text: how often each character comes, and after which other.
+"""Unigram and bigram models: how often each character of a text comes, and after which other.
 
 What a network must beat to have learned more than pairs of letters. Characters are numbers below
 `kinds`; entropies are in bits a character. Shannon (1948), "A mathematical theory of

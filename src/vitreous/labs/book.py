@@ -1,4 +1,4 @@
-"""A book as numbers: what a language model reads, and the part of it that is kept from it."""
+"""The text of a language model: a book as tokens, and the part of it that is held out."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From one loss an example to one number."""
+"""Reduction of a loss: from one number an example to their (weighted) mean."""
 
 from __future__ import annotations
 

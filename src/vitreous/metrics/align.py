@@ -1,4 +1,4 @@
-"""Classes are met by name, never by number.
+"""Alignment of classes: a model's and the data's are matched by name, never by number.
 
 A model's class 3 and a data set's class 3 need not be the same thing: a folder may lack a class,
 have one more, or list them in another order. Numbers are translated here, and what has no partner

@@ -1,4 +1,4 @@
-"""A table of probabilities, read in pieces: is it one, and what does each row answer?"""
+"""Argmax, confidence and rank of the truth for each row of a table of probabilities, checked."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ CHUNK = 1 << 22  # probabilities looked at together: 32 MiB in float64
 
 @dataclass(frozen=True)
 class Answers:
-    """What each row of a table of probabilities says: (N,) each.
+    """Argmax, confidence, probability and rank of the truth for each row of a table: (N,) each.
 
     predicted         the most probable class; of equals the first
     confidence        its probability

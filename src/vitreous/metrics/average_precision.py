@@ -1,4 +1,4 @@
-"""Labels that may be given together: ranking, thresholds, and precision against recall."""
+"""Average precision and thresholds of labels: ranking, and precision against recall."""
 
 from __future__ import annotations
 

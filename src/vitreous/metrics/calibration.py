@@ -1,4 +1,4 @@
-"""Does a model that says 80 % prove right in 80 % of the cases?
+"""Calibration: does a model that says 80 % prove right in 80 % of the cases?
 
 Guo et al. (2017), "On Calibration of Modern Neural Networks", arXiv:1706.04599: modern networks
 are too sure of themselves, and one number, the temperature, mends most of it.

@@ -1,4 +1,4 @@
-"""Which class is taken for which: the confusion matrix and what is read off it."""
+"""The confusion matrix: which class is taken for which, and what is read off it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How sure a measured number is: intervals for one model, and tests between two.
+"""Confidence intervals: how sure a measured number is; and significance tests between two models.
 
 An accuracy on 200 images is known to a few percent only, and a difference between two models that
 answered the same images is judged by the images on which they disagree.

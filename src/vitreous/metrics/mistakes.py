@@ -1,4 +1,4 @@
-"""The examples worth looking at: where a model was sure and wrong.
+"""The most confident mistakes: where a model was sure and wrong.
 
 The most confident mistakes are where wrong labels, leaks and blind spots show first.
 """

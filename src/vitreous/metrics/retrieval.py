@@ -1,4 +1,4 @@
-"""How well a ranking of images brings those of the same class to the front.
+"""Mean average precision of retrieval: does a ranking bring images of the same class to the front?
 
 Every query has a ranked list; what counts is where in it the relevant images stand. Manning,
 Raghavan and Schütze (2008), "Introduction to information retrieval", chapter 8.

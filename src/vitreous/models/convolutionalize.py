@@ -1,4 +1,4 @@
-"""A classifier that slides: dense layers read as convolutions, so that any image size will do.
+"""Fully convolutional: a classifier's dense layers read as convolutions, so that it slides.
 
 At its own image size the network answers as before; a larger image gives a map of answers, one for
 each place of the window, at the price of one pass. Long, Shelhamer and Darrell (2015), "Fully

@@ -1,4 +1,4 @@
-"""A network drawn by hand: named nodes, their inputs, forks and joins, but no cycles.
+"""A directed acyclic graph as a network: named nodes, their inputs, forks and joins.
 
     Graph({
         "left": (nn.Conv2d(8, 8, 3, padding=1), "input"),

@@ -1,4 +1,4 @@
-"""Several networks that vote: the average of their probabilities errs less than each of them.
+"""Ensemble: several networks vote, and the average of their probabilities errs less than each.
 
 AlexNet's winning entry averaged seven networks (Krizhevsky et al. 2012, section 6).
 """

@@ -1,4 +1,4 @@
-"""The same transformer, reading text: guess what comes next, append it, guess again.
+"""A language model, the same transformer reading text: guess what comes next, append it, go on.
 
 Vaswani et al. (2017), arXiv:1706.03762; as a decoder alone: Radford et al. (2018), "Improving
 language understanding by generative pre-training". The layer is that of the vision transformer;

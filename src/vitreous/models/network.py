@@ -64,7 +64,7 @@ class Sizes:
 class Network(nn.Module):
     """Base of all networks: `normalize` and the stages that a subclass adds after it.
 
-    beside   children that are no stages (auxiliary heads)
+    beside   children that are no stages: auxiliary heads, skipped by forward
     aliases  names of tensors in published files, and ours
     notes    what was adapted when weights were loaded
     """

@@ -1,4 +1,4 @@
-"""Where it began: one unit that learns from its mistakes, and the logistic unit that knows doubt.
+"""Rosenblatt's perceptron, which learns from its mistakes, and logistic regression.
 
 Rosenblatt (1958), "The perceptron", Psychological Review 65. If some hyperplane separates the two
 classes, the rule below finds one after finitely many corrections (Novikoff 1962); if none does, as

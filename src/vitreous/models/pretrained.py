@@ -1,4 +1,4 @@
-"""Weights that somebody else has trained: read, matched with a network, and adapted to it.
+"""Pretrained weights: read, matched with a network, and adapted to it.
 
 Files are safetensors, or PyTorch files read with `weights_only=True`, which runs no code. Names of
 tensors may differ from ours as long as the order of layers is the same: then kinds and shapes must

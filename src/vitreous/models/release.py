@@ -1,4 +1,4 @@
-"""Where a file of published weights is, and whether it is the one that was meant.
+"""Finds, downloads and checks (SHA-256) published weights.
 
     model.safetensors                    a local file
     https://host/resnet18-f37072fd.pth   fetched once into the cache

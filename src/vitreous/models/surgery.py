@@ -1,4 +1,4 @@
-"""Taking networks apart and putting them together without losing what they have learned."""
+"""Head replacement, freezing, adapting input channels: surgery that keeps what was learned."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where a run stands, how fast it goes and how long it will take; and how to say so in words."""
+"""Throughput and time left (ETA) of a run, and their formatting."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Is a value of the kind that a field is annotated with?
+"""Runtime type checks of recipe fields: is a value of the kind that a field is annotated with?
 
 The command line converts what it reads; from Python anything may come, and is told at once instead
 of by whatever happens to compute with it first.

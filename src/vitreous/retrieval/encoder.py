@@ -1,4 +1,4 @@
-"""Images as vectors: what enters the last layer of a network.
+"""Image embeddings: what enters the last layer of a network, as a vector an image.
 
 Trained to tell classes apart, a network has put images of one kind near each other there, also
 of kinds that it was never asked about. Krizhevsky et al. (2012), "ImageNet classification with deep

@@ -1,4 +1,4 @@
-"""The average of the weights along the way, which is often better than the last of them.
+"""Weight averaging (EMA, SWA): the average along the way is often better than the last weights.
 
 Exponential:  a_t = d · a_{t-1} + (1 - d) · w_t,  hence d^t · w_0 + (1 - d) Σ_i d^{t-i} · w_i.
 Uniform (SWA): the plain mean of all w_t since it began, late in training.

@@ -1,4 +1,4 @@
-"""A run that ends with its time: the number of steps is settled by a look at the first of them.
+"""Time budget: the first steps are measured, then the total is fixed so that training ends in time.
 
 The clock is read once. After that the schedule is a pure function of the step number again, and it
 ends where the time is expected to end; a resumed run follows the same schedule to the same bits.

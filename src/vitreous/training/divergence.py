@@ -1,4 +1,4 @@
-"""Noticing that training has diverged, without making a GPU wait in each step."""
+"""Divergence guard: notices a loss that is no longer a number, without making a GPU wait."""
 
 from __future__ import annotations
 

@@ -35,8 +35,8 @@ class Step:
     """What is known after one optimizer step.
 
     number    steps taken so far, this one included: the `first_step` of a resumed loop
-    loss      mean loss of its examples without the penalty; a detached scalar that nobody has read
-              yet, because reading it makes a GPU wait
+    loss      mean loss of its examples without the penalty; a detached scalar on the
+              device, because reading it makes a GPU wait
     lr        learning rate of the first group of parameters
     seconds   from asking for the examples to the end of the step, without the consumer's own time
     examples  how many were used

@@ -1,4 +1,4 @@
-"""The history of a run: one row an epoch, and which of them is kept."""
+"""The history of a run: metrics of each epoch, and which epoch is the best and kept."""
 
 from __future__ import annotations
 

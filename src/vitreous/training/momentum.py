@@ -4,7 +4,8 @@
     v ← μ·v - η·∂E/∂w,   w ← w + μ·v - η·∂E/∂w                               (Nesterov)
 
 `torch.optim.SGD` keeps v without η and multiplies it at the end. For a constant η both take the
-same path; when η falls, there the whole velocity falls with it at once, here only by and by.
+same path; when η falls, there the whole velocity falls with it at once, here the old one decays
+by μ in each step.
 Nesterov's gradient belongs at w + μ·v; the second line is that rule written for the point
 looked ahead to, so that only one copy of the weights is kept.
 Polyak (1964), "Some methods of speeding up the convergence of iteration methods";

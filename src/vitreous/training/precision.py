@@ -1,4 +1,4 @@
-"""Number formats of the forward pass.
+"""Mixed precision: number formats of the forward pass.
 
 Half the bits, half the memory traffic: where the processor multiplies bfloat16 natively, large
 networks train about twice as fast in it. Small ones gain nothing, because the conversions cost as

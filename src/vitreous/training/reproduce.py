@@ -1,4 +1,4 @@
-"""The same numbers again: seeds for every generator, and torch's deterministic algorithms."""
+"""Reproducibility: seeds for every generator, and torch's deterministic algorithms."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How the learning rate moves through a run, as a factor on its peak.
+"""Learning rate schedule, as a factor on the peak rate.
 
 A schedule is a pure function of the step number: nothing is stored, so nothing can be forgotten
 when a run is resumed. Shapes are functions of progress in [0, 1], of which step k of n has reached

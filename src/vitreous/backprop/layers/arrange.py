@@ -1,4 +1,4 @@
-"""Layers that only move numbers: the gradient moves back the way they came."""
+"""Reshape, flatten, permute, slice, expand, pad: layers that only move numbers."""
 
 from __future__ import annotations
 

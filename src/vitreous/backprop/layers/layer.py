@@ -1,4 +1,4 @@
-"""What a layer is when its derivatives are written by hand.
+"""The base class of layers whose derivatives are written by hand: forward, backward, parameters.
 
 LeCun's view of a network: a chain of modules, each of which turns its input into its output, and
 the gradient of the error with respect to its output into two others: ∂E/∂X, which goes to the

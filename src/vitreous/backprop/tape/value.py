@@ -1,4 +1,4 @@
-"""A small tape: tensors that remember how they were computed, so that gradients can flow back.
+"""Reverse-mode autograd on a small tape: tensors that remember how they were computed.
 
 Each operation returns its node, and the node knows its operands and its rule. Unlike autograd, the
 tape keeps every intermediate value, local derivative and gradient, because it is meant to be read.

@@ -1,4 +1,4 @@
-"""Memory for batches that is used again when the batch that lay in it is gone.
+"""Pool of batch buffers: memory is used again when the batch that lay in it is gone.
 
 Fresh pages have to be cleared by the system each time, which for photos is a third of the work of
 making a batch.

@@ -1,4 +1,4 @@
-"""Random numbers that are looked up, not drawn: each is a function of its key alone.
+"""Counter-based random numbers: each one is a hash of its key (seed, epoch, row, slot).
 
 A uniform belongs to (seed, epoch, row, number), so an example is augmented in the same way by any
 number of workers, in any batch, alone or after a resume. There is no state to save or to share.

@@ -1,4 +1,4 @@
-"""The pack: every image decoded once, as rows of bytes in one file that is mapped into memory.
+"""The pack, a cache of decoded images: rows of bytes in one file that is mapped into memory.
 
 The first epoch pays for decoding, every later one and every later run gathers rows. A pack's name
 is a hash of all that its content depends on; it appears under that name only when it is complete,

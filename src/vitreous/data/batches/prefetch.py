@@ -1,4 +1,4 @@
-"""The next item is made by a thread while the present one is in use."""
+"""Prefetching: a thread makes the next item while the present one is in use."""
 
 from __future__ import annotations
 

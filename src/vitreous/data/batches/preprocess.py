@@ -1,4 +1,4 @@
-"""The pixel contract: how any image becomes the tensor that a network sees.
+"""Preprocessing: the pixel contract says how any image becomes the tensor that a network sees.
 
 It is part of every model file, and this module is the only place that carries it out: evaluation,
 prediction, serving and export all call it, so they cannot disagree. Normalization (mean and

@@ -1,4 +1,4 @@
-"""Unequal classes: draw the rare ones more often. Weights in the loss are `losses.balance`."""
+"""Class-balanced sampler: draws rare classes more often. See `losses.class_weights` for weights."""
 
 from __future__ import annotations
 

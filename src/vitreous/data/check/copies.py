@@ -1,4 +1,4 @@
-"""Equal and nearly equal images: copies, contradictions between them, and leaks between parts."""
+"""Duplicates: equal and nearly equal images, contradictions between them, leaks between parts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Images that look alike without being equal: found by a hash, proven by their pixels.
+"""Perceptual hash: near-duplicates are proposed by it and proven by their pixels.
 
 The hash holds the signs of an image's low frequencies: it survives another size, another quality
 and another brightness. Hashes that differ in few bits are found by sorting them under several

@@ -1,4 +1,4 @@
-"""A data set together with what was found out about it: what the findings are made from."""
+"""A data set with its scan and its split, as the checks use them."""
 
 from __future__ import annotations
 

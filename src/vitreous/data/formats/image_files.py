@@ -1,4 +1,4 @@
-"""Images that lie in files, one each, below one folder; what folders and manifests open to."""
+"""Data sets of image files below one folder: what class folders and manifests open to."""
 
 from __future__ import annotations
 

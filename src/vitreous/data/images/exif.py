@@ -1,4 +1,4 @@
-"""Which way up a photo is meant: the one EXIF entry that matters for recognition.
+"""EXIF orientation: which way up a photo is meant, the one entry that matters for recognition.
 
 EXIF 2.3, section 4.6.2: a TIFF structure whose first directory may hold tag 0x0112.
 """

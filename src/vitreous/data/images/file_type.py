@@ -1,4 +1,4 @@
-"""What a file is, told from its first bytes and never from its name.
+"""File type by magic bytes: told from the first bytes of a file and never from its name.
 
 Images saved under a wrong name are read all the same, and an error about a web page saved as
 `.jpg` can say that it is a web page. Offsets and values are those of the formats' own documents.

@@ -1,4 +1,4 @@
-"""The bytes of a file, or the reason why there are none."""
+"""Reads the bytes of a file, with errors that name the cause."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What every example contains, as 16 bytes: the base of splits, of leaks and of duplicates.
+"""Content hashes: 16 bytes for every example, the base of splits, of leaks and of duplicates.
 
 Files are hashed by several threads, and once only: digests are kept in a ledger.
 """

@@ -1,4 +1,4 @@
-"""Which examples belong together because they show one thing: one patient, one scene, one film.
+"""Groups: examples that show one thing, such as one patient, one scene or one film.
 
 Told by name: in a manifest's column, or by what a pattern finds in the path of each image. Images
 of one group never end up in different parts, since they would tell the answer.

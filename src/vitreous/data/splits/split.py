@@ -217,7 +217,7 @@ def _complete(
     pool: NDArray[np.int64],
     shares: Mapping[Part, float],
 ) -> None:
-    """Move single units, in place, until no class lacks a part that it could have.
+    """Move single units, in place, so that every class with enough units is in every part.
 
     The unit whose place is nearest to the part's interval moves, if every class that it shows keeps
     another unit where it leaves. Training images come first, if need be at another class's cost.

@@ -1,4 +1,4 @@
-"""What has to stay together when examples are divided: equal images, and images of one group."""
+"""Indivisible units of a split: equal images, and images of one group, stay together."""
 
 from __future__ import annotations
 

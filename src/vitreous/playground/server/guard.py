@@ -1,4 +1,4 @@
-"""Who may talk to the playground: pages that it served itself, on this computer.
+"""Checks of Host and Origin: only pages that the playground itself served may talk to it.
 
 A server on 127.0.0.1 can still be reached by any web page that the user has open, and, through a
 name that is made to point at 127.0.0.1, even read. So the Host must be local, and the Origin, which

@@ -1,4 +1,4 @@
-"""One forward pass, written down operation by operation.
+"""Traces a forward pass: every operation of it, written down one by one.
 
 Whatever a network's Python code does (branches, loops, functions without a module), below it torch
 executes a list of elementary operations. This list is what costs, graphs and receptive fields are

@@ -1,4 +1,4 @@
-"""What every layer made of an image, by name, while a network runs.
+"""Activations by layer name, recorded by forward hooks while a network runs.
 
     with record(model, ["stage1", "stage2"]) as maps:
         logits = model(images)
