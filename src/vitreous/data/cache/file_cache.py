@@ -12,13 +12,13 @@ import os
 import struct
 import time
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from vitreous.atomic import replacing
 from vitreous.data.cache import cache_folder as cache
-from vitreous.data.formats.image_files import FileDataset
 from vitreous.errors import StorageError
 
 SIZE = 16  # bytes of a key
@@ -27,13 +27,24 @@ SETTLED = 2.0  # seconds after which a file's time tells of its next change
 Bytes = NDArray[np.uint8]
 
 
+class Files(Protocol):
+    """Files below one folder, by number, such as a `FileDataset`."""
+
+    root: str
+    name: str
+
+    def __len__(self) -> int: ...
+    def id(self, index: int) -> str: ...
+    def stamp(self, index: int) -> bytes: ...
+
+
 class Ledger:
     """The rows of one kind about the files of one data set.
 
     kind  the folder of the cache, such as "digests"
     """
 
-    def __init__(self, kind: str, dataset: FileDataset):
+    def __init__(self, kind: str, dataset: Files):
         place = os.fsencode(os.path.realpath(dataset.root)) + b"\0" + os.fsencode(dataset.name)
         name = hashlib.blake2b(place, digest_size=SIZE).hexdigest()
         self.path: Path = cache.folder() / kind / f"{name}.npy"
@@ -71,7 +82,7 @@ class Ledger:
         return np.asarray(table, np.uint8)
 
 
-def file_keys(dataset: FileDataset, rules: bytes = b"") -> tuple[Bytes, NDArray[np.bool_]]:
+def file_keys(dataset: Files, rules: bytes = b"") -> tuple[Bytes, NDArray[np.bool_]]:
     """(N, 16) keys of name, size and time; and whether the file is old enough to be remembered.
 
     rules  what else the rows depend on, such as the version of a decoder

@@ -1,0 +1,125 @@
+"""Decoding: every image of a data set once, and its maps, ahead by threads."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Generator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from itertools import islice
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vitreous.data.batches.fitted import FittedMaps, Frames
+from vitreous.data.batches.preprocess import PixelContract
+from vitreous.data.batches.streaming import picture
+from vitreous.data.columns import Column
+from vitreous.data.dataset import Dataset, Progress
+from vitreous.data.images.unreadable import BadImage
+from vitreous.data.maps import MapRows, maps_of
+from vitreous.errors import ImageError
+
+TASK = 4 << 20  # bytes of rows that one thread decodes at a time
+
+
+class Decoding:
+    """One pass over a data set, and what it found: damaged images, and the sizes of all."""
+
+    def __init__(
+        self,
+        dataset: Dataset,
+        targets: Mapping[str, Column],
+        contract: PixelContract,
+        threads: int,
+        bad_images: str,
+        progress: Progress | None,
+    ):
+        self.dataset, self.targets, self.contract = dataset, targets, contract
+        self.threads, self.bad_images, self.progress = threads, bad_images, progress
+        self.moved = any(column.moves for column in targets.values())
+        self.bad: list[BadImage] = []
+        self.sizes = np.ones((len(dataset), 2), np.int32)
+        self.frames = Frames(contract, self.sizes)
+
+    @property
+    def good(self) -> NDArray[np.bool_]:
+        good = np.ones(len(self.dataset), np.bool_)
+        good[[image.index for image in self.bad]] = False
+        return good
+
+    def pieces(self) -> Generator[NDArray[Any], None, None]:
+        """What a pack holds, some rows at a time: images, then maps, then sizes."""
+        self.bad = []
+        count, columns = len(self.dataset), maps_of(self.targets)
+        total = count * (1 + len(columns))
+        yield from self._rows(self.contract.shape, np.dtype(np.uint8), self._image, 0, total)
+        for number, (name, column) in enumerate(columns.items(), 1):
+            read = self.maps()[name].read
+            yield from self._rows(
+                self.contract.shape[:2], column.dtype, read, number * count, total
+            )
+        if self.moved:
+            yield self.sizes
+
+    def maps(self) -> dict[str, MapRows]:
+        """Maps that are fitted each time; those of images that are damaged so far hold nothing."""
+        return {
+            name: FittedMaps(column, self.frames, self.good)
+            for name, column in maps_of(self.targets).items()
+        }
+
+    def _image(self, index: int) -> NDArray[np.uint8]:
+        image = picture(self.dataset, self.contract, index)
+        self.sizes[index] = image.shape[:2]
+        return self.contract.row(image)
+
+    def _rows(
+        self,
+        shape: tuple[int, ...],
+        kind: np.dtype[Any],
+        make: Callable[[int], NDArray[Any]],
+        done: int,
+        total: int,
+    ) -> Generator[NDArray[Any], None, None]:
+        """All rows in order, some at a time, made ahead by threads (OpenCV frees Python's lock)."""
+        count = len(self.dataset)
+        step = min(64, max(1, TASK // (int(np.prod(shape)) * kind.itemsize)))
+
+        def decode(first: int) -> tuple[NDArray[Any], list[BadImage]]:
+            indices = range(first, min(first + step, count))
+            rows, bad = np.zeros((len(indices), *shape), kind), []
+            for row, index in zip(rows, indices, strict=True):
+                try:
+                    row[:] = make(index)
+                except ImageError as error:
+                    bad.append(BadImage(index, self.dataset.id(index), error.message))
+                    if self.bad_images == "raise":
+                        raise damaged(bad[0]) from error
+            return rows, bad
+
+        starts = iter(range(0, count, step))
+        with ThreadPoolExecutor(self.threads, "decode") as executor:
+            waiting: deque[Future[tuple[NDArray[Any], list[BadImage]]]] = deque()
+            ahead = islice(starts, 2 * self.threads)
+            waiting.extend(executor.submit(decode, first) for first in ahead)
+            try:
+                while waiting:
+                    rows, bad = waiting.popleft().result()
+                    waiting.extend(executor.submit(decode, first) for first in islice(starts, 1))
+                    self.bad += bad
+                    yield rows
+                    done += len(rows)
+                    if self.progress:
+                        self.progress(done, total)
+            finally:
+                for future in waiting:
+                    future.cancel()
+
+
+def damaged(image: BadImage) -> ImageError:
+    return ImageError(
+        image.reason,
+        where=image.id,
+        remedy="Repair or remove the file, or leave it out with --bad-images skip.",
+    )
