@@ -73,7 +73,7 @@ def main() -> None:
     rows = (dataset.parts != Part.TEST).nonzero()[0][: arguments.images]
     images = torch.from_numpy(dataset.pixels[rows]).permute(0, 3, 1, 2) / 255
     images = images.contiguous(memory_format=torch.channels_last)
-    targets = torch.from_numpy(dataset.targets[rows]).long()
+    targets = dataset.targets["class"].batch(rows)
     print(f"{'network':10}{'seed':>5}{'loss':>9}{'train error':>13}{'seconds':>9}")
     for seed in range(arguments.seeds):
         for name in arguments.networks:

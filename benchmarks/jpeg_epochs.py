@@ -57,11 +57,10 @@ class Vitreous:
         packed = pack(data, contract, cache=Path(self.cache.name), threads=options.workers)
         self.batches = Batches(
             packed.rows,
-            data.targets,
+            packed.targets,
             np.flatnonzero(packed.good),
             contract,
             batch_size=options.batch_size,
-            num_classes=len(data.classes),
             augment=named_policy("standard", contract=contract, classes=data.classes),
             threads=options.workers,
         )

@@ -41,7 +41,7 @@ def bare(state: State) -> float:
     for _ in range(STEPS):
         batch = next(batches)
         optimizer.zero_grad()
-        total = loss(network(batch.images), batch.targets).mean()
+        total = loss(network(batch.images), batch.targets["value"]).mean()
         if state.l2:
             total = total + state.l2 / 2 * sum(w.square().sum() for w in weights)
         total.backward()

@@ -13,7 +13,7 @@ from __future__ import annotations
 import argparse
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import torch
 from torch import Tensor, nn
@@ -35,8 +35,8 @@ def lenet() -> nn.Sequential:
     ).to(memory_format=torch.channels_last)  # fmt: skip
 
 
-def per_example(logits: Tensor, targets: Tensor) -> Tensor:
-    return cross_entropy(logits, targets, reduction="none")
+def per_example(logits: Tensor, targets: Mapping[str, Tensor]) -> Tensor:
+    return cross_entropy(logits, targets["class"], reduction="none")
 
 
 def by_hand(model: nn.Module, batches: list[Batch]) -> None:
@@ -44,7 +44,7 @@ def by_hand(model: nn.Module, batches: list[Batch]) -> None:
     schedule = torch.optim.lr_scheduler.OneCycleLR(method, 1e-3, len(batches))
     for batch in batches:
         method.zero_grad()
-        nn.functional.cross_entropy(model(batch.images), batch.targets).backward()
+        nn.functional.cross_entropy(model(batch.images), batch.targets["class"]).backward()
         method.step()
         schedule.step()
 

@@ -38,9 +38,8 @@ def first_images(data: str, count: int) -> ArrayDataset:
     test = np.flatnonzero(whole.parts == Part.TEST)
     rows = np.concatenate([np.flatnonzero(whole.parts != Part.TEST)[:count], test])
     parts = whole.parts[rows]
-    return ArrayDataset(
-        "mnist", whole.pixels[rows], whole.targets[rows], whole.classes, parts=parts
-    )
+    targets = {name: column.take(rows) for name, column in whole.targets.items()}
+    return ArrayDataset("mnist", whole.pixels[rows], targets, parts=parts)
 
 
 def main() -> None:

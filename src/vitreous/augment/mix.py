@@ -12,10 +12,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from torch.nn import functional as F
 
 from vitreous.augment.erase import boxes, inside_boxes
-from vitreous.shapes import Images, Labels
+from vitreous.shapes import Images
 
 
 def share(strength: float, uniform: float) -> float:
@@ -27,31 +26,18 @@ def share(strength: float, uniform: float) -> float:
     return float(betaincinv(strength, strength, uniform))
 
 
-def soft(targets: Labels, num_classes: int) -> Tensor:
-    """Targets as (B, L) float32: class numbers become ones and zeros, others stay."""
-    if targets.ndim == 2:
-        return targets.to(torch.float32)
-    return F.one_hot(targets, num_classes).to(torch.float32)
-
-
-def mixup(images: Images, targets: Tensor, partners: Tensor, λ: float) -> tuple[Images, Tensor]:
-    """Blend each picture, and its target, with its partner's.
+def mixup(images: Images, partners: Tensor, λ: float) -> Images:
+    """Blend each picture with its partner.
 
     images    (B, C, H, W)
-    targets   (B, L) float
     partners  (B,) int64: positions in the batch
     λ         share of the picture itself; 1 changes nothing
     """
-    return (
-        torch.lerp(images[partners], images, λ),
-        torch.lerp(targets[partners], targets, λ),
-    )
+    return torch.lerp(images[partners], images, λ)
 
 
-def cutmix(
-    images: Images, targets: Tensor, partners: Tensor, λ: float, x: float, y: float
-) -> tuple[Images, Tensor]:
-    """Paste a box of each picture's partner; targets are mixed by the area that was pasted.
+def cutmix(images: Images, partners: Tensor, λ: float, x: float, y: float) -> tuple[Images, float]:
+    """Paste a box of each picture's partner; also the share of its pixels that a picture keeps.
 
     λ     share of the picture itself, before the box is rounded to whole pixels
     x, y  in [0, 1): where the box lies
@@ -63,7 +49,4 @@ def cutmix(
     inside = inside_boxes(where, size, images.device)
     left, top, right, bottom = where[0].tolist()
     kept = 1 - (right - left) * (bottom - top) / (size[0] * size[1])
-    return (
-        torch.where(inside[:, None], images[partners], images),
-        torch.lerp(targets[partners], targets, kept),
-    )
+    return torch.where(inside[:, None], images[partners], images), kept

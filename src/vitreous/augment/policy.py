@@ -15,7 +15,7 @@ from vitreous.augment import mix
 from vitreous.augment.changes import Blend, Changes
 from vitreous.augment.sample import SLOTS, Uniforms, blended, changes
 from vitreous.augment.strengths import Strengths
-from vitreous.shapes import Images, Labels
+from vitreous.shapes import Images
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,20 +38,20 @@ class Augment(Strengths):
         """
         return (blended if self.num_chains else changes)(self, uniforms, source, size)
 
-    def mix(
-        self, images: Images, targets: Labels, num_classes: int, order: Uniforms, batch: Uniforms
-    ) -> tuple[Images, Tensor]:
+    def mix(self, images: Images, order: Uniforms, batch: Uniforms) -> tuple[Images, Tensor, float]:
         """Mix each picture of a batch with a partner of the same batch.
 
-        images   (B, C, H, W)
-        targets  (B,) class numbers or (B, L)
-        order    (B,) uniform numbers, which decide on the partners
-        batch    (4,) uniform numbers of the whole batch: method, λ, and place of a box
-        return   images, and soft targets (B, L) float32 whose rows sum to what they summed to
+        images  (B, C, H, W)
+        order   (B,) uniform numbers, which decide on the partners
+        batch   (4,) uniform numbers of the whole batch: method, λ, and place of a box
+        return  images; (B,) int64 their partners; the share that each picture has of its own image,
+                by which targets are blended
         """
         method, level, x, y = batch.tolist()
-        soft = mix.soft(targets, num_classes)
         partners = torch.from_numpy(order.argsort()).to(images.device)
         if self.cutmix and (not self.mixup or method < 0.5):
-            return mix.cutmix(images, soft, partners, mix.share(self.cutmix, level), x, y)
-        return mix.mixup(images, soft, partners, mix.share(self.mixup, level))
+            λ = mix.share(self.cutmix, level)
+            pasted, kept = mix.cutmix(images, partners, λ, x, y)
+            return pasted, partners, kept
+        λ = mix.share(self.mixup, level)
+        return mix.mixup(images, partners, λ), partners, λ

@@ -8,8 +8,10 @@ else; what a target means is a task's business.
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any, ClassVar, Protocol, Self
 
 import numpy as np
@@ -17,11 +19,42 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from vitreous.errors import UsageError
+from vitreous.errors import DataError, UsageError
 
 Ids = NDArray[np.int64]
 Targets = dict[str, "Tensor | list[Tensor]"]
 """The targets of one batch by the name of their column, as a loss takes them."""
+
+
+class Frame(Protocol):
+    """How one stored image came into the network's window; `data.images.frame.Frame` is one."""
+
+    @property
+    def source(self) -> tuple[int, int]: ...
+    @property
+    def size(self) -> tuple[int, int]: ...
+    def points(self, xy: NDArray[np.float64]) -> NDArray[np.float64]: ...
+    def boxes(self, xyxy: NDArray[np.float64]) -> NDArray[np.float64]: ...
+    def map(self, array: NDArray[Any], *, nearest: bool, fill: float) -> NDArray[Any]: ...
+
+
+class Changes(Protocol):
+    """How the images of a batch are moved, for what moves along; `augment.Changes` is one.
+
+    maps      (B, h, w) to (B, H, W)
+    points    (B, P, 2) to (B, P, 2), of which some may now lie outside
+    boxes     (n, 4) for each image to as many, which may reach beyond the edges
+    size      height and width of the results
+    mirrored  (B,) which images now show left as right
+    """
+
+    @property
+    def size(self) -> tuple[int, int]: ...
+    @property
+    def mirrored(self) -> NDArray[np.bool_]: ...
+    def maps(self, maps: NDArray[Any], *, nearest: bool, fill: float) -> NDArray[Any]: ...
+    def points(self, points: NDArray[np.float64]) -> NDArray[np.float64]: ...
+    def boxes(self, boxes: Sequence[NDArray[np.float64]]) -> list[NDArray[np.float64]]: ...
 
 
 class Column(ABC):
@@ -60,8 +93,23 @@ class Column(ABC):
         """The names of its columns in a manifest; `name` is its own in the data set."""
 
     @abstractmethod
-    def cells(self, index: int) -> list[str]:
-        """One target, a cell for each name in `header`."""
+    def cells(self, index: int, folder: str | Path | None = None) -> list[str]:
+        """One target, a cell for each name in `header`.
+
+        folder  to which paths are relative; None: they stay as they are
+        """
+
+    def value(self, index: int) -> Any:
+        """One target as a program would hold it, a copy."""
+        return self.gather(np.array([index]))[0]
+
+    def moved(self, values: Any, changes: Changes) -> Any:
+        """What `gather` gave, moved with the images of its batch."""
+        return values
+
+    def joined(self, pieces: Sequence[Any]) -> Any:
+        """What several calls of `gather` gave, as one would have given it."""
+        return pieces[0] if len(pieces) == 1 else np.concatenate(pieces)
 
     def tensors(self, values: Any, device: torch.device) -> Tensor | list[Tensor]:
         """What `gather` gave, perhaps moved, as a loss takes it."""
@@ -78,7 +126,7 @@ class Column(ABC):
         return np.arange(len(self)), np.zeros(len(self), np.int64)
 
     def counts(self) -> Ids | None:
-        """(L,) examples of each class; None for what knows no classes."""
+        """(L,) examples that show each class; None for what knows no classes."""
         if not self.classes:
             return None
         return np.bincount(self.strata()[1], minlength=len(self.classes))
@@ -95,6 +143,19 @@ class Column(ABC):
             where="--mixup, --cutmix",
             remedy="Leave these out.",
         )
+
+    def blend(self, targets: Any, partners: Tensor, share: float) -> Tensor:
+        """`share` of each target of a batch, and the rest of its partner's, (B, L) float32.
+
+        partners  (B,) int64: positions in the batch
+        """
+        soft = self.soft(targets)
+        return torch.lerp(soft[partners], soft, share)
+
+
+def classed(targets: Mapping[str, Column]) -> Column | None:
+    """The first column that tells classes apart, if there is one."""
+    return next((column for column in targets.values() if column.classes), None)
 
 
 class Values(Column):
@@ -114,6 +175,9 @@ class Values(Column):
     def gather(self, ids: Ids) -> NDArray[Any]:
         return self.array[ids]
 
+    def value(self, index: int) -> Any:
+        return self.array[index].copy()
+
 
 class ClassNumbers(Values):
     """One class an example.
@@ -130,13 +194,16 @@ class ClassNumbers(Values):
     def take(self, ids: Ids) -> Self:
         return type(self)(self.array[ids], self.classes)
 
+    def value(self, index: int) -> int:
+        return int(self.array[index])
+
     def text(self, index: int) -> str:
         return self.classes[int(self.array[index])]
 
     def header(self, name: str) -> list[str]:
         return ["label"]
 
-    def cells(self, index: int) -> list[str]:
+    def cells(self, index: int, folder: str | Path | None = None) -> list[str]:
         return [self.text(index)]
 
     def strata(self) -> tuple[Ids, Ids]:
@@ -176,7 +243,7 @@ class Marks(Values):
     def header(self, name: str) -> list[str]:
         return list(self.classes)
 
-    def cells(self, index: int) -> list[str]:
+    def cells(self, index: int, folder: str | Path | None = None) -> list[str]:
         return [str(mark) for mark in self.array[index].tolist()]
 
     def tensors(self, values: Any, device: torch.device) -> Tensor:
@@ -195,12 +262,20 @@ class Numbers(Values):
 
     array  (N, K) float32
     names  of the K quantities, such as "age" or "width"
+
+    Raises DataError for numbers that are not finite.
     """
 
     def __init__(self, array: NDArray[Any], names: Sequence[str]):
         table = np.asarray(array, np.float32)
         self.array: NDArray[np.float32] = table.reshape(len(table), len(names))
         self.names = tuple(names)
+        if not np.isfinite(self.array).all():
+            row, place = np.argwhere(~np.isfinite(self.array))[0].tolist()
+            raise DataError(
+                f"example {row} has the {self.names[place]} {self.array[row, place]}",
+                remedy="Give every example a finite number, or leave it out.",
+            )
 
     def take(self, ids: Ids) -> Self:
         return type(self)(self.array[ids], self.names)
@@ -214,13 +289,11 @@ class Numbers(Values):
     def header(self, name: str) -> list[str]:
         return list(self.names)
 
-    def cells(self, index: int) -> list[str]:
-        return [f"{value:.9g}" for value in self.array[index].tolist()]  # float32, exactly
+    def cells(self, index: int, folder: str | Path | None = None) -> list[str]:
+        return [exact(value) for value in self.array[index].tolist()]
 
 
-class Changes(Protocol):
-    """How the images of a batch are moved, for what moves along; `augment.Changes` is one."""
-
-    def maps(self, maps: NDArray[Any], *, nearest: bool, fill: float) -> NDArray[Any]: ...
-    def points(self, points: NDArray[np.float64]) -> NDArray[np.float64]: ...
-    def boxes(self, boxes: Sequence[NDArray[np.float64]]) -> list[NDArray[np.float64]]: ...
+def exact(value: float) -> str:
+    """A float32 in as many digits as bring it back, and always as a real number: 1.0, not 1."""
+    text = f"{value:.9g}"
+    return text if not math.isfinite(value) or set(text) & set(".e") else f"{text}.0"

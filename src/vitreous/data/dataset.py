@@ -8,13 +8,17 @@ from __future__ import annotations
 
 import hashlib
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import IntEnum
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from vitreous.data.columns import Column, classed
+from vitreous.errors import UsageError
 
 Pixels = NDArray[np.uint8]  # (H, W, C)
 Progress = Callable[[int, int], None]  # is called with how many are done, and of how many
@@ -31,25 +35,36 @@ class Part(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """One image with its answer.
+    """One image with its targets.
 
-    image   (H, W, C) uint8
-    target  class number, or a 0/1 vector (L,) when several labels may apply
-    id      path relative to the data set, or "part/number" for arrays
+    image    (H, W, C) uint8
+    targets  by the name of their column: a class number, a 0/1 vector (L,) when several labels may
+             apply, numbers (K,), a map (H, W), boxes (n, 4) or (n, 5), points (P, 3)
+    id       path relative to the data set, or "part/number" for arrays
     """
 
     image: Pixels
-    target: int | NDArray[np.uint8]
+    targets: Mapping[str, Any]
     id: str
+
+    @property
+    def target(self) -> Any:
+        """The only target. Raises UsageError if there are several, or none."""
+        if len(self.targets) != 1:
+            names = ", ".join(self.targets) or "none"
+            raise UsageError(
+                f"{self.id} has these targets: {names}", remedy="Take one by name from `targets`."
+            )
+        return next(iter(self.targets.values()))
 
 
 class Dataset(ABC):
     """Images, targets and names. Subclasses say how one image is identified and read.
 
     name      a short name for run folders and reports
-    classes   class names; a target is a position in this tuple
     channels  number of channels that `read` returns
-    targets   (N,) int64 class numbers, or (N, L) uint8 for several labels an image
+    targets   columns by name: "class" for class numbers and for marks, "value" for numbers,
+              "mask", "box", "point"; none where images are not labeled
     parts     (N,) int8 of `Part`: the part that the layout prescribes, else UNASSIGNED
     groups    (N,) int64, or None: examples of one group (a patient, a scene) stay in one part
     weights   (N,) float32, or None: importance of each example in the loss
@@ -58,9 +73,8 @@ class Dataset(ABC):
     """
 
     name: str
-    classes: tuple[str, ...]
     channels: int
-    targets: NDArray[np.int64] | NDArray[np.uint8]
+    targets: Mapping[str, Column]
     parts: NDArray[np.int8]
     groups: NDArray[np.int64] | None = None
     weights: NDArray[np.float32] | None = None
@@ -92,25 +106,29 @@ class Dataset(ABC):
         """
         return self.digest(index)
 
-    @property
-    def multilabel(self) -> bool:
-        return self.targets.ndim == 2
+    def source(self, index: int) -> str | None:
+        """The path of an image that lies in a file of its own."""
+        return None
 
-    def labels(self, index: int) -> tuple[str, ...]:
-        """The name of an example's class, or those of its labels, which may be none."""
-        target = self.targets[index]
-        numbers = np.flatnonzero(target).tolist() if self.multilabel else [int(target)]
-        return tuple(self.classes[number] for number in numbers)
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Names of the classes that its first column with classes tells apart; () without one."""
+        column = classed(self.targets)
+        return column.classes if column else ()
+
+    def text(self, index: int) -> str:
+        """The targets of an example as a person would write them; "" where there are none."""
+        return "; ".join(column.text(index) for column in self.targets.values())
 
     def __len__(self) -> int:
-        return len(self.targets)
+        return len(self.parts)
 
     def __getitem__(self, index: int) -> Example:
         if not -len(self) <= index < len(self):
             raise IndexError(f"example {index} of {len(self)}")
         index %= len(self)
-        target = self.targets[index].copy() if self.multilabel else int(self.targets[index])
-        return Example(self.read(index), target, self.id(index))
+        targets = {name: column.value(index) for name, column in self.targets.items()}
+        return Example(self.read(index), targets, self.id(index))
 
     def __iter__(self) -> Iterator[Example]:
         return (self[index] for index in range(len(self)))
@@ -120,12 +138,8 @@ class Dataset(ABC):
         """A hash over names, targets and class names: what a run was trained on."""
         state = hashlib.blake2b(digest_size=16)
         state.update("\0".join(self.classes).encode("utf-8", "surrogateescape"))
-        state.update(np.ascontiguousarray(self.targets).tobytes())
+        for column in self.targets.values():
+            state.update(column.content())
         for index in range(len(self)):
             state.update(self.id(index).encode("utf-8", "surrogateescape") + b"\0")
         return state.hexdigest()
-
-
-def label_text(dataset: Dataset, index: int) -> str:
-    """The true label or labels of an example, written as `Prediction.text` writes them."""
-    return ", ".join(dataset.labels(index)) or "none"

@@ -11,6 +11,7 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -82,12 +83,12 @@ def windows(text: Tensor, context: int, size: int, steps: int, seed: int) -> Ite
     for _ in range(steps):
         places = torch.randint(len(text) - context, (size,), generator=generator)
         passages = text[places[:, None] + torch.arange(context + 1)]
-        yield Batch(passages[:, :-1], passages[:, 1:], places)
+        yield Batch(passages[:, :-1], {"next": passages[:, 1:]}, places)
 
 
-def entropy(logits: Tensor, following: Tensor) -> Tensor:
-    """Mean cross-entropy in nats of logits (B, T, L) and the characters that came (B, T)."""
-    return F.cross_entropy(logits.flatten(0, 1), following.flatten())
+def entropy(logits: Tensor, targets: Any) -> Tensor:
+    """Mean cross-entropy in nats of logits (B, T, L) and the characters that came next (B, T)."""
+    return F.cross_entropy(logits.flatten(0, 1), targets["next"].flatten())
 
 
 def learn(

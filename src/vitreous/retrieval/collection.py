@@ -13,8 +13,6 @@ from vitreous.data.formats.open import open as open_data
 from vitreous.data.names import Names
 from vitreous.errors import DataError
 
-LOOSE = "image"  # the one class of images without classes
-
 
 def collection(data: object) -> Dataset:
     """Whatever `vt.open` takes, or a folder of loose images. Raises DataError, UsageError."""
@@ -25,8 +23,7 @@ def collection(data: object) -> Dataset:
         if not names:
             raise
     parts = np.full(len(names), Part.UNASSIGNED, np.int8)
-    targets = np.zeros(len(names), np.int64)
-    return FileDataset(Path(str(data)), Names(names), targets, (LOOSE,), parts=parts)
+    return FileDataset(Path(str(data)), Names(names), {}, parts=parts)
 
 
 def loose(folder: Path) -> list[bytes]:

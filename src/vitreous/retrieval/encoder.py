@@ -72,7 +72,7 @@ class Encoder:
             self.contract,
             self.precision,
             mirrored=False,
-            key=key(dataset, self.contract),
+            key=key(dataset, self.contract, {}),
             architecture=self.architecture,
             progress=progress,
         )

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vitreous.data.batches.pack import pack
+from vitreous.data.columns import ClassNumbers, Marks
 from vitreous.data.dataset import Dataset, Part
 from vitreous.data.images.decode import Source
 from vitreous.data.images.read_file import printable
@@ -35,7 +36,7 @@ class Match:
     index   its position in the data set
     path    its id there
     score   cosine of the angle between its features and those of the query, in [-1, 1]
-    labels  its class, or its labels
+    labels  its class, or its labels; () where it has none
     """
 
     index: int
@@ -116,11 +117,10 @@ def search(
     seeing = model if isinstance(model, Encoder) else encoder(model)
     query = seeing.of([image])
     dataset = collection(data)
-    packed = pack(dataset, seeing.contract, progress=shown.task("reading images"))
+    packed = pack(dataset, seeing.contract, targets={}, progress=shown.task("reading images"))
     ids = np.flatnonzero(packed.good)
     vectors = seeing.of_rows(dataset, packed.rows, ids, shown.task("computing features"))
     found = Index(vectors).nearest(query, top)
-    labeled = len(dataset.classes) > 1  # loose images are all of one class
     scores, measured = measure(seeing, dataset, ids, vectors, top)
     return Search(
         image=printable(image) if isinstance(image, str | Path) else "",
@@ -130,7 +130,7 @@ def search(
         matches=tuple(
             Match(
                 int(ids[row]), printable(dataset.id(int(ids[row]))), float(score),
-                dataset.labels(int(ids[row])) if labeled else (),
+                labels_of(dataset, int(ids[row])),
             )
             for row, score in zip(found.rows[0], found.scores[0], strict=True)
         ),
@@ -152,7 +152,8 @@ def measure(
     validation part (or, without one, of the test part) look for training images; else each image
     looks for all others. Of many, `ASKED` are drawn.
     """
-    if len(dataset.classes) < 2 or len(ids) < 2:
+    column = _compared(dataset)
+    if column is None or len(column.classes) < 2 or len(ids) < 2:
         return None, ""
     parts = dataset.parts
     shares = seeing.training.get("split")
@@ -170,7 +171,7 @@ def measure(
         own = asked
     drawn = np.sort(np.random.default_rng(0).permutation(len(asked))[:ASKED])
     asked = asked[drawn]
-    targets = dataset.targets[ids]
+    targets = column.array[ids]
     among = targets[asked_about]
     near = Index(vectors[asked_about]).nearest(
         vectors[asked], k, leave_out=None if own is None else own[drawn]
@@ -178,6 +179,20 @@ def measure(
     relevant = relevance(targets[asked], among[near.rows])
     totals = relevant_in_all(targets[asked], among) - (own is not None)
     return retrieval(relevant, totals), f"{len(asked):,} {measured}"
+
+
+def labels_of(dataset: Dataset, index: int) -> tuple[str, ...]:
+    """The class of an image, or its labels; () where it has none."""
+    column = _compared(dataset)
+    if isinstance(column, Marks):
+        return column.names(index)
+    return () if column is None else (column.text(index),)
+
+
+def _compared(dataset: Dataset) -> ClassNumbers | Marks | None:
+    """The column that says which images are alike."""
+    columns = dataset.targets.values()
+    return next((each for each in columns if isinstance(each, ClassNumbers | Marks)), None)
 
 
 def relevant_in_all(asked: NDArray[Any], among: NDArray[Any]) -> NDArray[np.int64]:

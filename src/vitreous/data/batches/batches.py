@@ -3,66 +3,37 @@
 The order is a function of (seed, epoch) alone, and augmentation one of (seed, epoch, row), so any
 number of threads gives the same batches and an epoch can be taken up at any of them. Small pictures
 are prepared for many batches at once: a batch then costs a few slices, not a few calls a picture.
+Targets that lie in the image are moved by the very change that moves their image.
 """
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from typing import Literal, Protocol
+from itertools import pairwise
+from typing import Any, Literal
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from vitreous.data.batches.augmentation import Augmentation, Change
 from vitreous.data.batches.buffers import Buffers, Scratch
 from vitreous.data.batches.counter_random import Stream, permutation, uniforms
 from vitreous.data.batches.pack import Rows
 from vitreous.data.batches.prefetch import prefetched
 from vitreous.data.batches.preprocess import PixelContract
-from vitreous.data.batches.sampler import draw
+from vitreous.data.batches.sampler import draw, drawn_by
+from vitreous.data.columns import Column
+from vitreous.data.maps import Maps
 from vitreous.errors import ShapeError, UsageError, unknown
-from vitreous.shapes import Images, Labels
+from vitreous.shapes import Images
 
 BLOCK = 1 << 20  # values of the pictures that are prepared together, if a batch has fewer
 CHUNK = 2 << 20  # bytes of rows that a thread takes at a time: they stay in its cache
 BALANCES = ("none", "sampler")
-
-
-class Change(Protocol):
-    """What happens to each picture of a batch, carried out on bytes or on tensors."""
-
-    def rows(
-        self, rows: NDArray[np.uint8], out: NDArray[np.uint8] | None = None
-    ) -> NDArray[np.uint8]: ...
-    def images(self, images: Images) -> Images: ...
-
-
-class Augmentation(Protocol):
-    """What batches ask of an augmentation; `augment.Augment` is one."""
-
-    @property
-    def is_identity(self) -> bool: ...
-    @property
-    def mixes(self) -> bool: ...
-    @property
-    def num_uniforms(self) -> int: ...
-    def sample(
-        self,
-        uniforms: NDArray[np.float64],
-        source: tuple[int, int, int],
-        size: tuple[int, int],
-    ) -> Change: ...
-    def mix(
-        self,
-        images: Images,
-        targets: Labels,
-        num_classes: int,
-        order: NDArray[np.float64],
-        batch: NDArray[np.float64],
-    ) -> tuple[Images, Tensor]: ...
 
 
 @dataclass(frozen=True)
@@ -70,13 +41,15 @@ class Batch:
     """Some examples, ready for a network.
 
     images   (B, C, H, W) float32 in [0, 1], channels last
-    targets  (B,) int64 class numbers, or (B, L) float32: several labels, or mixed ones
+    targets  by the name of their column: (B,) int64 class numbers; (B, L) float32 several labels,
+             or mixed ones; (B, K) float32 numbers; (B, H, W) maps; (B, P, 3) points; a list of B
+             tensors (n, 4) or (n, 5) of boxes
     ids      (B,) int64 row numbers; always on the CPU
     weights  (B,) float32, or None: importance of each example in the loss
     """
 
     images: Images
-    targets: Labels
+    targets: Mapping[str, Tensor | list[Tensor]]
     ids: Tensor
     weights: Tensor | None = None
 
@@ -88,7 +61,7 @@ class Batches:
     """Some of the rows, epoch after epoch, in batches.
 
     rows        (N, H, W, C) uint8, such as `Pack.rows`
-    targets     (N,) int64 class numbers, or (N, L) uint8
+    targets     columns of N targets by name, such as `Pack.targets`; none for unlabeled images
     indices     which rows, in an order that `shuffle` may change
     contract    of the network's input; with an augmentation that moves pictures, rows may be larger
     batch_size  a last batch of one example joins the one before, which then has one more:
@@ -106,12 +79,11 @@ class Batches:
     def __init__(
         self,
         rows: Rows,
-        targets: NDArray[np.int64] | NDArray[np.uint8],
+        targets: Mapping[str, Column],
         indices: NDArray[np.int64],
         contract: PixelContract,
         *,
         batch_size: int,
-        num_classes: int,
         seed: int = 0,
         shuffle: bool = True,
         augment: Augmentation | None = None,
@@ -123,11 +95,12 @@ class Batches:
     ):
         self.rows, self.targets, self.contract = rows, targets, contract
         self.indices = np.asarray(indices, np.int64)
-        self.batch_size, self.num_classes = batch_size, num_classes
+        self.batch_size = batch_size
         self.seed, self.shuffle, self.augment = seed, shuffle, augment
         self.weights, self.balance = weights, balance or "none"
         self.device, self.prefetch, self.threads = torch.device(device), prefetch, threads
         self._buffers, self._scratch = Buffers(contract.shape), Scratch()
+        self._moving = {name: column for name, column in targets.items() if column.moves}
         self._check()
 
     def __len__(self) -> int:
@@ -137,8 +110,8 @@ class Batches:
 
     def order(self, epoch: int) -> NDArray[np.int64]:
         """Row numbers in the order of this epoch."""
-        if self.balance == "sampler":
-            return self.indices[draw(self.targets[self.indices], self.seed, epoch)]
+        if self.balance == "sampler" and (numbers := drawn_by(self.targets)) is not None:
+            return self.indices[draw(numbers[self.indices], self.seed, epoch)]
         if self.shuffle:
             return self.indices[permutation(self.seed, epoch, len(self.indices))]
         return self.indices
@@ -172,9 +145,16 @@ class Batches:
         keys: NDArray[np.int64],
         sizes: list[int],
     ) -> list[Batch]:
-        images = torch.split(self._images(executor, epoch, ids, keys), sizes)
-        labels = torch.from_numpy(self.targets[ids]).to(self.device)
-        targets = torch.split(labels.to(torch.float32) if labels.ndim == 2 else labels, sizes)
+        pictures, moved = self._images(executor, epoch, ids, keys)
+        images = torch.split(pictures, sizes)
+        columns = {
+            name: _divided(
+                column.tensors(moved[name] if name in moved else column.gather(ids), self.device),
+                sizes,
+            )
+            for name, column in self.targets.items()
+        }
+        targets = [{name: parts[n] for name, parts in columns.items()} for n in range(len(sizes))]
         numbers = torch.split(torch.tensor(ids), sizes)
         if self.weights is None:
             return [Batch(*parts) for parts in zip(images, targets, numbers, strict=True)]
@@ -188,8 +168,10 @@ class Batches:
         epoch: int,
         ids: NDArray[np.int64],
         keys: NDArray[np.int64],
-    ) -> Images:
-        """Rows gathered, augmented and converted: on the CPU by threads, else on the device."""
+    ) -> tuple[Images, dict[str, Any]]:
+        """Rows gathered, augmented and converted: on the CPU by threads, else on the device; and
+        what moved with them.
+        """
         if self.device.type != "cpu":
             return self._images_on_device(epoch, ids, keys)
         floats, images = self._buffers.lend(len(ids))
@@ -198,19 +180,24 @@ class Batches:
             shares = min(len(ids), shares + -shares % self.threads)
         edges = np.linspace(0, len(ids), shares + 1).astype(int).tolist()
 
-        def fill(part: slice) -> None:
+        def fill(part: slice) -> dict[str, Any]:
             count, change = len(ids[part]), self._change(epoch, keys[part])
             rows = self._gather(ids[part], self._scratch("gathered", count, self.rows.shape[1:]))
             if change is not None:
                 rows = change.rows(rows, self._scratch("changed", count, self.contract.shape))
             self.contract.images(rows, floats[part])
+            return self._moved(ids[part], change)
 
-        list(executor.map(fill, map(slice, edges, edges[1:])))
-        return images.permute(0, 3, 1, 2)
+        pieces = list(executor.map(fill, map(slice, edges, edges[1:])))
+        moved = {
+            name: column.joined([piece[name] for piece in pieces])
+            for name, column in self._moving.items()
+        }
+        return images.permute(0, 3, 1, 2), moved
 
     def _images_on_device(
         self, epoch: int, ids: NDArray[np.int64], keys: NDArray[np.int64]
-    ) -> Images:
+    ) -> tuple[Images, dict[str, Any]]:
         rows = torch.from_numpy(self._gather(ids))
         if self.device.type == "cuda":
             rows = rows.pin_memory()  # so that the copy runs beside the computation
@@ -219,7 +206,15 @@ class Batches:
             rows.to(self.device, non_blocking=True)
         )
         change = self._change(epoch, keys)
-        return images if change is None else change.images(images)
+        moved = self._moved(ids, change)
+        return images if change is None else change.images(images), moved
+
+    def _moved(self, ids: NDArray[np.int64], change: Change | None) -> dict[str, Any]:
+        """The targets that lie in these images, moved with them."""
+        gathered = {name: column.gather(ids) for name, column in self._moving.items()}
+        if change is None:
+            return gathered
+        return {name: self._moving[name].moved(each, change) for name, each in gathered.items()}
 
     def _gather(
         self, ids: NDArray[np.int64], out: NDArray[np.uint8] | None = None
@@ -243,9 +238,11 @@ class Batches:
         if self.augment is None or not self.augment.mixes:
             return batch
         numbers = uniforms(self.seed, epoch, batch.ids.numpy(), 5, Stream.MIX)
-        images, targets = self.augment.mix(
-            batch.images, batch.targets, self.num_classes, numbers[:, 0], numbers[0, 1:]
-        )
+        images, partners, share = self.augment.mix(batch.images, numbers[:, 0], numbers[0, 1:])
+        targets = {
+            name: column.blend(batch.targets[name], partners, share)
+            for name, column in self.targets.items()
+        }
         return replace(batch, images=images, targets=targets)
 
     def _check(self) -> None:
@@ -257,14 +254,21 @@ class Batches:
             )
         if self.balance not in BALANCES:
             raise unknown("balance", self.balance, BALANCES, where="--balance")
-        if self.balance != "none" and self.targets.ndim == 2:
+        if self.balance != "none" and drawn_by(self.targets) is None:
             raise UsageError(
-                "examples with several labels cannot be balanced by class",
+                "examples with several labels, or none, cannot be balanced by class",
                 where="--balance",
                 remedy="Leave it out.",
             )
-        if len(self.rows) != len(self.targets):
-            raise ShapeError(f"{len(self.rows)} rows with {len(self.targets)} targets")
+        height, width = self.rows.shape[1:3]
+        for name, column in self.targets.items():
+            if len(self.rows) != len(column):
+                raise ShapeError(f"{len(self.rows)} rows with {len(column)} targets '{name}'")
+            if isinstance(column, Maps) and (column.size or (height, width)) != (height, width):
+                raise ShapeError(
+                    f"rows of {(height, width)} with maps '{name}' of {column.size}",
+                    remedy="Pack both with the same contract, and use the targets of the pack.",
+                )
         still = self.augment is None or self.augment.is_identity
         source, wanted = tuple(self.rows.shape[1:]), self.contract.shape
         if source != wanted and (still or source[2] != wanted[2]):
@@ -272,6 +276,14 @@ class Batches:
                 f"rows of {source} for a contract of {wanted} (height, width, channels)",
                 remedy="Pack them with the same contract.",
             )
+
+
+def _divided(targets: Tensor | list[Tensor], sizes: list[int]) -> Sequence[Any]:
+    """The targets of each batch; tensors are views of the whole."""
+    if isinstance(targets, Tensor):
+        return torch.split(targets, sizes)
+    edges = np.cumsum([0, *sizes]).tolist()
+    return [targets[first:last] for first, last in pairwise(edges)]
 
 
 def _distinct(ids: NDArray[np.int64]) -> NDArray[np.int64]:

@@ -1,24 +1,24 @@
-"""The pack, a cache of decoded images: rows of bytes in one file that is mapped into memory.
+"""The pack: every image decoded once, as rows of bytes in one file that is mapped into memory.
 
 The first epoch pays for decoding, every later one and every later run gathers rows. A pack's name
 is a hash of all that its content depends on; it appears under that name only when it is complete,
 so a killed build leaves nothing that could be mistaken for one. Nothing is written for images that
 lie in memory already; where the disk has no room, images are decoded each time they are needed.
+Targets that lie in the images are fitted like them; maps are further rows of the same file.
 """
 
 from __future__ import annotations
 
 import contextlib
 import json
+import math
 import os
 import struct
-from collections.abc import Generator
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from functools import partial
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from hashlib import blake2b
 from pathlib import Path
-from typing import Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 import cv2
 import numpy as np
@@ -26,57 +26,22 @@ import PIL
 from numpy.typing import NDArray
 
 from vitreous.atomic import replacing
+from vitreous.data.batches.decoding import Decoding, damaged
+from vitreous.data.batches.fitted import Frames, fitted, moving
 from vitreous.data.batches.preprocess import PixelContract
+from vitreous.data.batches.streaming import Streaming
 from vitreous.data.cache import cache_folder as caches
 from vitreous.data.cache.file_cache import is_settled
+from vitreous.data.columns import Column
 from vitreous.data.dataset import Dataset, Progress
-from vitreous.data.formats.image_files import FileDataset
-from vitreous.data.images.map_images import map_images
 from vitreous.data.images.unreadable import BadImage
+from vitreous.data.maps import MapRows, maps_of
 from vitreous.errors import DataError, ImageError, StorageError
 
 VERSION = 3  # of the file's layout and of the rules by which rows are made
-TASK = 4 << 20  # bytes of rows that one thread decodes at a time
 FLUSH = 32 << 20  # bytes after which the disk has to write, while threads go on decoding
 END = struct.Struct("<Q8s")  # length of the footer, and a mark that the file is complete
 MARK = b"vitreous"
-
-
-class Streaming:
-    """Rows that are decoded each time they are asked for; indexed like an array of rows.
-
-    shape  (N, H, W, C)
-    """
-
-    dtype = np.dtype(np.uint8)
-    ndim = 4
-
-    def __init__(
-        self, dataset: Dataset, contract: PixelContract, good: NDArray[np.bool_], threads: int
-    ):
-        self.shape = (len(dataset), *contract.shape)
-        self._dataset, self._contract, self._good = dataset, contract, good
-        self._executor = ThreadPoolExecutor(threads, "decode")
-
-    def __len__(self) -> int:
-        return self.shape[0]
-
-    def __getitem__(self, ids: int | slice | NDArray[np.int64]) -> NDArray[np.uint8]:
-        """The row of one id, or the rows of a slice or an array of ids, (B, H, W, C).
-
-        Raises ImageError if a file that could be decoded before no longer can.
-        """
-        chosen = np.arange(len(self))[ids]
-        rows = np.zeros((chosen.size, *self.shape[1:]), np.uint8)
-
-        def fill(position: int) -> None:
-            index = int(chosen.flat[position])
-            if self._good[index]:
-                rows[position] = _row(self._dataset, self._contract, index)
-
-        for _ in self._executor.map(fill, range(chosen.size)):
-            pass
-        return rows.reshape(*chosen.shape, *self.shape[1:])
 
 
 Rows: TypeAlias = NDArray[np.uint8] | Streaming
@@ -86,16 +51,20 @@ Rows: TypeAlias = NDArray[np.uint8] | Streaming
 class Pack:
     """The rows of a whole data set, ready to be gathered into batches.
 
-    rows  (N, H, W, C) uint8, read-only where it is a file; zero where an image is damaged
-    bad   the damaged images
-    path  the file behind the rows, if there is one
-    note  why there is none, in words, if that costs time
+    rows     (N, H, W, C) uint8, read-only where it is a file; zero where an image is damaged
+    bad      the damaged images, and those with a damaged mask
+    path     the file behind the rows, if there is one
+    note     why there is none, in words, if that costs time
+    targets  the data set's columns; those that lie in the image in the pixels of the rows
+    frames   how each image became its row; None where no target asked for it
     """
 
     rows: Rows
     bad: tuple[BadImage, ...] = ()
     path: Path | None = None
     note: str | None = None
+    targets: Mapping[str, Column] = field(default_factory=dict)
+    frames: Frames | None = None
 
     @property
     def good(self) -> NDArray[np.bool_]:
@@ -109,6 +78,7 @@ def pack(
     dataset: Dataset,
     contract: PixelContract,
     *,
+    targets: Mapping[str, Column] | None = None,
     cache: Path | None = None,
     threads: int = 2,
     bad_images: Literal["skip", "raise"] = "skip",
@@ -116,6 +86,7 @@ def pack(
 ) -> Pack:
     """Decode every image once, or find the pack of an earlier run.
 
+    targets     columns to fit into the window; default: all that the data set has
     cache       folder for packs; default: `cache.folder()`
     threads     that decode; the data set's `read` is called from all of them
     bad_images  skip: list damaged images in `bad`; raise: ImageError at the first
@@ -123,28 +94,36 @@ def pack(
 
     Raises ImageError, and DataError if no image at all can be decoded.
     """
-    pixels = dataset.pixels
-    if pixels is not None and pixels.shape[1:] == contract.shape:
-        return Pack(pixels)
+    columns = dataset.targets if targets is None else targets
+    moved, maps = moving(columns, contract), maps_of(columns).values()
+    pixels, size = dataset.pixels, (contract.height, contract.width)
+    fits = all(column.size == size for column in maps)
+    if pixels is not None and pixels.shape[1:] == contract.shape and fits:
+        frames = Frames(contract, np.full((len(pixels), 2), size)) if moved else None
+        return Pack(pixels, targets=columns, frames=frames)
     if not len(dataset):
-        return Pack(np.zeros((0, *contract.shape), np.uint8))
-    path = (cache or caches.folder()) / "packs" / f"{key(dataset, contract)}.rows"
-    made = _find(path, len(dataset), contract)
+        return Pack(np.zeros((0, *contract.shape), np.uint8), targets=columns)
+    path = (cache or caches.folder()) / "packs" / f"{key(dataset, contract, columns)}.rows"
+    decoding = Decoding(dataset, columns, contract, threads, bad_images, progress)
+    made = _find(path, decoding)
     if made is None:
-        decoded = _decoded(dataset, contract, threads, bad_images, progress)
-        note = caches.no_room(path.parent, len(dataset) * int(np.prod(contract.shape)), "a pack")
+        needed = sum(block.size for block in _blocks(decoding))
+        note = caches.no_room(path.parent, needed, "a pack")
         if note is None:
             try:
-                made = _write(path, decoded, contract)
+                made = _write(path, decoding)
             except StorageError as error:
                 note = f"the pack {error.message}"
-                decoded = _decoded(dataset, contract, threads, bad_images, progress)
         if made is None:
-            bad = tuple(image for _, damaged in decoded for image in damaged)
-            good = Pack(np.zeros((len(dataset), 0), np.uint8), bad).good
-            made = Pack(Streaming(dataset, contract, good, threads), bad, note=note)
+            for _ in decoding.pieces():
+                pass
+            rows, bad = Streaming(dataset, contract, decoding.good, threads), tuple(decoding.bad)
+            made = Pack(rows, bad, None, note, columns)
+            if moved:
+                placed = fitted(columns, decoding.frames, decoding.maps())
+                made = replace(made, targets=placed, frames=decoding.frames)
     if made.bad and bad_images == "raise":
-        raise _damaged(made.bad[0])
+        raise damaged(made.bad[0])
     if len(made.bad) == len(dataset):
         raise DataError(
             f"none of the {len(dataset):,} images can be decoded; {made.bad[0].reason}",
@@ -154,20 +133,29 @@ def pack(
     return made
 
 
-def key(dataset: Dataset, contract: PixelContract) -> str:
+def key(
+    dataset: Dataset, contract: PixelContract, targets: Mapping[str, Column] | None = None
+) -> str:
     """A hash of everything that the rows depend on: files, sizes, times, rules and contract; of
     files that were just written the content, because the next write may not change their time.
+
+    targets  whose maps are in the same file, and by default all of the data set's
     """
+    columns = dataset.targets if targets is None else targets
     state = blake2b(digest_size=20)
     rules = [VERSION, cv2.__version__, PIL.__version__, contract.to_json()]
     # Unpacking can give other files the same names, sizes and times, in another folder.
     place = os.path.abspath(getattr(dataset, "root", ""))
     state.update(json.dumps([type(dataset).__name__, place, len(dataset), *rules]).encode())
+    maps = maps_of(columns)
+    if moving(columns, contract):
+        kinds = [[n, c.dtype.name, len(c.classes), c.ignore] for n, c in maps.items()]
+        state.update(json.dumps(["sizes", *kinds]).encode())
     for index in range(len(dataset)):
         try:
-            stamp = dataset.stamp(index)
-            if isinstance(dataset, FileDataset) and not is_settled(stamp):
-                stamp += dataset.digest(index)
+            stamp = _certain(dataset, index)
+            for column in maps.values():
+                stamp += _certain(column.rows, index)
         except ImageError as error:
             stamp = error.message.encode("utf-8", "surrogateescape")
         name = dataset.id(index).encode("utf-8", "surrogateescape")
@@ -175,84 +163,85 @@ def key(dataset: Dataset, contract: PixelContract) -> str:
     return state.hexdigest()
 
 
-Decoded: TypeAlias = Generator[tuple[NDArray[np.uint8], list[BadImage]], None, None]
+def _certain(images: Dataset | MapRows, index: int) -> bytes:
+    """The stamp of an image or a map, and the content of a file that was just written."""
+    stamp = images.stamp(index)
+    if images.source(index) is not None and not is_settled(stamp):
+        stamp += images.digest(index)
+    return stamp
 
 
-def _decoded(
-    dataset: Dataset,
-    contract: PixelContract,
-    threads: int,
-    bad_images: str,
-    progress: Progress | None,
-) -> Decoded:
-    """All rows in order, some at a time."""
-    step = min(64, max(1, TASK // int(np.prod(contract.shape))))
-    read = partial(_row, dataset, contract)
-    row = np.dtype((np.uint8, contract.shape))
-    passing = map_images(dataset, read, row, chunk=step, threads=threads, progress=progress)
-    with contextlib.closing(passing):
-        for _, rows, bad in passing:
-            if bad and bad_images == "raise":
-                raise _damaged(bad[0])
-            yield rows, bad
+@dataclass(frozen=True)
+class _Block:
+    """Some rows of the file, which follow each other without gaps."""
+
+    kind: np.dtype[Any]
+    shape: tuple[int, ...]
+
+    @property
+    def size(self) -> int:
+        """In bytes."""
+        return self.kind.itemsize * math.prod(self.shape)
 
 
-def _row(dataset: Dataset, contract: PixelContract, index: int) -> NDArray[np.uint8]:
-    if isinstance(dataset, FileDataset):
-        # As prediction does it: the number of channels that `read` gives was told from a sample.
-        return contract.load(dataset.path(index))
-    return contract.row(dataset.read(index, contract.at_least))
+def _blocks(decoding: Decoding) -> list[_Block]:
+    """What the file holds: images, then maps, then the sizes of all, where a target needs them."""
+    count, shape = len(decoding.dataset), decoding.contract.shape
+    blocks = [_Block(np.dtype(np.uint8), (count, *shape))]
+    for column in maps_of(decoding.targets).values():
+        blocks.append(_Block(column.dtype, (count, *shape[:2])))
+    if decoding.moved:
+        blocks.append(_Block(decoding.sizes.dtype, decoding.sizes.shape))
+    return blocks
 
 
-def _damaged(image: BadImage) -> ImageError:
-    return ImageError(
-        image.reason,
-        where=image.id,
-        remedy="Repair or remove the file, or leave it out with --bad-images skip.",
-    )
-
-
-def _write(path: Path, decoded: Decoded, contract: PixelContract) -> Pack:
+def _write(path: Path, decoding: Decoding) -> Pack:
     """The file: all rows, then a footer of JSON, its length and a mark."""
-    bad: list[BadImage] = []
-    count = flushed = 0
-    with replacing(path) as file, contextlib.closing(decoded):
-        for rows, damaged in decoded:
+    flushed = 0
+    pieces = decoding.pieces()
+    with replacing(path) as file, contextlib.closing(pieces):
+        for rows in pieces:
             file.write(rows.data)
-            count += len(rows)
-            bad += damaged
             if file.tell() - flushed >= FLUSH:
                 file.flush()
                 os.fsync(file.fileno())
                 flushed = file.tell()
         footer = {
-            "shape": [count, *contract.shape],
-            "bad": [[image.index, image.id, image.reason] for image in bad],
+            "shape": _blocks(decoding)[0].shape,
+            "bad": [[image.index, image.id, image.reason] for image in decoding.bad],
         }
         text = json.dumps(footer).encode()
         file.write(text + END.pack(len(text), MARK))
-    made = _find(path, count, contract)
+    made = _find(path, decoding)
     if made is None:
         raise StorageError("disappeared right after it was written", where=str(path))
     return made
 
 
-def _find(path: Path, count: int, contract: PixelContract) -> Pack | None:
+def _find(path: Path, decoding: Decoding) -> Pack | None:
     """The pack in this file, if it is there and whole."""
-    shape = (count, *contract.shape)
+    blocks = _blocks(decoding)
 
     def read(path: Path) -> Pack:
         with open(path, "rb") as file:
             size = file.seek(-END.size, os.SEEK_END) + END.size
             length, mark = END.unpack(file.read(END.size))
-            if mark != MARK or size != int(np.prod(shape)) + length + END.size:
+            if mark != MARK or size != sum(block.size for block in blocks) + length + END.size:
                 raise ValueError("not whole")
             file.seek(-END.size - length, os.SEEK_END)
             footer = json.loads(file.read(length))
-        if tuple(footer["shape"]) != shape:
+        if tuple(footer["shape"]) != blocks[0].shape:
             raise ValueError("of another shape")
-        mapped = np.memmap(path, np.uint8, "r", shape=shape)
-        bad = tuple(BadImage(*image) for image in footer["bad"])
-        return Pack(mapped.view(np.ndarray), bad, path)
+        mapped, start = list[NDArray[Any]](), 0
+        for block in blocks:
+            whole = np.memmap(path, block.kind, "r", start, block.shape)
+            mapped.append(whole.view(np.ndarray))
+            start += block.size
+        made = Pack(mapped[0], tuple(BadImage(*image) for image in footer["bad"]), path)
+        if not decoding.moved:
+            return replace(made, targets=decoding.targets)
+        frames = Frames(decoding.contract, mapped[-1])
+        maps = dict(zip(maps_of(decoding.targets), mapped[1:-1], strict=True))
+        return replace(made, targets=fitted(decoding.targets, frames, maps), frames=frames)
 
     return caches.find(path, read)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from vitreous.data.batches.counter_random import Stream, uniforms
+from vitreous.data.columns import Column
 
 
 def draw(targets: NDArray[np.integer[Any]], seed: int, epoch: int) -> NDArray[np.int64]:
@@ -22,3 +24,9 @@ def draw(targets: NDArray[np.integer[Any]], seed: int, epoch: int) -> NDArray[np
     classes = (chosen * len(starts)).astype(np.int64)
     drawn: NDArray[np.int64] = by_class[starts[classes] + (member * counts[classes]).astype(int)]
     return drawn
+
+
+def drawn_by(targets: Mapping[str, Column]) -> NDArray[np.int64] | None:
+    """(N,) the classes by which examples can be drawn; None where none has exactly one."""
+    each = (column.exclusive for column in targets.values())
+    return next((numbers for numbers in each if numbers is not None), None)

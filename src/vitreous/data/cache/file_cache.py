@@ -11,17 +11,28 @@ import os
 import struct
 import time
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from vitreous.data.cache import cache_folder as cache
-from vitreous.data.formats.image_files import FileDataset
 
 SIZE = 16  # bytes of a key
 SETTLED = 2.0  # seconds; in younger files a second write might not change the time
 
 Bytes = NDArray[np.uint8]
+
+
+class Files(Protocol):
+    """Files below one folder, by number, such as a `FileDataset`."""
+
+    root: str
+    name: str
+
+    def __len__(self) -> int: ...
+    def id(self, index: int) -> str: ...
+    def stamp(self, index: int) -> bytes: ...
 
 
 class Ledger:
@@ -30,7 +41,7 @@ class Ledger:
     kind  the folder of the cache, such as "digests"
     """
 
-    def __init__(self, kind: str, dataset: FileDataset):
+    def __init__(self, kind: str, dataset: Files):
         place = os.fsencode(os.path.realpath(dataset.root)) + b"\0" + os.fsencode(dataset.name)
         name = hashlib.blake2b(place, digest_size=SIZE).hexdigest()
         self.path: Path = cache.folder() / kind / f"{name}.npy"
@@ -55,7 +66,7 @@ class Ledger:
         cache.save_array(self.path, np.hstack([keys, rows]))
 
 
-def file_keys(dataset: FileDataset, rules: bytes = b"") -> tuple[Bytes, NDArray[np.bool_]]:
+def file_keys(dataset: Files, rules: bytes = b"") -> tuple[Bytes, NDArray[np.bool_]]:
     """(N, 16) keys of name, size and time; and whether the file is old enough to be remembered.
 
     rules  what else the rows depend on, such as the version of a decoder

@@ -12,22 +12,23 @@ from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from vitreous.data.check.copies import copies, look_alikes, torn_groups, twins
 from vitreous.data.check.data_findings import Finding, Findings, Severity, collected
 from vitreous.data.check.scan import survey
-from vitreous.data.check.view import LATER, SERIOUS, View, these
-from vitreous.data.dataset import Part, Progress
-from vitreous.data.formats.image_files import FileDataset
+from vitreous.data.check.target_findings import (
+    findings_of_classes,
+    findings_of_masks,
+    findings_of_numbers,
+)
+from vitreous.data.check.view import SERIOUS, View, these
+from vitreous.data.dataset import Progress
 from vitreous.data.formats.open import open
 from vitreous.data.images.read_file import printable
 from vitreous.data.splits.content_hashes import digests
 from vitreous.data.splits.split import split
 from vitreous.formats import binary, counted
 
-SKEWED = 10  # times as many images in the largest class as in the smallest
-FEW = 10  # images: a class with fewer can hardly be learned
 TINY, LONG = 8, 4  # pixels of the shorter side; times the longer side is longer
 DIM = 16  # of 255: the brightest value of a 16-bit image that uses 12 bits or fewer
 
@@ -40,7 +41,7 @@ def check(
     threads: int | None = None,
     progress: Progress | None = None,
 ) -> Findings:
-    """Look at every image and label.
+    """Look at every image and its targets.
 
     source      whatever `open` takes
     validation  share that would be carved for it where no part is prescribed; likewise test
@@ -54,7 +55,9 @@ def check(
     same = twins(contents, seen.good)
     found = [
         *_damage(view),
-        *_labels(view),
+        *findings_of_classes(view),
+        *findings_of_numbers(view),
+        *findings_of_masks(view),
         *copies(view, same),
         *torn_groups(view),
         *look_alikes(view, contents),
@@ -82,72 +85,6 @@ def _damage(view: View) -> Iterator[Finding]:
             f"{len(bad):,} of {len(view.dataset):,} images cannot be read",
             tuple(f"{printable(image.id)}: {image.reason}" for image in bad),
             "Repair or remove them; training leaves them out (--bad-images skip).",
-        )
-
-
-def _labels(view: View) -> Iterator[Finding]:
-    classes, good = view.dataset.classes, view.seen.good
-    counts = view.counts(good)
-    present = [name for name, count in zip(classes, counts, strict=True) if count]
-    if len(present) < 2 and not view.dataset.multilabel:
-        only = f"is only one class, '{present[0]}'" if present else "is no image with a class"
-        yield Finding(
-            "error", "classes", f"there {only}", (), "A classifier needs two classes or more."
-        )
-    in_train = view.counts(good & (view.parts == Part.TRAIN))
-    missing = [name for name, count in zip(classes, in_train, strict=True) if not count]
-    if missing:
-        yield Finding(
-            "error",
-            "missing in train",
-            f"{these(len(missing), 'class')} no training images",
-            tuple(missing),
-            "Add images of it to the training part, or remove the class.",
-        )
-    for part in LATER:
-        there = good & (view.parts == part)
-        if not there.any():
-            yield Finding(
-                "note", f"no {part.name.lower()}", f"there is no {part.name.lower()} part"
-            )
-            continue
-        lacking = (view.counts(there) == 0) & (in_train > 0)
-        if lacking.any():
-            names = tuple(np.array(classes)[lacking].tolist())
-            word = part.name.lower()
-            yield Finding(
-                "warning",
-                f"missing in {word}",
-                f"{these(len(names), 'class')} no {word} images, and so no scores there",
-                names,
-                f"Add images of it to the {word} part.",
-            )
-    few = (in_train > 0) & (counts < FEW)
-    if few.any():
-        yield Finding(
-            "warning",
-            "few",
-            f"{these(int(few.sum()), 'class')} fewer than {FEW} images",
-            tuple(f"{classes[label]}: {counts[label]}" for label in np.flatnonzero(few)),
-            "Collect more; from so few, neither learning nor measuring is possible.",
-        )
-    learned = in_train[in_train > 0]
-    if len(learned) > 1 and learned.max() >= 3 * learned.min():
-        ratio = learned.max() / learned.min()
-        most, least = (classes[int(np.flatnonzero(in_train == n)[0])] for n in _ends(learned))
-        yield Finding(
-            "warning" if ratio >= SKEWED else "note",
-            "imbalance",
-            f"the largest class has {ratio:.1f} times the training images of the smallest",
-            (f"{most}: {learned.max():,}", f"{least}: {learned.min():,}"),
-            "Look at balanced accuracy, and consider --balance." if ratio >= SKEWED else None,
-        )
-    if view.dataset.multilabel and (unlabeled := view.dataset.targets.sum(axis=1) == 0).any():
-        yield Finding(
-            "note",
-            "unlabeled",
-            f"{these(int(unlabeled.sum()), 'image')} no label at all",
-            view.names(np.flatnonzero(unlabeled)),
         )
 
 
@@ -215,7 +152,7 @@ def _memory(view: View) -> Finding | None:
     stored = int(view.seen.stored.sum())
     decoded = int(view.seen.sizes.astype(np.int64).prod(axis=1).sum()) * view.dataset.channels
     memory = _physical_memory()
-    place = "on disk" if isinstance(view.dataset, FileDataset) else "in memory"
+    place = "on disk" if view.dataset.source(0) is not None else "in memory"
     return Finding(
         "note",
         "memory",
@@ -237,7 +174,3 @@ def _physical_memory() -> int:
 def _weight_of(note: str) -> Severity:
     """What was left out is a warning if it looks like an accident."""
     return "warning" if note.startswith(("classes that differ", "no images in")) else "note"
-
-
-def _ends(counts: NDArray[np.int64]) -> tuple[int, int]:
-    return int(counts.max()), int(counts.min())

@@ -46,7 +46,7 @@ class Findings:
 
     name     of the data set
     images   how many there are
-    classes  images by class name, over all parts
+    classes  images by class name, over all parts; empty where there are no classes
     parts    images by part
     found    errors first
     """
@@ -80,8 +80,8 @@ class Findings:
 
     def text(self) -> str:
         parts = ", ".join(f"{count:,} {part}" for part, count in self.parts.items() if count)
-        classes = counted(len(self.classes), "class")
-        lines = [f"{self.name}: {counted(self.images, 'image')}, {classes}; {parts}"]
+        classes = f", {counted(len(self.classes), 'class')}" if self.classes else ""
+        lines = [f"{self.name}: {counted(self.images, 'image')}{classes}; {parts}"]
         lines += [finding.text() for finding in self.found]
         counts = {mark: sum(f.severity == mark for f in self.found) for mark in MARKS}
         if self.fatal:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from functools import cached_property
+
 import numpy as np
 from numpy.typing import NDArray
 
 from vitreous.data.check.scan import Survey
+from vitreous.data.columns import classed
 from vitreous.data.dataset import Dataset, Part
 from vitreous.data.images.read_file import printable
 from vitreous.data.splits.split import Split
+from vitreous.errors import ImageError
 from vitreous.formats import counted
 
 SERIOUS = 0.01  # share of images from which damage and contradictions are errors
@@ -31,21 +35,34 @@ class View:
 
     def labeled(self, one: int, other: int) -> str:
         """A pair with the labels of both, which differ."""
-        labels = ("+".join(self.dataset.labels(index)) or "none" for index in (one, other))
+        labels = (self.dataset.text(index).replace(", ", "+") for index in (one, other))
         return f"{self.pair(one, other)} ({', '.join(labels)})"
 
     def names(self, indices: NDArray[np.int64]) -> tuple[str, ...]:
         return tuple(self.name(index) for index in indices.tolist())
 
     def counts(self, chosen: NDArray[np.bool_]) -> NDArray[np.int64]:
-        """Images of each class among the chosen ones."""
-        targets = self.dataset.targets[chosen]
-        if targets.ndim == 2:
-            return np.asarray(targets.sum(axis=0), np.int64)
-        return np.asarray(np.bincount(targets, minlength=len(self.dataset.classes)), np.int64)
+        """Images that show each class, among the chosen ones."""
+        if self.strata is None:
+            return np.zeros(0, np.int64)
+        rows, labels = self.strata
+        return np.bincount(labels[chosen[rows]], minlength=len(self.dataset.classes))
+
+    @cached_property
+    def strata(self) -> tuple[NDArray[np.int64], NDArray[np.int64]] | None:
+        """Images with the classes that they show; None where there are no classes."""
+        column = classed(self.dataset.targets)
+        return column.strata() if column else None
 
     def differ(self, one: int, other: int) -> bool:
-        return bool(np.any(self.dataset.targets[one] != self.dataset.targets[other]))
+        """Do two images have different targets?"""
+        try:
+            return any(
+                not np.array_equal(column.value(one), column.value(other))
+                for column in self.dataset.targets.values()
+            )
+        except ImageError:  # a mask that cannot be read is said elsewhere
+            return False
 
 
 def these(count: int, noun: str, one: str = "has", many: str = "have") -> str:

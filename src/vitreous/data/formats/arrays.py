@@ -6,7 +6,7 @@ import hashlib
 import math
 import zipfile
 import zlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -14,10 +14,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from vitreous.data.columns import ClassNumbers, Column
 from vitreous.data.dataset import Dataset, Part, Pixels
 from vitreous.data.formats.labels import encode
 from vitreous.data.images.pixels import as_bytes
 from vitreous.data.images.read_file import printable
+from vitreous.data.maps import Maps
 from vitreous.errors import DataError, ImageError
 from vitreous.formats import counted
 
@@ -55,13 +57,12 @@ class ArrayDataset(Dataset):
         self,
         name: str,
         images: NDArray[np.uint8],
-        targets: NDArray[np.int64] | NDArray[np.uint8],
-        classes: Sequence[str],
+        targets: Mapping[str, Column],
         *,
         parts: NDArray[np.int8] | None = None,
         notes: Sequence[str] = (),
     ):
-        self.name, self.classes, self.notes = name, tuple(classes), tuple(notes)
+        self.name, self.notes = name, tuple(notes)
         self.pixels, self.targets = images, targets
         self.parts = np.full(len(images), Part.UNASSIGNED, np.int8) if parts is None else parts
         self.channels = images.shape[3]
@@ -86,8 +87,8 @@ def digest(image: Pixels) -> bytes:
     return hashlib.blake2b(content, digest_size=16).digest()
 
 
-def from_arrays(images: Any, labels: Any, *, name: str = "arrays") -> ArrayDataset:
-    """Images (N, H, W) or (N, H, W, C) with labels: names, numbers, or 0/1 rows (N, L).
+def from_arrays(images: Any, labels: Any = None, *, name: str = "arrays") -> ArrayDataset:
+    """Images (N, H, W) or (N, H, W, C) with labels as `encode` takes them, or without any.
 
     Images are uint8, uint16, or floats in [0, 1]; a torch tensor is (N, C, H, W). Raises DataError.
     """
@@ -95,7 +96,9 @@ def from_arrays(images: Any, labels: Any, *, name: str = "arrays") -> ArrayDatas
 
 
 def open_npz(path: Path) -> ArrayDataset:
-    """An `.npz` file with x_train, y_train, x_test, y_test, or images, labels. Raises DataError."""
+    """An `.npz` file with x_train, y_train, x_test, y_test, or images, labels; without any labels
+    the images are unlabeled. Raises DataError.
+    """
     where = printable(path)
     try:
         with zipfile.ZipFile(path) as archive:
@@ -112,6 +115,10 @@ def open_npz(path: Path) -> ArrayDataset:
                 (part, arrays[images], arrays[labels])
                 for (images, labels), part in ARCHIVE.items()
                 if images in arrays and labels in arrays
+            ] or [
+                (part, arrays[images], None)
+                for (images, _), part in ARCHIVE.items()
+                if images in arrays
             ]
             classes = next((arrays[key].ravel().tolist() for key in CLASSES if key in arrays), None)
             names = sorted(arrays.files)
@@ -159,7 +166,7 @@ def digits() -> ArrayDataset:
     with path.open("rb") as file, np.load(file, allow_pickle=False) as found:
         images, labels = found["images"], found["labels"]
     images = np.rint(images * (255 / 16)).astype(np.uint8)[..., None]
-    return ArrayDataset("digits", images, labels.astype(np.int64), [*"0123456789"])
+    return ArrayDataset("digits", images, {"class": ClassNumbers(labels, [*"0123456789"])})
 
 
 def join(
@@ -170,8 +177,9 @@ def join(
     """Parts that are uint8 (N, H, W, C) with class numbers already. Raises DataError."""
     images = joined(name, [part[1] for part in found])
     parts = np.repeat([part for part, _, _ in found], [len(part[2]) for part in found])
-    targets = np.concatenate([labels for _, _, labels in found])
-    return ArrayDataset(name, images, targets, classes, parts=parts.astype(np.int8))
+    labels = np.concatenate([labels for _, _, labels in found])
+    targets = {"class": ClassNumbers(labels, classes)}
+    return ArrayDataset(name, images, targets, parts=parts.astype(np.int8))
 
 
 def joined(name: str, pieces: Sequence[NDArray[np.uint8]]) -> NDArray[np.uint8]:
@@ -189,6 +197,10 @@ def _join(
     name: str, found: Sequence[tuple[Part, Any, Any]], classes: Sequence[str] | None
 ) -> ArrayDataset:
     pieces = [_images(images, f"{name}, {ID[part]}") for part, images, _ in found]
+    parts = np.repeat([part for part, _, _ in found], [len(piece) for piece in pieces])
+    parts = parts.astype(np.int8)
+    if all(labels is None for _, _, labels in found):
+        return ArrayDataset(name, joined(name, pieces), {}, parts=parts)
     labels = [_array(each, f"labels of {name}, {ID[part]}") for part, _, each in found]
     for (part, _, _), images, targets in zip(found, pieces, labels, strict=True):
         if targets.ndim and len(images) != len(targets):
@@ -198,9 +210,15 @@ def _join(
                 remedy="Give one label for each image.",
             )
     images = joined(name, pieces)
-    targets, names = encode(labels, classes, name)
-    parts = np.repeat([part for part, _, _ in found], [len(piece) for piece in pieces])
-    return ArrayDataset(name, images, targets, names, parts=parts.astype(np.int8))
+    columns, notes = encode(labels, classes, name)
+    masks = columns.get("mask")
+    if isinstance(masks, Maps) and masks.size != images.shape[1:3]:
+        raise DataError(
+            f"has images of {images.shape[1:3]} and masks of {masks.size} (height, width)",
+            where=name,
+            remedy="Bring both to one size.",
+        )
+    return ArrayDataset(name, images, columns, parts=parts, notes=notes)
 
 
 def _images(source: Any, where: str) -> NDArray[np.uint8]:

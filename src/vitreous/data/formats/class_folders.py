@@ -16,6 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
+from vitreous.data.columns import ClassNumbers
 from vitreous.data.dataset import Part
 from vitreous.data.formats.image_files import SUFFIXES, FileDataset
 from vitreous.data.images.read_file import printable
@@ -83,8 +84,7 @@ def open_folder(root: Path) -> FileDataset:
     return FileDataset(
         root,
         Names(name for _, _, names in found.examples for name in names),
-        targets.astype(np.int64),
-        classes,
+        {"class": ClassNumbers(targets, classes)},
         parts=np.repeat([part for _, part, _ in found.examples], sizes).astype(np.int8),
         notes=[*notes, *found.notes(classes)],
     )
@@ -102,7 +102,7 @@ class _Found:
 
     def add(self, root: Path, folder: bytes, part: Part) -> None:
         names: list[bytes] = []
-        for below, contents in _walk(os.fsencode(root), folder):
+        for below, contents in walk(os.fsencode(root), folder):
             names += (os.path.join(below, name) for name in contents.images)
             self.others += contents.others
             self.loops += (printable(os.fsdecode(name)) for name in contents.loops)
@@ -163,7 +163,7 @@ def _list(folder: bytes) -> Contents:
     return contents
 
 
-def _walk(root: bytes, folder: bytes) -> Iterator[tuple[bytes, Contents]]:
+def walk(root: bytes, folder: bytes) -> Iterator[tuple[bytes, Contents]]:
     """A folder and all below it, by name; a folder that links reach twice is visited once."""
     followed = set()
     waiting = [folder]

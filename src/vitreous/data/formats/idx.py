@@ -76,7 +76,7 @@ def open_idx(folder: Path, *, test: int | None = None) -> ArrayDataset:
 def _canonical(dataset: ArrayDataset) -> ArrayDataset:
     parts = dataset.parts.copy()
     parts[50_000:60_000] = Part.VALIDATION
-    return ArrayDataset(dataset.name, dataset.pixels, dataset.targets, dataset.classes, parts=parts)
+    return ArrayDataset(dataset.name, dataset.pixels, dataset.targets, parts=parts)
 
 
 def _is_mnist(labels: NDArray[np.int64]) -> bool:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import hashlib
 import os
 import struct
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from vitreous.data.columns import Column
 from vitreous.data.dataset import Dataset, Pixels
 from vitreous.data.images.decode import decode, header
 from vitreous.data.images.read_file import printable, read_bytes
@@ -38,8 +39,7 @@ class FileDataset(Dataset):
         self,
         root: Path,
         names: Names,
-        targets: NDArray[np.int64] | NDArray[np.uint8],
-        classes: Sequence[str],
+        targets: Mapping[str, Column],
         *,
         parts: NDArray[np.int8],
         name: str | None = None,
@@ -51,7 +51,7 @@ class FileDataset(Dataset):
         self.root = os.fspath(root)
         self.name = name or printable(Path(root).resolve().name) or "data"
         self.names = names
-        self.targets, self.classes, self.parts = targets, tuple(classes), parts
+        self.targets, self.parts = targets, parts
         self.groups, self.weights, self.notes = groups, weights, tuple(notes)
         self.channels = channels or self._sniff_channels()
 
@@ -60,6 +60,9 @@ class FileDataset(Dataset):
 
     def path(self, index: int) -> str:
         return os.path.join(self.root, self.names[index])
+
+    def source(self, index: int) -> str:
+        return self.path(index)
 
     def read(self, index: int, at_least: int = 0) -> Pixels:
         return decode(self.path(index), channels=self.channels, at_least=at_least)

@@ -1,22 +1,26 @@
-"""Labels of any form, words, numbers or marks, as targets and class names."""
+"""Labels of any form, words, numbers, marks or masks, as columns of targets."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from vitreous.data.columns import ClassNumbers, Column, Marks, Numbers
+from vitreous.data.formats.mask_values import meaning
+from vitreous.data.maps import VALUES, Maps
 from vitreous.errors import DataError
 
+Found = tuple[Mapping[str, Column], tuple[str, ...]]
 
-def encode(
-    labels: Sequence[NDArray[Any]], names: Sequence[Any] | None, where: str
-) -> tuple[NDArray[np.int64] | NDArray[np.uint8], tuple[str, ...]]:
-    """Labels of all parts, one after the other, as targets and class names.
 
-    labels  words (N,), whole numbers (N,) or (N, 1), or rows of 0 and 1 (N, L)
+def encode(labels: Sequence[NDArray[Any]], names: Sequence[Any] | None, where: str) -> Found:
+    """Labels of all parts, one after the other, as columns; and notes on what they were taken for.
+
+    labels  words (N,), whole numbers (N,) or (N, 1), rows of 0 and 1 (N, L), real numbers (N,) or
+            (N, K), or masks (N, H, W) of whole numbers
     names   class names in order; None: words are sorted, numbers are their own names
 
     Raises DataError if they do not fit.
@@ -30,22 +34,29 @@ def encode(
         )
     values = np.concatenate(columns)
     classes = None if names is None else tuple(str(name) for name in names)
+    kind = values.dtype.kind
+    if values.ndim == 4 and values.shape[3] == 1:
+        values = values[..., 0]
+    if values.ndim == 3 and kind in "iub":
+        return _masks(values, classes, where)
     if values.ndim == 2 and set(np.unique(values).tolist()) <= {0, 1}:
         classes = classes or tuple(str(number) for number in range(values.shape[1]))
         _check(len(classes) == values.shape[1], values.shape[1], classes, where)
-        return values.astype(np.uint8), classes
-    if values.ndim != 1 or values.dtype.kind not in "iubUSO":
+        return {"class": Marks(values, classes)}, ()
+    if values.ndim in (1, 2) and kind == "f":
+        return _numbers(values, classes, where)
+    if values.ndim != 1 or kind not in "iubUSO":
         raise DataError(
             f"labels have the shape {values.shape} and the type {values.dtype}",
             where=where,
-            remedy="Use whole numbers, names, or rows of 0 and 1.",
+            remedy="Use whole numbers, names, rows of 0 and 1, real numbers, or masks.",
         )
-    if values.dtype.kind in "USO":
+    if kind in "USO":
         words = [value.decode() if isinstance(value, bytes) else str(value) for value in values]
         classes = classes or tuple(sorted(set(words)))
         numbers = {name: number for number, name in enumerate(classes)}
         _check(set(words) <= set(classes), len(set(words)), classes, where)
-        return np.array([numbers[word] for word in words], np.int64), classes
+        return {"class": ClassNumbers(np.array([numbers[word] for word in words]), classes)}, ()
     low, high = int(values.min()), int(values.max())
     if classes is None and low >= 0 and high < 10 * len(values):
         classes = tuple(str(number) for number in range(high + 1))
@@ -53,10 +64,45 @@ def encode(
         raise DataError(
             f"labels run from {low} to {high}",
             where=where,
-            remedy="Number the classes 0, 1, 2, …",
+            remedy="Number the classes 0, 1, 2, …; or give floats, if they are quantities.",
         )
     _check(low >= 0 and high < len(classes), high + 1, classes, where)
-    return values.astype(np.int64), classes
+    return {"class": ClassNumbers(values, classes)}, ()
+
+
+def _numbers(values: NDArray[Any], classes: tuple[str, ...] | None, where: str) -> Found:
+    if classes is not None:
+        raise DataError(
+            f"labels are real numbers, and {len(classes)} classes are named",
+            where=where,
+            remedy="Use whole numbers for classes, or leave the names out.",
+        )
+    count = 1 if values.ndim == 1 else values.shape[1]
+    names = ["value"] if count == 1 else [f"value {number}" for number in range(count)]
+    try:
+        column = Numbers(values, names)
+    except DataError as error:
+        error.where = where
+        raise
+    return {"value": column}, ("labels are real numbers: regression",)
+
+
+def _masks(values: NDArray[Any], classes: tuple[str, ...] | None, where: str) -> Found:
+    low, high = (int(values.min()), int(values.max())) if values.size else (0, 0)
+    if low < 0 or high >= VALUES:
+        raise DataError(
+            f"masks hold numbers from {low} to {high}",
+            where=where,
+            remedy="Number the classes 0, 1, 2, …; 255 is ignored.",
+        )
+    masks = values.astype(np.uint8)
+    shown = np.bincount(masks.ravel(), minlength=VALUES) > 0
+    means = meaning(shown, classes, where)
+    known = [*range(len(means.classes)), VALUES - 1]
+    _check(means.table is not None or not np.delete(shown, known).any(), high + 1,
+           means.classes, where)  # fmt: skip
+    masks = masks if means.table is None else means.table[masks]
+    return {"mask": Maps(masks, means.classes)}, (means.note,) if means.note else ()
 
 
 def _check(fits: bool, needed: int, classes: Sequence[str], where: str) -> None:

@@ -1,18 +1,21 @@
 """Open data of any form, told from what lies there: `vt.open`.
 
-Folders (class folders, IDX, CIFAR), manifests, `.npz` files, arrays, torch data sets, and names:
-`digits` comes along, every other name is looked for below the folder that VITREOUS_DATA names.
+Folders (class folders, images and masks, IDX, CIFAR), manifests, `.npz` files, arrays, torch data
+sets, and names: `digits` comes along, every other name is looked for below the folder that
+VITREOUS_DATA names.
 """
 
 from __future__ import annotations
 
 import difflib
 import os
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from vitreous.data.dataset import Dataset
-from vitreous.data.formats import arrays, cifar, idx
+from vitreous.data.formats import arrays, cifar, idx, masks
 from vitreous.data.formats.class_folders import open_folder
 from vitreous.data.formats.image_files import SUFFIXES
 from vitreous.data.formats.manifest import BadImages, open_manifest
@@ -23,10 +26,29 @@ from vitreous.errors import DataError, UsageError
 
 MNIST_5000 = "mnist-5000"  # MNIST with the first 5,000 test images only
 TABLES = {".csv", ".tsv"}
+NPZ = ".npz"
+
+
+@dataclass(frozen=True)
+class FileFormat:
+    """A row of `FILES`: of these files, `open` makes a data set."""
+
+    recognizes: Callable[[Path], bool]
+    open: Callable[[Path, BadImages], Dataset]
+
+
+@dataclass(frozen=True)
+class FolderFormat:
+    """A row of `FOLDERS`: `recognizes` is told the folder and the visible names in it."""
+
+    recognizes: Callable[[Path, set[str]], bool]
+    open: Callable[[Path], Dataset]
 
 
 def open(source: Any, *, bad_images: BadImages = "skip") -> Dataset:
     """A data set from a path, a name, a pair (images, labels), or a torch `Dataset`.
+
+    Labels may be None: images without labels are data, too.
 
     bad_images  what to do about files that a manifest lists and that are missing: `skip` keeps and
                 names them later, `raise` is an error now
@@ -67,34 +89,56 @@ def _open_path(path: Path, bad_images: BadImages) -> Dataset:
         return _open_name(path, bad_images)
     if path.is_dir():
         return _open_folder(path)
-    suffix = path.suffix.lower()
-    if suffix in TABLES:
-        return open_manifest(path, bad_images=bad_images)
-    if suffix == ".npz":
-        return arrays.open_npz(path)
-    if idx.is_idx(path.name):
-        return idx.open_idx(path.parent)
+    for row in FILES:
+        if row.recognizes(path):
+            return row.open(path, bad_images)
     raise _no_data(path)
 
 
 def _open_folder(path: Path) -> Dataset:
     try:
-        with os.scandir(path) as entries:
-            names = {entry.name for entry in entries if not entry.name.startswith(".")}
+        names = _visible(path)
     except OSError as error:
         raise DataError(
             f"cannot be listed: {error.strerror}",
             where=printable(path),
             remedy="Check the folder and its permissions.",
         ) from error
-    if any(idx.is_idx(name) for name in names):
-        return idx.open_idx(path)
-    if cifar.is_cifar(names):
-        return cifar.open_cifar(path)
-    archives = [name for name in names if name.lower().endswith(".npz")]
-    if len(archives) == 1 and not any((path / name).is_dir() for name in names):
-        return arrays.open_npz(path / archives[0])
-    return open_folder(path)
+    return next(row for row in FOLDERS if row.recognizes(path, names)).open(path)
+
+
+def _visible(path: Path) -> set[str]:
+    with os.scandir(path) as entries:
+        return {entry.name for entry in entries if not entry.name.startswith(".")}
+
+
+def _archive(path: Path, names: set[str]) -> str | None:
+    """The one archive of arrays in a folder without folders."""
+    archives = [name for name in names if name.lower().endswith(NPZ)]
+    alone = len(archives) == 1 and not any((path / name).is_dir() for name in names)
+    return archives[0] if alone else None
+
+
+def _open_archive(path: Path) -> Dataset:
+    return arrays.open_npz(path / (_archive(path, _visible(path)) or ""))
+
+
+FILES = (
+    FileFormat(
+        lambda path: path.suffix.lower() in TABLES,
+        lambda path, bad_images: open_manifest(path, bad_images=bad_images),
+    ),
+    FileFormat(lambda path: path.suffix.lower() == NPZ, lambda path, _: arrays.open_npz(path)),
+    FileFormat(lambda path: idx.is_idx(path.name), lambda path, _: idx.open_idx(path.parent)),
+)
+
+FOLDERS = (
+    FolderFormat(lambda _, names: any(map(idx.is_idx, names)), idx.open_idx),
+    FolderFormat(lambda _, names: cifar.is_cifar(names), cifar.open_cifar),
+    FolderFormat(lambda path, names: bool(_archive(path, names)), _open_archive),
+    FolderFormat(masks.is_masks, masks.open_masks),
+    FolderFormat(lambda *_: True, open_folder),
+)
 
 
 def _open_name(path: Path, bad_images: BadImages) -> Dataset:

@@ -37,7 +37,7 @@ class TorchDataset(Dataset):
         if labels is None or len(labels) != len(source):
             labels = [self._item(index)[1] for index in range(len(source))]
         names = getattr(source, "classes", None)
-        self.targets, self.classes = encode([np.asarray(labels)], names, self.name)
+        self.targets, self.notes = encode([np.asarray(labels)], names, self.name)
         self.parts = np.full(len(source), Part.UNASSIGNED, np.int8)
         self.channels = self._pixels(first, None, 0).shape[2]
 

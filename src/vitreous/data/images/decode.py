@@ -107,7 +107,7 @@ def decode(
     """
     if where is None and isinstance(source, str | Path):
         where = printable(source)
-    with _named(where):
+    with named(where):
         return with_channels(_decode(source, at_least), channels)
 
 
@@ -115,12 +115,12 @@ def header(source: str | Path | bytes, *, where: str | None = None) -> Header:
     """What the file says about its image. Raises ImageError as `decode` does."""
     if where is None and not isinstance(source, bytes):
         where = printable(source)
-    with _named(where):
-        return _open(source if isinstance(source, bytes) else read_bytes(source))[0]
+    with named(where):
+        return opened(source if isinstance(source, bytes) else read_bytes(source))[0]
 
 
 @contextlib.contextmanager
-def _named(where: str | None) -> Iterator[None]:
+def named(where: str | None) -> Iterator[None]:
     """Any failure becomes an ImageError with the name of the image."""
     try:
         yield
@@ -142,7 +142,7 @@ def _decode(source: Source, at_least: int) -> Pixels:
         _bound(source.height, source.width, len(source.getbands()))
         return _from_pillow(source)
     data = source if isinstance(source, bytes) else read_bytes(source)
-    head, picture = _open(data)
+    head, picture = opened(data)
     if isinstance(picture, Frame):
         return upright(decode_jpeg(data, picture, at_least), picture.exif)
     if picture is None:
@@ -150,7 +150,7 @@ def _decode(source: Source, at_least: int) -> Pixels:
     return _from_pillow(picture)
 
 
-def _open(data: bytes) -> tuple[Header, Frame | ImageFile.ImageFile | None]:
+def opened(data: bytes) -> tuple[Header, Frame | ImageFile.ImageFile | None]:
     """The header, checked; and what its decoder has read so far: OpenCV's frame of a JPEG, Pillow's
     picture without its pixels, nothing for arrays."""
     kind = recognize(data)

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
+from vitreous.data.columns import classed
 from vitreous.data.dataset import Dataset
 from vitreous.data.splits.content_hashes import digests
 from vitreous.data.splits.units import places_of, units_of
@@ -40,16 +41,25 @@ def folds(dataset: Dataset, count: int, *, seed: int = 0) -> list[tuple[Indices,
             where="folds",
             remedy=f"Choose from 2 to {len(keys)}.",
         )
-    targets = dataset.targets[rows]
-    labels = targets.argmax(axis=1) if targets.ndim == 2 else targets
     shown = np.zeros(len(keys), np.int64)
-    shown[units[::-1]] = labels[::-1]  # the class of a unit is that of its first example
+    # The class of a unit is that of its first example, and of several classes the first.
+    shown[units[::-1]] = _first_classes(dataset)[rows[::-1]]
     # Dealt like cards, class after class: each fold gets a class' units in turn.
     order = np.lexsort((places_of(keys, seed), shown))
     fold_of_unit = np.empty(len(keys), np.int64)
     fold_of_unit[order] = np.arange(len(keys)) % count
     fold = fold_of_unit[units]
     return [(rows[fold != number], rows[fold == number]) for number in range(count)]
+
+
+def _first_classes(dataset: Dataset) -> Indices:
+    """(N,) the first class of each example; 0 for those without one."""
+    first = np.zeros(len(dataset), np.int64)
+    column = classed(dataset.targets)
+    if column is not None:
+        rows, labels = column.strata()
+        first[rows[::-1]] = labels[::-1]  # of several, what is written last stays
+    return first
 
 
 def bootstrap(count: int, times: int, *, seed: int = 0) -> Iterator[tuple[Indices, Indices]]:

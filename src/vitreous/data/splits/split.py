@@ -22,9 +22,9 @@ from numpy.typing import NDArray
 
 from vitreous.atomic import write_text
 from vitreous.data.cache.file_cache import as_words
+from vitreous.data.columns import classed
 from vitreous.data.dataset import Dataset, Part, Progress
 from vitreous.data.formats.class_folders import PARTS
-from vitreous.data.formats.image_files import FileDataset
 from vitreous.data.images.read_file import printable
 from vitreous.data.images.unreadable import BadImage
 from vitreous.data.splits.content_hashes import digests
@@ -79,20 +79,21 @@ class Split:
     def write(self, path: str | Path, dataset: Dataset) -> None:
         """A manifest with the columns path, label, split (and weight, if there are weights).
 
-        Several labels an image take one column of 0 and 1 for each class instead of `label`. For
-        images in files, paths are relative to the manifest, so that it can be opened in turn.
+        Other targets take the columns of their own `header` instead of `label`. For images in
+        files, paths are relative to the manifest, so that it can be opened in turn.
         Raises StorageError.
         """
         path = Path(path)
         lines = io.StringIO()
         table = csv.writer(lines, lineterminator="\n")
         weights = dataset.weights
-        labels = list(dataset.classes) if dataset.multilabel else ["label"]
-        table.writerow(["path", *labels, "split", *(["weight"] if weights is not None else [])])
+        columns = dataset.targets.values()
+        names = [word for name, column in dataset.targets.items() for word in column.header(name)]
+        table.writerow(["path", *names, "split", *(["weight"] if weights is not None else [])])
         for index, part in enumerate(self.parts.tolist()):
-            marks = dataset.targets[index] if dataset.multilabel else dataset.labels(index)
+            cells = [cell for column in columns for cell in column.cells(index, path.parent)]
             weight = [f"{weights[index]:g}"] if weights is not None else []
-            table.writerow([_name(dataset, index, path), *marks, SHORT[Part(part)], *weight])
+            table.writerow([_name(dataset, index, path), *cells, SHORT[Part(part)], *weight])
         write_text(path, lines.getvalue())
 
     @classmethod
@@ -222,11 +223,15 @@ def _complete(
     The unit whose place is nearest to the part's interval moves, if every class that it shows keeps
     another unit where it leaves. Training images come first, if need be at another class's cost.
     """
-    targets = dataset.targets[pool]
-    rows, labels = np.nonzero(targets) if targets.ndim == 2 else (np.arange(len(pool)), targets)
-    pairs = np.unique(np.stack([labels, units[rows]]), axis=1)  # each class with its units
+    column = classed(dataset.targets)
+    classes = column.classes if column else ("",)  # images without classes are all alike
+    rows, labels = column.strata() if column else (pool, np.zeros_like(pool))
+    unit = np.full(len(dataset), -1)
+    unit[pool] = units
+    there = unit[rows] >= 0
+    pairs = np.unique(np.stack([labels, unit[rows]])[:, there], axis=1)  # classes with their units
     bounds = _bounds(shares)
-    number = len(dataset.classes)
+    number = len(classes)
     starts = np.searchsorted(pairs[0], np.arange(number + 1))
     counts = np.zeros((number, len(Part) - 1), np.int64)
     np.add.at(counts, (pairs[0], parts[pairs[1]]), 1)
@@ -247,7 +252,7 @@ def _complete(
         spared = ~full[shown] if part == Part.TRAIN else np.zeros(len(shown), bool)
         return bool(np.all(spared | (counts[shown, parts[unit]] > 1)))
 
-    in_order = sorted(lacking.tolist(), key=lambda label: dataset.classes[label])
+    in_order = sorted(lacking.tolist(), key=lambda label: classes[label])
     for part in wanted:
         low, high = bounds[part]
         for label in in_order:
@@ -289,7 +294,7 @@ def _copies(
 
 
 def _name(dataset: Dataset, index: int, manifest: Path) -> str:
-    if not isinstance(dataset, FileDataset):
+    source = dataset.source(index)
+    if source is None:
         return dataset.id(index)
-    folder = os.path.abspath(manifest.parent)
-    return os.path.relpath(os.path.abspath(dataset.path(index)), folder)
+    return os.path.relpath(os.path.abspath(source), os.path.abspath(manifest.parent))

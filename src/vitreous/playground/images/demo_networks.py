@@ -16,11 +16,13 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from vitreous.augment.policy import Augment
 from vitreous.data.batches.batches import Batches
 from vitreous.data.batches.preprocess import PixelContract
 from vitreous.data.cache.cache_folder import folder
+from vitreous.data.columns import ClassNumbers
 from vitreous.data.formats import arrays
 from vitreous.errors import ModelFileError, unknown
 from vitreous.inference.model_file import Bundle, load
@@ -107,7 +109,7 @@ def train(row: Reader) -> Bundle:
     steps = fit(
         model,
         (batch for epoch in range(EPOCHS) for batch in batches.epoch(epoch)),
-        cross_entropy,
+        classified,
         optimizer("adam", model, lr=row.lr),
         Schedule("one_cycle", total),
         penalty=Penalty(l2=row.l2) if row.l2 else None,
@@ -130,13 +132,18 @@ def train(row: Reader) -> Bundle:
     return replace(bundle, training=facts)
 
 
+def classified(logits: Tensor, targets: Any) -> Tensor:
+    """The losses of a batch of digits, (B,)."""
+    return cross_entropy(logits, targets["class"])
+
+
 @lru_cache(maxsize=1)
 def digits() -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
     """All digits, white on black: rows (1797, 28, 28, 1) and targets, in random order."""
     found = arrays.digits()
     order = np.random.default_rng(SEED).permutation(len(found.pixels))
     rows = np.stack([CONTRACT.row(found.pixels[index]) for index in order])
-    return rows, found.targets[order].astype(np.int64)
+    return rows, np.array(found.targets["class"].gather(order))
 
 
 def held_out() -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
@@ -150,11 +157,10 @@ def moved() -> Batches:
     rows, targets = digits()
     return Batches(
         np.pad(rows, ((0, 0), (BORDER, BORDER), (BORDER, BORDER), (0, 0))),
-        targets,
+        {"class": ClassNumbers(targets, [str(digit) for digit in range(10)])},
         np.arange(HELD_OUT, len(rows)),
         CONTRACT,
         batch_size=BATCH_SIZE,
-        num_classes=10,
         seed=SEED,
         augment=MOVES,
     )

@@ -204,7 +204,7 @@ class Session:
         self._training = fit(
             self.network,
             self._supply,
-            self.loss.each,
+            self._losses,
             self.optimizer,
             lambda step: 1.0,
             penalty=Penalty(l1=state.l1, l2=state.l2 / 2) if penalized else None,
@@ -219,8 +219,11 @@ class Session:
         while True:
             order = torch.randperm(len(inputs), generator=generator)
             for rows in torch.split(order, self.state.batch_size):
-                self.batch = Batch(inputs[rows], targets[rows], rows, None)
+                self.batch = Batch(inputs[rows], {"value": targets[rows]}, rows, None)
                 yield self.batch
+
+    def _losses(self, outputs: Tensor, targets: Any) -> Tensor:
+        return self.loss.each(outputs, targets["value"])
 
 
 def points_of(state: State) -> Points:

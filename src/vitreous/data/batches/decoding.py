@@ -1,0 +1,112 @@
+"""Decoding: every image of a data set once, and its maps, ahead by threads."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Mapping
+from contextlib import closing
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vitreous.data.batches.fitted import FittedMaps, Frames
+from vitreous.data.batches.preprocess import PixelContract
+from vitreous.data.batches.streaming import picture
+from vitreous.data.columns import Column
+from vitreous.data.dataset import Dataset, Progress
+from vitreous.data.images.map_images import map_images
+from vitreous.data.images.unreadable import BadImage
+from vitreous.data.maps import MapRows, maps_of
+from vitreous.errors import ImageError
+
+TASK = 4 << 20  # bytes of rows that one thread decodes at a time
+
+
+class Decoding:
+    """One pass over a data set, and what it found: damaged images, and the sizes of all."""
+
+    def __init__(
+        self,
+        dataset: Dataset,
+        targets: Mapping[str, Column],
+        contract: PixelContract,
+        threads: int,
+        bad_images: str,
+        progress: Progress | None,
+    ):
+        self.dataset, self.targets, self.contract = dataset, targets, contract
+        self.threads, self.bad_images, self.progress = threads, bad_images, progress
+        self.moved = any(column.moves for column in targets.values())
+        self.bad: list[BadImage] = []
+        self.sizes = np.ones((len(dataset), 2), np.int32)
+        self.frames = Frames(contract, self.sizes)
+
+    @property
+    def good(self) -> NDArray[np.bool_]:
+        good = np.ones(len(self.dataset), np.bool_)
+        good[[image.index for image in self.bad]] = False
+        return good
+
+    def pieces(self) -> Generator[NDArray[Any], None, None]:
+        """What a pack holds, some rows at a time: images, then maps, then sizes."""
+        self.bad = []
+        count, columns = len(self.dataset), maps_of(self.targets)
+        total = count * (1 + len(columns))
+        yield from self._rows(self.contract.shape, np.dtype(np.uint8), self._image, 0, total)
+        for number, (name, column) in enumerate(columns.items(), 1):
+            read = self.maps()[name].read
+            yield from self._rows(
+                self.contract.shape[:2], column.dtype, read, number * count, total
+            )
+        if self.moved:
+            yield self.sizes
+
+    def maps(self) -> dict[str, MapRows]:
+        """Maps that are fitted each time; those of images that are damaged so far hold nothing."""
+        return {
+            name: FittedMaps(column, self.frames, self.good)
+            for name, column in maps_of(self.targets).items()
+        }
+
+    def _image(self, index: int) -> NDArray[np.uint8]:
+        image = picture(self.dataset, self.contract, index)
+        self.sizes[index] = image.shape[:2]
+        return self.contract.row(image)
+
+    def _rows(
+        self,
+        shape: tuple[int, ...],
+        kind: np.dtype[Any],
+        make: Callable[[int], NDArray[Any]],
+        done: int,
+        total: int,
+    ) -> Generator[NDArray[Any], None, None]:
+        """All rows in order, some at a time."""
+        step = min(64, max(1, TASK // (int(np.prod(shape)) * kind.itemsize)))
+
+        def told(count: int, _: int) -> None:
+            if self.progress:
+                self.progress(done + count, total)
+
+        passing = map_images(
+            self.dataset,
+            make,
+            np.dtype((kind, shape)),
+            chunk=step,
+            threads=self.threads,
+            progress=told,
+        )
+        with closing(passing):
+            for _, rows, bad in passing:
+                if bad and self.bad_images == "raise":
+                    raise damaged(bad[0])
+                self.bad += bad
+                yield rows
+
+
+def damaged(image: BadImage) -> ImageError:
+    return ImageError(
+        image.reason,
+        where=image.id,
+        remedy="Repair or remove the file, or leave it out with --bad-images skip.",
+    )

@@ -1,0 +1,151 @@
+"""Masks that lie in files, one for each image."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import struct
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vitreous.data.cache.file_cache import Ledger, file_keys
+from vitreous.data.formats.mask_values import meaning
+from vitreous.data.images.mask import read_mask
+from vitreous.data.images.read_file import printable, read_bytes
+from vitreous.data.maps import LOOK, VALUES, MapRows, Maps, histogram, look
+from vitreous.data.names import Names
+from vitreous.errors import DataError, ImageError
+
+SAMPLE = 64  # masks that are looked at where the classes have names
+NAMES = ("classes.txt", "codes.txt")  # files that name the classes, one a line, by number
+RULES = b"masks 1"  # by which masks are looked at
+TASK = 64  # masks that a thread takes at a time
+
+
+class MaskFiles(MapRows):
+    """One file a mask.
+
+    root   the folder to which names are relative
+    names  of the files, in order
+    table  (256,) the class number of each stored value; None: they are class numbers
+    """
+
+    def __init__(self, root: Path, names: Names, table: NDArray[np.uint8] | None = None):
+        self.root, self.name = os.fspath(root), "masks"
+        self.names, self.table = names, table
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def id(self, index: int) -> str:
+        return self.names[index]
+
+    def source(self, index: int) -> str:
+        return os.path.join(self.root, self.names[index])
+
+    def read(self, index: int) -> NDArray[np.uint8]:
+        stored = read_mask(self.source(index))
+        return stored if self.table is None else self.table[stored]
+
+    def digest(self, index: int) -> bytes:
+        try:
+            return hashlib.blake2b(read_bytes(self.source(index)), digest_size=16).digest()
+        except ImageError:
+            return b"unreadable"
+
+    def stamp(self, index: int) -> bytes:
+        try:
+            status = os.stat(self.source(index))
+        except OSError:
+            return b"missing"
+        return struct.pack("<Qq", status.st_size, status.st_mtime_ns)
+
+    def scan(self) -> NDArray[np.void]:
+        """Every mask is read once; what is known of its file is kept."""
+        looks = np.zeros(len(self), LOOK)
+        ledger, (keys, settled) = Ledger("masks", self), file_keys(self, RULES)
+        rows = looks.view(np.uint8).reshape(len(looks), LOOK.itemsize)
+        unknown = np.flatnonzero(~ledger.recall(keys, rows))
+
+        def examine(indices: NDArray[np.int64]) -> None:
+            for index in indices.tolist():
+                try:
+                    looks[index] = look(read_mask(self.source(index)))
+                except ImageError:
+                    continue  # it is named when it is packed
+
+        chunks = [unknown[first : first + TASK] for first in range(0, len(unknown), TASK)]
+        with ThreadPoolExecutor(min(8, os.cpu_count() or 1), "masks") as executor:
+            for _ in executor.map(examine, chunks):
+                pass
+        there = settled & (looks["size"] > 0).all(axis=1)
+        if len(unknown) and there.any():
+            ledger.keep(keys[there], rows[there])
+        if self.table is not None:
+            counts = np.zeros_like(looks["counts"])
+            for value, number in enumerate(self.table.tolist()):
+                counts[:, number] += looks["counts"][:, value]
+            looks["counts"] = counts
+        return looks
+
+
+def masks_in_files(root: Path, names: Names) -> tuple[Maps, str]:
+    """The column of these masks, and what their values were taken for, in words.
+
+    Classes are named by the lines of classes.txt or codes.txt beside the masks' folders, or else by
+    the numbers that all masks together show. Raises DataError if no mask can be read.
+    """
+    files = MaskFiles(root, names)
+    words = class_names(root)
+    shown = (files.scan()["counts"] > 0).any(axis=0) if words is None else _sampled(files)
+    if words is None and not shown.any():
+        raise _unreadable(files)
+    means = meaning(shown, words, printable(root))
+    rows = MaskFiles(root, names, means.table)
+    return Maps(rows, means.classes), means.note
+
+
+def class_names(root: Path) -> Sequence[str] | None:
+    """The lines of the file that names the classes, if there is one."""
+    for name in NAMES:
+        path = root / name
+        if path.is_file():
+            lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
+            words = [line.strip() for line in lines]
+            while words and not words[-1]:
+                words.pop()
+            if not words or "" in words or len(set(words)) < len(words):
+                raise DataError(
+                    "has empty lines, or a name twice",
+                    where=printable(path),
+                    remedy="Write one name for each class, a line each, class 0 first.",
+                )
+            return words
+    return None
+
+
+def _sampled(files: MaskFiles) -> NDArray[np.bool_]:
+    """(256,) the values that some of the masks show: enough to tell black and white ones."""
+    shown = np.zeros(VALUES, bool)
+    for index in np.unique(np.linspace(0, len(files) - 1, SAMPLE).astype(np.int64)).tolist():
+        try:
+            shown |= histogram(files.read(index)) > 0
+        except ImageError:
+            continue  # it is named when it is packed
+    return shown
+
+
+def _unreadable(files: MaskFiles) -> DataError:
+    try:
+        files.read(0)
+    except ImageError as error:
+        return DataError(
+            f"none of the {len(files):,} masks can be read; the first {error.message}",
+            where=error.where,
+            remedy=error.remedy,
+        )
+    raise AssertionError("a mask without pixels")

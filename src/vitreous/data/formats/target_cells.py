@@ -1,0 +1,207 @@
+"""The cells of a table that hold targets: labels, marks, numbers, masks, boxes and points."""
+
+from __future__ import annotations
+
+import math
+import os
+from array import array
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import NoReturn
+
+import numpy as np
+
+from vitreous.data.boxes import Boxes
+from vitreous.data.columns import ClassNumbers, Column, Marks, Numbers
+from vitreous.data.formats.mask_files import masks_in_files
+from vitreous.data.names import Names
+from vitreous.data.points import Points
+
+TARGETS = ("label", "mask", "box")
+POINT = "point "  # what the names of the columns of points begin with
+
+Fail = Callable[[str, str], NoReturn]
+
+
+class TargetCells:
+    """Targets, gathered row by row.
+
+    names  of the columns of the table that may hold targets, with their places
+    fail   raises the error: a message and a remedy
+    """
+
+    def __init__(self, names: Mapping[str, int], fail: Fail):
+        self._fail, self.notes = fail, list[str]()
+        lowered = {name.lower(): place for name, place in names.items()}
+        self._at = {name: lowered[name] for name in TARGETS if name in lowered}
+        points = [name for name in names if name.lower().startswith(POINT)]
+        self._points = {name[len(POINT) :].strip(): names[name] for name in points}
+        extra = {
+            name: place
+            for name, place in names.items()
+            if place not in self._at.values() and name not in points
+        }
+        self._left_out = list(extra) if "label" in self._at else []
+        self._extra = {} if self._left_out else extra
+        self._rows: list[int] = []
+        self._cells: dict[str, list[str]] = {name: [] for name in self._at}
+        self._places, self._values = array("f"), array("f")
+        self._marks = True  # are all values written as 0 or 1?
+        self._odd: tuple[int, str, str] | None = None  # the first cell that is no number
+
+    def add(self, row: int, path: str, cells: list[str]) -> None:
+        """One row; `row` is its number in an editor, `path` that of its image."""
+        self._rows.append(row)
+        for name, place in self._at.items():
+            cell = cells[place].strip()
+            if not cell and name != "box":  # no box is an answer, too
+                self._fail(
+                    f"row {row} ({path}) has no {name}",
+                    "Fill it in, or delete the row. If no label may apply, write one column of 0 "
+                    "and 1 for each label instead.",
+                )
+            self._cells[name].append(cell)
+        for name, place in self._points.items():
+            self._places.extend(self._point(row, name, cells[place]))
+        for name, place in self._extra.items():
+            cell = cells[place].strip()
+            value = number(cell)
+            self._marks = self._marks and cell in ("0", "1")
+            if value is None and self._odd is None:
+                self._odd = row, name, cell
+            self._values.append(value or 0.0)
+
+    def columns(self, root: Path) -> dict[str, Column]:
+        """All targets by name. Masks have paths relative to `root`."""
+        found: dict[str, Column] = {}
+        if "mask" in self._at:
+            found["mask"] = self._masks(root)
+        if "box" in self._at:
+            found["box"] = self._boxes()
+        if self._points:
+            found["point"] = self._named_points()
+        if "label" in self._at:
+            found |= self._labels()
+        elif self._extra and not (found and self._odd):
+            found |= self._quantities()
+        elif self._extra:
+            self._left_out = list(self._extra)
+        if self._left_out:
+            self.notes.append(f"columns left out: {', '.join(self._left_out)}")
+        if not found:
+            self.notes.append("there is no column 'label': the images are unlabeled")
+        return found
+
+    def _quantities(self) -> dict[str, Column]:
+        """Columns without a name of ours: a mark for each label, or numbers."""
+        names = list(self._extra)
+        if self._odd:
+            row, name, cell = self._odd
+            self._fail(
+                f"row {row}, column '{name}' holds '{cell}', which is no number",
+                "Write a column 'label', one column of 0 and 1 for each label, or numbers.",
+            )
+        values = np.frombuffer(self._values, np.float32).reshape(len(self._rows), -1)
+        if self._marks:
+            return {"class": Marks(values.astype(np.uint8), names)}
+        noun = "column" if len(names) == 1 else "columns"
+        quoted = ", ".join(f"'{name}'" for name in names)
+        verb = "holds" if len(names) == 1 else "hold"
+        self.notes.append(f"the {noun} {quoted} {verb} numbers: regression")
+        return {"value": Numbers(values, names)}
+
+    def _labels(self) -> dict[str, Column]:
+        cells = self._cells["label"]
+        numbers = [number(cell) for cell in cells]
+        if all(value is not None for value in numbers):
+            values = np.array(numbers, np.float64)
+            if (values != np.rint(values)).any():
+                self.notes.append("the column 'label' holds numbers: regression")
+                return {"value": Numbers(values, ["label"])}
+        several = [mark for mark in ";|" if any(mark in cell for cell in cells)]
+        if len(several) > 1:
+            self._fail(
+                "separates labels by ';' in some rows and by '|' in others", "Use one of them."
+            )
+        if several:
+            return {"class": self._several(cells, several[0])}
+        classes = sorted(set(cells))
+        place = {name: position for position, name in enumerate(classes)}
+        return {"class": ClassNumbers(np.array([place[cell] for cell in cells]), classes)}
+
+    def _several(self, cells: list[str], separator: str) -> Marks:
+        """Several labels in a cell."""
+        split = [[piece.strip() for piece in cell.split(separator)] for cell in cells]
+        for row, cell, pieces in zip(self._rows, cells, split, strict=True):
+            if not all(pieces):
+                self._fail(f"row {row} has an empty label in '{cell}'", "Delete a separator.")
+        classes = sorted({piece for pieces in split for piece in pieces})
+        place = {name: position for position, name in enumerate(classes)}
+        marks = np.zeros((len(cells), len(classes)), np.uint8)
+        for index, pieces in enumerate(split):
+            marks[index, [place[piece] for piece in pieces]] = 1
+        return Marks(marks, classes)
+
+    def _masks(self, root: Path) -> Column:
+        names = Names(os.path.normpath(cell) for cell in self._cells["mask"])
+        column, note = masks_in_files(root, names)
+        self.notes += [note] if note else []
+        return column
+
+    def _boxes(self) -> Boxes:
+        """Cells such as "10 20 30 40 cat; 5 5 9 9 dog": left, top, right, bottom, class."""
+        corners, sizes, words = array("f"), [], []
+        for row, cell in zip(self._rows, self._cells["box"], strict=True):
+            pieces = [piece.strip() for piece in cell.split(";") if piece.strip()]
+            sizes.append(len(pieces))
+            for piece in pieces:
+                *box, word = [*piece.split(None, 4), ""][:5]
+                values = [number(value) for value in box]
+                left, top, right, bottom = [v or 0.0 for v in (*values, *[None] * 4)][:4]
+                if len(box) < 4 or None in values or not (left < right and top < bottom):
+                    self._fail(
+                        f"row {row} has the box '{piece}'",
+                        "Write left, top, right, bottom in pixels, divided by spaces, with "
+                        "left < right and top < bottom; and then perhaps the class.",
+                    )
+                corners.extend((left, top, right, bottom))
+                words.append(word)
+        table = np.frombuffer(corners, np.float32).reshape(-1, 4)
+        classes = sorted(set(words))
+        if not any(classes):
+            return Boxes(table, np.array(sizes))
+        if "" in classes:
+            self._fail("names the class of some boxes only", "Write a class after every box.")
+        place = {name: position for position, name in enumerate(classes)}
+        return Boxes(table, np.array(sizes), np.array([place[word] for word in words]), classes)
+
+    def _point(self, row: int, name: str, cell: str) -> tuple[float, float, float]:
+        """A cell such as "12.5 40", or an empty one for a point that is not visible."""
+        words = cell.split()
+        if not words:
+            return 0.0, 0.0, 0.0
+        values = [number(word) for word in words]
+        if len(values) != 2 or values[0] is None or values[1] is None:
+            self._fail(
+                f"row {row}, column '{POINT}{name}' holds '{cell.strip()}'",
+                "Write x and y in pixels, divided by a space, or nothing where it is not visible.",
+            )
+        return values[0], values[1], 1.0
+
+    def _named_points(self) -> Points:
+        column = Points(np.frombuffer(self._places, np.float32), list(self._points))
+        if column.pairs:
+            pairs = (" and ".join(column.names[point] for point in pair) for pair in column.pairs)
+            self.notes.append(f"points that a mirror swaps: {', '.join(pairs)}")
+        return column
+
+
+def number(cell: str) -> float | None:
+    """The finite number that a cell holds, if it does."""
+    if "_" in cell:  # which Python reads as a separator
+        return None
+    try:
+        value = float(cell)
+    except ValueError:
+        return None
+    return value if math.isfinite(value) else None

@@ -1,0 +1,62 @@
+"""Masks as they are drawn: an image whose values are numbers of classes, not shades."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import ImageFile
+
+from vitreous.data.images.decode import named, opened
+from vitreous.data.images.exif import upright
+from vitreous.data.images.read_file import printable, read_bytes
+from vitreous.errors import ImageError
+
+LARGEST = 255  # class number that a byte can hold
+REMEDY = "Save masks as PNG or TIFF of one channel, with the class number of each pixel."
+
+
+def read_mask(source: str | Path | bytes, *, where: str | None = None) -> NDArray[np.uint8]:
+    """A mask as (h, w) class numbers, exactly as they are stored.
+
+    Of a palette the positions count and not the colors. Three channels are one if they are equal.
+    Raises ImageError for colors, for transparency, for numbers beyond 255, and for JPEGs, whose
+    compression smears numbers into their neighbors.
+    """
+    if where is None and not isinstance(source, bytes):
+        where = printable(source)
+    with named(where):
+        data = source if isinstance(source, bytes) else read_bytes(source)
+        head, picture = opened(data)
+        if head.format == "JPEG":
+            raise ImageError("is a JPEG, which smears the numbers of a mask", remedy=REMEDY)
+        if head.format == "NPY":
+            return _numbers(np.load(io.BytesIO(data), allow_pickle=False))
+        if not isinstance(picture, ImageFile.ImageFile):
+            raise ImageError(f"has {head.channels} channels, not one", remedy=REMEDY)
+        picture.load()
+        array = _numbers(np.asarray(picture))
+        return upright(array[:, :, None], picture.info.get("exif", b""))[:, :, 0]
+
+
+def _numbers(array: NDArray[Any]) -> NDArray[np.uint8]:
+    if array.ndim == 3 and array.shape[2] in (1, 3) and (array == array[:, :, :1]).all():
+        array = array[:, :, 0]
+    if array.ndim != 2:
+        raise ImageError(
+            f"holds colors ({array.shape[2]} channels), not numbers of classes"
+            if array.ndim == 3
+            else f"is an array of shape {array.shape}",
+            remedy=REMEDY,
+        )
+    if array.dtype.kind not in "iub":
+        raise ImageError(f"holds values of type {array.dtype}", remedy=REMEDY)
+    if array.size and (array.min() < 0 or array.max() > LARGEST):
+        raise ImageError(
+            f"holds numbers from {array.min()} to {array.max()}",
+            remedy=f"Number the classes 0, 1, 2, …; {LARGEST} is ignored.",
+        )
+    return array.astype(np.uint8)
