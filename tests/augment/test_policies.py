@@ -35,7 +35,7 @@ def test_labels_that_a_mirror_would_change_are_not_mirrored(name, contract, clas
 
 @pytest.mark.parametrize("name", [name for name in RECIPES if name != "none"])
 @pytest.mark.parametrize("contract", [PHOTO, TINY])
-def test_other_pictures_are_mirrored_but_never_upside_down(name, contract):
+def test_other_images_are_mirrored_but_never_upside_down(name, contract):
     policy = named_policy(name, contract=contract, classes=ANIMALS)
     assert policy.flip == 0.5
     assert policy.flip_vertical == 0
@@ -44,10 +44,10 @@ def test_other_pictures_are_mirrored_but_never_upside_down(name, contract):
 
 def test_none_is_none():
     for contract in (PHOTO, TINY):
-        assert named_policy("none", contract=contract).still
+        assert named_policy("none", contract=contract).is_identity
 
 
-def test_tiny_pictures_are_shifted_and_photos_cropped():
+def test_tiny_images_are_shifted_and_photos_cropped():
     assert named_policy("standard", contract=PHOTO).crop < 1
     tiny = named_policy("standard", contract=TINY)
     assert tiny.crop == 1

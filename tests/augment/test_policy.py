@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from vitreous.augment import RECIPES, Augment, Blend
-from vitreous.augment.sample import KINDS, PLACE, SLOTS
+from vitreous.augment.sample import KINDS, PLACE, SLOTS, STRENGTH
 from vitreous.data.batches.counter_random import uniforms
 from vitreous.data.batches.preprocess import PixelContract
 from vitreous.errors import UsageError
@@ -15,8 +15,8 @@ from vitreous.errors import UsageError
 SIZE = (18, 22)
 EVERY = {
     **{"flip": 0.5, "flip_vertical": 0.3, "crop": 0.4, "shift": 0.1, "rotate": 20, "scale": 0.2},
-    **{"shear": 10, "tilt": 0.2, "brightness": 0.3, "contrast": 0.3, "saturation": 0.4, "hue": 30},
-    **{"noise": 0.1, "erase": 0.5},
+    **{"shear": 10, "perspective": 0.2, "brightness": 0.3, "contrast": 0.3, "saturation": 0.4},
+    **{"hue": 30, "noise": 0.1, "erase": 0.5},
 }
 POLICIES = {
     f"{name}-{kind}": policy for name, row in RECIPES.items() for kind, policy in row.items()
@@ -28,7 +28,7 @@ def rows(count=12, channels=3, size=SIZE):
 
 
 def sample(policy, count=12, channels=3, source=SIZE, seed=0):
-    numbers = uniforms(seed, 0, np.arange(count), policy.numbers)
+    numbers = uniforms(seed, 0, np.arange(count), policy.num_uniforms)
     return policy.sample(numbers, (*source, channels), SIZE)
 
 
@@ -59,9 +59,9 @@ def test_given_memory_changes_nothing(name):
 
 
 @pytest.mark.parametrize("name", POLICIES)
-def test_a_picture_does_not_depend_on_its_batch(name):
+def test_an_image_does_not_depend_on_its_batch(name):
     policy, given = POLICIES[name], rows()
-    numbers = uniforms(0, 0, np.arange(12), policy.numbers)
+    numbers = uniforms(0, 0, np.arange(12), policy.num_uniforms)
     whole = policy.sample(numbers, (*SIZE, 3), SIZE).rows(given.copy())
     for part in (slice(0, 1), slice(5, 9)):
         alone = policy.sample(numbers[part], (*SIZE, 3), SIZE).rows(given[part].copy())
@@ -70,16 +70,16 @@ def test_a_picture_does_not_depend_on_its_batch(name):
 
 def test_doing_nothing_is_exact():
     still = Augment()
-    assert still.still
+    assert still.is_identity
     assert still.describe() == "none"
     assert np.array_equal(sample(still).rows(rows()), rows())
 
 
 @pytest.mark.parametrize("kind", EVERY)
 def test_every_change_with_its_least_amount_is_the_identity(kind):
-    """The numbers that stand for the middle, for "no" and for the whole picture."""
+    """The numbers that stand for the middle, for "no" and for the whole image."""
     policy = Augment(**{kind: EVERY[kind]})
-    assert not policy.still
+    assert not policy.is_identity
     numbers = np.full((12, len(SLOTS)), 0.5)
     for slot in ("flip", "flip_vertical", "erase", "crop_area"):
         numbers[:, PLACE[slot]] = 1 - 1e-16
@@ -89,7 +89,7 @@ def test_every_change_with_its_least_amount_is_the_identity(kind):
 
 
 @pytest.mark.parametrize("kind", EVERY)
-def test_every_change_changes_pictures(kind):
+def test_every_change_changes_images(kind):
     changed = sample(Augment(**{kind: EVERY[kind]}), count=60).rows(rows(60))
     different = (changed != rows(60)).any((1, 2, 3)).mean()
     expected = EVERY[kind] if kind in ("flip", "flip_vertical", "erase") else 0.9
@@ -105,7 +105,7 @@ def test_flips_are_mirrors():
 
 
 def test_shifts_are_whole_pixels_all_equally_likely():
-    moves = sample(Augment(shift=0.1), count=5000).moves
+    moves = sample(Augment(shift=0.1), count=5000).homographies
     offsets = moves[:, :2, 2]
     np.testing.assert_array_equal(offsets, np.rint(offsets))
     for axis, count in zip(offsets.T, (5, 5), strict=True):  # ±2 of 18 and of 22 pixels
@@ -116,7 +116,7 @@ def test_shifts_are_whole_pixels_all_equally_likely():
 
 def test_crops_keep_their_share_and_stay_inside():
     count = 2000
-    moves = sample(Augment(crop=0.3), count=count).moves
+    moves = sample(Augment(crop=0.3), count=count).homographies
     height, width = SIZE
     corners = np.array([[-0.5, -0.5, 1], [width - 0.5, height - 0.5, 1]])
     (left, top), (right, bottom) = np.einsum("bij,kj->kib", moves, corners)[:, :2]
@@ -136,7 +136,7 @@ def test_crops_keep_their_share_and_stay_inside():
 
 
 def test_a_larger_source_is_cropped_to_the_aspect():
-    """Without strengths, the middle of the larger picture fills the output."""
+    """Without strengths, the middle of the larger image fills the output."""
     source = (36, 60)
     given = rows(size=source)
     changed = sample(Augment(), source=source).rows(given)
@@ -145,37 +145,54 @@ def test_a_larger_source_is_cropped_to_the_aspect():
 
 
 def test_chosen_kinds_act_at_full_strength_and_no_others():
-    policy = Augment(rotate=30, shear=10, brightness=0.4, contrast=0.3, choose=2)
+    policy = Augment(rotate=30, shear=10, brightness=0.4, contrast=0.3, num_ops=2)
     changes = sample(policy, count=4000)
     able = ["rotate", "shear_x", "shear_y", "brightness", "contrast"]
-    turned = ~np.isclose(changes.moves[:, 0, 0], 1)
+    turned = ~np.isclose(changes.homographies[:, 0, 0], 1)
     assert turned.mean() == pytest.approx(2 / len(able), abs=0.03)
-    angles = np.rad2deg(np.arctan2(changes.moves[turned, 1, 0], changes.moves[turned, 0, 0]))
+    cos, sin = changes.homographies[turned, :2, 0].T
+    angles = np.rad2deg(np.arctan2(sin, cos))
     alone = np.isclose(np.abs(angles), 30)
     assert alone.mean() > 0.5  # the others are sheared as well
-    gains = np.unique(changes.maps[:, 0, 0].round(6))
+    gains = np.unique(changes.color_matrices[:, 0, 0].round(6))
     expected = {1, 1.4, 0.6, 1.3, 0.7, 1.4 * 1.3, 1.4 * 0.7, 0.6 * 1.3, 0.6 * 0.7}
     np.testing.assert_allclose(gains, sorted(expected))
 
 
 def test_chains_are_blended_with_shares_of_one():
-    policy = Augment(flip=0.5, rotate=20, brightness=0.3, chains=3)
+    policy = Augment(flip=0.5, rotate=20, brightness=0.3, num_chains=3)
     blend = sample(policy, count=3000)
     assert isinstance(blend, Blend)
     assert len(blend.parts) == 4
     np.testing.assert_allclose(blend.weights.sum(1), 1)
     assert blend.weights.min() >= 0
     np.testing.assert_allclose(blend.weights.mean(0), [1 / 2, 1 / 6, 1 / 6, 1 / 6], atol=0.02)
-    mirrored = [part.moves[:, 0, 0] < 0 for part in blend.parts]
-    for each in mirrored[1:]:  # a picture and its mirror image must not be blended
+    mirrored = [part.homographies[:, 0, 0] < 0 for part in blend.parts]
+    for each in mirrored[1:]:  # an image and its mirror image must not be blended
         np.testing.assert_array_equal(each, mirrored[0])
-    assert blend.parts[0].maps is None
+    assert blend.parts[0].color_matrices is None
 
 
 def test_switching_one_strength_on_leaves_the_others_alone():
-    one = sample(Augment(rotate=20, brightness=0.3)).maps
-    other = sample(Augment(rotate=20, brightness=0.3, flip=0.5, erase=0.3, noise=0.1)).maps
+    one = sample(Augment(rotate=20, brightness=0.3)).color_matrices
+    more = Augment(rotate=20, brightness=0.3, flip=0.5, erase=0.3, noise=0.1)
+    other = sample(more).color_matrices
     np.testing.assert_array_equal(one, other)
+
+
+def test_every_decision_keeps_its_place_among_the_uniforms():
+    """A run that is resumed would otherwise see other images."""
+    kinds = (
+        *("shift", "shift", "rotate", "scale", "shear", "shear", "perspective", "perspective"),
+        *("brightness", "contrast", "saturation", "hue", "noise", "erase"),
+    )
+    assert tuple(STRENGTH[kind] for kind in KINDS) == kinds
+    assert SLOTS[:6] == ("flip", "flip_vertical", "crop_area", "crop_aspect", "crop_x", "crop_y")
+    assert SLOTS[6:20] == KINDS
+    details = ("noise_place", "erase_area", "erase_aspect", "erase_x", "erase_y", "erase_gray")
+    assert SLOTS[20:26] == details
+    assert [slot.split("_", 1)[1] for slot in SLOTS[26:40]] == list(KINDS)
+    assert SLOTS[40:] == ("weight",)
 
 
 def test_pairs_are_mixed_within_the_batch():
@@ -216,7 +233,7 @@ def test_descriptions_name_strengths():
         {"border": "wrap"},
         {"mixup": "1"},
         {"flip": True},
-        {"choose": 1.5},
+        {"num_ops": 1.5},
         {"rotation": 3},
     ],
 )

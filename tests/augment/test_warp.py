@@ -8,12 +8,11 @@ from scipy import ndimage
 from vitreous.augment.warp import (
     centered,
     compose,
-    move_points,
+    perspective,
     rotate,
     scale,
     shear,
     shift,
-    tilt,
     warp_images,
     warp_rows,
 )
@@ -34,7 +33,7 @@ def moves(count, source, output, seed=0):
 
     steps = compose(
         scale(np.exp(spread(0.4)), np.exp(spread(0.4))),
-        tilt(spread(0.3) / output[1], spread(0.3) / output[0]),
+        perspective(spread(0.3) / output[1], spread(0.3) / output[0]),
         rotate(spread(180)),
         shear(spread(20), spread(20)),
         shift(spread(5), spread(5)),
@@ -128,25 +127,6 @@ def test_directions_are_as_documented():
     assert brightest(rotate(90)) == (0, -6)  # up: y points down
     assert brightest(scale(2, 2)) == (3, 0)
     assert brightest(scale(-1, 1)) == (-6, 0)
-
-
-def test_points_move_with_the_picture():
-    rows = np.zeros((1, 60, 60, 1), np.uint8)
-    rows[0, 20:23, 35:38] = 255
-    matrix = centered(
-        compose(rotate(30), scale(0.8, 0.9), tilt(0.002, -0.001), shift(3, -2)), (60, 60), (60, 60)
-    )
-    ((x, y),) = move_points(np.array([[[36.0, 21.0]]]), matrix)[0]
-    warped = warp_rows(rows, matrix, (60, 60))[0, ..., 0].astype(float)
-    center = ndimage.center_of_mass(warped)
-    assert (y, x) == pytest.approx(center, abs=0.3)
-
-
-def test_points_come_back():
-    matrix = moves(4, (30, 40), (50, 20))
-    points = np.random.default_rng(0).uniform(0, 30, (4, 6, 2))
-    there = move_points(points, matrix)
-    np.testing.assert_allclose(move_points(there, np.linalg.inv(matrix)), points, rtol=1e-9)
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (1, 8), (8, 1), (2, 2)])

@@ -1,4 +1,4 @@
-"""Augmentation: policies by name, and what they do to pictures."""
+"""Augmentation: policies by name, and what they do to images."""
 
 from vitreous.augment.changes import Blend, Changes
 from vitreous.augment.policies import RECIPES, named_policy

@@ -2,9 +2,9 @@
 
     y = A x + b        x, y  (C,) in [0, 1]
 
-Maps that follow each other are multiplied, so that the values of a pixel are changed, rounded and
-clipped once. Saturation and hue act on RGB alone; brightness and contrast on any channels. Noise is
-a window of one table of normal numbers, at a place that belongs to the example.
+Matrices that follow each other are multiplied, so that the values of a pixel are changed, rounded
+and clipped once. Saturation and hue act on RGB alone; brightness and contrast on any channels.
+Noise is a window of one table of normal numbers, at a place that belongs to the example.
 """
 
 from __future__ import annotations
@@ -21,63 +21,63 @@ from vitreous.data.batches.counter_random import uniforms
 from vitreous.shapes import Images
 
 Numbers: TypeAlias = NDArray[np.float64]  # (B,)
-Maps: TypeAlias = NDArray[np.float64]  # (B, C + 1, C + 1): A, b beside it, 0 … 0 1 below
+Matrices: TypeAlias = NDArray[np.float64]  # (B, C + 1, C + 1): A, b beside it, 0 … 0 1 below
 
 LUMA = np.array([0.299, 0.587, 0.114])  # weights of R, G and B in what the eye calls brightness
 GRAYS = 1 << 20  # normal numbers in the table of noise
 
 
-def brightness(factor: Numbers, channels: int) -> Maps:
+def brightness(factor: Numbers, channels: int) -> Matrices:
     """Every value times the factor."""
-    return _maps(np.eye(channels) * factor[:, None, None])
+    return _affine(np.eye(channels) * factor[:, None, None])
 
 
-def contrast(factor: Numbers, channels: int) -> Maps:
+def contrast(factor: Numbers, channels: int) -> Matrices:
     """Distances from middle gray times the factor."""
-    maps = _maps(np.eye(channels) * factor[:, None, None])
-    maps[:, :channels, channels] = 0.5 * (1 - factor[:, None])
-    return maps
+    matrices = _affine(np.eye(channels) * factor[:, None, None])
+    matrices[:, :channels, channels] = 0.5 * (1 - factor[:, None])
+    return matrices
 
 
-def saturation(factor: Numbers) -> Maps:
-    """Distances from the gray of equal luma times the factor; 0 makes a gray picture."""
+def saturation(factor: Numbers) -> Matrices:
+    """Distances from the gray of equal luma times the factor; 0 makes a gray image."""
     gray = np.broadcast_to(LUMA, (3, 3))
-    return _maps(factor[:, None, None] * np.eye(3) + (1 - factor[:, None, None]) * gray)
+    return _affine(factor[:, None, None] * np.eye(3) + (1 - factor[:, None, None]) * gray)
 
 
-def hue(degrees: Numbers) -> Maps:
+def hue(degrees: Numbers) -> Matrices:
     """Turn the colors about the gray axis (1, 1, 1); 120° takes red to green."""
     angle = np.deg2rad(degrees)[:, None, None]
     across = np.array([[0, -1, 1], [1, 0, -1], [-1, 1, 0]]) / np.sqrt(3)
     turn = np.cos(angle) * np.eye(3) + np.sin(angle) * across + (1 - np.cos(angle)) / 3
-    return _maps(turn)
+    return _affine(turn)
 
 
-def compose(*steps: Maps) -> Maps:
-    """The product of (B, C + 1, C + 1) maps; the step that acts first stands last."""
-    product: Maps = reduce(np.matmul, steps)
+def compose(*steps: Matrices) -> Matrices:
+    """The product of (B, C + 1, C + 1) matrices; the step that acts first stands last."""
+    product: Matrices = reduce(np.matmul, steps)
     return product
 
 
-def recolor_rows(rows: NDArray[np.uint8], maps: Maps) -> None:
+def recolor_rows(rows: NDArray[np.uint8], matrices: Matrices) -> None:
     """Map the channels of each row of bytes in place, with OpenCV.
 
-    rows    (B, H, W, C) uint8
-    maps    (B, C + 1, C + 1)
+    rows      (B, H, W, C) uint8
+    matrices  (B, C + 1, C + 1)
     """
     channels = rows.shape[3]
-    scaled = maps[:, :channels].copy()
+    scaled = matrices[:, :channels].copy()
     scaled[:, :, channels] *= 255
     for row, matrix in zip(rows, scaled, strict=True):
         cv2.transform(row, matrix, row)
 
 
-def recolor_images(images: Images, maps: Maps) -> Images:
+def recolor_images(images: Images, matrices: Matrices) -> Images:
     """Map the channels of each image, with torch; values stay in [0, 1]."""
     channels = images.shape[1]
-    matrices = torch.from_numpy(maps).to(images.dtype).to(images.device)
-    colored = torch.einsum("bdc,bchw->bdhw", matrices[:, :channels, :channels], images)
-    offsets = matrices[:, :channels, channels, None, None]
+    tensors = torch.from_numpy(matrices).to(images.dtype).to(images.device)
+    colored = torch.einsum("bdc,bchw->bdhw", tensors[:, :channels, :channels], images)
+    offsets = tensors[:, :channels, channels, None, None]
     return (colored + offsets).clamp(0, 1).contiguous(memory_format=torch.channels_last)
 
 
@@ -103,13 +103,13 @@ def noise_images(images: Images, deviations: Numbers, places: Numbers) -> Images
     return (images + noise).clamp(0, 1)
 
 
-def _maps(linear: Numbers) -> Maps:
+def _affine(linear: Numbers) -> Matrices:
     """(B, C, C) matrices as (B, C + 1, C + 1) ones without an offset."""
     count, channels = linear.shape[:2]
-    maps = np.zeros((count, channels + 1, channels + 1))
-    maps[:, :channels, :channels] = linear
-    maps[:, channels, channels] = 1
-    return maps
+    matrices = np.zeros((count, channels + 1, channels + 1))
+    matrices[:, :channels, :channels] = linear
+    matrices[:, channels, channels] = 1
+    return matrices
 
 
 def _windows(places: Numbers, length: int) -> list[NDArray[np.float32]]:

@@ -1,4 +1,4 @@
-"""Random erasing: a rectangle of the picture becomes a flat gray, so that no single part decides.
+"""Random erasing: a rectangle of the image becomes a flat gray, so that no single part decides.
 
 Zhong et al. (2017), "Random erasing data augmentation", arXiv:1708.04896.
 """
@@ -24,12 +24,12 @@ def boxes(
     y: NDArray[np.float64],
     size: tuple[int, int],
 ) -> Boxes:
-    """Boxes of given area and aspect, cut to the picture.
+    """Boxes of given area and aspect, cut to the image.
 
-    area    (B,) share of the picture; 0 gives an empty box
+    area    (B,) share of the image; 0 gives an empty box
     aspect  (B,) height over width
     x, y    (B,) in [0, 1): from the first to the last place where the box fits
-    size    height and width of the picture
+    size    height and width of the image
     """
     height, width = size
     sides = [
@@ -56,7 +56,7 @@ def erase_images(images: Images, where: Boxes, grays: NDArray[np.float64]) -> Im
 
 
 def inside_boxes(where: Boxes, size: tuple[int, int], device: torch.device) -> Tensor:
-    """(B, H, W) True in the box of each picture."""
+    """(B, H, W) True in the box of each image."""
     left, top, right, bottom = torch.from_numpy(where).to(device).T[..., None]
     y, x = (torch.arange(length, device=device) for length in size)
     rows, columns = (top <= y) & (y < bottom), (left <= x) & (x < right)

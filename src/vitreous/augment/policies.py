@@ -22,7 +22,7 @@ MILD: dict[str, Any] = {"brightness": 0.2, "contrast": 0.2, "saturation": 0.2}
 VIVID: dict[str, Any] = {"brightness": 0.4, "contrast": 0.4, "saturation": 0.4, "hue": 15}
 BENT: dict[str, Any] = {"shift": 0.1, "rotate": 20, "scale": 0.2, "shear": 15}
 
-# name → what the pictures are → policy. Symbols are digits and letters of any size.
+# name → what the images are → policy. Symbols are digits and letters of any size.
 RECIPES: dict[str, dict[str, Augment]] = {
     "none": {
         "photos": Augment(),
@@ -40,21 +40,29 @@ RECIPES: dict[str, dict[str, Augment]] = {
         "symbols": Augment(shift=1 / 14, rotate=10, scale=0.1, shear=5, border="edge"),
     },
     "strong": {
-        "photos": Augment(**MIRROR, **VIVID, crop=0.2, rotate=10, tilt=0.1, erase=0.25, mixup=0.2),
+        "photos": Augment(
+            **MIRROR, **VIVID, crop=0.2, rotate=10, perspective=0.1, erase=0.25, mixup=0.2
+        ),
         "tiny": Augment(**MIRROR, **MILD, shift=1 / 8, rotate=10, scale=0.1, erase=0.25, mixup=0.2),
         "symbols": Augment(
-            shift=1 / 10, rotate=15, scale=0.15, shear=10, tilt=0.1, noise=0.05, border="edge"
+            shift=1 / 10,
+            rotate=15,
+            scale=0.15,
+            shear=10,
+            perspective=0.1,
+            noise=0.05,
+            border="edge",
         ),
     },
     "randaugment": {
-        "photos": Augment(**MIRROR, **VIVID, **BENT, crop=0.35, erase=1, choose=2),
-        "tiny": Augment(**MIRROR, **VIVID, **BENT, erase=1, choose=2),
-        "symbols": Augment(**MILD, **BENT, erase=1, choose=2, border="edge"),
+        "photos": Augment(**MIRROR, **VIVID, **BENT, crop=0.35, erase=1, num_ops=2),
+        "tiny": Augment(**MIRROR, **VIVID, **BENT, erase=1, num_ops=2),
+        "symbols": Augment(**MILD, **BENT, erase=1, num_ops=2, border="edge"),
     },
     "augmix": {
-        "photos": Augment(**MIRROR, **VIVID, **BENT, crop=0.35, choose=2, chains=3),
-        "tiny": Augment(**MIRROR, **VIVID, **BENT, choose=2, chains=3),
-        "symbols": Augment(**MILD, **BENT, choose=2, chains=3, border="edge"),
+        "photos": Augment(**MIRROR, **VIVID, **BENT, crop=0.35, num_ops=2, num_chains=3),
+        "tiny": Augment(**MIRROR, **VIVID, **BENT, num_ops=2, num_chains=3),
+        "symbols": Augment(**MILD, **BENT, num_ops=2, num_chains=3, border="edge"),
     },
 }
 
@@ -81,9 +89,9 @@ def named_policy(
     dataset: str | None = None,
     **changes: Any,
 ) -> Augment:
-    """The policy of this name for these pictures.
+    """The policy of this name for these images.
 
-    contract  its size tells photos from tiny pictures
+    contract  its size tells photos from tiny images
     classes   class names, and
     dataset   the data set's name tell digits and letters, which are never mirrored
     changes   strengths that replace the recipe's own, such as mixup=0.2; None changes nothing
@@ -105,7 +113,7 @@ def named_policy(
 
 
 def symbols(classes: Sequence[str], dataset: str = "") -> bool:
-    """Are the pictures digits or letters, as far as names tell?"""
+    """Are the images digits or letters, as far as names tell?"""
     words = set(re.findall(r"[a-z]+", dataset.lower()))
     if "fashion" in words:  # its classes are numbered like digits
         return False

@@ -1,7 +1,7 @@
-"""An augmentation policy: which changes a picture may undergo, drawn from uniform numbers.
+"""An augmentation policy: which changes an image may undergo, drawn from uniform numbers.
 
 `sample` turns uniform numbers into `Changes`; it draws nothing itself, so the numbers decide alone
-what happens. With all strengths at zero, every picture stays exactly as it is.
+what happens. With all strengths at zero, every image stays exactly as it is.
 """
 
 from __future__ import annotations
@@ -20,23 +20,23 @@ from vitreous.shapes import Images
 
 @dataclass(frozen=True, kw_only=True)
 class Augment(Strengths):
-    """What may happen to pictures, and how it is drawn."""
+    """What may happen to images, and how it is drawn."""
 
     @property
-    def numbers(self) -> int:
+    def num_uniforms(self) -> int:
         """How many uniform numbers an example takes."""
-        return len(SLOTS) * (self.chains + 1)
+        return len(SLOTS) * (self.num_chains + 1)
 
     def sample(
         self, uniforms: Uniforms, source: tuple[int, int, int], size: tuple[int, int]
     ) -> Changes | Blend:
-        """What happens to each picture.
+        """What happens to each image.
 
-        uniforms  (B, self.numbers) in [0, 1)
-        source    height, width and channels of the pictures
+        uniforms  (B, self.num_uniforms) in [0, 1)
+        source    height, width and channels of the images
         size      height and width of the results; a larger source is cropped to the same aspect
         """
-        return (blended if self.chains else changes)(self, uniforms, source, size)
+        return (blended if self.num_chains else changes)(self, uniforms, source, size)
 
     def mix(self, images: Images, order: Uniforms, batch: Uniforms) -> tuple[Images, Tensor, float]:
         """Mix each picture of a batch with a partner of the same batch.

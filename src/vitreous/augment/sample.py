@@ -1,6 +1,6 @@
-"""From uniform numbers to what happens to each picture of a batch.
+"""From uniform numbers to what happens to each image of a batch.
 
-Every decision has a slot, a column of the numbers, of its own: what one strength does to a picture
+Every decision has a slot, a column of the numbers, of its own: what one strength does to an image
 does not change when another is switched on.
 """
 
@@ -21,38 +21,39 @@ Amounts: TypeAlias = dict[str, NDArray[np.float64]]  # kind of change → (B,) i
 
 FRAME = ("flip", "flip_vertical", "crop_area", "crop_aspect", "crop_x", "crop_y")
 DETAILS = ("noise_place", "erase_area", "erase_aspect", "erase_x", "erase_y", "erase_gray")
-SLOTS = (*FRAME, *KINDS, *DETAILS, *(f"choose_{kind}" for kind in KINDS), "weight")
+SLOTS = (*FRAME, *KINDS, *DETAILS, *(f"ticket_{kind}" for kind in KINDS), "weight")
 PLACE = {slot: number for number, slot in enumerate(SLOTS)}
 
 ASPECT = 4 / 3  # of crops at most, relative to the output's
-LEAST_ERASED = 0.02  # of the picture
+LEAST_ERASED = 0.02  # of the image
 
 
 def changes(
     policy: Strengths, uniforms: Uniforms, source: tuple[int, int, int], size: tuple[int, int]
 ) -> Changes:
-    """Uniforms (B, slots) to the changes of B pictures."""
+    """Uniforms (B, slots) to the changes of B images."""
     columns = dict(zip(SLOTS, uniforms.T, strict=True))
     amounts = _amounts(policy, columns)
-    noise = boxes = grays = None
+    noise = erased = grays = None
     if policy.noise:
         deviations = policy.noise * np.abs(amounts["noise"])
         noise = np.column_stack([deviations, columns["noise_place"]])
     if policy.erase:
-        boxes, grays = _boxes(policy, columns, amounts, size), columns["erase_gray"]
-    moves = _moves(policy, columns, amounts, source[:2], size)
-    maps = _maps(policy, amounts, source[2])
-    return Changes(size, policy.border, moves, maps, noise, boxes, grays)
+        erased, grays = _boxes(policy, columns, amounts, size), columns["erase_gray"]
+    homographies = _homographies(policy, columns, amounts, source[:2], size)
+    colors = _color_matrices(policy, amounts, source[2])
+    frame = len(uniforms), source[:2], size, policy.border
+    return Changes(*frame, homographies, colors, noise, erased, grays)
 
 
 def blended(
     policy: Strengths, uniforms: Uniforms, source: tuple[int, int, int], size: tuple[int, int]
 ) -> Blend:
-    """Uniforms (B, (chains + 1) · slots) to a picture blended with changed copies of itself."""
-    numbers = uniforms.reshape(len(uniforms), policy.chains + 1, len(SLOTS)).copy()
+    """Uniforms (B, (num_chains + 1) · slots) to an image blended with changed copies of itself."""
+    numbers = uniforms.reshape(len(uniforms), policy.num_chains + 1, len(SLOTS)).copy()
     numbers[:, :, : len(FRAME)] = numbers[:, :1, : len(FRAME)]  # crop and mirror all copies alike
     frame = dataclasses.replace(policy, **dict.fromkeys(STRENGTH.values(), 0.0))  # type: ignore[arg-type]
-    policies = [frame] + policy.chains * [policy]
+    policies = [frame] + policy.num_chains * [policy]
     parts = [changes(each, numbers[:, k], source, size) for k, each in enumerate(policies)]
     own, *others = numbers[:, :, PLACE["weight"]].T
     shares = -np.log1p(-np.stack(others, axis=1))  # shares of exponential numbers are Dirichlet's
@@ -64,32 +65,31 @@ def _amounts(policy: Strengths, columns: Amounts) -> Amounts:
     """The share of its full strength with which each kind of change acts, either way."""
     amounts = {kind: 2 * columns[kind] - 1 for kind in KINDS}
     able = [kind for kind in KINDS if getattr(policy, STRENGTH[kind])]
-    if not policy.choose or not able:
+    if not policy.num_ops or not able:
         return amounts
-    tickets = np.stack([columns[f"choose_{kind}"] for kind in able], axis=1)
-    chosen = tickets.argsort(axis=1).argsort(axis=1) < policy.choose
+    tickets = np.stack([columns[f"ticket_{kind}"] for kind in able], axis=1)
+    chosen = tickets.argsort(axis=1).argsort(axis=1) < policy.num_ops
     for kind, taken in zip(able, chosen.T, strict=True):
         amounts[kind] = np.where(amounts[kind] < 0, -1.0, 1.0) * taken
     return amounts
 
 
-def _moves(
+def _homographies(
     policy: Strengths,
     columns: Amounts,
     amounts: Amounts,
     source: tuple[int, int],
     size: tuple[int, int],
 ) -> warp.Matrices | None:
-    """One matrix a picture; the step that is nearest to the output stands last."""
+    """One matrix an image; the step that is nearest to the output stands last."""
     height, width = size
     steps = []
     if source != size or policy.crop < 1:
         steps.append(_window(policy.crop, columns, source, size))
-    if policy.tilt:
-        depth = 2 * policy.tilt  # half a side is a distance of 1
-        steps.append(
-            warp.tilt(depth / width * amounts["tilt_x"], depth / height * amounts["tilt_y"])
-        )
+    if policy.perspective:
+        depth = 2 * policy.perspective  # half a side is a distance of 1
+        x, y = amounts["perspective_x"], amounts["perspective_y"]
+        steps.append(warp.perspective(depth / width * x, depth / height * y))
     if policy.rotate:
         steps.append(warp.rotate(policy.rotate * amounts["rotate"]))
     if policy.scale:
@@ -134,7 +134,7 @@ def _window(
     return warp.compose(middle, warp.scale(width / size[1], height / size[0]))
 
 
-def _maps(policy: Strengths, amounts: Amounts, channels: int) -> color.Maps | None:
+def _color_matrices(policy: Strengths, amounts: Amounts, channels: int) -> color.Matrices | None:
     steps = []
     if policy.brightness:
         steps.append(color.brightness(1 + policy.brightness * amounts["brightness"], channels))
@@ -150,7 +150,7 @@ def _maps(policy: Strengths, amounts: Amounts, channels: int) -> color.Maps | No
 def _boxes(
     policy: Strengths, columns: Amounts, amounts: Amounts, size: tuple[int, int]
 ) -> erase.Boxes:
-    erased = amounts["erase"] != 0 if policy.choose else columns["erase"] < policy.erase
+    erased = amounts["erase"] != 0 if policy.num_ops else columns["erase"] < policy.erase
     least = min(LEAST_ERASED, policy.erase_area)
     area = least + (policy.erase_area - least) * columns["erase_area"]
     aspect = 3.0 ** (2 * columns["erase_aspect"] - 1)  # 1/3 to 3, as in the paper

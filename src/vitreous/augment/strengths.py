@@ -1,7 +1,7 @@
-"""Strengths of an augmentation: how far each kind of change of a picture may go.
+"""Strengths of an augmentation: how far each kind of change of an image may go.
 
-Cubuk et al. (2020), "RandAugment", arXiv:1909.13719, for `choose`; Hendrycks et al. (2020),
-"AugMix", arXiv:1912.02781, for `chains`.
+Cubuk et al. (2020), "RandAugment", arXiv:1909.13719, for `num_ops`; Hendrycks et al. (2020),
+"AugMix", arXiv:1912.02781, for `num_chains`.
 """
 
 from __future__ import annotations
@@ -15,7 +15,8 @@ from vitreous.augment import warp
 from vitreous.errors import UsageError, unknown
 
 KINDS = (
-    *("shift_x", "shift_y", "rotate", "scale", "shear_x", "shear_y", "tilt_x", "tilt_y"),
+    *("shift_x", "shift_y", "rotate", "scale", "shear_x", "shear_y"),
+    *("perspective_x", "perspective_y"),
     *("brightness", "contrast", "saturation", "hue", "noise", "erase"),
 )
 """The kinds of change; those that go both ways have an amount for each axis."""
@@ -43,8 +44,8 @@ class Strengths:
     """largest relative change of size"""
     shear: float = 0.0
     """largest lean of vertical and horizontal lines, in degrees"""
-    tilt: float = 0.0
-    """largest change of depth from the center to the edge (perspective)"""
+    perspective: float = 0.0
+    """largest change of depth from the center to the edge"""
     brightness: float = 0.0
     """largest change of the factor on all values"""
     contrast: float = 0.0
@@ -58,17 +59,17 @@ class Strengths:
     erase: float = 0.0
     """probability of erasing a rectangle"""
     erase_area: float = 0.2
-    """largest share of the picture that is erased"""
+    """largest share of the image that is erased"""
     mixup: float = 0.0
-    """strength of blending pairs of pictures"""
+    """strength of blending pairs of images"""
     cutmix: float = 0.0
-    """strength of pasting a box of another picture; with mixup, each in half of the batches"""
-    choose: int = 0
-    """if positive, so many kinds of change a picture, each at full strength (RandAugment)"""
-    chains: int = 0
-    """if positive, so many changed copies are blended with the picture (AugMix)"""
+    """strength of pasting a box of another image; with mixup, each in half of the batches"""
+    num_ops: int = 0
+    """if positive, so many kinds of change an image, each at full strength (RandAugment)"""
+    num_chains: int = 0
+    """if positive, so many changed copies are blended with the image (AugMix)"""
     border: warp.Border = "reflect"
-    """what lies outside of the picture: zero, edge or reflect"""
+    """what lies outside of the image: zero, edge or reflect"""
 
     def __post_init__(self) -> None:
         for name, (most, _) in LIMITS.items():
@@ -89,8 +90,8 @@ class Strengths:
             )
 
     @property
-    def still(self) -> bool:
-        """Does it leave each picture as it is, up to mixing?"""
+    def is_identity(self) -> bool:
+        """Does it leave each image as it is, up to mixing?"""
         default = type(self)()
         return all(
             getattr(self, name) == getattr(default, name)
@@ -137,7 +138,7 @@ LIMITS: dict[str, tuple[float, str]] = {
     "rotate": (180, "rotate ±{0:g}°"),
     "scale": (4, "scale ±{1:g} %"),
     "shear": (60, "shear ±{0:g}°"),
-    "tilt": (0.4, "perspective ±{1:g} %"),
+    "perspective": (0.4, "perspective ±{1:g} %"),
     "brightness": (1, "brightness ±{1:g} %"),
     "contrast": (1, "contrast ±{1:g} %"),
     "saturation": (1, "saturation ±{1:g} %"),
@@ -147,6 +148,6 @@ LIMITS: dict[str, tuple[float, str]] = {
     "erase_area": (1, "up to {1:g} % erased"),
     "mixup": (100, "mixup {0:g}"),
     "cutmix": (100, "cutmix {0:g}"),
-    "choose": (len(KINDS), "{0} kinds at a time"),
-    "chains": (10, "{0} chains blended"),
+    "num_ops": (len(KINDS), "{0} kinds at a time"),
+    "num_chains": (10, "{0} chains blended"),
 }

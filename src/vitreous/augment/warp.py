@@ -2,8 +2,8 @@
 
 A matrix says where in the source a pixel of the output is found, so steps that follow each other
 are multiplied in the order in which they are undone. OpenCV carries it out on rows of bytes, torch
-on images of any device; both interpolate linearly and agree to less than a gray level. The inverse
-matrix moves points, boxes and keypoints along.
+on images of any device; both interpolate linearly and agree to less than a gray level. `Changes`
+moves maps, points and boxes by the same matrices.
 
 Hartley and Zisserman (2004), "Multiple View Geometry in Computer Vision", section 2.4.
 """
@@ -46,17 +46,17 @@ def matrices(*entries: ArrayLike) -> Matrices:
 
 
 def shift(x: ArrayLike, y: ArrayLike) -> Matrices:
-    """Look x pixels further right and y further down: the picture moves left and up."""
+    """Look x pixels further right and y further down: the image moves left and up."""
     return matrices(1, 0, x, 0, 1, y, 0, 0, 1)
 
 
 def scale(x: ArrayLike, y: ArrayLike) -> Matrices:
-    """Look x times as far from the center: the picture shrinks."""
+    """Look x times as far from the center: the image shrinks."""
     return matrices(x, 0, 0, 0, y, 0, 0, 0, 1)
 
 
 def rotate(degrees: ArrayLike) -> Matrices:
-    """The picture turns counter-clockwise."""
+    """The image turns counter-clockwise."""
     angle = np.deg2rad(degrees)
     cos, sin = np.cos(angle), np.sin(angle)
     return matrices(cos, -sin, 0, sin, cos, 0, 0, 0, 1)
@@ -67,8 +67,8 @@ def shear(x: ArrayLike, y: ArrayLike) -> Matrices:
     return matrices(1, np.tan(np.deg2rad(x)), 0, np.tan(np.deg2rad(y)), 1, 0, 0, 0, 1)
 
 
-def tilt(x: ArrayLike, y: ArrayLike) -> Matrices:
-    """The plane of the picture turns away: depth grows by x and y per pixel."""
+def perspective(x: ArrayLike, y: ArrayLike) -> Matrices:
+    """The plane of the image turns away: depth grows by x and y per pixel."""
     return matrices(1, 0, 0, 0, 1, 0, x, y, 1)
 
 
@@ -78,32 +78,20 @@ def compose(*steps: Matrices) -> Matrices:
     return product
 
 
-def centered(moves: Matrices, source: tuple[int, int], output: tuple[int, int]) -> Matrices:
+def centered(homographies: Matrices, source: tuple[int, int], output: tuple[int, int]) -> Matrices:
     """From moves about the center to places of pixels, counted from the top left corner.
 
     source, output  height and width
     """
     (h, w), (height, width) = source, output
     return compose(
-        shift((w - 1) / 2, (h - 1) / 2), moves, shift(-(width - 1) / 2, -(height - 1) / 2)
+        shift((w - 1) / 2, (h - 1) / 2), homographies, shift(-(width - 1) / 2, -(height - 1) / 2)
     )
-
-
-def move_points(points: NDArray[np.float64], moves: Matrices) -> NDArray[np.float64]:
-    """Where points of the source appear in the output.
-
-    points  (B, K, 2) x and y in pixels; the center of the first pixel is (0, 0)
-    return  the same shape
-    """
-    places = np.concatenate([points, np.ones_like(points[..., :1])], axis=2)
-    places = places @ np.linalg.inv(moves).transpose(0, 2, 1)
-    moved: NDArray[np.float64] = places[..., :2] / places[..., 2:]
-    return moved
 
 
 def warp_rows(
     rows: NDArray[np.uint8],
-    moves: Matrices,
+    homographies: Matrices,
     size: tuple[int, int],
     *,
     border: Border = "reflect",
@@ -116,24 +104,24 @@ def warp_rows(
     out     memory that may be used for the result; not that of `rows`
     return  (B, *size, C) uint8
     """
-    if rows[:1].size <= SMALL and _whole_pixels(moves):
-        return _gather(rows, moves, size, border)
+    if rows[:1].size <= SMALL and _whole_pixels(homographies):
+        return _gather(rows, homographies, size, border)
     count, channels = len(rows), rows.shape[3]
     warped = np.empty((count, *size, channels), np.uint8) if out is None else out
     parts = _exactly_moved(channels)
-    flat = np.all(moves[:, 2] == (0, 0, 1), axis=1)
+    flat = np.all(homographies[:, 2] == (0, 0, 1), axis=1)
     flags, mode = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP, BORDERS[border][0]
-    corners, aligned = _windows(moves, size, (rows.shape[1], rows.shape[2]))
+    corners, aligned = _windows(homographies, size, (rows.shape[1], rows.shape[2]))
     for index, ((left, top), (right, bottom)) in enumerate(corners.tolist()):
         if aligned[index]:  # four times as fast as a warp
             window, place = rows[index, top:bottom, left:right], warped[index]
             cv2.resize(window, size[::-1], place, interpolation=cv2.INTER_LINEAR)
-            across, down = moves[index, [0, 1], [0, 1]] < 0
+            across, down = homographies[index, [0, 1], [0, 1]] < 0
             if across or down:
                 cv2.flip(place, 1 if not down else -1 if across else 0, place)
             continue
         method, lines = (cv2.warpAffine, 2) if flat[index] else (cv2.warpPerspective, 3)
-        matrix = moves[index, :lines]
+        matrix = homographies[index, :lines]
         if len(parts) == 1:
             method(rows[index], matrix, size[::-1], warped[index], flags, mode)
             continue
@@ -145,7 +133,7 @@ def warp_rows(
 
 
 def warp_images(
-    images: Images, moves: Matrices, size: tuple[int, int], *, border: Border = "reflect"
+    images: Images, homographies: Matrices, size: tuple[int, int], *, border: Border = "reflect"
 ) -> Images:
     """Move each image by its own matrix, with torch, on the device of the images.
 
@@ -154,12 +142,12 @@ def warp_images(
     """
     h, w = images.shape[2:]
     device = images.device
-    transform = torch.from_numpy(moves).to(torch.float32).to(device)
+    transform = torch.from_numpy(homographies).to(torch.float32).to(device)
     ys, xs = torch.meshgrid(*(torch.arange(n, device=device) for n in size), indexing="ij")
     grid = torch.stack([xs, ys, torch.ones_like(xs)], dim=-1).to(torch.float32)  # (H, W, 3)
     places: Tensor = grid.reshape(1, -1, 3) @ transform.mT  # (B, H·W, 3)
     places = places[..., :2] / places[..., 2:]
-    corners, aligned = _windows(moves, size, (h, w))
+    corners, aligned = _windows(homographies, size, (h, w))
     corners[~aligned] = (-OUTSIDE, -OUTSIDE), (OUTSIDE, OUTSIDE)
     first, last = torch.from_numpy(corners - [[0], [1]]).to(torch.float32).to(device).unbind(1)
     places = places.clamp(first[:, None], last[:, None])
@@ -173,7 +161,7 @@ def warp_images(
 
 
 def _windows(
-    moves: Matrices, size: tuple[int, int], source: tuple[int, int]
+    homographies: Matrices, size: tuple[int, int], source: tuple[int, int]
 ) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
     """Which matrices only enlarge or shrink, and perhaps mirror, a window of whole pixels.
 
@@ -181,9 +169,9 @@ def _windows(
 
     return  (B, 2, 2) x and y of the windows' first pixels and after their last, and (B,) which
     """
-    plain = moves.copy()
+    plain = homographies.copy()
     plain[:, [0, 1], [0, 1]] = plain[:, :2, 2] = 0
-    scales, offsets = moves[:, [0, 1], [0, 1]], moves[:, :2, 2]
+    scales, offsets = homographies[:, [0, 1], [0, 1]], homographies[:, :2, 2]
     ends = np.stack([offsets - scales / 2, offsets + scales * (np.array(size[::-1]) - 0.5)], 1)
     edges = np.sort(ends + 0.5, axis=1)  # (B, 2, 2) start and end, x and y
     corners = np.rint(edges).astype(np.int64)
@@ -207,22 +195,22 @@ def _exactly_moved(channels: int) -> list[slice]:
     ]
 
 
-def _whole_pixels(moves: Matrices) -> bool:
+def _whole_pixels(homographies: Matrices) -> bool:
     """Do all matrices only mirror and shift by whole pixels?"""
-    plain = np.zeros_like(moves)
-    plain[:, [0, 1], [0, 1]] = np.sign(moves[:, [0, 1], [0, 1]])
-    plain[:, :2, 2] = np.rint(moves[:, :2, 2])
+    plain = np.zeros_like(homographies)
+    plain[:, [0, 1], [0, 1]] = np.sign(homographies[:, [0, 1], [0, 1]])
+    plain[:, :2, 2] = np.rint(homographies[:, :2, 2])
     plain[:, 2, 2] = 1
-    return np.array_equal(plain, moves)
+    return np.array_equal(plain, homographies)
 
 
 def _gather(
-    rows: NDArray[np.uint8], moves: Matrices, size: tuple[int, int], border: Border
+    rows: NDArray[np.uint8], homographies: Matrices, size: tuple[int, int], border: Border
 ) -> NDArray[np.uint8]:
     """Mirror and shift the whole batch by two gathers: first of lines, then of pixels."""
     count, h, w, channels = rows.shape
-    ys, below = _places(moves[:, 1, 1], moves[:, 1, 2], size[0], h, border)
-    xs, beside = _places(moves[:, 0, 0], moves[:, 0, 2], size[1], w, border)
+    ys, below = _places(homographies[:, 1, 1], homographies[:, 1, 2], size[0], h, border)
+    xs, beside = _places(homographies[:, 0, 0], homographies[:, 0, 2], size[1], w, border)
     ys += h * np.arange(count)[:, None]
     lines = np.take(rows.reshape(count * h, w * channels), ys.ravel(), axis=0)
     places = xs[:, None, :] + w * np.arange(count * size[0]).reshape(count, size[0], 1)

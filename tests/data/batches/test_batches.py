@@ -23,8 +23,9 @@ POLICIES = {
     "none": None,
     "tiny": Augment(flip=0.5, shift=0.1),
     "all": Augment(
-        **{"flip": 0.5, "crop": 0.5, "shift": 0.1, "rotate": 20, "tilt": 0.1, "brightness": 0.3},
-        **{"saturation": 0.3, "noise": 0.1, "erase": 0.5, "mixup": 0.4, "cutmix": 1.0},
+        **{"flip": 0.5, "crop": 0.5, "shift": 0.1, "rotate": 20, "perspective": 0.1},
+        **{"brightness": 0.3, "saturation": 0.3, "noise": 0.1, "erase": 0.5},
+        **{"mixup": 0.4, "cutmix": 1.0},
     ),
     "chosen": named_policy("randaugment", contract=CONTRACT),
     "chains": named_policy("augmix", contract=CONTRACT),

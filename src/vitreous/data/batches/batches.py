@@ -226,9 +226,9 @@ class Batches:
 
     def _change(self, epoch: int, keys: NDArray[np.int64]) -> Change | None:
         """What happens to these examples in this epoch."""
-        if self.augment is None or self.augment.still:
+        if self.augment is None or self.augment.is_identity:
             return None
-        numbers = uniforms(self.seed, epoch, keys, self.augment.numbers)
+        numbers = uniforms(self.seed, epoch, keys, self.augment.num_uniforms)
         height, width, channels = self.rows.shape[1:]
         size = self.contract.height, self.contract.width
         return self.augment.sample(numbers, (height, width, channels), size)
@@ -269,7 +269,7 @@ class Batches:
                     f"rows of {(height, width)} with maps '{name}' of {column.size}",
                     remedy="Pack both with the same contract, and use the targets of the pack.",
                 )
-        still = self.augment is None or self.augment.still
+        still = self.augment is None or self.augment.is_identity
         source, wanted = tuple(self.rows.shape[1:]), self.contract.shape
         if source != wanted and (still or source[2] != wanted[2]):
             raise ShapeError(

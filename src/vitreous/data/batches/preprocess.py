@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from vitreous.data.dataset import Pixels
 from vitreous.data.images.decode import Source, decode
+from vitreous.data.images.frame import Frame, Size
 from vitreous.data.images.pixels import with_channels
 from vitreous.errors import ModelFileError, ShapeError
 from vitreous.shapes import Images
@@ -32,17 +33,20 @@ class PixelContract:
     channels       1 gray, 3 RGB, or any other number
     fit            crop: shorter side to size, then the center; squash: both sides, ignoring the
                    aspect; pad: longer side to size, then black borders
+    exact          decode JPEGs at full scale, so that frames refer to the pixels of the file:
+                   what targets need that lie in the image
     """
 
     height: int
     width: int
     channels: int
     fit: Fit = "crop"
+    exact: bool = False
 
     @property
     def at_least(self) -> int:
-        """Shorter side, in pixels, below which a JPEG must not be decoded: see `decode`."""
-        return max(self.height, self.width)
+        """Shorter side, in pixels, below which a JPEG must not be decoded, or 0: see `decode`."""
+        return 0 if self.exact else max(self.height, self.width)
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -54,18 +58,31 @@ class PixelContract:
         Gray becomes RGB and RGB gray, as in `decode`; raises ImageError for other numbers.
         """
         image = with_channels(image, self.channels)
-        height, width = image.shape[:2]
-        if (height, width) == (self.height, self.width):
+        if image.shape[:2] == (self.height, self.width):
             return image
+        part, inner = self._sizes(image.shape[0], image.shape[1])
+        return center(resize(center(image, *part), *inner), self.height, self.width)
+
+    def frame(self, height: int, width: int) -> Frame:
+        """Where `row` puts the pixels of a decoded image of this size.
+
+        Unless the contract is exact, a JPEG may be decoded at a smaller size than its file's.
+        """
+        size = self.height, self.width
+        part, inner = self._sizes(height, width)
+        cut = center_frame((height, width), part)
+        return cut.then(resize_frame(part, inner)).then(center_frame(inner, size))
+
+    def _sizes(self, height: int, width: int) -> tuple[Size, Size]:
+        """The sizes of the part of an image that is shown, and of what it is resized to."""
+        own = self.height, self.width
         if self.fit == "squash":
-            return resize(image, self.height, self.width)
+            return (height, width), own
         scales = self.height / height, self.width / width
         if self.fit == "crop":
             # The window is cut before it is resized, so that a strip of 1 x 20,000 stays small.
-            window = (max(1, round(side / max(scales))) for side in (self.height, self.width))
-            return resize(center(image, *window), self.height, self.width)
-        inner = (max(1, round(side * min(scales))) for side in (height, width))
-        return center(resize(image, *inner), self.height, self.width)
+            return _rounded(self.height / max(scales), self.width / max(scales)), own
+        return (height, width), _rounded(height * min(scales), width * min(scales))
 
     def load(self, source: Source) -> Pixels:
         """Any image that `decode` takes as one row, (height, width, channels).
@@ -96,14 +113,18 @@ class PixelContract:
         return channels_last.to(torch.float32, memory_format=torch.channels_last).div_(255)
 
     def to_json(self) -> dict[str, Any]:
-        return asdict(self)
+        fields = asdict(self)
+        if not self.exact:  # as headers were before there was a choice
+            del fields["exact"]
+        return fields
 
     @classmethod
     def from_json(cls, fields: dict[str, Any]) -> PixelContract:
         """The contract in a model file's header. Raises ModelFileError on anything unexpected."""
         sizes = [fields.get(name) for name in ("height", "width", "channels")]
         if (
-            set(fields) != {"height", "width", "channels", "fit"}
+            set(fields) - {"exact"} != {"height", "width", "channels", "fit"}
+            or type(fields.get("exact", False)) is not bool
             or not all(type(size) is int and 1 <= size <= 1 << 14 for size in sizes)
             or fields["fit"] not in ("crop", "squash", "pad")
         ):
@@ -116,15 +137,32 @@ def resize(image: Pixels, height: int, width: int) -> Pixels:
 
     Any number of channels. Exact areas throughout would take eight times as long.
     """
-    tall, wide = image.shape[0] // height, image.shape[1] // width
-    if tall > 1 or wide > 1:
-        blocks = image.shape[0] // max(tall, 1), image.shape[1] // max(wide, 1)
-        image = center(image, blocks[0] * max(tall, 1), blocks[1] * max(wide, 1))
-        image = _interpolate(image, *blocks, cv2.INTER_AREA)
+    blocks, covered = _blocks((image.shape[0], image.shape[1]), (height, width))
+    if blocks != covered:
+        image = _interpolate(center(image, *covered), *blocks, cv2.INTER_AREA)
     if image.shape[:2] == (height, width):
         return image
     shrinking = height * width < image.shape[0] * image.shape[1]
     return _interpolate(image, height, width, cv2.INTER_LINEAR if shrinking else cv2.INTER_CUBIC)
+
+
+def resize_frame(source: Size, size: Size) -> Frame:
+    """Where `resize` puts pixels: the middle, as far as whole blocks cover it, fills the result."""
+    _, covered = _blocks(source, size)
+    top, left = _offsets(source, covered)
+    box = left, top, left + covered[1], top + covered[0]
+    return Frame.resized_crop(source, size, box)
+
+
+def _blocks(source: Size, size: Size) -> tuple[Size, Size]:
+    """How many blocks are averaged down and across, and how many pixels they cover."""
+    tall, wide = (max(1, length // wanted) for length, wanted in zip(source, size, strict=True))
+    blocks = source[0] // tall, source[1] // wide
+    return blocks, (blocks[0] * tall, blocks[1] * wide)
+
+
+def _rounded(height: float, width: float) -> Size:
+    return max(1, round(height)), max(1, round(width))
 
 
 def _interpolate(image: Pixels, height: int, width: int, method: int) -> Pixels:
@@ -138,7 +176,7 @@ def _interpolate(image: Pixels, height: int, width: int, method: int) -> Pixels:
 
 def center(image: Pixels, height: int, width: int) -> Pixels:
     """The central height × width window; where the image is smaller, black borders."""
-    top, left = (image.shape[0] - height) // 2, (image.shape[1] - width) // 2
+    top, left = _offsets((image.shape[0], image.shape[1]), (height, width))
     window = image[max(top, 0) : max(top, 0) + height, max(left, 0) : max(left, 0) + width]
     if window.shape[:2] == (height, width):
         return np.ascontiguousarray(window)
@@ -146,3 +184,14 @@ def center(image: Pixels, height: int, width: int) -> Pixels:
     y, x = max(-top, 0), max(-left, 0)
     framed[y : y + window.shape[0], x : x + window.shape[1]] = window
     return framed
+
+
+def center_frame(source: Size, size: Size) -> Frame:
+    """Where `center` puts pixels."""
+    top, left = _offsets(source, size)
+    return Frame.resized_crop(source, size, (left, top, left + size[1], top + size[0]))
+
+
+def _offsets(source: Size, size: Size) -> tuple[int, int]:
+    """Lines above the central window and columns left of it; negative where it is larger."""
+    return (source[0] - size[0]) // 2, (source[1] - size[1]) // 2
