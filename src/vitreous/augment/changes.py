@@ -150,6 +150,11 @@ class Blend:
     parts: tuple[Changes, ...]
     weights: NDArray[np.float64]
 
+    @property
+    def size(self) -> tuple[int, int]:
+        """Height and width of the results."""
+        return self.parts[0].size
+
     def rows(
         self, rows: NDArray[np.uint8], out: NDArray[np.uint8] | None = None
     ) -> NDArray[np.uint8]:

@@ -11,7 +11,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from vitreous.data.columns import Changes, Column, Frame, Ids, exact
+from vitreous.data.columns import Changes, Column, Ids, exact
+from vitreous.data.images.frame import Frame, clipped
 from vitreous.errors import DataError
 
 
@@ -24,7 +25,7 @@ class Boxes(Column):
     numbers  (M,) their classes, or None where boxes are all of one kind
 
     Moved boxes are the smallest that hold what the old ones held, cut at the window's edges; those
-    that lie outside are left out, with their class. Raises DataError for a box without area.
+    of which less than a pixel is left are left out, with their class. Raises DataError for a box without area.
     """
 
     moves = True
@@ -135,8 +136,6 @@ class Boxes(Column):
 def _kept(
     old: NDArray[np.float32], new: NDArray[np.float64], size: tuple[int, int]
 ) -> NDArray[np.float32]:
-    """The moved boxes, cut at the window's edges; those that keep an area, with their class."""
-    height, width = size
-    cut = np.clip(new, 0, [width, height, width, height])
-    there = (cut[:, :2] < cut[:, 2:]).all(axis=1)
-    return np.concatenate([cut[there], old[there, 4:]], axis=1).astype(np.float32)
+    """What is left of moved boxes within the window, with the classes that they had."""
+    inside, kept = clipped(new, size)
+    return np.concatenate([inside, old[kept, 4:]], axis=1).astype(np.float32)

@@ -26,18 +26,6 @@ Targets = dict[str, "Tensor | list[Tensor]"]
 """The targets of one batch by the name of their column, as a loss takes them."""
 
 
-class Frame(Protocol):
-    """How one stored image came into the network's window; `data.images.frame.Frame` is one."""
-
-    @property
-    def source(self) -> tuple[int, int]: ...
-    @property
-    def size(self) -> tuple[int, int]: ...
-    def points(self, xy: NDArray[np.float64]) -> NDArray[np.float64]: ...
-    def boxes(self, xyxy: NDArray[np.float64]) -> NDArray[np.float64]: ...
-    def map(self, array: NDArray[Any], *, nearest: bool, fill: float) -> NDArray[Any]: ...
-
-
 class Changes(Protocol):
     """How the images of a batch are moved, for what moves along; `augment.Changes` is one.
 

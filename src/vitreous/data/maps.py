@@ -16,7 +16,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from vitreous.data.columns import Changes, Column, Frame, Ids
+from vitreous.data.columns import Changes, Column, Ids
+from vitreous.data.images.frame import Frame
 from vitreous.errors import DataError, ImageError, ShapeError
 from vitreous.formats import counted
 

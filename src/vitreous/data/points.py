@@ -10,7 +10,8 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from vitreous.data.columns import Changes, Column, Frame, Ids, exact
+from vitreous.data.columns import Changes, Column, Ids, exact
+from vitreous.data.images.frame import Frame
 from vitreous.errors import DataError
 
 SIDES = re.compile(r"(?<![a-z])(left|right|l|r)(?![a-z])", re.IGNORECASE)

@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from vitreous.data.batches.preprocess import PixelContract
 from vitreous.data.boxes import Boxes
-from vitreous.data.columns import Column, Frame
+from vitreous.data.columns import Column
+from vitreous.data.images.frame import Frame
 from vitreous.data.maps import MapRows, Maps
 from vitreous.data.points import Points
 from vitreous.errors import ImageError, UsageError
