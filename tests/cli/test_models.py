@@ -31,6 +31,7 @@ def test_as_json(capsys: pytest.CaptureFixture[str]) -> None:
         "parameters": 25_557_032,
         "macs": 4_089_184_256,
         "size": 224,
+        "output": "vector",
         "year": 2015,
         "paper": MODELS["resnet50"].paper,
         "pretrained": False,
@@ -40,3 +41,10 @@ def test_as_json(capsys: pytest.CaptureFixture[str]) -> None:
 def test_the_network_that_comes_with_weights(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["models", "lite0"]) == 0
     assert capsys.readouterr().out.rstrip().endswith("385,187,552     224  with weights")
+
+
+def test_networks_that_answer_for_each_pixel(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["models", "unet"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[0] for line in lines[2:]] == ["unet", "unet_small"]
+    assert all(line.endswith("per pixel") for line in lines[2:])

@@ -19,8 +19,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from vitreous.blocks.bottleneck import BasicBlock
 from vitreous.blocks.drop import DropPath
-from vitreous.errors import ShapeError, VitreousError
+from vitreous.errors import ModelError, ShapeError, VitreousError
 from vitreous.inference import to_onnx
 from vitreous.models import (
     MODELS,
@@ -32,9 +33,9 @@ from vitreous.models import (
     head,
     minimum_size,
 )
-from vitreous.models.network import Network
-from vitreous.models.resnet import BasicBlock
-from vitreous.trace import record
+from vitreous.models.network import Network, Output
+from vitreous.trace import graph, inspect, macs, measure, receptive_fields, record
+from vitreous.trace.measure.receptive import support
 
 Made = TypeVar("Made")
 CLASSES = 10
@@ -47,7 +48,7 @@ HEAVY = {
     "resnext50_32x4d", "resnext101_32x8d", "resnext101_64x4d", "densenet169", "densenet201",
     "densenet161", "efficientnet_b1", "efficientnet_b2", "efficientnet_b3", "efficientnet_b4",
     "efficientnet_b5", "efficientnet_b6", "efficientnet_b7", "vit_s32", "vit_b16", "vit_b32",
-    "vit_l16", "vit_l32", "vit_ti4",
+    "vit_l16", "vit_l32", "vit_ti4", "unet",
     *[name for name in MODELS if name.startswith("vgg")],
 }  # fmt: skip
 EACH = [pytest.param(name, marks=[pytest.mark.slow] * (name in HEAVY)) for name in MODELS]
@@ -58,9 +59,11 @@ SHALLOW = [pytest.param(name, marks=[pytest.mark.slow] * (name in DEEP)) for nam
 # Writing ONNX takes seconds for each network: by default one or two of each file of models/.
 QUICK = {
     "linear", "mlp", "lenet5_1998", "alexnet", "nin_cifar", "vgg11_bn", "googlenet", "resnet20",
-    "densenet121", "mobilenet_v1", "efficientnet_lite0", "vit_nano4", "convnet",
+    "densenet121", "mobilenet_v1", "efficientnet_lite0", "vit_nano4", "convnet", "unet_small",
 }  # fmt: skip
 EXPORTED = [pytest.param(name, marks=[pytest.mark.slow] * (name not in QUICK)) for name in MODELS]
+VECTORS = [row for row in EACH if MODELS[str(row.values[0])].output == "vector"]
+MAPS = [row for row in EACH if MODELS[str(row.values[0])].output == "map"]
 WALKING = [
     pytest.param(name, marks=[pytest.mark.slow] * (name in HEAVY))
     for name in ("resnet20", "resnet56", "resnet110", "resnet1202_stochastic")
@@ -75,6 +78,17 @@ def kept(make: Callable[[str], Made]) -> Callable[[str], Made]:
 
 def side(name: str) -> int:
     return fitting_size(name, 28 if MODELS[name].sized else 32)
+
+
+def answer(name: str) -> Output:
+    """What the network promises to answer with."""
+    return Output(MODELS[name].output, CLASSES)
+
+
+def targets(name: str) -> Tensor:
+    """A class for each image, or for each pixel."""
+    batch, _, *sides = answer(name).shape(BATCH, side(name), side(name))
+    return (torch.arange(math.prod((batch, *sides))) % CLASSES).view(batch, *sides)
 
 
 @functools.cache
@@ -149,15 +163,18 @@ def one_thread() -> Iterable[None]:
 
 @pytest.mark.parametrize("name", SHALLOW)
 def test_shapes_of_all(name: str) -> None:
-    """On the meta device: logits (B, L), and named features that lead to them."""
+    """On the meta device: logits (B, L) or (B, L, H, W), and named features that lead to them."""
     size = default_size(name)
     with torch.device("meta"):
         model = create(name, num_classes=CLASSES, size=size).eval()
         maps = model.features(torch.empty(2, model.in_channels, size, size))
         logits = model(torch.empty(2, model.in_channels, size, size))
-    assert logits.shape == (2, CLASSES)
+        outputs = model.run(torch.empty(2, model.in_channels, size, size))
+    assert logits.shape == answer(name).shape(2, size, size)
     names = [stage for stage, _ in model.stages()]
     assert [*maps] == names[:-1]
+    assert [*outputs] == names
+    assert outputs[names[-1]].shape == logits.shape
     assert next(iter(dict(model.named_children()))) == "normalize"
     assert all(isinstance(model.get_submodule(stage), nn.Module) for stage in names)
 
@@ -172,7 +189,8 @@ def test_any_network_takes_any_small_images(name: str, channels: int) -> None:
             with pytest.raises(ShapeError, match=f"{size}×{size}"):
                 create(name, num_classes=CLASSES, in_channels=channels, size=28)
         model = create(name, num_classes=CLASSES, in_channels=channels, size=size).eval()
-        assert model(torch.empty(2, channels, size, size)).shape == (2, CLASSES)
+        logits = model(torch.empty(2, channels, size, size))
+    assert logits.shape == answer(name).shape(2, size, size)
 
 
 @pytest.mark.parametrize("name", SHALLOW)
@@ -181,7 +199,8 @@ def test_minimum_size(name: str) -> None:
     size = minimum_size(name)
     with torch.device("meta"):
         model = create(name, num_classes=CLASSES, size=size).eval()
-        assert model(torch.empty(2, model.in_channels, size, size)).shape == (2, CLASSES)
+        logits = model(torch.empty(2, model.in_channels, size, size))
+    assert logits.shape == answer(name).shape(2, size, size)
     if size > 1:
         with pytest.raises(ShapeError, match=f"{size}×{size}"):
             create(name, size=size - 1)
@@ -189,7 +208,7 @@ def test_minimum_size(name: str) -> None:
 
 @each
 def test_logits(name: str) -> None:
-    assert outputs(name).shape == (BATCH, CLASSES)
+    assert answer(name).fits(outputs(name), images(name))
     assert outputs(name).isfinite().all()
 
 
@@ -256,14 +275,16 @@ def test_onnx_parity(name: str, tmp_path: Path) -> None:
 
 @each
 def test_each_stage_can_be_recorded(name: str) -> None:
-    """By its name, and it has made just what `features` returns."""
+    """By its name, and it has made just what `run` and `features` return."""
     model = calibrated(name)
     stages = [stage for stage, _ in model.stages()]
     with torch.no_grad():
         with record(model, stages) as found:
             logits = model(images(name))
         maps = model.features(images(name))
-    assert [*found] == stages
+        whole = model.run(images(name))
+    assert [*found] == [*whole] == stages
+    assert all(torch.equal(whole[stage], found[stage]) for stage in stages)
     assert all(torch.equal(maps[stage], found[stage]) for stage in maps)
     assert torch.equal(found[stages[-1]], logits)
 
@@ -281,9 +302,8 @@ def test_begins_by_knowing_nothing(name: str) -> None:
         for block in model.modules():
             if isinstance(block, BasicBlock):
                 nn.init.zeros_(block.bn2.weight)
-    targets = torch.arange(BATCH) % CLASSES
     with torch.no_grad():
-        loss = F.cross_entropy(model(images(name)), targets).item()
+        loss = F.cross_entropy(model(images(name)), targets(name)).item()
     assert math.log(CLASSES) - 0.5 < loss < math.log(CLASSES) + 1.2
 
 
@@ -317,7 +337,7 @@ def test_can_be_copied(name: str) -> None:
         assert torch.equal(calibrated(name)(images(name)), outputs(name))
 
 
-@each
+@pytest.mark.parametrize("name", VECTORS)
 def test_backbone_and_head(name: str) -> None:
     backbone, classifier = backbone_and_head(calibrated(name))
     with torch.no_grad():
@@ -325,6 +345,29 @@ def test_backbone_and_head(name: str) -> None:
         assert features.shape[0] == BATCH
         assert features.dim() == 2
         assert_near(classifier(features), outputs(name), 1e-4)
+
+
+@pytest.mark.parametrize("name", MAPS)
+def test_no_vector_stands_for_an_image_that_is_answered_pixel_by_pixel(name: str) -> None:
+    assert head(calibrated(name)).weight.shape[0] == CLASSES  # type: ignore[index]
+    with pytest.raises(ModelError, match="every place of a map"):
+        backbone_and_head(calibrated(name))
+
+
+@pytest.mark.parametrize("name", MAPS)
+def test_it_can_be_looked_into(name: str) -> None:
+    """Its graph, its costs, and what a unit sees: within what is computed, and not too little."""
+    model, shape = calibrated(name), (MODELS[name].in_channels, side(name), side(name))
+    found = inspect(model, shape)
+    assert found.parameters == sum(p.numel() for p in model.parameters())
+    assert sum(layer.connections for layer in found.layers) == found.macs == macs(model, shape)
+    assert {"head", "input", "output"} <= {node.id for node in graph(model, shape).nodes}
+    field = receptive_fields(model, shape)["head"]
+    for position in [(0, 0), (side(name) // 2, 5), (side(name) - 1, side(name) - 1)]:
+        seen = support(measure(model, "head", shape, position=position, tries=2))
+        top, left, bottom, right = field.window(*position, *shape[1:])
+        assert top <= seen[0] <= position[0] < seen[2] <= bottom
+        assert left <= seen[1] <= position[1] < seen[3] <= right
 
 
 @each

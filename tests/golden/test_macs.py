@@ -94,3 +94,20 @@ def test_what_costs_no_product() -> None:
     assert MODELS["resnet56"].macs == MODELS["plain56"].macs
     assert MODELS["resnet110"].macs == MODELS["resnet110_stochastic"].macs
     assert MODELS["mlp"].macs == 784 * 300 + 300 * 100 + 100 * 10
+
+
+@pytest.mark.parametrize(
+    ("name", "width", "depth", "side"), [("unet", 64, 4, 512), ("unet_small", 16, 3, 128)]
+)
+def test_unet(name: str, width: int, depth: int, side: int) -> None:
+    """Every weight of a convolution meets every pixel of its map; every weight of a transposed one
+    every pixel of the smaller map before it. Half the side goes with twice the width, so that
+    (side · width)² is the same at each level.
+    """
+    row, level = MODELS[name], (side * width) ** 2
+    first = 9 * row.in_channels * width * side**2
+    down = depth * 9 * level // 2  # to twice the channels, at each lower level
+    same = (depth + 1) * 9 * level + depth * 9 * level  # the second convolutions, down and up
+    joined = depth * 9 * 2 * level  # from what comes up and what comes across
+    up = depth * 4 * level // 2
+    assert row.macs == first + down + same + joined + up + row.num_classes * width * side**2

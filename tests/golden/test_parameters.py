@@ -88,6 +88,16 @@ def googlenet(bn: bool = False) -> int:
     return total + fc(channels, 1000)
 
 
+def unet(channels: int, classes: int, width: int, depth: int, bn: bool = False) -> int:
+    """Two convolutions a level; on the way up a 2×2 transposed one before them."""
+    c = conv_bn if bn else conv
+    widths = [width * 2**level for level in range(depth + 1)]
+    total = sum(c(a, b, 3) + c(b, b, 3) for a, b in pairwise([channels, *widths]))
+    for low, high in pairwise(reversed(widths)):
+        total += conv(low, high, 2) + c(2 * high, high, 3) + c(high, high, 3)
+    return total + conv(width, classes, 1)
+
+
 def resnet(depths: Sequence[int], bottleneck: bool = False, groups: int = 1, base: int = 64) -> int:
     total, channels = conv_bn(3, 64, 7), 64
     for stage, depth in enumerate(depths):
@@ -223,6 +233,8 @@ CLOSED: dict[str, int] = {
     "vgg19_bn": vgg(2, 2, 4, 4, 4, bn=True),
     "googlenet": googlenet(),
     "googlenet_bn": googlenet(bn=True),
+    "unet": unet(1, 2, 64, 4),
+    "unet_small": unet(3, 2, 16, 3, bn=True),
     "resnet18": resnet((2, 2, 2, 2)),
     "resnet34": resnet((3, 4, 6, 3)),
     "resnet50": resnet((3, 4, 6, 3), True),
@@ -283,6 +295,7 @@ PUBLISHED = {
     "vgg19": 143_667_240,
     "googlenet": 6_998_552,
     "googlenet_bn": 6_624_904,
+    "unet": 31_030_658,
     "resnet18": 11_689_512,
     "resnet34": 21_797_672,
     "resnet50": 25_557_032,

@@ -5,7 +5,7 @@ import torch
 
 from vitreous.errors import ShapeError, UsageError
 from vitreous.models import MODELS, create, default_size, fitting_size, minimum_size, variant
-from vitreous.models.network import Network
+from vitreous.models.network import Network, Output
 
 
 def test_history_is_in_order_within_each_family() -> None:
@@ -102,3 +102,30 @@ def test_normalization_is_the_callers() -> None:
     model = create("resnet20", mean=0.1, std=[0.2, 0.3, 0.4])
     assert model.normalize.mean.flatten().tolist() == pytest.approx([0.1] * 3)
     assert model.normalize.std.flatten().tolist() == pytest.approx([0.2, 0.3, 0.4])
+
+
+def test_outputs_are_numbers_for_an_image_or_for_each_of_its_pixels() -> None:
+    images = torch.zeros(2, 3, 5, 7)
+    assert Output("vector", 4).shape(2, 5, 7) == (2, 4)
+    assert Output("map", 4).shape(2, 5, 7) == (2, 4, 5, 7)
+    assert Output("vector", 4).fits(torch.zeros(2, 4), images)
+    assert Output("map", 4).fits(torch.zeros(2, 4, 5, 7), images)
+    for wrong in ((2, 4), (2, 3, 5, 7), (2, 4, 7, 5), (1, 4, 5, 7)):
+        assert not Output("map", 4).fits(torch.zeros(wrong), images)
+    assert not Output("vector", 4).fits(torch.zeros(2, 4, 5, 7), images)
+
+
+def test_features_do_not_run_the_head() -> None:
+    model = create("resnet20").eval()
+    images = torch.rand(2, 3, 16, 16)
+    whole = model.run(images)
+    assert torch.equal(model(images), whole["fc"])
+    model.get_submodule("fc").register_forward_pre_hook(lambda *_: 1 / 0)
+    parts = model.features(images)
+    assert [*parts, "fc"] == [*whole]
+    assert all(torch.equal(parts[name], whole[name]) for name in parts)
+
+
+def test_the_printed_network_shows_what_follows_what() -> None:
+    first = repr(create("resnet20")).splitlines()[1].strip()
+    assert first == "normalize → conv1 → bn1 → relu → layer1 → layer2 → layer3 → avgpool → fc"

@@ -117,11 +117,17 @@ def test_the_learning_rate_is_that_of_the_optimizer(name: str) -> None:
         assert resolved.recipe.weight_decay == OPTIMIZERS[name].weight_decay
 
 
-@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("name", [name for name, row in MODELS.items() if row.output == "vector"])
 @pytest.mark.parametrize("seen", [DIGITS, OBJECTS, PHOTOS], ids=["digits", "objects", "photos"])
 def test_every_network_takes_the_size_that_is_chosen_for_it(name: str, seen: DataFacts) -> None:
     contract = resolve(Recipe(model=name), seen).contract
     MODELS[name].sizes.check(contract.height, contract.width, name)
+
+
+def test_a_network_for_masks_does_not_classify() -> None:
+    with pytest.raises(UsageError, match="unet_small answers for each pixel") as error:
+        settle(Recipe(model="unet_small"), PHOTOS)
+    assert error.value.where == "--model"
 
 
 def test_nothing_is_downloaded_unasked(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from vitreous.errors import DataError, ImageError, ModelFileError, UsageError
+from vitreous.errors import DataError, ImageError, ModelError, ModelFileError, UsageError
 from vitreous.inference.model_file import Bundle
+from vitreous.models import create
 from vitreous.retrieval import encoder, search
 from vitreous.retrieval.encoder import Encoder
 
@@ -136,6 +137,8 @@ def test_what_cannot_be_searched(photos: Path, seeing: Bundle, tmp_path: Path) -
         encoder("resnet18")
     with pytest.raises(ModelFileError):
         encoder(tmp_path / "none.safetensors")
+    with pytest.raises(ModelError, match="no one vector"):
+        encoder(replace(seeing, model=create("unet_small", num_classes=2)))
 
 
 def test_a_published_network_brings_its_pixels() -> None:

@@ -24,8 +24,9 @@ SMALL, LARGE = 1_000_000, 8_000_000  # parameters
 GREY = [
     pytest.param(name, marks=[pytest.mark.slow] * (row.parameters > LARGE))
     for name, row in MODELS.items()
+    if row.output == "vector"
 ]
-RGB = [name for name, row in MODELS.items() if row.parameters < SMALL]
+RGB = [name for name, row in MODELS.items() if row.parameters < SMALL and row.output == "vector"]
 
 
 @pytest.fixture

@@ -45,6 +45,7 @@ def models(pattern: str = "*", /, *, json: Annotated[bool, Parameter(negative=""
                 "parameters": row.parameters,
                 "macs": row.macs,
                 "size": row.sizes.default,
+                "output": row.output,
                 "year": row.year,
                 "paper": row.paper,
                 "pretrained": row.weights is not None,
@@ -66,9 +67,10 @@ def table(rows: Sequence[Variant], width: int) -> Iterator[tuple[str, str]]:
         for line in _wrapped(f"{year}  {paper}", width):
             yield line, "dim"
         for row in variants:
-            weights = "  with weights" if row.weights else ""
+            remark = "  with weights" if row.weights else ""
+            remark += "  per pixel" if row.output == "map" else ""
             figures = f"{row.parameters:>11,}  {row.macs:>14,}  {row.sizes.default:>6}"
-            yield f"  {row.name:{names}}  {figures}{weights}", ""
+            yield f"  {row.name:{names}}  {figures}{remark}", ""
 
 
 def _wrapped(line: str, width: int) -> list[str]:

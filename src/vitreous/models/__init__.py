@@ -6,6 +6,7 @@ from vitreous.models.convolutionalize import convolutionalize
 from vitreous.models.ensemble import Ensemble
 from vitreous.models.fold import fold
 from vitreous.models.listing import Listing
+from vitreous.models.network import Output
 from vitreous.models.surgery import (
     backbone_and_head,
     freeze,
@@ -25,6 +26,7 @@ from vitreous.models.table import (
 __all__ = [
     "MODELS",
     "Ensemble",
+    "Output",
     "backbone_and_head",
     "convolutionalize",
     "create",

@@ -40,8 +40,14 @@ def convolutionalize(model: Network, size: int | None = None) -> Sliding:
     size  the side of the window; None is the size that the network was made for
 
     Convolutions are shared with `model`, and so is the mode that they are in: for answers, both
-    belong in evaluation mode. Raises ModelError for networks that have no maps (transformers).
+    belong in evaluation mode. Raises ModelError for networks that have no maps (transformers), and
+    for those that answer for every pixel already (U-Net).
     """
+    if type(model).run_stages is not Network.run_stages:
+        raise ModelError(
+            f"{model.name} is no chain of stages",
+            remedy="Only a chain can slide. A U-Net answers for every pixel as it is.",
+        )
     side = model.sizes.default if size is None else size
     window = model.sizes.fixed or (side, side)
     shape: Sequence[int] = (1, model.in_channels, *window)

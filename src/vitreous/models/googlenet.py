@@ -93,7 +93,7 @@ class GoogLeNet(Network):
     auxiliary   build the two auxiliary heads (see `with_auxiliary`)
     """
 
-    beside: ClassVar = ("aux1", "aux2")
+    auxiliary: ClassVar = ("aux1", "aux2")
 
     def __init__(
         self,

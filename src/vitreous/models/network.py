@@ -1,20 +1,45 @@
-"""What every network here is: normalization, then named stages, run in the order of their names.
+"""Base class of networks: normalization, then named stages that run in the order of their names.
 
-A network *is* its children: there is no other forward pass to read. It takes images in [0, 1] and
-returns logits and nothing else; `features` returns what each stage made of the image.
+A network *is* its children, unless it says otherwise in `run_stages`: there is no other forward
+pass to read, and printing a network shows it. It takes images in [0, 1] and returns logits and
+nothing else; `features` returns what each stage made of the image.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import ClassVar, Self
+from itertools import islice
+from typing import ClassVar, Literal, Self
 
 from torch import Tensor, nn
 
 from vitreous.blocks.normalize import Normalize
 from vitreous.errors import ShapeError
 from vitreous.shapes import Images, Logits
+
+OutputKind = Literal["vector", "map"]
+
+
+@dataclass(frozen=True)
+class Output:
+    """What a network answers with: numbers for each image, or for each of its pixels.
+
+    kind      "vector" is (B, L), "map" is (B, L, H, W) with the height and width of the images
+    channels  L, such as the number of classes
+    """
+
+    kind: OutputKind
+    channels: int
+
+    def shape(self, batch: int, height: int, width: int) -> tuple[int, ...]:
+        """Of the answer to that many images of that many pixels."""
+        return (batch, self.channels, *((height, width) if self.kind == "map" else ()))
+
+    def fits(self, outputs: Tensor, images: Images) -> bool:
+        """Could `outputs` be the answer to these images?"""
+        batch, _, height, width = images.shape
+        return tuple(outputs.shape) == self.shape(batch, height, width)
 
 
 @dataclass(frozen=True)
@@ -64,12 +89,14 @@ class Sizes:
 class Network(nn.Module):
     """Base of all networks: `normalize` and the stages that a subclass adds after it.
 
-    beside   children that are no stages: auxiliary heads, skipped by forward
-    aliases  names of tensors in published files, and ours
-    notes    what was adapted when weights were loaded
+    A network that is no chain of stages overrides `run_stages`, and nothing else.
+
+    auxiliary  children that are no stages (heads that only help training)
+    aliases    names of tensors in published files, and ours
+    notes      what was adapted when weights were loaded
     """
 
-    beside: ClassVar[tuple[str, ...]] = ()
+    auxiliary: ClassVar[tuple[str, ...]] = ()
     aliases: ClassVar[Mapping[str, str]] = {}
     notes: tuple[str, ...] = ()
     normalize: Normalize
@@ -88,23 +115,38 @@ class Network(nn.Module):
     def stages(self) -> Iterator[tuple[str, nn.Module]]:
         """(name, module) of each stage, in order; the last one makes the logits."""
         children = self.named_children()
-        return ((n, m) for n, m in children if n != "normalize" and n not in self.beside)
+        return ((n, m) for n, m in children if n != "normalize" and n not in self.auxiliary)
+
+    def run_stages(self, images: Images) -> Iterator[tuple[str, Tensor]]:
+        """(name, output) of each stage as soon as it has run, in order; the last are the logits.
+
+        Nobody holds an output longer than the next stage needs it, unless the caller does.
+        """
+        self.check(images)
+        x: Tensor = self.normalize(images)
+        for name, stage in self.stages():
+            x = stage(x)
+            yield name, x
 
     def forward(self, images: Images) -> Logits:
-        self.check(images)
-        x: Tensor = self.normalize(images)
-        for _, stage in self.stages():
-            x = stage(x)
+        x: Tensor = images
+        for _, x in self.run_stages(images):  # noqa: B007
+            pass
         return x
 
+    def run(self, images: Images) -> dict[str, Tensor]:
+        """The output of every stage by name, in order; the last one is what `forward` returns."""
+        return dict(self.run_stages(images))
+
     def features(self, images: Images) -> dict[str, Tensor]:
-        """The output of every stage by name, in order, up to the one that makes the logits."""
-        self.check(images)
-        x: Tensor = self.normalize(images)
-        outputs: dict[str, Tensor] = {}
-        for name, stage in [*self.stages()][:-1]:
-            outputs[name] = x = stage(x)
-        return outputs
+        """The output of every stage by name, in order, up to the one that makes the logits, which
+        is not run.
+        """
+        return dict(islice(self.run_stages(images), len([*self.stages()]) - 1))
+
+    def extra_repr(self) -> str:
+        """What runs after what, for the head of the printed network."""
+        return " → ".join(["normalize", *(name for name, _ in self.stages())])
 
     def train(self, mode: bool = True) -> Self:
         """Training or evaluation mode, as in any module.

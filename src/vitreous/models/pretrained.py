@@ -140,7 +140,8 @@ def rename(model: Network, state: State, where: str | None) -> State:
     own = model.state_dict()
     state = {model.aliases.get(name, name): tensor for name, tensor in state.items()}
     # Old files lack the counters of batch norm, and auxiliary heads are only for training.
-    extra = () if any(name.startswith(model.beside) for name in own) else model.beside
+    heads = model.auxiliary
+    extra = () if any(name.startswith(heads) for name in own) else heads
     ours = [name for name in own if not name.endswith("num_batches_tracked")]
     theirs = [
         name

@@ -9,138 +9,37 @@ are; like there, the stride of a bottleneck sits in its 3×3 convolution.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, ClassVar, Literal
+from itertools import pairwise
+from typing import Any, Literal
 
-from torch import Tensor, nn
-from torch.nn import functional as F
+from torch import nn
 
-from vitreous.blocks.drop import DropPath, drop_rates
+from vitreous.blocks.bottleneck import STAY, BasicBlock, Bottleneck, Shortcut, Step
+from vitreous.blocks.drop import drop_rates
 from vitreous.blocks.init import he_convolutions
 from vitreous.blocks.pool import GlobalAveragePool
+from vitreous.errors import UsageError
 from vitreous.models.network import Network, Sizes
 from vitreous.models.rows import Variant
-from vitreous.shapes import Features
-
-Shortcut = Literal["project", "pad", "none"]
-
-
-class PadShortcut(nn.Module):
-    """Option A of the paper: every second pixel, and zeros for the new channels. No parameters."""
-
-    def __init__(self, new_channels: int, stride: int) -> None:
-        super().__init__()
-        self.new_channels = new_channels
-        self.stride = stride
-
-    def forward(self, x: Features) -> Features:
-        x = x[:, :, :: self.stride, :: self.stride]
-        return F.pad(x, (0, 0, 0, 0, 0, self.new_channels))
-
-
-class NoShortcut(nn.Module):
-    """Adds nothing, which makes a network plain."""
-
-    def forward(self, x: Features) -> float:
-        return 0.0
-
-
-def make_shortcut(kind: Shortcut, channels: int, out: int, stride: int) -> nn.Module | None:
-    """What the input passes through; None is the identity, wherever shapes allow it."""
-    if kind == "none":
-        return NoShortcut()
-    if stride == 1 and channels == out:
-        return None
-    if kind == "pad":
-        return PadShortcut(out - channels, stride)
-    conv = nn.Conv2d(channels, out, 1, stride, bias=False)
-    return nn.Sequential(conv, nn.BatchNorm2d(out))
-
-
-class BasicBlock(nn.Module):
-    """Two 3×3 convolutions and a shortcut (figure 5, left)."""
-
-    expansion: ClassVar = 1
-
-    def __init__(
-        self,
-        channels: int,
-        width: int,
-        stride: int,
-        *,
-        shortcut: Shortcut = "project",
-        drop_path: float = 0.0,
-    ) -> None:
-        super().__init__()
-        self.conv1 = nn.Conv2d(channels, width, 3, stride, 1, bias=False)
-        self.bn1 = nn.BatchNorm2d(width)
-        self.relu1 = nn.ReLU()
-        self.conv2 = nn.Conv2d(width, width, 3, 1, 1, bias=False)
-        self.bn2 = nn.BatchNorm2d(width)
-        self.drop = DropPath(drop_path)
-        self.downsample = make_shortcut(shortcut, channels, width, stride)
-        self.relu2 = nn.ReLU()
-
-    def forward(self, x: Features) -> Features:
-        y = self.relu1(self.bn1(self.conv1(x)))
-        y = self.drop(self.bn2(self.conv2(y)))
-        y = y + (x if self.downsample is None else self.downsample(x))
-        out: Tensor = self.relu2(y)
-        return out
-
-
-class Bottleneck(nn.Module):
-    """1×1 to narrow, 3×3, 1×1 to widen, and a shortcut (figure 5, right).
-
-    groups      the 3×3 convolution as that many parallel paths (ResNeXt)
-    base_width  channels a group, for a width of 64
-    """
-
-    expansion: ClassVar = 4
-
-    def __init__(
-        self,
-        channels: int,
-        width: int,
-        stride: int,
-        *,
-        groups: int = 1,
-        base_width: int = 64,
-        shortcut: Shortcut = "project",
-        drop_path: float = 0.0,
-    ) -> None:
-        super().__init__()
-        inner, out = width * base_width // 64 * groups, width * self.expansion
-        self.conv1 = nn.Conv2d(channels, inner, 1, bias=False)
-        self.bn1 = nn.BatchNorm2d(inner)
-        self.relu1 = nn.ReLU()
-        self.conv2 = nn.Conv2d(inner, inner, 3, stride, 1, groups=groups, bias=False)
-        self.bn2 = nn.BatchNorm2d(inner)
-        self.relu2 = nn.ReLU()
-        self.conv3 = nn.Conv2d(inner, out, 1, bias=False)
-        self.bn3 = nn.BatchNorm2d(out)
-        self.drop = DropPath(drop_path)
-        self.downsample = make_shortcut(shortcut, channels, out, stride)
-        self.relu3 = nn.ReLU()
-
-    def forward(self, x: Features) -> Features:
-        y = self.relu1(self.bn1(self.conv1(x)))
-        y = self.relu2(self.bn2(self.conv2(y)))
-        y = self.drop(self.bn3(self.conv3(y)))
-        y = y + (x if self.downsample is None else self.downsample(x))
-        out: Tensor = self.relu3(y)
-        return out
 
 
 class ResNet(Network):
     """A stem, stages `layer1`, `layer2`, ... that halve the map and widen it, average, `fc`.
 
-    block      BasicBlock or Bottleneck
-    depths     blocks of each stage
-    widths     width of each stage
-    stem       "imagenet" is 7×7 with stride 2 and pooling, "cifar" a single 3×3
-    shortcut   where shapes change: "project" (option B), "pad" (option A), or "none" anywhere
-    drop_path  rate of the last block (stochastic depth); earlier blocks have less
-    details    further arguments of the block (`groups`, `base_width`)
+    block          BasicBlock or Bottleneck
+    depths         blocks of each stage
+    widths         width of each stage
+    stem           "imagenet" is 7×7 with stride 2 and pooling, "cifar" a single 3×3
+    shortcut       where shapes change: "project" (option B), "pad" (option A), or "none" anywhere
+    drop_path      rate of the last block (stochastic depth); earlier blocks have less
+    output_stride  pixels of the image between neighbors of the last map, such as 8 or 16 where the
+                   network has 32: the last strides become dilation, with the same parameters.
+                   Chen et al. (2017), "Rethinking atrous convolution", arXiv:1706.05587
+    zero_gamma     begin with blocks that add nothing, their last scale being 0. Goyal et al.
+                   (2017), "Accurate, large minibatch SGD", arXiv:1706.02677, section 5.1
+    details        further arguments of the block (`groups`, `base_width`)
+
+    Raises UsageError for an output stride that the network cannot have.
     """
 
     def __init__(
@@ -154,9 +53,12 @@ class ResNet(Network):
         stem: Literal["imagenet", "cifar"] = "imagenet",
         shortcut: Shortcut = "project",
         drop_path: float = 0.0,
+        output_stride: int | None = None,
+        zero_gamma: bool = False,
         **details: Any,
     ) -> None:
         super().__init__(in_channels)
+        steps = _steps(4 if stem == "imagenet" else 1, len(depths), output_stride)
         channels = widths[0]
         if stem == "imagenet":
             self.conv1 = nn.Conv2d(in_channels, channels, 7, 2, 3, bias=False)
@@ -167,19 +69,45 @@ class ResNet(Network):
         if stem == "imagenet":
             self.maxpool = nn.MaxPool2d(3, 2, 1)
         rates = iter(drop_rates(drop_path, sum(depths)))
-        for number, (depth, width) in enumerate(zip(depths, widths, strict=True), 1):
+        for number, (depth, width, first) in enumerate(zip(depths, widths, steps, strict=True), 1):
             blocks = []
             for position in range(depth):
-                stride = 2 if number > 1 and position == 0 else 1
+                step = first if position == 0 else Step(1, first.after, first.after)
                 rate = next(rates)
                 blocks.append(
-                    block(channels, width, stride, shortcut=shortcut, drop_path=rate, **details)
+                    block(channels, width, step, shortcut=shortcut, drop_path=rate, **details)
                 )
                 channels = width * block.expansion
             self.add_module(f"layer{number}", nn.Sequential(*blocks))
         self.avgpool = GlobalAveragePool()
         self.fc = nn.Linear(channels, num_classes)
         he_convolutions(self)
+        if zero_gamma:
+            if shortcut == "none":
+                raise UsageError(
+                    "without shortcuts, blocks that begin with nothing stay so",
+                    where="zero_gamma",
+                    remedy="Leave it out, or choose a residual network.",
+                )
+            for layer in self.modules():
+                if isinstance(layer, (BasicBlock, Bottleneck)):
+                    nn.init.zeros_(layer.last_norm.weight)
+
+
+def _steps(stem: int, stages: int, output_stride: int | None) -> list[Step]:
+    """How the first block of each stage moves; `stem` is the stride before them."""
+    reachable = [stem * 2**number for number in range(stages)]
+    if output_stride is not None and output_stride not in reachable:
+        raise UsageError(
+            f"{output_stride} is no stride that this network can have",
+            where="output_stride",
+            remedy=f"Choose one of {', '.join(map(str, reachable))}.",
+        )
+    limit = output_stride or reachable[-1]
+    # A stage at twice the limit keeps its map, and from there on neighbors lie twice as far apart.
+    spacing = [max(stride // limit, 1) for stride in reachable]
+    moves = zip(reachable[1:], pairwise(spacing), strict=True)
+    return [STAY, *(Step(2 if stride <= limit else 1, *pair) for stride, pair in moves)]
 
 
 _RESNET = 'He et al., "Deep residual learning for image recognition", arXiv:1512.03385'

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from vitreous.models.network import Network, Sizes
+from vitreous.models.network import Network, OutputKind, Sizes
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,6 +37,7 @@ class Variant:
     year, paper  where it was published
     parameters   how many it has, with the number of classes and channels below: a golden number
     macs         multiply-accumulates for one image of the default size: a golden number, too
+    output       does it answer for each image ("vector"), or for each pixel ("map")?
     sized        the class must know the image size (dense layers on flattened maps, positions)
     """
 
@@ -50,5 +51,6 @@ class Variant:
     num_classes: int = 1000
     in_channels: int = 3
     sizes: Sizes = field(default_factory=Sizes)
+    output: OutputKind = "vector"
     sized: bool = False
     weights: Weights | None = None

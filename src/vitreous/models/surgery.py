@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from vitreous.blocks.normalize import Normalize
-from vitreous.blocks.pool import POOLS
+from vitreous.blocks.pool import POOLS, GlobalAveragePool
 from vitreous.errors import ModelError, unknown
 from vitreous.models.network import Network
 from vitreous.shapes import Images
@@ -47,8 +47,14 @@ def backbone_and_head(model: nn.Module) -> tuple[Callable[[Images], Tensor], nn.
 
     backbone  images to (B, K) features: whatever enters the head, so that it works for any module
     head      the very layer of the model, not a copy: training it trains the model
+
+    Raises ModelError for a network that answers for every place of a map: it has no one vector for
+    an image. That a module of another kind does so is noticed when its backbone runs.
     """
     last = head(model)
+    averaged = isinstance(last, nn.Conv2d)
+    if averaged and not _ends_in_average(model):
+        raise _no_vector(model)
 
     def backbone(images: Images) -> Tensor:
         seen: list[Tensor] = []
@@ -57,10 +63,26 @@ def backbone_and_head(model: nn.Module) -> tuple[Callable[[Images], Tensor], nn.
             model(images)
         finally:
             hook.remove()
-        features = seen[0]
-        return features.mean((2, 3)) if features.dim() == 4 else features
+        features = seen[0].mean((2, 3)) if averaged else seen[0]
+        if features.dim() != 2:
+            raise _no_vector(model)
+        return features
 
     return backbone, Pointwise(last) if isinstance(last, nn.Conv2d) else last
+
+
+def _ends_in_average(model: nn.Module) -> bool:
+    """Is the head a convolution whose map is averaged, as in network in network?"""
+    stages = [*model.stages()] if isinstance(model, Network) else []
+    return bool(stages) and isinstance(stages[-1][1], GlobalAveragePool)
+
+
+def _no_vector(model: nn.Module) -> ModelError:
+    return ModelError(
+        f"{getattr(model, 'name', type(model).__name__)} answers for every place of a map, so that "
+        "no one vector of features stands for an image",
+        remedy="Train the whole network, or take a network that answers once for each image.",
+    )
 
 
 class FrozenBatchNorm(_BatchNorm):

@@ -21,6 +21,7 @@ from vitreous.models import (
     mobilenet,
     nin,
     resnet,
+    unet,
     vgg,
     vit,
 )
@@ -38,6 +39,7 @@ MODELS: dict[str, Variant] = {
         nin.VARIANTS,
         vgg.VARIANTS,
         googlenet.VARIANTS,
+        unet.VARIANTS,
         resnet.VARIANTS,
         densenet.VARIANTS,
         mobilenet.VARIANTS,
@@ -61,7 +63,8 @@ def create(
 ) -> Network:
     """A network from the table: a plain module from images in [0, 1] to logits.
 
-    num_classes, in_channels  None is what the network was published with
+    num_classes, in_channels  None is what the network was published with; the first is the number
+                of logits, for each image or, where the row's `output` is "map", for each pixel
     size        side of the images, or (height, width); None is the published one
     pretrained  True for the weights of the table; or a file (.safetensors, .pth), an address, or
                 `hub:OWNER/NAME/FILE`. Layers of another number of classes or channels are adapted;

@@ -263,6 +263,13 @@ def check_names(values: dict[str, Any]) -> None:
         for word in value if isinstance(value, tuple) else (value,):
             if word is not None and word not in table:
                 raise unknown(name, word, table, where=flag(name))
+    model = values["model"]
+    if model is not None and variant(model).output != "vector":
+        raise UsageError(
+            f"{model} answers for each pixel, and the question is about the whole image",
+            where="--model",
+            remedy="Choose another network: `vitreous models` lists them.",
+        )
 
 
 TABLES: dict[str, Iterable[str]] = {

@@ -82,11 +82,13 @@ class Encoder:
 def encoder(model: str | Path | Bundle) -> Encoder:
     """The encoder in a run folder, in a model file, or in a network that comes with its weights.
 
-    Raises UsageError for a network of the table without weights, ModelFileError.
+    Raises UsageError for a network of the table without weights, ModelFileError, and ModelError for
+    a network that answers for each pixel.
     """
     if isinstance(model, str) and model in MODELS:
         return _published(model)
     bundle = model if isinstance(model, Bundle) else load(model)
+    backbone_and_head(bundle.model)  # refuses what has no vector for an image
     device = next((p.device.type for p in bundle.model.parameters()), "cpu")
     return Encoder(
         name=bundle.architecture or type(bundle.model).__name__,

@@ -234,6 +234,13 @@ class Task(ABC):
         top     how many alternatives to name, where there are any
         """
 
+    def truth(self, targets: Mapping[str, Any]) -> Answer:
+        """The answer that would be right for an example, to be drawn beside the network's.
+
+        targets  of one example, in its image's own pixels
+        """
+        raise NotImplementedError(f"answers of the task '{self.name}' are not drawn")
+
     # Telling.
 
     def meaning(self, scores: Any) -> list[str]:

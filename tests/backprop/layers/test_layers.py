@@ -186,6 +186,7 @@ def linear(outputs: int, width: int, seed: int) -> Linear:
 
 
 LABELS = torch.tensor([2, 0, 1, 2])
+MASKS = torch.tensor([[[0, 2, 9, 1], [1, 1, 0, 2]], [[9, 9, 9, 2], [9, 9, 9, 9]], [[9] * 4] * 2])
 SHARES = torch.softmax(inputs(4, 3, seed=7), 1)
 SIGNS = torch.sign(inputs(4, 3, seed=8))
 
@@ -215,6 +216,7 @@ BY_HAND: list[tuple[Callable[[], Layer], tuple[Tensor, ...]]] = [
     (lambda: Operation(RULES["multiply"]), (inputs(5, 3), inputs(3, seed=1))),
     (lambda: SoftmaxCrossEntropy(), (inputs(4, 3), LABELS)),
     (lambda: SoftmaxCrossEntropy(smoothing=0.2), (inputs(4, 3), LABELS)),
+    (lambda: SoftmaxCrossEntropy(smoothing=0.2, ignore=9), (inputs(3, 3, 2, 4), MASKS)),
     (lambda: SigmoidCrossEntropy(), (inputs(4, 3), LABELS[:, None] == torch.arange(3))),
     (lambda: Hinge(margin=0.7), (inputs(4, 3), LABELS)),
     (lambda: BinaryHinge(), (inputs(4, 3), LABELS[:, None].expand(4, 3) - 1)),
@@ -296,6 +298,33 @@ def test_a_loss_and_its_gradient_are_torchs(
     (gradient,) = torch.autograd.grad(expected, outputs)
     assert_close(loss(outputs.detach(), targets), expected.detach(), rtol=1e-10, atol=1e-10)
     assert_close(loss.backward(), gradient, rtol=1e-10, atol=1e-10)
+
+
+@pytest.mark.parametrize("smoothing", [0.0, 0.2])
+@pytest.mark.parametrize("weights", [None, torch.tensor([1.0, 3.0, 0.5]).double()])
+def test_over_a_map_the_pixels_that_count_are_averaged(
+    smoothing: float, weights: Tensor | None
+) -> None:
+    """Image by image: one with few of them counts as much, and one with none has no loss."""
+    outputs = inputs(3, 3, 2, 4).requires_grad_()
+    losses = [
+        nn.functional.cross_entropy(
+            image[None],
+            mask[None],
+            weight=weights,
+            ignore_index=9,
+            label_smoothing=smoothing,
+            reduction="none",
+        ).sum()
+        / max(int((mask != 9).sum()), 1)
+        for image, mask in zip(outputs, MASKS, strict=True)
+    ]
+    expected = torch.stack(losses).mean()
+    (gradient,) = torch.autograd.grad(expected, outputs)
+    loss = SoftmaxCrossEntropy(smoothing=smoothing, weights=weights, ignore=9)
+    assert_close(loss(outputs.detach(), MASKS), expected.detach())
+    assert_close(loss.backward(), gradient)
+    assert not gradient[2].any()
 
 
 def test_every_loss_is_compared() -> None:

@@ -28,7 +28,7 @@ class Loss(Layer):
         raise NotImplementedError
 
     def slopes(self) -> Tensor:
-        """(B, L) derivative of each example's loss with respect to its outputs."""
+        """The derivative of each example's loss with respect to its outputs, in their shape."""
         raise NotImplementedError
 
     def forward(
@@ -62,29 +62,40 @@ class Loss(Layer):
 
 
 class SoftmaxCrossEntropy(Loss):
-    """−Σ t ln softmax(o), with slope p − t (for targets that sum to one).
+    """−Σ t ln softmax(o), with slope p − t (for targets that sum to one); over the pixels of a map
+    the mean of those that count.
 
-    outputs    (B, L) logits
-    targets    (B,) class numbers or (B, L) probabilities
+    outputs    (B, L) or (B, L, H, W) logits
+    targets    (B,) or (B, H, W) class numbers, or (B, L) probabilities
     smoothing  share of each target that is spread evenly over the classes
     weights    (L,) importance of each class, or None
+    ignore     the number of pixels without a class, which do not count
     """
 
-    def __init__(self, *, smoothing: float = 0.0, weights: Tensor | None = None):
+    def __init__(
+        self, *, smoothing: float = 0.0, weights: Tensor | None = None, ignore: int | None = None
+    ):
         super().__init__()
-        self.smoothing, self.weights = smoothing, weights
+        self.smoothing, self.weights, self.ignore = smoothing, weights, ignore
 
     def losses(self, outputs: Tensor, targets: Tensor) -> Tensor:
-        self.outputs = outputs
-        if targets.dim() == 1:
-            targets = F.one_hot(targets, outputs.shape[1])
+        self.outputs, classes = outputs, outputs.shape[1]
+        counted = outputs.new_ones(len(outputs), *outputs.shape[2:])  # (B,) or (B, H, W)
+        if not targets.is_floating_point():
+            if self.ignore is not None:
+                counted = (targets != self.ignore).to(outputs.dtype)
+                targets = targets.where(counted > 0, 0)
+            targets = F.one_hot(targets, classes).movedim(-1, 1)
         targets = targets.to(outputs.dtype)
         if self.smoothing:
-            targets = targets * (1 - self.smoothing) + self.smoothing / outputs.shape[1]
+            targets = targets * (1 - self.smoothing) + self.smoothing / classes
         if self.weights is not None:
-            targets = targets * self.weights.to(outputs.dtype)
-        self.targets, self.log_p = targets, torch.log_softmax(outputs, 1)
-        return -(targets * self.log_p).sum(1)
+            shape = -1, *[1] * (outputs.dim() - 2)
+            targets = targets * self.weights.to(outputs.dtype).view(shape)
+        pixels = counted.reshape(len(outputs), -1).sum(1).clamp_min(1)
+        share = counted / pixels.view(-1, *[1] * (counted.dim() - 1))  # of each pixel in its image
+        self.targets, self.log_p = targets * share[:, None], torch.log_softmax(outputs, 1)
+        return -(self.targets * self.log_p).reshape(len(outputs), -1).sum(1)
 
     def slopes(self) -> Tensor:
         return self.log_p.exp() * self.targets.sum(1, keepdim=True) - self.targets

@@ -1,0 +1,161 @@
+"""U-Net: segmentation by a network that looks coarsely, and then remembers where it was.
+
+On the way down, maps are halved until each unit sees enough to know *what* there is; on the way up
+they are doubled, and what the way down saw at the same size says *where*. Ronneberger, Fischer and
+Brox (2015), "U-Net: convolutional networks for biomedical image segmentation", arXiv:1505.04597.
+There, convolutions lose their borders (572 pixels become 388); here they are padded, so that there
+is an answer for every pixel. The parameters are the same.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import OrderedDict
+from collections.abc import Callable, Iterator
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from vitreous.blocks.conv import ConvNormAct
+from vitreous.blocks.init import he_convolutions
+from vitreous.errors import UsageError
+from vitreous.models.network import Network, Sizes
+from vitreous.models.rows import Variant
+from vitreous.shapes import Features, Images
+
+Norm = Callable[[int], nn.Module] | None
+
+
+class Encoder(nn.Sequential):
+    """Two 3×3 convolutions, `conv1` and `conv2`, on a map that `pool` has halved before."""
+
+    def __init__(self, channels: int, width: int, norm: Norm, *, halve: bool = True) -> None:
+        layers: OrderedDict[str, nn.Module] = OrderedDict()
+        if halve:
+            layers["pool"] = nn.MaxPool2d(2)
+        layers["conv1"] = ConvNormAct(channels, width, norm=norm)
+        layers["conv2"] = ConvNormAct(width, width, norm=norm)
+        super().__init__(layers)
+
+
+class Decoder(nn.Module):
+    """`up` doubles the map and halves its channels, the map from the way down joins them, and two
+    3×3 convolutions, `conv1` and `conv2`, follow.
+    """
+
+    def __init__(self, channels: int, width: int, norm: Norm) -> None:
+        super().__init__()
+        self.up = nn.ConvTranspose2d(channels, width, 2, 2)
+        self.conv1 = ConvNormAct(2 * width, width, norm=norm)
+        self.conv2 = ConvNormAct(width, width, norm=norm)
+
+    def forward(self, x: Features, skip: Features) -> Features:
+        """x (B, 2K, h, w) and skip (B, K, 2h, 2w) to (B, K, 2h, 2w)."""
+        joined = torch.cat([skip, self.up(x)], 1)
+        out: Tensor = self.conv2(self.conv1(joined))
+        return out
+
+
+class UNet(Network):
+    """`encoder1`, `encoder2`, ..., `bottleneck`, then back to `decoder1`, and a 1×1 `head`.
+
+    Images of any size give a map of that size: they are padded inside to a multiple of 2^depth with
+    the mean color, and what was added is cut off before the head.
+
+    width       channels of the first encoder; each halving of the map doubles them
+    depth       how often the map is halved, at least once
+    batch_norm  after each 3×3 convolution, of which the original knows nothing yet
+    """
+
+    def __init__(
+        self,
+        *,
+        num_classes: int,
+        in_channels: int,
+        width: int = 64,
+        depth: int = 4,
+        batch_norm: bool = False,
+    ) -> None:
+        super().__init__(in_channels)
+        if depth < 1:
+            raise UsageError(f"{depth} halvings", where="depth", remedy="Give at least 1.")
+        self.depth = depth
+        norm = nn.BatchNorm2d if batch_norm else None
+        widths = [width * 2**level for level in range(depth + 1)]
+        self.encoder1 = Encoder(in_channels, width, norm, halve=False)
+        for level in range(2, depth + 1):
+            self.add_module(f"encoder{level}", Encoder(widths[level - 2], widths[level - 1], norm))
+        self.bottleneck = Encoder(widths[-2], widths[-1], norm)
+        for level in range(depth, 0, -1):
+            self.add_module(f"decoder{level}", Decoder(widths[level], widths[level - 1], norm))
+        self.head = nn.Conv2d(width, num_classes, 1)
+        he_convolutions(self, keep="signals")
+        doubling = (m for m in self.modules() if isinstance(m, nn.ConvTranspose2d))
+        for layer in (self.head, *doubling):
+            # No rectifier follows; and each pixel of a doubled map is made from one.
+            nn.init.normal_(layer.weight, 0, math.sqrt(1 / layer.in_channels))
+            assert layer.bias is not None
+            nn.init.zeros_(layer.bias)
+
+    def run_stages(self, images: Images) -> Iterator[tuple[str, Tensor]]:
+        self.check(images)
+        height, width = images.shape[2:]
+        around = (*_halves(-width % 2**self.depth), *_halves(-height % 2**self.depth))
+        x: Tensor = self.normalize(images)
+        if any(around):
+            x = F.pad(x, around)
+        stages = dict(self.stages())
+        skips: list[Tensor] = []
+        for level in range(1, self.depth + 1):
+            x = stages[f"encoder{level}"](x)
+            skips.append(x)
+            yield f"encoder{level}", x
+        x = stages["bottleneck"](x)
+        yield "bottleneck", x
+        for level in range(self.depth, 0, -1):
+            x = stages[f"decoder{level}"](x, skips.pop())
+            yield f"decoder{level}", x
+        if any(around):
+            x = F.pad(x, [-pixels for pixels in around])
+        yield "head", stages["head"](x)
+
+    def extra_repr(self) -> str:
+        levels = range(1, self.depth + 1)
+        skips = "; ".join(f"encoder{level} → decoder{level}" for level in levels)
+        return f"{super().extra_repr()}\n{skips}"
+
+
+def _halves(pixels: int) -> tuple[int, int]:
+    """Before and after the image: of an odd number, the larger part comes after."""
+    return pixels // 2, pixels - pixels // 2
+
+
+_PAPER = 'Ronneberger et al., "U-Net", arXiv:1505.04597; with padded convolutions'
+
+VARIANTS = (
+    Variant(
+        name="unet",
+        build=UNet,
+        year=2015,
+        paper=_PAPER,
+        parameters=31_030_658,
+        macs=192_384_335_872,
+        num_classes=2,
+        in_channels=1,
+        sizes=Sizes(default=512),
+        output="map",
+    ),
+    Variant(
+        name="unet_small",
+        build=UNet,
+        arguments={"width": 16, "depth": 3, "batch_norm": True},
+        year=2015,
+        paper=_PAPER,
+        parameters=482_754,
+        macs=580_124_672,
+        num_classes=2,
+        sizes=Sizes(default=128),
+        output="map",
+    ),
+)
