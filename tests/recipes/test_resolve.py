@@ -126,7 +126,7 @@ def test_every_network_takes_the_size_that_is_chosen_for_it(name: str, seen: Dat
 
 def test_a_network_for_masks_does_not_classify() -> None:
     with pytest.raises(UsageError, match="unet_small answers for each pixel") as error:
-        settle(Recipe(model="unet_small"), PHOTOS)
+        resolve(Recipe(model="unet_small"), PHOTOS)
     assert error.value.where == "--model"
 
 

@@ -17,7 +17,7 @@ FIRST = (
 
 def palette(count: int) -> NDArray[np.uint8]:
     """(count, 3) RGB: the first eight by table, more by turning the hue by the golden angle."""
-    colors = [*FIRST[:count]]
+    colors: list[tuple[int, ...]] = [*FIRST[:count]]
     for number in range(len(colors), count):
         hue = (number * 0.618034) % 1
         value = (0.95, 0.75, 0.55)[number % 3]

@@ -53,11 +53,11 @@ class FeatureBatches(Batches):
         epoch: int,
         ids: NDArray[np.int64],
         keys: NDArray[np.int64],
-    ) -> Tensor:
+    ) -> tuple[Tensor, dict[str, Any]]:
         chance = uniforms(self.seed, epoch, keys, 1)[:, 0]
         views = (chance * self.contract.width).astype(np.int64)
         chosen = self.rows[ids, 0, views].astype(np.float32)  # type: ignore[index]
-        return torch.from_numpy(chosen).to(self.device)  # (B, K)
+        return torch.from_numpy(chosen).to(self.device), {}  # (B, K)
 
 
 class FeatureViews:
