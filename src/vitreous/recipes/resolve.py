@@ -206,6 +206,15 @@ def _check_together(choices: Choices, task: type[Task]) -> None:
     check_installed(choices["log"])
     if choices["precision"] != "auto":
         Precision(choices["precision"], choices["device"])
+    model = choices["model"]
+    if model is not None and variant(model).output != task.answers:
+        whole = {"vector": "the whole image", "map": "each pixel"}
+        raise UsageError(
+            f"{model} answers for {whole[variant(model).output]}, and the question is about "
+            f"{whole[task.answers]}",
+            where="--model",
+            remedy="Choose another network: `vitreous models` lists them.",
+        )
     task.check_settings(choices["loss"], choices["label_smoothing"], choices["balance"])
     task.check_mixing(choices["mixup"], choices["cutmix"])
     if choices["ema"] and choices["swa"]:
@@ -263,13 +272,6 @@ def check_names(values: dict[str, Any]) -> None:
         for word in value if isinstance(value, tuple) else (value,):
             if word is not None and word not in table:
                 raise unknown(name, word, table, where=flag(name))
-    model = values["model"]
-    if model is not None and variant(model).output != "vector":
-        raise UsageError(
-            f"{model} answers for each pixel, and the question is about the whole image",
-            where="--model",
-            remedy="Choose another network: `vitreous models` lists them.",
-        )
 
 
 TABLES: dict[str, Iterable[str]] = {

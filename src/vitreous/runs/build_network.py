@@ -15,7 +15,7 @@ from vitreous.blocks.mode import evaluating
 from vitreous.data.batches.preprocess import PixelContract
 from vitreous.data.statistics import statistics
 from vitreous.errors import ShapeError, UsageError
-from vitreous.models import MODELS, create, variant
+from vitreous.models import create, variant
 from vitreous.models.network import Network, Output
 from vitreous.models.release import find
 from vitreous.recipes.recipe import Recipe
@@ -64,15 +64,6 @@ def check_network(
         check_module(module, contract, output)
     if recipe.model is None:
         return
-    kind = variant(recipe.model).output
-    if kind != output.kind:
-        others = [name for name, row in MODELS.items() if row.output == output.kind]
-        raise UsageError(
-            f"{recipe.model} answers with a {kind}, and the task '{recipe.task}' needs a "
-            f"{output.kind}",
-            where="--model",
-            remedy=f"Choose another, such as {', '.join(others[:5])}.",
-        )
     with torch.device("meta"):
         try:
             create(recipe.model, **arguments(recipe, contract, output))

@@ -261,8 +261,8 @@ def _complete(
             mine = pairs[1][starts[label] : starts[label + 1]]
             distance = np.maximum(low - places[mine], places[mine] - high)
             nearest = mine[np.lexsort((places[mine], distance))].tolist()
-            last = nearest[0] if part == Part.TRAIN else None
-            unit = next((unit for unit in nearest if may_move(unit, part)), last)
+            last: int | None = nearest[0] if part == Part.TRAIN else None
+            unit = next((int(unit) for unit in nearest if may_move(unit, part)), last)
             if unit is not None:
                 shown = classes_of(unit)
                 counts[shown, parts[unit]] -= 1
