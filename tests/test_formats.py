@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from vitreous.formats import binary, counted
+from vitreous.formats import binary, clock_time, counted, decimals, throughput
 
 
 @pytest.mark.parametrize(
@@ -36,3 +36,21 @@ def test_things(count: int, noun: str, said: str) -> None:
 )
 def test_bytes(count: int, said: str) -> None:
     assert binary(count) == said.replace(" ", "\u202f")
+
+
+@pytest.mark.parametrize(
+    ("seconds", "said"),
+    [(0, "0:00"), (4.6, "0:05"), (59.7, "1:00"), (720, "12:00"), (3599.6, "1:00:00")],
+)
+def test_clock_times(seconds: float, said: str) -> None:
+    assert clock_time(seconds) == said
+
+
+def test_throughput_and_decimals() -> None:
+    assert [throughput(rate) for rate in (0.25, 9.9, 10, 6400)] == [
+        "0.2 img/s",
+        "9.9 img/s",
+        "10 img/s",
+        "6,400 img/s",
+    ]
+    assert [decimals(value) for value in (0.25, -12, 1e5)] == ["0.250", "-12.000", "1e+05"]

@@ -84,3 +84,20 @@ def duration(seconds: float) -> str:
         return f"{minutes} min {rest} s" if rest else f"{minutes} min"
     hours, minutes = divmod(minutes, 60)
     return f"{hours} h {minutes} min" if minutes else f"{hours} h"
+
+
+def clock_time(seconds: float) -> str:
+    """As a clock shows it, for what changes each second: 0:05, 12:00, 1:02:03."""
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+
+
+def throughput(rate: float) -> str:
+    """Images a second: 0.3 img/s, 6,400 img/s."""
+    return f"{rate:,.0f} img/s" if rate >= 10 else f"{rate:.1f} img/s"
+
+
+def decimals(value: float) -> str:
+    """A number that changes, always with three decimals: 0.250, 12.000; 1.23e+04 from 1,000 on."""
+    return f"{value:.3f}" if abs(value) < 1000 else f"{value:.4g}"
