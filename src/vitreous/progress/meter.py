@@ -1,18 +1,17 @@
-"""Where a run stands, how fast it goes and how long it will take; and how to say so in words."""
+"""Throughput and ETA: how far some work is, how fast it goes and how long it will take."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from math import inf, isfinite
 from threading import Lock
-from typing import Any, Protocol, SupportsFloat
+from typing import Protocol, SupportsFloat
 
-# What an epoch may be judged by, first what is chosen only where plain accuracy would mislead.
-JUDGED = tuple(
-    f"{part}{score}"
-    for part in ("validation_", "")
-    for score in ("map", "balanced_accuracy", "accuracy")
-)
-LOSSES = ("train_loss", "validation_loss", "loss")
+from vitreous.formats import clock_time, decimals, throughput
+
+BLOCKS = "▁▂▃▄▅▆▇█"
+SPARKS = 16  # epochs that the sparkline shows
 
 
 class Stepped(Protocol):
@@ -28,138 +27,145 @@ class Stepped(Protocol):
     def examples(self) -> int: ...
 
 
-class Pace:
-    """Where the run stands, as far as this sitting has seen it."""
+class Shown(Protocol):
+    """What progress needs of a score: `vitreous.metrics.score.Score` has it."""
 
-    def __init__(self, total_steps: int | None, epochs: int | None, clock: Callable[[], float]):
-        self.total_steps, self.epochs, self.clock = total_steps, epochs, clock
-        self.text, self.total, self.done = "", total_steps, 0
-        self.began = self.stage_began = clock()
-        self.phase, self.epochs_done = "", 0
-        self.loss: float | None = None
-        self.lock = Lock()
-        self._forget()
+    @property
+    def title(self) -> str: ...
+    @property
+    def value(self) -> float: ...
+    @property
+    def text(self) -> str: ...
 
-    def _forget(self) -> None:
-        self.steps_began: float | None = None
-        self.first_step = self.last_step = self.examples = 0
-        self.seconds = 0.0
 
-    def begin_stage(self, text: str, total: int | None) -> None:
-        self.text, self.total, self.done = text, total, 0
-        self.stage_began = self.clock()
+@dataclass(eq=False)
+class Meter:
+    """A stage of work on images: `done` of `total`, where that is known."""
 
-    def begin_steps(
-        self, text: str, total_steps: int | None, done: int, epochs: int | None
-    ) -> None:
-        self.begin_stage("", None)
-        self._forget()
-        self.phase, self.last_step, self.loss = text, done, None
-        self.total_steps = total_steps if total_steps is not None else self.total_steps
-        self.epochs = epochs if epochs is not None else self.epochs
+    text: str
+    clock: Callable[[], float]
+    total: int | None = None
+    done: int = 0
+    ended: float | None = None
+    lock: Lock = field(default_factory=Lock)
+
+    def __post_init__(self) -> None:
+        self.began = self.since = self.clock()
+        self.first = self.done  # what was done at `since`, from when on the speed is measured
 
     def add(self, count: int) -> None:
         with self.lock:  # images are decoded by several threads
-            self.done += count
+            self.reach(self.done + count, None)
 
     def reach(self, done: int, total: int | None) -> None:
-        self.done = done
-        self.total = total if total is not None else self.total
+        self.done, self.total = done, self.total if total is None else total
+        if done == self.total:
+            self.end()
 
-    def count(self, step: Stepped, total_steps: int | None) -> None:
-        self.text = ""
-        if self.steps_began is None:
-            # The first step also warms up caches and kernels, so rates start after it.
-            self.steps_began, self.first_step = self.clock(), step.number
-        else:
-            self.examples += step.examples
+    def end(self) -> None:
+        """Time stands still, until work goes on."""
+        self.ended = self.clock() if self.ended is None else self.ended
+
+    @property
+    def elapsed(self) -> float:
+        ended = self.ended  # read once: another thread draws
+        return (self.clock() if ended is None else ended) - self.began
+
+    @property
+    def rate(self) -> float:
+        """Images a second; 0 where none were seen."""
+        return (self.done - self.first) / self.elapsed if self.elapsed > 0 else 0.0
+
+    @property
+    def left(self) -> float:
+        """Seconds until all is done; 0 where that is not known."""
+        seen = self.done - self.first
+        if self.total is None or seen < 1:
+            return 0.0
+        return (self.clock() - self.since) / seen * max(self.total - self.done, 0)
+
+    @property
+    def count(self) -> str:
+        return f"{self.done:,}/{self.total:,}" if self.total else f"{self.done:,}"
+
+    def words(self) -> dict[str, str]:
+        """What there is to say, by its kind, in the order of a line."""
+        left = f"{clock_time(self.left)} left" if self.left else ""
+        over = self.ended is not None or self.done == self.total
+        return {
+            "name": self.text,
+            "count": self.count if self.done or self.total else "",
+            "rate": throughput(self.rate) if self.rate else "",
+            "time": f"in {clock_time(self.elapsed)}" if over else left,
+        }
+
+
+@dataclass(eq=False)
+class StepMeter(Meter):
+    """A phase of training, which counts optimizer steps; `epochs` is the number of its last epoch.
+
+    epoch  the number of the one under way, or of the last one if that is measured
+    """
+
+    epochs: int | None = None
+    epoch: int | None = None
+    measured: bool = False
+    warm: bool = False
+    images: int = 0
+    seconds: float = 0.0
+    loss: float | None = None
+    was_read: float = -inf
+    scores: Sequence[Shown] = ()
+    history: list[float] = field(default_factory=list)
+
+    def take(self, step: Stepped, total: int | None) -> None:
+        if self.warm:
+            self.images += step.examples
             self.seconds += step.seconds
-        self.last_step = step.number
-        self.total_steps = total_steps if total_steps is not None else self.total_steps
+        else:  # the first step also warms up caches and kernels: speed is measured after it
+            self.since, self.first, self.warm = self.clock(), step.number, True
+        self.reach(step.number, total)
+        self.epoch, self.measured, self.ended = self.next_epoch, False, None
 
-    def read(self, step: Stepped) -> None:
-        value = float(step.loss)
-        self.loss = value if self.loss is None else 0.5 * (self.loss + value)
+    def read(self, step: Stepped, every: float = 0.0) -> None:
+        """Look at the loss, if that is `every` seconds ago: the device has to be waited for."""
+        if self.clock() - self.was_read >= every:
+            value = float(step.loss)
+            self.loss = value if self.loss is None else 0.5 * (self.loss + value)
+            self.was_read = self.clock()
 
-    def end_epoch(self, scores: Mapping[str, Any]) -> None:
-        self.text = ""
-        self.epochs_done = int(scores.get("epoch", self.epochs_done + 1))
+    def end_epoch(self, number: int, scores: Sequence[Shown]) -> None:
+        self.epoch, self.measured, self.scores = number, True, scores
+        self.history += [score.value for score in scores[:1]]
 
     @property
-    def rate(self) -> float | None:
+    def next_epoch(self) -> int | None:
+        """The epoch that a further step belongs to."""
+        return None if self.epoch is None else self.epoch + self.measured
+
+    @property
+    def rate(self) -> float:
         """Images a second, while training: evaluation does not count."""
-        return self.examples / self.seconds if self.examples and self.seconds > 0 else None
+        return self.images / self.seconds if self.seconds > 0 else 0.0
 
-    @property
-    def left(self) -> float | None:
-        """Seconds until the last step, evaluations between the epochs included."""
-        seen = self.last_step - self.first_step
-        if self.steps_began is None or self.total_steps is None or seen < 1:
-            return None
-        return (self.clock() - self.steps_began) / seen * max(self.total_steps - self.last_step, 0)
-
-    @property
-    def fraction(self) -> float | None:
-        if self.total_steps:
-            return min(self.last_step / self.total_steps, 1.0)
-        return None
-
-    @property
-    def training(self) -> bool:
-        return self.steps_began is not None or bool(self.phase)
-
-    @property
-    def epoch_under_way(self) -> str:
-        ended = self.total_steps is not None and self.last_step >= self.total_steps
-        return self.epoch_name(self.epochs_done if ended else self.epochs_done + 1)
-
-    def epoch_name(self, number: int) -> str:
-        if self.epochs is None:
-            return f"epoch {number}"
-        return f"epoch {min(number, self.epochs)}/{self.epochs}"
+    def words(self) -> dict[str, str]:
+        words, of = super().words(), f"/{self.epochs}" if self.epochs else ""
+        epoch = "" if self.epoch is None else f"epoch {self.epoch}{of}"
+        return {
+            "name": f"{self.text} {epoch}".strip(),
+            "loss": "" if self.loss is None else f"loss {decimals(self.loss)}",
+            "score": "".join(f"{score.title} {score.text}" for score in self.scores[:1]),
+            "sparkline": sparkline(self.history),
+            "rate": words["rate"],
+            "time": words["time"],
+        }
 
 
-def scores_in_words(scores: Mapping[str, Any]) -> tuple[str, ...]:
-    return tuple(
-        f"{name_in_words(key)} {100 * value:.1f} %"
-        if key in JUDGED
-        else number_in_words(name_in_words(key), value)
-        for key, value in scores.items()
-        if key in JUDGED or key in LOSSES
-    )
-
-
-def name_in_words(key: str) -> str:
-    words = key.replace("train_loss", "loss").replace("_", " ")
-    return words.replace("map", "mAP")
-
-
-def pace_in_words(pace: Pace) -> tuple[str, ...]:
-    return (rate_in_words(pace.rate), left_in_words(pace.left) if pace.left else "")
-
-
-def number_in_words(name: str, value: float | None) -> str:
-    if value is None:
+def sparkline(values: Sequence[float]) -> str:
+    """The last values as a row of blocks between their least and their greatest."""
+    recent = [value for value in values[-SPARKS:] if isfinite(value)]
+    if len(recent) < 2:
         return ""
-    return f"{name} {value:.3f}" if abs(value) < 1000 else f"{name} {value:.4g}"
-
-
-def rate_in_words(rate: float | None) -> str:
-    if rate is None:
-        return ""
-    return f"{rate:,.0f} img/s" if rate >= 10 else f"{rate:.1f} img/s"
-
-
-def left_in_words(seconds: float | None) -> str:
-    return "" if seconds is None else f"{clock_time(seconds)} left"
-
-
-def clock_time(seconds: float) -> str:
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
-
-
-def printable(text: str) -> str:
-    """A line without control characters, whatever file name it quotes."""
-    return "".join(char if char.isprintable() else " " for char in text)
+    low, high = min(recent), max(recent)
+    scale = (len(BLOCKS) - 1) / (high - low) if high > low else 0.0
+    return "".join(BLOCKS[round((value - low) * scale)] for value in recent)

@@ -1,4 +1,4 @@
-"""The progress of training, as it happens: one live line on a terminal, plain lines elsewhere.
+"""The progress of training, as it happens: live lines on a terminal, plain lines elsewhere.
 
 It is a consumer of steps and epochs, and it must not slow them down: reading a loss waits for the
 device, so that is done a few times a second at most, and only where the loss is shown. Everything
@@ -7,51 +7,65 @@ goes to the error stream; results have the other one to themselves.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from types import TracebackType
-from typing import Any, Self, TextIO
+import time
+from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property
+from typing import Self, TextIO
 
-from vitreous.progress.meter import (
-    Pace,
-    Stepped,
-    number_in_words,
-    pace_in_words,
-    printable,
-    scores_in_words,
-)
+from vitreous.formats import decimals, duration
+from vitreous.progress.meter import Meter, Shown, StepMeter, Stepped
 
 HEARTBEAT = 60.0  # seconds after which a plain line tells that an epoch goes on
 
 
 class Progress:
-    """Silent progress, and the interface of all: every call may be made, nothing is shown.
+    """Keeps count and shows nothing; every call may be made.
 
     with progress() as p:
         read(data, progress=p.task("reading images"))    a task calls back with (done, total)
         p.begin("network", total_steps=900)              training begins, or goes on
         p.step(step)                                     after each optimizer step
-        p.epoch({"epoch": 1, "train_loss": 0.2, "validation_accuracy": 0.97})
+        p.epoch(1, {"loss": 0.2}, scores)                after each evaluation
         p.note("...")                                    a sentence that stays
     """
+
+    clock: Callable[[], float] = time.monotonic
+    work: Meter | None = None  # the stage under way
+    phases: tuple[StepMeter, ...] = ()  # of training
+
+    @cached_property
+    def training(self) -> StepMeter:
+        """The phase under way."""
+        return StepMeter("", self.clock, epoch=1)
 
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None: ...
+    def __exit__(self, *error: object) -> None:
+        self.end()
+
+    def end(self) -> None:
+        """What was under way makes room for other work."""
+        self.end_stage()
+        self.training.end()
+
+    def end_stage(self) -> None:
+        self.work = None
 
     def stage(self, text: str, total: int | None = None) -> None:
         """Some work begins that is no training; `total` counts what `advance` reports."""
+        self.end()
+        self.work = Meter(text, self.clock, total)
 
     def advance(self, count: int = 1) -> None:
         """So much more of the stage is done."""
+        if self.work:
+            self.work.add(count)
 
     def advance_to(self, done: int, total: int | None = None) -> None:
         """So much of the stage is done altogether."""
+        if self.work:
+            self.work.reach(done, total)
 
     def task(self, text: str) -> Callable[[int, int], None]:
         """A stage that begins with the first call back of (done, total)."""
@@ -67,18 +81,38 @@ class Progress:
         return advance_to
 
     def begin(
-        self, text: str, total_steps: int | None = None, done: int = 0, epochs: int | None = None
+        self,
+        text: str,
+        total_steps: int | None = None,
+        done: int = 0,
+        epochs: int | None = None,
+        epochs_done: int | None = None,
     ) -> None:
         """Training begins, of which `done` steps were taken in an earlier sitting.
 
-        epochs  the number of its last epoch, where that is known
+        epochs       the number of its last epoch, where that is known
+        epochs_done  how many are measured, those of earlier phases and sittings too
         """
+        self.end()
+        # Nobody here has seen the epochs of another sitting: no number is better than a wrong one.
+        epoch = None if done else self.training.next_epoch
+        epoch = epoch if epochs_done is None else epochs_done + 1
+        self.training = StepMeter(text, self.clock, total_steps, done, epochs=epochs, epoch=epoch)
+        self.phases += (self.training,)
 
     def step(self, step: Stepped, total_steps: int | None = None) -> None:
         """An optimizer step was taken; `total_steps` if that has changed."""
+        self.end_stage()
+        self.training.take(step, total_steps)
 
-    def epoch(self, scores: Mapping[str, Any]) -> None:
-        """An epoch was measured: `epoch` is its number, and losses and scores are shown."""
+    def epoch(self, number: int, losses: Mapping[str, float], scores: Sequence[Shown]) -> None:
+        """An epoch was measured.
+
+        losses  by the words they are shown with, such as "loss" and "validation loss"
+        scores  the one to judge by first
+        """
+        self.end_stage()
+        self.training.end_epoch(number, scores)
 
     def note(self, text: str) -> None:
         """A sentence that stays."""
@@ -92,66 +126,40 @@ def silent() -> Progress:
 class PlainProgress(Progress):
     """One line a stage and an epoch; one a minute where an epoch takes long."""
 
-    def __init__(self, pace: Pace, stream: TextIO):
-        self.pace, self.stream = pace, stream
-        self.last_line = pace.clock()
+    def __init__(self, stream: TextIO, clock: Callable[[], float]):
+        self.stream, self.clock, self.last_line = stream, clock, clock()
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._end_stage()
-
-    def stage(self, text: str, total: int | None = None) -> None:
-        self._end_stage()
-        self.pace.begin_stage(text, total)
-
-    def advance(self, count: int = 1) -> None:
-        self.pace.add(count)
-
-    def advance_to(self, done: int, total: int | None = None) -> None:
-        self.pace.reach(done, total)
-
-    def begin(
-        self, text: str, total_steps: int | None = None, done: int = 0, epochs: int | None = None
-    ) -> None:
-        self._end_stage()
-        self.pace.begin_steps(text, total_steps, done, epochs)
+    def end_stage(self) -> None:
+        if work := self.work:
+            count = f"{work.done:,} in " if work.done else ""
+            self._line(work.text, count + duration(work.elapsed))
+        super().end_stage()
 
     def step(self, step: Stepped, total_steps: int | None = None) -> None:
-        self._end_stage()
-        pace = self.pace
-        pace.count(step, total_steps)
-        if pace.clock() - self.last_line >= HEARTBEAT:
-            pace.read(step)
-            of = f"/{pace.total_steps:,}" if pace.total_steps else ""
-            name = pace.epoch_under_way
-            loss = number_in_words("loss", pace.loss)
-            self._line(pace.phase, name, f"step {pace.last_step:,}{of}", loss, *pace_in_words(pace))
+        super().step(step, total_steps)
+        if self.clock() - self.last_line >= HEARTBEAT:
+            self.training.read(step)
+            words, count = self.training.words(), f"step {self.training.count}"
+            self._line(words["name"], count, words["loss"], words["rate"], words["time"])
 
-    def epoch(self, scores: Mapping[str, Any]) -> None:
-        self._end_stage()
-        self.pace.end_epoch(scores)
-        name = self.pace.epoch_name(self.pace.epochs_done)
-        self._line(self.pace.phase, name, *scores_in_words(scores), *pace_in_words(self.pace))
+    def epoch(self, number: int, losses: Mapping[str, float], scores: Sequence[Shown]) -> None:
+        super().epoch(number, losses, scores)
+        words = self.training.words()
+        values = [f"{name} {decimals(value)}" for name, value in losses.items()]
+        values += [f"{score.title} {score.text}" for score in scores]
+        self._line(words["name"], *values, words["rate"], words["time"])
 
     def note(self, text: str) -> None:
-        if self.pace.total is not None and self.pace.done >= self.pace.total:
-            self._end_stage()
+        if self.work and self.work.total is not None and self.work.done >= self.work.total:
+            self.end_stage()
         self._line(text)
 
-    def _end_stage(self) -> None:
-        pace = self.pace
-        if pace.text:
-            seconds = pace.clock() - pace.stage_began
-            count = f"{pace.done:,} in " if pace.done else ""
-            self._line(pace.text, f"{count}{seconds:.1f} s")
-            pace.begin_stage("", None)
-
     def _line(self, *parts: str) -> None:
-        words = "  ".join(part for part in parts if part)
-        self.stream.write(printable(words) + "\n")
+        self.stream.write(one_line("  ".join(part for part in parts if part)) + "\n")
         self.stream.flush()
-        self.last_line = self.pace.clock()
+        self.last_line = self.clock()
+
+
+def one_line(text: str) -> str:
+    """A line without control characters, whatever file name it quotes."""
+    return "".join(char if char.isprintable() else " " for char in text)
