@@ -96,7 +96,7 @@ def test_plain_lines_one_an_epoch_without_control_characters() -> None:
         "network epoch 1  loss 0.250  validation loss 0.500  accuracy 90.0 %  mean error 0.5 px"
         "  128 img/s  0:05 left",
         "network epoch 2  loss 0.250  validation loss 0.500  accuracy 90.0 %  mean error 0.5 px"
-        "  128 img/s",
+        "  128 img/s  in 0:10",
         "the  [31mlast  line",
     ]
     assert not CONTROL.search(text)
@@ -216,7 +216,7 @@ def test_wide_letters_count_twice(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def on_screen(text: str) -> list[str]:
-    """The lines that a terminal shows at the end: the codes that rich needs, and no others."""
+    """The lines down to the cursor; a terminal that knows what rich needs, and nothing else."""
     lines, row = [""], 0
     for token in re.findall(r"\x1b\[\??\d*(?:;\d+)*[A-Za-z]|[^\x1b]", text):
         if token == "\n":
@@ -230,7 +230,8 @@ def on_screen(text: str) -> list[str]:
             lines[row] += token
         else:
             assert token == "\r" or token.endswith("m") or token.startswith("\x1b[?25"), token
-    return [line.rstrip() for line in lines]
+    assert not any(lines[row + 1 :])
+    return [line.rstrip() for line in lines[: row + 1]]
 
 
 def seen(work: Callable[[LiveProgress, Clock], None]) -> list[str]:
@@ -369,6 +370,20 @@ def test_time_stands_still_for_a_phase_that_ended_early_until_it_goes_on() -> No
     p.step(Step(51, Loss(0.5)))
     (line,) = shown(p)
     assert line.endswith("left")
+
+
+def test_a_stage_that_is_done_waits_for_the_next_one_without_slowing_down() -> None:
+    clock, stream = Clock(), io.StringIO()
+    for p in (live(clock), progress(stream=stream, style="plain", clock=clock)):
+        with p:
+            p.stage("reading images", total=60)
+            for count in (20, 40):
+                clock.now += 2
+                p.advance(count)
+            clock.now += 100
+            if isinstance(p, LiveProgress):
+                assert shown(p)[0].endswith("60/60  15 img/s  in 0:04")
+    assert stream.getvalue() == "reading images  60 in 4.0 s\n"
 
 
 def test_a_total_may_change_on_the_way() -> None:
