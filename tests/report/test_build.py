@@ -13,7 +13,7 @@ from PIL import Image
 from vitreous.cli.main import run as command
 from vitreous.data.formats.open import open
 from vitreous.errors import RunError
-from vitreous.files import read_table
+from vitreous.files import read_json, read_table, write_json
 from vitreous.report.build import class_counts, report_data, sizes, write_report
 from vitreous.report.content import Picture, ReportData
 from vitreous.run_folder import RunFolder
@@ -75,7 +75,7 @@ def test_settings_are_written_as_they_are_given(photos: Path) -> None:
 def test_pictures_of_several_labels(labels: Path) -> None:
     run = train(labels, **QUICK)
     data = report_data(run.folder)
-    assert data.answers == "2 labels"
+    assert data.answers == "3 labels"
     assert shown(data)["mistakes"]
     for picture in shown(data)["mistakes"]:
         case = picture.case
@@ -156,6 +156,17 @@ def test_counts_of_a_split_that_was_written_before_counts_were() -> None:
     assert class_counts(exclusive, ()) == {}
     assert class_counts([{"path": "1", "age": "30", "split": "train"}], ("a",)) == {}
     assert class_counts([], ("a", "b")) == {}
+
+
+def test_counts_that_a_run_has_written_are_shown(photos: Path) -> None:
+    folder = train(photos, **QUICK).folder
+    summary = read_json(folder.scores)
+    summary["data"] = {"counts": {"train": {"ant": 7, "bee": 8}, "test": {"ant": 1, "bee": 2}}}
+    write_json(folder.scores, summary)
+    data = report_data(folder).data
+    assert data is not None
+    assert data.counts == summary["data"]["counts"]
+    assert "<td>7</td>\n<td>1</td>" in write_report(folder.path).read_text()
 
 
 def test_class_names_with_separators(place: Path) -> None:

@@ -14,8 +14,9 @@ from PIL import Image
 from vitreous.drawing.thumbnail import thumbnail
 from vitreous.errors import UsageError
 from vitreous.formats import duration, moment, quantity, times
-from vitreous.metrics import classification, majority, multilabel, nearest_neighbor
+from vitreous.metrics import classification, majority, multilabel
 from vitreous.metrics.calibration import reliability
+from vitreous.metrics.trivial import frequency, nearest_neighbors, neighbor_class
 from vitreous.report.content import DataSummary, Picture, ReportData, Setting
 from vitreous.report.findings import findings, verdict
 from vitreous.report.reliability import reliability_chart
@@ -96,7 +97,7 @@ def report(num_classes: int = 3, epochs: int = 5, count: int = 200) -> ReportDat
     pixels = generator.integers(0, 255, (count, 4, 4, 1), dtype=np.uint8)
     rules = [
         majority(truth, truth, num_classes),
-        nearest_neighbor(pixels, truth, pixels[::-1], truth, num_classes),
+        neighbor_class(nearest_neighbors(pixels, pixels[::-1]), truth, truth, num_classes),
     ]
     scores = classification(table, truth, classes, baselines=rules)
     sizes = dict(zip(classes, np.bincount(truth, minlength=num_classes).tolist(), strict=True))
@@ -278,7 +279,7 @@ def test_labels_have_a_report() -> None:
     generator = np.random.default_rng(0)
     truth = (generator.random((100, 4)) < 0.4).astype(np.uint8)
     table = 1 / (1 + np.exp(-generator.normal(3 * truth - 1.5)))
-    scores = multilabel(table, truth, tuple("abcd"), 0.5, baselines=[majority(truth, truth, 4)])
+    scores = multilabel(table, truth, tuple("abcd"), 0.5, baselines=[frequency(truth, truth)])
     sections = [*class_sections.sections(scores, "label")]
     data = replace(report(4), test=scores, validation=scores, sections=sections)
     outline = Outline(render(data))

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from vitreous.metrics import classification, majority, multilabel, nearest_neighbor
+from vitreous.metrics import classification, majority, multilabel
+from vitreous.metrics.trivial import nearest_neighbors, neighbor_class
 from vitreous.tasks.class_sections import galleries, meaning, remarks, sections
 from vitreous.tasks.section import Matrix, Pairs, Reliability, Table, Text
 
@@ -71,7 +72,7 @@ def test_the_nearest_neighbor_is_a_measure_of_mistakes() -> None:
     pixels = np.zeros((200, 2, 2, 1), np.uint8)  # all alike, so the neighbor is right half the time
     rules = [
         majority(truth, truth, 2),
-        nearest_neighbor(pixels, truth, pixels, truth, 2),
+        neighbor_class(nearest_neighbors(pixels, pixels), truth, truth, 2),
     ]
     scores = classification(np.eye(2)[answers], truth, ("a", "b"), baselines=rules)
     assert meaning(scores)[1] == (
