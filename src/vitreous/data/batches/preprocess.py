@@ -8,7 +8,7 @@ deviation) is not here, because it is the first layer of the network itself.
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import cv2
 import numpy as np
@@ -19,8 +19,10 @@ from vitreous.data.dataset import Pixels
 from vitreous.data.images.decode import Source, decode
 from vitreous.data.images.pixels import with_channels
 from vitreous.errors import ModelFileError, ShapeError
+from vitreous.fields import Between, field_types, misfit
 from vitreous.shapes import Images
 
+Count = Annotated[int, Between(1, 1 << 14)]
 Fit = Literal["crop", "squash", "pad"]
 
 
@@ -34,9 +36,9 @@ class PixelContract:
                    aspect; pad: longer side to size, then black borders
     """
 
-    height: int
-    width: int
-    channels: int
+    height: Count
+    width: Count
+    channels: Count
     fit: Fit = "crop"
 
     @property
@@ -101,12 +103,8 @@ class PixelContract:
     @classmethod
     def from_json(cls, fields: dict[str, Any]) -> PixelContract:
         """The contract in a model file's header. Raises ModelFileError on anything unexpected."""
-        sizes = [fields.get(name) for name in ("height", "width", "channels")]
-        if (
-            set(fields) != {"height", "width", "channels", "fit"}
-            or not all(type(size) is int and 1 <= size <= 1 << 14 for size in sizes)
-            or fields["fit"] not in ("crop", "squash", "pad")
-        ):
+        kinds = field_types(cls)
+        if fields.keys() != kinds.keys() or misfit(fields, kinds):
             raise ModelFileError(f"the pixel contract {fields} is not one", where="header")
         return cls(**fields)
 
