@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 ORDER = """
-    version errors shapes formats atomic files run_folder trackers progress drawing
+    version errors fields shapes formats atomic files run_folder trackers progress drawing
     data augment backprop blocks models baselines trace losses metrics tasks training
     inference recipes explain report runs robust doctor select labs export retrieval serve
     playground cli

@@ -241,6 +241,9 @@ def test_wrong_strengths_are_named(wrong):
     with pytest.raises(UsageError) as caught:
         Augment.from_json(wrong)
     assert next(iter(wrong)) in str(caught.value)
+    if "rotation" not in wrong:
+        with pytest.raises(UsageError):
+            Augment(**wrong)
 
 
 def test_every_kind_has_a_strength():

@@ -8,14 +8,15 @@ from collections.abc import Iterable
 import pytest
 
 from vitreous.cli.main import run
-from vitreous.recipes.recipe import WORDS, flag
+from vitreous.fields import OneOf, limits_of
+from vitreous.recipes.recipe import Recipe, flag
 from vitreous.recipes.resolve import TABLES
 from vitreous.tasks import TASKS
 
 # `vitreous models` lists the networks; a pretrained network may come from any file.
 ACCEPTED: dict[str, Iterable[str]] = {
     **{name: table for name, table in TABLES.items() if name != "model"},
-    **WORDS,
+    **{name: choice.words for name, choice in limits_of(Recipe, OneOf).items()},
     "loss": {"auto"}.union(*(task.LOSSES for task in TASKS.values())),
     "pretrained": ("yes", "no"),
 }

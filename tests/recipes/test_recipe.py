@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from typing import Any
 
 import numpy as np
@@ -11,7 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vitreous.errors import UsageError
-from vitreous.recipes.recipe import BOUNDS, Recipe, seconds
+from vitreous.fields import Between, limits_of
+from vitreous.recipes.recipe import Recipe, seconds
+
+RANGES = limits_of(Recipe, Between)
 
 
 def test_an_unknown_key_names_the_nearest() -> None:
@@ -25,9 +27,9 @@ def test_hyphens_are_the_command_lines_spelling() -> None:
     assert Recipe.from_mapping({"batch-size": 8}) == Recipe(batch_size=8)
 
 
-@pytest.mark.parametrize("name", BOUNDS)
+@pytest.mark.parametrize("name", RANGES)
 def test_numbers_out_of_range_name_flag_and_range(name: str) -> None:
-    high = BOUNDS[name][1]
+    high = RANGES[name].high
     with pytest.raises(UsageError, match="out of range") as caught:
         Recipe(**{name: type(high)(high * 2 + 1)})
     assert caught.value.where == "--" + name.replace("_", "-")
@@ -53,7 +55,11 @@ def test_a_balance_of_focal_points_to_the_loss() -> None:
     assert Recipe(loss="focal", balance="weights").loss == "focal"
 
 
-@pytest.mark.parametrize("shares", [(0.0,), (1.0,), (0.5, 0.5), (0.7, 0.2), (-0.1,), (2.0, 3.0)])
+@pytest.mark.parametrize(
+    "shares",
+    [(0.0,), (1.0,), (0.5, 0.5), (0.7, 0.2), (-0.1,), (2.0, 3.0), (float("nan"),)],
+    ids=str,
+)
 def test_milestones_rise_within_the_run(shares: tuple[float, ...]) -> None:
     with pytest.raises(UsageError, match="no shares of a run") as caught:
         Recipe(milestones=shares)
@@ -70,10 +76,6 @@ def test_logs_are_given_in_one_word_or_several(given: Any) -> None:
 def test_a_word_is_wanted_where_none_is_given() -> None:
     with pytest.raises(UsageError, match="unknown task 'None'"):
         Recipe(task=None)  # type: ignore[arg-type]
-
-
-def test_bounds_name_fields() -> None:
-    assert BOUNDS.keys() <= {field.name for field in dataclasses.fields(Recipe)}
 
 
 def test_parts_must_leave_something_to_train_on() -> None:

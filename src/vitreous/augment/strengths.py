@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from typing import Any, Self
 
 from vitreous.augment import warp
-from vitreous.errors import UsageError, unknown
+from vitreous.errors import UsageError
+from vitreous.fields import Between, check, check_names
 
 KINDS = (
     *("shift_x", "shift_y", "rotate", "scale", "shear_x", "shear_y"),
@@ -72,16 +73,8 @@ class Strengths:
     """what lies outside of the image: zero, edge or reflect"""
 
     def __post_init__(self) -> None:
-        for name, (most, _) in LIMITS.items():
-            value = getattr(self, name)
-            if not 0 <= value <= most:
-                raise UsageError(
-                    f"{value} is out of range",
-                    where=f"augmentation {name}",
-                    remedy=f"Give a number from 0 to {most:g}.",
-                )
-        if self.border not in warp.BORDERS:
-            raise unknown("border", self.border, warp.BORDERS)
+        ranges = {name: Between(0, most) for name, (most, _) in LIMITS.items()}
+        check(self, "augmentation {}".format, ranges)
         if self.crop == 0:
             raise UsageError(
                 "a crop has to keep something",
@@ -119,13 +112,7 @@ class Strengths:
     @classmethod
     def from_json(cls, fields: Mapping[str, Any]) -> Self:
         """The policy of a file. Raises UsageError for an unknown key or a wrong value."""
-        known = {field.name: type(field.default) for field in dataclasses.fields(cls)}
-        for key, value in fields.items():
-            if key not in known:
-                raise unknown("augmentation", key, known)
-            accepted = (int, float) if known[key] is float else known[key]
-            if not isinstance(value, accepted) or isinstance(value, bool):
-                raise UsageError(f"{value!r} is not a strength", where=f"augmentation {key}")
+        check_names(fields, cls, "augmentation")
         return cls(**fields)
 
 

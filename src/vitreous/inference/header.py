@@ -10,12 +10,12 @@ import json
 import struct
 from dataclasses import dataclass
 from pathlib import Path
-from types import UnionType
-from typing import Any
+from typing import Annotated, Any, Literal
 
 from vitreous.data.batches.preprocess import PixelContract
 from vitreous.data.images.file_type import SIGNATURES, recognize
 from vitreous.errors import ModelFileError, unknown
+from vitreous.fields import Between, misfit
 from vitreous.tasks import TASKS, Task
 
 FORMAT = 2
@@ -58,12 +58,9 @@ class Header:
                 where=where,
                 remedy=f"Up to {FORMAT} are read here: update vitreous, or save the model again.",
             )
-        for name, kinds in FIELDS.items():
-            if not isinstance(fields.get(name), kinds):
-                raise damaged(where, f"the header's field '{name}' is {fields.get(name)!r}")
+        if name := misfit({name: fields.get(name) for name in FIELDS}, FIELDS):
+            raise damaged(where, f"the header's field '{name}' is {fields.get(name)!r}")
         classes = fields["classes"]
-        if not all(isinstance(name, str) for name in classes):
-            raise damaged(where, "the header's classes are not a list of names")
         if fields["task"] not in TASKS:
             raise unknown("task", fields["task"], TASKS, where=where)
         if fields["precision"] not in PRECISIONS:
@@ -86,10 +83,12 @@ class Header:
         )
 
 
-FIELDS: dict[str, type | tuple[type, ...]] = {
-    "architecture": (str, type(None)),
+Share = Annotated[float, Between(0, 1)]
+
+FIELDS: dict[str, Any] = {
+    "architecture": str | None,
     "arguments": dict,
-    "classes": list,
+    "classes": tuple[str, ...],
     "contract": dict,
     "task": str,
     "precision": str,
@@ -123,16 +122,16 @@ def check_arguments(arguments: dict[str, Any], where: str) -> None:
     for name, value in arguments.items():
         given = value if isinstance(value, list) else [value]
         plain = all(isinstance(one, float | int | str | None) for one in given)
-        numbers = [abs(one) for one in given if isinstance(one, float | int)]
-        long = len(given) > LENGTHS.get(name, LENGTH)
-        if not plain or long or not max(numbers, default=0) <= LIMITS.get(name, LIMIT):
+        most, long = LIMITS.get(name, LIMIT), len(given) > LENGTHS.get(name, LENGTH)
+        small = all(abs(one) <= most for one in given if isinstance(one, float | int))
+        if not plain or long or not small:
             raise damaged(where, f"the header's argument '{name}' is {str(value)[:80]}")
 
 
-TRAINING_FIELDS: dict[str, type | UnionType] = {
+TRAINING_FIELDS: dict[str, Any] = {
     "data": str,
     "fingerprint": str,
-    "split": dict | None,
+    "split": dict[Literal["validation", "test"], Share] | None,
     "examples": dict,
     "parameters": int,
     "macs": int,
@@ -146,13 +145,11 @@ TRAINING_FIELDS: dict[str, type | UnionType] = {
 
 def check_training(training: dict[str, Any], where: str) -> None:
     """Is what is told of the training of the kind that its readers expect?"""
-    for name, kind in TRAINING_FIELDS.items():
-        if name in training and not isinstance(training[name], kind):
-            raise damaged(where, f"the header's '{name}' of the training is {training[name]!r}")
+    kinds = {name: kind for name, kind in TRAINING_FIELDS.items() if name in training}
+    if name := misfit(training, kinds):
+        raise damaged(where, f"the header's '{name}' of the training is {training[name]!r}")
     shares = training.get("split") or {}  # None: parts that were handed in
-    numbers = [share for share in shares.values() if isinstance(share, float | int)]
-    known = shares.keys() <= {"validation", "test"} and len(numbers) == len(shares)
-    if not known or not (all(share >= 0 for share in numbers) and sum(numbers) < 1):
+    if sum(shares.values()) >= 1:
         raise damaged(where, f"the header's 'split' of the training is {shares!r}")
 
 

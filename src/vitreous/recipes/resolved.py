@@ -12,6 +12,7 @@ import yaml
 
 from vitreous.data.batches.preprocess import PixelContract
 from vitreous.errors import RunError
+from vitreous.fields import misfit
 from vitreous.recipes.recipe import Recipe
 
 WRITTEN: dict[str, type | UnionType] = {
@@ -63,9 +64,8 @@ class ResolvedRecipe:
     def from_mapping(cls, written: dict[str, Any], where: str) -> ResolvedRecipe:
         """Raises RunError for a file that is not such a recipe."""
         try:
-            for name, kind in WRITTEN.items():
-                if not isinstance(written[name], kind):
-                    raise TypeError(f"{name} is {written[name]!r}")
+            if name := misfit(written, WRITTEN):
+                raise TypeError(f"{name} is {written.get(name, 'missing')!r}")
             contract = PixelContract.from_json(written["contract"])
             return cls(
                 Recipe.from_mapping(written["recipe"], where),
@@ -73,7 +73,7 @@ class ResolvedRecipe:
                 written["reasons"],
                 written.get("parts_given") is True,
             )
-        except (KeyError, TypeError, AttributeError) as error:
+        except (TypeError, AttributeError) as error:
             raise RunError(f"is not the recipe of a run: {error}", where=where) from error
 
     def fingerprint(self, data: str) -> str:

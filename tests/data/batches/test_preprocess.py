@@ -282,6 +282,8 @@ def test_a_contract_survives_json_and_a_false_one_does_not():
         {**fields, "height": "8"},
         {**fields, "height": True},
         {**fields, "width": 1 << 20},
+        {**fields, "width": 9.0},
+        {**fields, "fit": None},
         {**fields, "fit": "stretch"},
         {**fields, "extra": 1},
         {name: value for name, value in fields.items() if name != "fit"},

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -39,6 +40,13 @@ def test_state_survives_url_and_json(state):
     assert State.from_json(json.loads(json.dumps(state.to_json()))) == state
 
 
+def test_whole_numbers_are_numbers():
+    """As pages send them: JavaScript writes 1.0 as 1."""
+    state = State.from_json({"lr": 1, "points": [[0, 1, -1], [2, 3, 1]]})
+    assert state.lr == 1
+    assert np.array(state.points).dtype == np.float64
+
+
 def test_defaults_need_no_words():
     assert State().to_query() == ""
     assert State.from_query("") == State()
@@ -54,6 +62,9 @@ BAD = [
     ({"hidden": [2.5]}, "hidden"),
     ({"hidden": [True]}, "hidden"),
     ({"hidden": [[4]]}, "hidden"),
+    ({"hidden": 4}, "hidden"),
+    ({"features": "x1"}, "features"),
+    ({"features": ["x1"] * 99}, "features"),
     ({"lr": float("nan")}, "lr"),
     ({"lr": float("inf")}, "lr"),
     ({"lr": -1}, "lr"),

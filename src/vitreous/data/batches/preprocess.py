@@ -8,7 +8,7 @@ deviation) is not here, because it is the first layer of the network itself.
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import cv2
 import numpy as np
@@ -20,8 +20,10 @@ from vitreous.data.images.decode import Source, decode
 from vitreous.data.images.frame import Frame, Size
 from vitreous.data.images.pixels import with_channels
 from vitreous.errors import ModelFileError, ShapeError
+from vitreous.fields import Between, field_types, misfit
 from vitreous.shapes import Images
 
+Count = Annotated[int, Between(1, 1 << 14)]
 Fit = Literal["crop", "squash", "pad"]
 
 
@@ -37,9 +39,9 @@ class PixelContract:
                    what targets need that lie in the image
     """
 
-    height: int
-    width: int
-    channels: int
+    height: Count
+    width: Count
+    channels: Count
     fit: Fit = "crop"
     exact: bool = False
 
@@ -121,15 +123,10 @@ class PixelContract:
     @classmethod
     def from_json(cls, fields: dict[str, Any]) -> PixelContract:
         """The contract in a model file's header. Raises ModelFileError on anything unexpected."""
-        sizes = [fields.get(name) for name in ("height", "width", "channels")]
-        if (
-            set(fields) - {"exact"} != {"height", "width", "channels", "fit"}
-            or type(fields.get("exact", False)) is not bool
-            or not all(type(size) is int and 1 <= size <= 1 << 14 for size in sizes)
-            or fields["fit"] not in ("crop", "squash", "pad")
-        ):
+        kinds, given = field_types(cls), {"exact": False, **fields}
+        if given.keys() != kinds.keys() or misfit(given, kinds):
             raise ModelFileError(f"the pixel contract {fields} is not one", where="header")
-        return cls(**fields)
+        return cls(**given)
 
 
 def resize(image: Pixels, height: int, width: int) -> Pixels:

@@ -8,42 +8,28 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
-from typing import Any
+from typing import Annotated, Any
 from urllib.parse import parse_qsl, urlencode
 
 from vitreous.blocks.activation import ACTIVATIONS
 from vitreous.data.synthetic import PLANE, SETS, Window
-from vitreous.errors import UsageError, unknown
+from vitreous.errors import UsageError
+from vitreous.fields import AtMost, Between, OneOf, check, check_names, limits_of
 from vitreous.playground.plane.initializers import BEGINNINGS
 from vitreous.playground.plane.plane_features import FEATURES
 from vitreous.playground.plane.plane_losses import LOSSES
 from vitreous.training.optimizer import OPTIMIZERS
 
-Point = tuple[float, float, float]  # x1, x2, target
-
 OWN = "own"
+EACH = "x1, x2 and target of each point"
 MAX_POINTS = 5000
 MAX_LAYERS, MAX_UNITS = 8, 32
 
-CHOICES = {
-    "data": (*SETS, OWN),
-    "kind": ("classify", "regress"),
-    "activation": tuple(ACTIVATIONS),
-    "init": tuple(BEGINNINGS),
-    "loss": tuple(LOSSES),
-    "optimizer": tuple(OPTIMIZERS),
-}
-RANGES: dict[str, tuple[float, float]] = {
-    "count": (10, MAX_POINTS),
-    "noise": (0, 1),
-    "ratio": (0.05, 0.95),
-    "batch_size": (1, 1000),
-    "lr": (1e-6, 10),
-    "l1": (0, 10),
-    "l2": (0, 10),
-    "dropout": (0, 0.9),
-    "seed": (0, 2**31 - 1),
-}
+Place = Annotated[float, Between(-6, 6)]
+Target = Annotated[float, Between(-1, 1)]
+Point = tuple[Place, Place, Target]
+Units = Annotated[int, Between(1, MAX_UNITS)]
+Feature = Annotated[str, OneOf(tuple(FEATURES), "feature")]
 LIVE = frozenset({"lr", "l1", "l2"})  # may change while training goes on
 
 
@@ -66,47 +52,35 @@ class State:
     seed        of the points, the first weights, the order of batches and dropout
     """
 
-    data: str = "circle"
-    points: tuple[Point, ...] = ()
-    kind: str = "classify"
-    count: int = 500
-    noise: float = 0.0
-    ratio: float = 0.5
-    batch_size: int = 10
-    features: tuple[str, ...] = ("x1", "x2")
-    hidden: tuple[int, ...] = (4, 2)
-    activation: str = "tanh"
-    init: str = "uniform"
-    loss: str = "squared"
-    optimizer: str = "sgd"
-    lr: float = 0.03
-    l1: float = 0.0
-    l2: float = 0.0
-    dropout: float = 0.0
-    seed: int = 0
+    data: Annotated[str, OneOf((*SETS, OWN))] = "circle"
+    points: Annotated[tuple[Point, ...], AtMost(MAX_POINTS), EACH] = ()
+    kind: Annotated[str, OneOf(("classify", "regress"))] = "classify"
+    count: Annotated[int, Between(10, MAX_POINTS)] = 500
+    noise: Annotated[float, Between(0, 1)] = 0.0
+    ratio: Annotated[float, Between(0.05, 0.95)] = 0.5
+    batch_size: Annotated[int, Between(1, 1000)] = 10
+    features: Annotated[tuple[Feature, ...], AtMost(len(FEATURES))] = ("x1", "x2")
+    hidden: Annotated[tuple[Units, ...], AtMost(MAX_LAYERS)] = (4, 2)
+    activation: Annotated[str, OneOf(tuple(ACTIVATIONS))] = "tanh"
+    init: Annotated[str, OneOf(tuple(BEGINNINGS))] = "uniform"
+    loss: Annotated[str, OneOf(tuple(LOSSES))] = "squared"
+    optimizer: Annotated[str, OneOf(tuple(OPTIMIZERS))] = "sgd"
+    lr: Annotated[float, Between(1e-6, 10)] = 0.03
+    l1: Annotated[float, Between(0, 10)] = 0.0
+    l2: Annotated[float, Between(0, 10)] = 0.0
+    dropout: Annotated[float, Between(0, 0.9)] = 0.0
+    seed: Annotated[int, Between(0, 2**31 - 1)] = 0
 
     def __post_init__(self) -> None:
-        for name, options in CHOICES.items():
-            value = getattr(self, name)
-            if not isinstance(value, str) or value not in options:
-                raise unknown(name, str(value)[:40], options, where=name)
-        for name, (low, high) in RANGES.items():
-            whole = isinstance(getattr(State, name), int)
-            object.__setattr__(self, name, number(name, getattr(self, name), low, high, whole))
-        hidden = sequence("hidden", self.hidden, MAX_LAYERS)
-        units = [int(number("hidden", n, 1, MAX_UNITS, whole=True)) for n in hidden]
-        object.__setattr__(self, "hidden", tuple(units))
-        chosen = sequence("features", self.features, len(FEATURES))
-        for name in chosen:
-            if not isinstance(name, str) or name not in FEATURES:
-                raise unknown("feature", str(name)[:40], FEATURES, where="features")
-        if not chosen or len(set(chosen)) < len(chosen):
+        check(self)
+        if not self.features or len(set(self.features)) < len(self.features):
             raise UsageError(
                 "a network needs one feature at least, and none twice", where="features"
             )
-        object.__setattr__(self, "features", tuple(name for name in FEATURES if name in chosen))
-        points = sequence("points", self.points, MAX_POINTS)
-        object.__setattr__(self, "points", tuple(own_point(point) for point in points))
+        ordered = tuple(name for name in FEATURES if name in self.features)
+        object.__setattr__(self, "features", ordered)
+        # Whole numbers are numbers, but an array of them would be one of another type.
+        object.__setattr__(self, "points", tuple(tuple(map(float, row)) for row in self.points))
 
     @property
     def task(self) -> str:
@@ -120,10 +94,7 @@ class State:
 
     def change(self, changes: Mapping[str, Any]) -> State:
         """A copy with other settings; raises UsageError that names the setting."""
-        known = {field.name for field in fields(self)}
-        for name in changes:
-            if name not in known:
-                raise unknown("setting", str(name)[:40], known)
+        check_names(changes, State, "setting")
         return replace(self, **changes)
 
     def to_json(self) -> dict[str, Any]:
@@ -155,44 +126,8 @@ class State:
         return cls().change({name: value_of(name, text) for name, text in pairs})
 
 
-def number(name: str, value: object, low: float, high: float, whole: bool) -> float:
-    """A finite number within its range, or UsageError."""
-    wanted = "a whole number" if whole else "a number"
-    if (
-        isinstance(value, bool)
-        or not isinstance(value, int | float)
-        or not low <= value <= high
-        or (whole and value != int(value))
-    ):
-        raise UsageError(
-            f"{str(value)[:40]} is out of range",
-            where=name,
-            remedy=f"Give {wanted} from {low:g} to {high:g}.",
-        )
-    return int(value) if whole else float(value)
-
-
-def sequence(name: str, value: object, longest: int) -> list[Any]:
-    """A list of bounded length, or UsageError."""
-    if not isinstance(value, list | tuple):
-        raise UsageError(f"a list is needed, not {str(value)[:40]}", where=name)
-    if len(value) > longest:
-        raise UsageError(
-            f"{len(value):,} are too many", where=name, remedy=f"Give at most {longest:,}."
-        )
-    return list(value)
-
-
-def own_point(point: object) -> Point:
-    """(x1, x2, target) as floats, within the plane."""
-    if not isinstance(point, list | tuple) or len(point) != 3:
-        raise UsageError(f"{str(point)[:40]} is not x1, x2, target", where="points")
-    x1, x2, target = point
-    return (
-        number("points", x1, -6, 6, whole=False),
-        number("points", x2, -6, 6, whole=False),
-        number("points", target, -1, 1, whole=False),
-    )
+RANGES = {name: (range.low, range.high) for name, range in limits_of(State, Between).items()}
+CHOICES = {name: choice.words for name, choice in limits_of(State, OneOf).items()}
 
 
 def text_of(value: object) -> str:

@@ -11,13 +11,14 @@ import asyncio
 import json
 import time
 from collections.abc import Awaitable, Callable
-from typing import Any, Protocol
+from typing import Annotated, Any, Protocol
 
 import numpy as np
 
 from vitreous.errors import UsageError, unknown
+from vitreous.fields import Between, checked
 from vitreous.playground.plane.inside import Inside
-from vitreous.playground.plane.page_state import State, number
+from vitreous.playground.plane.page_state import State
 from vitreous.playground.plane.script import to_code, to_onnx, to_recipe, to_weights
 from vitreous.playground.plane.session import Session
 from vitreous.playground.plane.snapshot import Frame, flow, scene, snapshot
@@ -44,6 +45,12 @@ def parsed(message: str | bytes) -> dict[str, Any]:
     if not isinstance(content, dict):
         raise UsageError("a message is a JSON object", where="message")
     return content
+
+
+def position(name: str, value: object, last: int) -> int:
+    """A whole number from 0 to `last`, or UsageError."""
+    found: int = checked(name, value, Annotated[int, Between(0, last)])
+    return found
 
 
 Handler = Callable[["Live", dict[str, Any]], Awaitable[None]]
@@ -180,7 +187,7 @@ class Live:
     async def speed(self, message: dict[str, Any]) -> None:
         """{"pace": steps a second, or null for as fast as it goes}."""
         pace = message.get("pace")
-        self.pace = None if pace is None else number("pace", pace, SLOWEST, FASTEST, whole=False)
+        self.pace = checked("pace", pace, Annotated[float | None, Between(SLOWEST, FASTEST)])
         self._clock, self._due = time.monotonic(), 0.0
 
     async def step(self, message: dict[str, Any]) -> None:
@@ -198,9 +205,8 @@ class Live:
             self.selected = None
         else:
             hidden = self.session.state.hidden
-            layer = int(number("layer", message["layer"], 0, max(len(hidden) - 1, 0), whole=True))
-            units = hidden[layer] if hidden else 0
-            unit = int(number("unit", message.get("unit"), 0, max(units - 1, 0), whole=True))
+            layer = position("layer", message["layer"], max(len(hidden) - 1, 0))
+            unit = position("unit", message.get("unit"), hidden[layer] - 1 if hidden else 0)
             self.selected = (layer, unit) if hidden else None
         self.wanted = True
 
@@ -211,9 +217,8 @@ class Live:
         layer, landscape = message.get("layer"), message.get("landscape", False)
         if not isinstance(landscape, bool):
             raise UsageError("`landscape` must be true or false", where="look")
-        deepest = len(self.session.state.hidden)
         if layer is not None:
-            layer = int(number("layer", layer, 0, deepest, whole=True))
+            layer = position("layer", layer, len(self.session.state.hidden))
         self.inside.layer, self.inside.landscape = layer, landscape
         self.wanted = True
 
