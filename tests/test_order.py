@@ -31,8 +31,7 @@ SHARED = {
 SEARCHED = {
     "atomic": "atomic.py",
     "activations": "trace/capture/record.py",
-    "augmentations": "augment/changes.py",
-    "automatic defaults": "recipes/resolve.py",
+    "defaults": "recipes/resolve.py",
     "baselines": "metrics/trivial.py",
     "cache": "data/cache/file_cache.py",
     "calibration": "metrics/calibration.py",
@@ -42,7 +41,7 @@ SEARCHED = {
     "confusion matrix": "metrics/confusion.py",
     "content hash": "data/splits/content_hashes.py",
     "cross-validation": "data/splits/folds.py",
-    "data statistics": "recipes/data_facts.py",
+    "statistics": "recipes/data_facts.py",
     "divergence": "training/divergence.py",
     "duplicates": "data/check/copies.py",
     "early stopping": "training/stopping.py",
@@ -74,7 +73,6 @@ SEARCHED = {
     "throughput": "progress/meter.py",
     "time budget": "training/budget.py",
     "training loop": "training/fit.py",
-    "warnings": "report/findings.py",
     "weight averaging": "training/average.py",
     "weight initialization": "blocks/init.py",
 }
