@@ -583,7 +583,7 @@ def test_the_linear_classifier_shows_its_templates(visit):
     page.reload()  # the address names the network
     page.wait_for_selector("#templates canvas", timeout=90_000)
     assert page.locator("#templates canvas").count() == 10
-    assert "scikit-learn" in page.inner_text("#origin")
+    assert "UCI" in page.inner_text("#origin")
     before = page.inner_text("#templates")
     page.click("#draw-example")
     until(lambda: page.inner_text("#templates") != before)

@@ -1,7 +1,7 @@
 """Three small networks that read digits, for those who have not trained one yet.
 
-They learn from the 1,797 digits that scikit-learn brings along (8×8 pixels, enlarged to 28×28) the
-first time they are wanted, which takes seconds, and are then kept as model files in the cache.
+They learn from the 1,797 digits that come along (8×8 pixels, enlarged to 28×28) the first time they
+are wanted, which takes seconds, and are then kept as model files in the cache.
 Digits are moved, turned and scaled at random in training, so that drawings are read as well.
 """
 
@@ -44,7 +44,7 @@ CONTRACT = PixelContract(height=SIDE, width=SIDE, channels=1)
 # Black pixels around a digit in training: with `MOVES`, it has 58 to 105 % of its full size.
 BORDER = 4
 MOVES = Augment(rotate=12, scale=0.35, shear=11, shift=0.06, border="zero")
-SOURCE = "the 1,797 handwritten digits of scikit-learn (8×8 pixels, enlarged to 28×28)"
+SOURCE = "1,797 handwritten digits of UCI's repository (8×8 pixels, enlarged to 28×28)"
 
 
 @dataclass(frozen=True)
