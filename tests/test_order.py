@@ -70,7 +70,7 @@ SEARCHED = {
     "sampler": "data/batches/sampler.py",
     "sha-256": "models/release.py",
     "stochastic depth": "blocks/drop.py",
-    "throughput": "progress/meter.py",
+    "throughput": "progress/throughput.py",
     "time budget": "training/budget.py",
     "training loop": "training/fit.py",
     "weight averaging": "training/average.py",

@@ -20,7 +20,7 @@ from rich.console import Console
 from vitreous.metrics.score import Score
 from vitreous.progress.choose import progress
 from vitreous.progress.live import LiveProgress
-from vitreous.progress.meter import sparkline
+from vitreous.progress.throughput import sparkline
 from vitreous.progress.progress import PlainProgress, one_line, silent
 
 CONTROL = re.compile(r"[\x00-\x09\x0b-\x1f\x7f\x9b]")

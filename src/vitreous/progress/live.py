@@ -12,7 +12,7 @@ from rich.table import Column, Table
 from rich.text import Text
 from rich.theme import Theme
 
-from vitreous.progress.meter import Meter, Stepped
+from vitreous.progress.throughput import Meter, Stepped
 from vitreous.progress.progress import Progress, one_line
 
 READ = 0.2  # seconds between two readings of the loss

@@ -13,7 +13,7 @@ from functools import cached_property
 from typing import Self, TextIO
 
 from vitreous.formats import decimals, duration
-from vitreous.progress.meter import Meter, Shown, StepMeter, Stepped
+from vitreous.progress.throughput import Meter, Shown, StepMeter, Stepped
 
 HEARTBEAT = 60.0  # seconds after which a plain line tells that an epoch goes on
 

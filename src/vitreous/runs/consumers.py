@@ -55,14 +55,17 @@ class Shown(Consumer):
 
     def begin(self, phase: TrainingPhase, state: LoopState) -> None:
         before = sum(row["phase"] != phase.name for row in state.history)
-        self.progress.begin(phase.name, phase.schedule.total, state.step, before + phase.epochs)
+        steps, done = phase.schedule.total, len(state.history)
+        self.progress.begin(phase.name, steps, state.step, before + phase.epochs, done)
 
     def step(self, step: Step, phase: TrainingPhase) -> None:
         self.progress.step(step, total_steps=phase.schedule.total)
 
     def epoch(self, history: Sequence[Mapping[str, Any]], scores: Scores | None) -> None:
         row = history[-1]
-        losses = {name: row[name] for name in ("train_loss", "validation_loss") if name in row}
+        losses = {"loss": row["train_loss"]}
+        if scores is not None:
+            losses["validation loss"] = scores.loss
         told = () if scores is None else tuple(dict.fromkeys((scores.headline, scores.all[0])))
         self.progress.epoch(row["epoch"], losses, told)
 
