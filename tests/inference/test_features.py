@@ -13,10 +13,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from vitreous.data.batches.pack import RESERVE
 from vitreous.data.batches.preprocess import PixelContract
+from vitreous.data.cache import cache_folder as caches
 from vitreous.files import read_lines
-from vitreous.inference import features as module
 from vitreous.inference.features import FeatureBatches, features
 from vitreous.models import backbone_and_head, create
 from vitreous.runs.run import train
@@ -121,8 +120,8 @@ def test_the_disk_is_not_filled(
     network: Any, rows: np.ndarray, place: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What other programs need stays free."""
-    usage = SimpleNamespace(free=RESERVE + 1000)
-    monkeypatch.setattr(module.shutil, "disk_usage", lambda folder: usage)
+    usage = SimpleNamespace(free=caches.RESERVE + 1000)
+    monkeypatch.setattr(caches.shutil, "disk_usage", lambda folder: usage)
     expected = compute(network, rows)
     assert list((place / "cache" / "features").iterdir()) == []
     usage.free += expected.nbytes
@@ -137,7 +136,7 @@ def test_without_a_cache_they_are_computed_all_the_same(
         raise OSError(28, "No space left on device")
 
     expected = compute(network, rows)
-    monkeypatch.setattr(module, "replacing", full)
+    monkeypatch.setattr(caches, "replacing", full)
     np.testing.assert_array_equal(compute(network, rows, key="other"), expected)
 
 

@@ -7,12 +7,8 @@ the cache, keyed by the images, the network's architecture and weights, and the 
 from __future__ import annotations
 
 import hashlib
-import os
-import shutil
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -20,10 +16,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from vitreous.atomic import replacing
 from vitreous.data.batches.batches import Batches
 from vitreous.data.batches.counter_random import uniforms
-from vitreous.data.batches.pack import RESERVE, Rows
+from vitreous.data.batches.pack import Rows
 from vitreous.data.batches.preprocess import PixelContract
 from vitreous.data.cache import cache_folder as caches
 from vitreous.inference.model_file import digest
@@ -90,9 +85,9 @@ def features(
     depends_on = [key, architecture, digest(tensors), precision.name, mirrored, torch.__version__]
     name = hashlib.sha256(repr(depends_on).encode() + ids.tobytes()).hexdigest()[:40]
     path = caches.folder() / "features" / f"{name}.npy"
-    found = _find(path, len(ids)) if architecture else None
-    if found is not None:
-        return found
+    kept = caches.load_array(path, np.float16, (len(ids), None, None)) if architecture else None
+    if kept is not None:
+        return kept
     parts = []
     with torch.inference_mode(), precision.autocast():
         for first in range(0, len(ids), CHUNK):
@@ -104,31 +99,5 @@ def features(
                 progress(min(first + CHUNK, len(ids)), len(ids))
     made = np.concatenate(parts)
     if architecture:
-        _keep(path, made)
+        caches.save_array(path, made)
     return made
-
-
-def _find(path: Path, count: int) -> NDArray[np.float16] | None:
-    try:
-        found: NDArray[np.float16] = np.load(path, mmap_mode="r", allow_pickle=False)
-    except (OSError, ValueError):
-        return None
-    whole = found.ndim == 3 and len(found) == count and found.dtype == np.float16
-    if not whole:
-        return None
-    with suppress(OSError):
-        os.utime(path)  # what was used last is evicted last
-    return found
-
-
-def _keep(path: Path, made: NDArray[np.float16]) -> None:
-    """Into the cache, if there is room: without it the next run computes them again."""
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        free = shutil.disk_usage(path.parent).free - RESERVE
-        if made.nbytes > caches.evict(path.parent, made.nbytes, free=free):
-            return
-        with replacing(path) as file:
-            np.save(file, made, allow_pickle=False)
-    except OSError:
-        return

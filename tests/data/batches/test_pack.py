@@ -265,7 +265,7 @@ def test_a_full_disk_means_streaming(folder, cache, monkeypatch):
     (folder / "007.png").write_bytes(b"")
     expected = np.array(pack(Files(folder), CONTRACT, cache=cache).rows)
     shutil.rmtree(cache)
-    monkeypatch.setattr(shutil, "disk_usage", lambda _: Disk(10**12, 10**12, packs.RESERVE + 10))
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: Disk(10**12, 10**12, caches.RESERVE + 10))
     made = pack(Files(folder), CONTRACT, cache=cache)
     assert isinstance(made.rows, Streaming)
     assert "GB" in made.note
@@ -332,7 +332,7 @@ def test_old_packs_make_room_for_new_ones(folder, cache, monkeypatch):
 
 def test_nothing_is_deleted_in_vain(folder, cache, monkeypatch):
     old = pack(Files(folder), CONTRACT, cache=cache).path
-    monkeypatch.setattr(shutil, "disk_usage", lambda _: Disk(10**12, 10**12, packs.RESERVE + 10))
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: Disk(10**12, 10**12, caches.RESERVE + 10))
     large = PixelContract(height=64, width=64, channels=3)
     assert pack(Files(folder), large, cache=cache).note
     assert contents(cache) == [old.name]

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections import deque
+import contextlib
 from collections.abc import Callable, Generator, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
-from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -16,6 +14,7 @@ from vitreous.data.batches.preprocess import PixelContract
 from vitreous.data.batches.streaming import picture
 from vitreous.data.columns import Column
 from vitreous.data.dataset import Dataset, Progress
+from vitreous.data.images.map_images import map_images
 from vitreous.data.images.unreadable import BadImage
 from vitreous.data.maps import MapRows, maps_of
 from vitreous.errors import ImageError
@@ -79,42 +78,25 @@ class Decoding:
         shape: tuple[int, ...],
         kind: np.dtype[Any],
         make: Callable[[int], NDArray[Any]],
-        done: int,
+        before: int,
         total: int,
     ) -> Generator[NDArray[Any], None, None]:
-        """All rows in order, some at a time, made ahead by threads (OpenCV frees Python's lock)."""
-        count = len(self.dataset)
-        step = min(64, max(1, TASK // (int(np.prod(shape)) * kind.itemsize)))
-
-        def decode(first: int) -> tuple[NDArray[Any], list[BadImage]]:
-            indices = range(first, min(first + step, count))
-            rows, bad = np.zeros((len(indices), *shape), kind), []
-            for row, index in zip(rows, indices, strict=True):
-                try:
-                    row[:] = make(index)
-                except ImageError as error:
-                    bad.append(BadImage(index, self.dataset.id(index), error.message))
-                    if self.bad_images == "raise":
-                        raise damaged(bad[0]) from error
-            return rows, bad
-
-        starts = iter(range(0, count, step))
-        with ThreadPoolExecutor(self.threads, "decode") as executor:
-            waiting: deque[Future[tuple[NDArray[Any], list[BadImage]]]] = deque()
-            ahead = islice(starts, 2 * self.threads)
-            waiting.extend(executor.submit(decode, first) for first in ahead)
-            try:
-                while waiting:
-                    rows, bad = waiting.popleft().result()
-                    waiting.extend(executor.submit(decode, first) for first in islice(starts, 1))
-                    self.bad += bad
-                    yield rows
-                    done += len(rows)
-                    if self.progress:
-                        self.progress(done, total)
-            finally:
-                for future in waiting:
-                    future.cancel()
+        """All rows in order, some at a time."""
+        row, progress = np.dtype((kind, shape)), self.progress
+        passing = map_images(
+            self.dataset,
+            make,
+            row,
+            chunk=min(64, max(1, TASK // row.itemsize)),
+            threads=self.threads,
+            progress=progress and (lambda done, _: progress(before + done, total)),
+        )
+        with contextlib.closing(passing):
+            for _, rows, bad in passing:
+                if bad and self.bad_images == "raise":
+                    raise damaged(bad[0])
+                self.bad += bad
+                yield rows
 
 
 def damaged(image: BadImage) -> ImageError:

@@ -13,7 +13,6 @@ import contextlib
 import json
 import math
 import os
-import shutil
 import struct
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -40,7 +39,6 @@ from vitreous.data.maps import MapRows, maps_of
 from vitreous.errors import DataError, ImageError, StorageError
 
 VERSION = 3  # of the file's layout and of the rules by which rows are made
-RESERVE = 1 << 30  # bytes of the disk that packs leave free
 FLUSH = 32 << 20  # bytes after which the disk has to write, while threads go on decoding
 END = struct.Struct("<Q8s")  # length of the footer, and a mark that the file is complete
 MARK = b"vitreous"
@@ -105,12 +103,11 @@ def pack(
         return Pack(pixels, targets=columns, frames=frames)
     if not len(dataset):
         return Pack(np.zeros((0, *contract.shape), np.uint8), targets=columns)
-    folder = (cache or caches.folder()) / "packs"
-    path = folder / f"{key(dataset, contract, columns)}.rows"
+    path = (cache or caches.folder()) / "packs" / f"{key(dataset, contract, columns)}.rows"
     decoding = Decoding(dataset, columns, contract, threads, bad_images, progress)
     made = _find(path, decoding)
     if made is None:
-        note = _no_room(folder, sum(block.size for block in _blocks(decoding)))
+        note = caches.no_room(path.parent, sum(b.size for b in _blocks(decoding)), "a pack")
         if note is None:
             try:
                 made = _write(path, decoding)
@@ -173,21 +170,6 @@ def _certain(images: Dataset | MapRows, index: int) -> bytes:
     return stamp
 
 
-def _no_room(folder: Path, needed: int) -> str | None:
-    """Make room for so many bytes in the folder; if that is impossible, say why."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        free = caches.evict(folder, needed, free=shutil.disk_usage(folder).free - RESERVE)
-    except OSError as error:
-        return f"the cache {folder} cannot be used: {error.strerror or error}"
-    if needed > free:
-        return (
-            f"a pack of {needed / 1e9:.1f} GB would leave less than {RESERVE / 1e9:.1f} GB of the "
-            f"disk of {folder}"
-        )
-    return None
-
-
 @dataclass(frozen=True)
 class _Block:
     """Some rows of the file, which follow each other without gaps."""
@@ -202,7 +184,7 @@ class _Block:
 
 
 def _blocks(decoding: Decoding) -> list[_Block]:
-    """What the file holds: images, then maps, then the sizes of all, if any target asks for them."""
+    """What the file holds: images, maps, and where targets move, the sizes of the images."""
     count, shape = len(decoding.dataset), decoding.contract.shape
     blocks = [_Block(np.dtype(np.uint8), (count, *shape))]
     for column in maps_of(decoding.targets).values():
@@ -237,28 +219,28 @@ def _write(path: Path, decoding: Decoding) -> Pack:
 
 def _find(path: Path, decoding: Decoding) -> Pack | None:
     """The pack in this file, if it is there and whole."""
-    blocks, mapped, start = _blocks(decoding), list[NDArray[Any]](), 0
-    try:
+    blocks = _blocks(decoding)
+
+    def read(path: Path) -> Pack:
         with open(path, "rb") as file:
             size = file.seek(-END.size, os.SEEK_END) + END.size
             length, mark = END.unpack(file.read(END.size))
             if mark != MARK or size != sum(block.size for block in blocks) + length + END.size:
-                return None
+                raise ValueError("not whole")
             file.seek(-END.size - length, os.SEEK_END)
             footer = json.loads(file.read(length))
         if tuple(footer["shape"]) != blocks[0].shape:
-            return None
+            raise ValueError("of another shape")
+        mapped, start = [], 0
         for block in blocks:
             whole = np.memmap(path, block.kind, "r", start, block.shape)
             mapped.append(whole.view(np.ndarray))
             start += block.size
-    except (OSError, ValueError):
-        return None
-    with contextlib.suppress(OSError):
-        os.utime(path)  # what was used last is evicted last
-    made = Pack(mapped[0], tuple(BadImage(*image) for image in footer["bad"]), path)
-    if not decoding.moved:
-        return replace(made, targets=decoding.targets)
-    frames = Frames(decoding.contract, mapped[-1])
-    maps = dict(zip(maps_of(decoding.targets), mapped[1:-1], strict=True))
-    return replace(made, targets=fitted(decoding.targets, frames, maps), frames=frames)
+        made = Pack(mapped[0], tuple(BadImage(*image) for image in footer["bad"]), path)
+        if not decoding.moved:
+            return replace(made, targets=decoding.targets)
+        frames = Frames(decoding.contract, mapped[-1])
+        maps = dict(zip(maps_of(decoding.targets), mapped[1:-1], strict=True))
+        return replace(made, targets=fitted(decoding.targets, frames, maps), frames=frames)
+
+    return caches.find(path, read)

@@ -1,13 +1,28 @@
-"""Where files live that can always be made again, and how they are kept within bounds."""
+"""The cache folder: cached files are found whole or not at all, and the oldest of them evicted.
+
+Whatever is in it can be made again, so what cannot be read is not there, and what cannot be written
+is made again next time. Files appear under their names only when they are complete.
+"""
 
 from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any, TypeVar
 
-BUDGET = 64 << 30  # bytes that all packs together may take
+import numpy as np
+from numpy.typing import DTypeLike, NDArray
+
+from vitreous.atomic import replacing
+
+T = TypeVar("T")
+
+BUDGET = 64 << 30  # bytes that the files of one kind, such as packs, may take
+RESERVE = 1 << 30  # bytes of the disk that stay free
 STALE = 3600.0  # seconds without a write after which a half-written file has no writer any more
 
 
@@ -17,6 +32,35 @@ def folder() -> Path:
         return Path(chosen)
     base = os.environ.get("XDG_CACHE_HOME")
     return (Path(base) if base else Path.home() / ".cache") / "vitreous"
+
+
+def find(path: Path, read: Callable[[Path], T]) -> T | None:
+    """What `read` makes of a cached file; None if there is none, or it raises ValueError."""
+    try:
+        found = read(path)
+    except (OSError, ValueError, EOFError):
+        return None
+    with contextlib.suppress(OSError):
+        os.utime(path)  # what was used last is evicted last
+    return found
+
+
+def no_room(place: Path, needed: int, noun: str) -> str | None:
+    """Make room for so many bytes in a folder of the cache; if that is impossible, say why.
+
+    noun  what takes the room, such as "a pack"
+    """
+    try:
+        place.mkdir(parents=True, exist_ok=True)
+        free = evict(place, needed, free=shutil.disk_usage(place).free - RESERVE)
+    except OSError as error:
+        return f"the cache {place} cannot be used: {error.strerror or error}"
+    if needed > free:
+        return (
+            f"{noun} of {needed / 1e9:.1f} GB would leave less than {RESERVE / 1e9:.1f} GB of the "
+            f"disk of {place}"
+        )
+    return None
 
 
 def evict(place: Path, room: int, *, free: int) -> int:
@@ -45,3 +89,26 @@ def evict(place: Path, room: int, *, free: int) -> int:
             path.unlink()
             taken, free = taken - size, free + size
     return free
+
+
+def load_array(path: Path, dtype: DTypeLike, shape: tuple[int | None, ...]) -> NDArray[Any] | None:
+    """A cached array, mapped into memory; None if it is missing, damaged or another one.
+
+    shape  None where any length will do
+    """
+
+    def read(path: Path) -> NDArray[Any]:
+        array: NDArray[Any] = np.load(path, mmap_mode="r", allow_pickle=False)
+        same = array.dtype == dtype and array.ndim == len(shape)
+        if not same or any(n not in (None, m) for n, m in zip(shape, array.shape, strict=True)):
+            raise ValueError(f"is {array.dtype} {array.shape}")
+        return array
+
+    return find(path, read)
+
+
+def save_array(path: Path, array: NDArray[Any]) -> None:
+    """Into the cache, in place of an older one, if there is room."""
+    if no_room(path.parent, array.nbytes, "an array") is None:
+        with contextlib.suppress(OSError), replacing(path) as file:
+            np.save(file, array, allow_pickle=False)

@@ -1,4 +1,4 @@
-"""What was learned about files, kept from run to run: rows of bytes, found again by their keys.
+"""A cache of results per file, such as hashes: rows of bytes, found again by their keys.
 
 A file's key is a hash of its name, size and time, so what was learned holds until one of them
 changes. A ledger is one file a data set; it can be deleted at any time.
@@ -6,7 +6,6 @@ changes. A ledger is one file a data set; it can be deleted at any time.
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import os
 import struct
@@ -17,12 +16,10 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from vitreous.atomic import replacing
 from vitreous.data.cache import cache_folder as cache
-from vitreous.errors import StorageError
 
 SIZE = 16  # bytes of a key
-SETTLED = 2.0  # seconds after which a file's time tells of its next change
+SETTLED = 2.0  # seconds; in younger files a second write might not change the time
 
 Bytes = NDArray[np.uint8]
 
@@ -55,8 +52,8 @@ class Ledger:
         keys  (N, 16); rows: (N, width)
         """
         known = np.zeros(len(keys), bool)
-        table = self._load(SIZE + rows.shape[1])
-        if len(table):
+        table = cache.load_array(self.path, np.uint8, (None, SIZE + rows.shape[1]))
+        if table is not None and len(table):
             there, asked = as_words(table[:, :SIZE]), as_words(keys)
             order = np.argsort(there)
             place = order[np.minimum(np.searchsorted(there, asked, sorter=order), len(there) - 1)]
@@ -66,20 +63,7 @@ class Ledger:
 
     def keep(self, keys: Bytes, rows: Bytes) -> None:
         """Replace what was kept by these rows; a cache that cannot be written is none."""
-        with contextlib.suppress(StorageError, OSError):
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            with replacing(self.path) as file:
-                np.save(file, np.hstack([keys, rows]), allow_pickle=False)
-
-    def _load(self, width: int) -> Bytes:
-        """(K, width): keys and rows; empty if there is no file, or a damaged one."""
-        try:
-            table = np.load(self.path, allow_pickle=False)
-        except (OSError, ValueError, EOFError):
-            return np.zeros((0, width), np.uint8)
-        if table.dtype != np.uint8 or table.shape[1:] != (width,):
-            return np.zeros((0, width), np.uint8)
-        return np.asarray(table, np.uint8)
+        cache.save_array(self.path, np.hstack([keys, rows]))
 
 
 def file_keys(dataset: Files, rules: bytes = b"") -> tuple[Bytes, NDArray[np.bool_]]:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import os
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import Any
 
 import cv2
 import numpy as np
@@ -16,9 +15,9 @@ from vitreous.data.check import perceptual_hash as likeness
 from vitreous.data.dataset import Dataset, Pixels, Progress
 from vitreous.data.formats.image_files import FileDataset
 from vitreous.data.images.decode import decode, header
+from vitreous.data.images.map_images import map_images
 from vitreous.data.images.read_file import printable, read_bytes
 from vitreous.data.images.unreadable import BadImage
-from vitreous.errors import ImageError
 
 TASK = 64  # images that one thread takes at a time
 AT_LEAST = 64  # pixels of the shorter side that are enough to look at an image
@@ -82,30 +81,22 @@ def survey(
         good |= ledger.recall(keys, as_bytes(rows))
     unknown = np.flatnonzero(~good)
 
-    def look(chunk: NDArray[np.int64]) -> list[BadImage]:
-        bad = []
-        for index in chunk.tolist():
-            try:
-                image, size, mode, stored = _read(dataset, index)
-            except ImageError as error:
-                bad.append(BadImage(index, dataset.id(index), error.message))
-                continue
-            peak = image.max()
-            flat = image.min() == peak if image.shape[2] == 1 else _is_flat(image)
-            looks = likeness.fingerprint(likeness.thumbnail(image))
-            rows[index] = size, stored, looks, mode.encode(), peak, flat
-            good[index] = True
-        return bad
+    def look(index: int) -> tuple[Any, ...]:
+        image, size, mode, stored = _read(dataset, index)
+        peak = image.max()
+        flat = image.min() == peak if image.shape[2] == 1 else _is_flat(image)
+        looks = likeness.fingerprint(likeness.thumbnail(image))
+        return size, stored, looks, mode.encode(), peak, flat
 
-    chunks = [unknown[first : first + TASK] for first in range(0, len(unknown), TASK)]
     bad: list[BadImage] = []
-    done = count - len(unknown)
-    with ThreadPoolExecutor(threads or min(8, os.cpu_count() or 1), "survey") as executor:
-        for chunk, damaged in zip(chunks, executor.map(look, chunks), strict=True):
-            bad += damaged
-            done += len(chunk)
-            if progress:
-                progress(done, count)
+    passing = map_images(
+        dataset, look, ROW, unknown, chunk=TASK, threads=threads, progress=progress
+    )
+    good[unknown] = True
+    for indices, found, damaged in passing:
+        rows[indices] = found
+        good[[image.index for image in damaged]] = False
+        bad += damaged
     if ledger and len(unknown) > len(bad):
         ledger.keep(keys[good & settled], as_bytes(rows)[good & settled])
     modes, kinds = np.unique(rows["mode"], return_inverse=True)

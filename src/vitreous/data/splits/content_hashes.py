@@ -5,17 +5,14 @@ Files are hashed by several threads, and once only: digests are kept in a ledger
 
 from __future__ import annotations
 
-import os
-from concurrent.futures import ThreadPoolExecutor
-
 import numpy as np
 from numpy.typing import NDArray
 
 from vitreous.data.cache.file_cache import SIZE, Ledger, file_keys
 from vitreous.data.dataset import Dataset, Progress
 from vitreous.data.formats.image_files import FileDataset
+from vitreous.data.images.map_images import map_images
 from vitreous.data.images.unreadable import BadImage
-from vitreous.errors import ImageError
 
 TASK = 256  # examples that one thread takes at a time
 
@@ -24,45 +21,25 @@ def digests(
     dataset: Dataset, *, threads: int | None = None, progress: Progress | None = None
 ) -> tuple[NDArray[np.uint8], tuple[BadImage, ...]]:
     """(N, 16) digests, and the examples that cannot be read; their rows are zero."""
-    count = len(dataset)
-    result = np.zeros((count, SIZE), np.uint8)
-    if not isinstance(dataset, FileDataset):
-        return result, _fill(dataset, np.arange(count), result, threads, progress)
-    ledger = Ledger("digests", dataset)
-    keys, settled = file_keys(dataset)
-    unknown = np.flatnonzero(~ledger.recall(keys, result))
-    bad = _fill(dataset, unknown, result, threads, progress)
-    readable = np.ones(count, bool)
-    readable[[image.index for image in bad]] = False
-    keep = readable & settled
-    if len(unknown) > len(bad) and keep.any():
-        ledger.keep(keys[keep], result[keep])
-    return result, bad
+    result = np.zeros((len(dataset), SIZE), np.uint8)
+    unknown = np.arange(len(dataset))
+    if isinstance(dataset, FileDataset):
+        ledger, (keys, settled) = Ledger("digests", dataset), file_keys(dataset)
+        unknown = np.flatnonzero(~ledger.recall(keys, result))
 
+    def digest(index: int) -> NDArray[np.uint8]:
+        return np.frombuffer(dataset.digest(index), np.uint8)
 
-def _fill(
-    dataset: Dataset,
-    indices: NDArray[np.int64],
-    result: NDArray[np.uint8],
-    threads: int | None,
-    progress: Progress | None,
-) -> tuple[BadImage, ...]:
-    def work(chunk: NDArray[np.int64]) -> list[BadImage]:
-        bad = []
-        for index in chunk.tolist():
-            try:
-                result[index] = np.frombuffer(dataset.digest(index), np.uint8)
-            except ImageError as error:
-                bad.append(BadImage(index, dataset.id(index), error.message))
-        return bad
-
-    chunks = [indices[first : first + TASK] for first in range(0, len(indices), TASK)]
     bad: list[BadImage] = []
-    done = len(result) - len(indices)
-    with ThreadPoolExecutor(threads or min(8, os.cpu_count() or 1), "digest") as executor:
-        for chunk, damaged in zip(chunks, executor.map(work, chunks), strict=True):
-            bad += damaged
-            done += len(chunk)
-            if progress:
-                progress(done, len(result))
-    return tuple(bad)
+    row = np.dtype((np.uint8, SIZE))
+    passing = map_images(
+        dataset, digest, row, unknown, chunk=TASK, threads=threads, progress=progress
+    )
+    for indices, rows, damaged in passing:
+        result[indices] = rows
+        bad += damaged
+    if isinstance(dataset, FileDataset) and len(unknown) > len(bad):
+        settled[[image.index for image in bad]] = False
+        if settled.any():
+            ledger.keep(keys[settled], result[settled])
+    return result, tuple(bad)

@@ -103,7 +103,7 @@ def flow(session: Session) -> Frame:
         return facts, {}
     batch = session.batch
     with torch.inference_mode():
-        loss = session.loss.each(seen[outputs[-1]], batch.targets["value"]).mean()
+        loss = session.losses(seen[outputs[-1]], batch.targets).mean()
     facts["loss"] = finite(float(loss))
     arrays = {
         "rows": batch.ids.numpy().astype(np.int32),
