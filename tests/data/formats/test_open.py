@@ -32,7 +32,7 @@ def test_digits_are_always_there(monkeypatch, tmp_path):
     monkeypatch.delenv("VITREOUS_DATA", raising=False)
     monkeypatch.chdir(tmp_path)
     data = module.open("digits")
-    np.testing.assert_array_equal(data.targets, load_digits().target)
+    np.testing.assert_array_equal(data.targets["class"].array, load_digits().target)
 
 
 def test_every_form_is_told_apart(root):
