@@ -6,9 +6,11 @@ import torch
 from scipy import stats
 from torch.nn import functional as F
 
-from vitreous.augment.mix import cutmix, mixup, share, soft
+from vitreous.augment.mix import cutmix, mixup, share
 from vitreous.data.batches.counter_random import uniforms
+from vitreous.data.columns import ClassNumbers, Marks
 
+COLUMN = ClassNumbers(np.zeros(0), "abcde")
 PARTNERS = torch.tensor([3, 0, 5, 1, 2, 4])
 
 
@@ -20,10 +22,12 @@ def batch(seed=0):
 
 
 def mixed(method, λ):
+    """Images, and their targets blended."""
     images, targets = batch()
     if method == "mixup":
-        return mixup(images, soft(targets, 5), PARTNERS, λ)
-    return cutmix(images, soft(targets, 5), PARTNERS, λ, 0.4, 0.8)
+        return mixup(images, PARTNERS, λ), COLUMN.blend(targets, PARTNERS, λ)
+    pasted, kept = cutmix(images, PARTNERS, λ, 0.4, 0.8)
+    return pasted, COLUMN.blend(targets, PARTNERS, kept)
 
 
 @pytest.mark.parametrize("method", ["mixup", "cutmix"])
@@ -37,7 +41,7 @@ def test_targets_sum_to_one(method, λ):
 @pytest.mark.parametrize("method", ["mixup", "cutmix"])
 def test_a_share_of_one_is_exactly_the_identity_and_of_zero_the_partner(method):
     images, targets = batch()
-    hard = soft(targets, 5)
+    hard = F.one_hot(targets, 5).float()
     same, other = mixed(method, 1.0), mixed(method, 0.0)
     assert torch.equal(same[0], images)
     assert torch.equal(same[1], hard)
@@ -71,15 +75,13 @@ def test_cutmix_pastes_one_box_and_counts_its_pixels():
     rows, columns = box.any(1).sum(), box.any(0).sum()
     assert box.sum() == rows * columns
     kept = 1 - box.sum() / 80
-    torch.testing.assert_close(
-        shares, kept * soft(targets, 5) + (1 - kept) * soft(targets[PARTNERS], 5)
-    )
+    hard = F.one_hot(targets, 5)
+    torch.testing.assert_close(shares, kept * hard + (1 - kept) * hard[PARTNERS])
 
 
 def test_several_labels_are_mixed_too():
-    images, _ = batch()
     targets = (torch.rand(6, 4, generator=torch.Generator().manual_seed(3)) < 0.5).float()
-    _, shares = mixup(images, soft(targets, 4), PARTNERS, 0.25)
+    shares = Marks(np.zeros((0, 4)), "abcd").blend(targets, PARTNERS, 0.25)
     torch.testing.assert_close(shares, 0.25 * targets + 0.75 * targets[PARTNERS])
 
 

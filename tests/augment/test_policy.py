@@ -196,17 +196,18 @@ def test_every_decision_keeps_its_place_among_the_uniforms():
 
 
 def test_pairs_are_mixed_within_the_batch():
-    images, targets = torch.rand(8, 3, 6, 6), torch.arange(8)
+    images = torch.rand(8, 3, 6, 6)
     order, numbers = uniforms(0, 0, np.arange(8), 1)[:, 0], np.array([0.2, 0.4, 0.1, 0.9])
-    mixed, soft = Augment(mixup=1.0).mix(images, targets, 8, order, numbers)
-    partners = torch.from_numpy(order.argsort())
-    hard = torch.eye(8)
-    torch.testing.assert_close(soft, 0.4 * hard + 0.6 * hard[partners])
+    mixed, partners, share = Augment(mixup=1.0).mix(images, order, numbers)
+    assert torch.equal(partners, torch.from_numpy(order.argsort()))
+    assert share == pytest.approx(0.4)  # Beta(1, 1) is uniform
     torch.testing.assert_close(mixed, 0.4 * images + 0.6 * images[partners])
     both = Augment(mixup=1.0, cutmix=1.0)
-    pasted, _ = both.mix(images, targets, 8, order, numbers)  # method 0.2: paste
-    assert ((pasted == images) | (pasted == images[partners])).all()
-    blended, _ = both.mix(images, targets, 8, order, np.array([0.7, 0.4, 0.1, 0.9]))
+    pasted, partners, share = both.mix(images, order, numbers)  # method 0.2: paste
+    own = (pasted == images).all(1)
+    assert (own | (pasted == images[partners]).all(1)).all()
+    torch.testing.assert_close(own.float().mean((1, 2)), torch.full((8,), share))
+    blended, *_ = both.mix(images, order, np.array([0.7, 0.4, 0.1, 0.9]))
     torch.testing.assert_close(blended, mixed)
 
 

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from vitreous.data.columns import ClassNumbers
 from vitreous.data.formats.image_files import FileDataset
 from vitreous.data.names import Names
 
@@ -34,11 +35,10 @@ def test_a_million_entries_stay_below_200_bytes_each(tmp_path):
     data = FileDataset(
         tmp_path,
         names,
-        np.arange(count) % 1000,
-        [f"n{number:08}" for number in range(1000)],
+        {"class": ClassNumbers(np.arange(count) % 1000, [f"n{n:08}" for n in range(1000)])},
         parts=np.zeros(count, np.int8),
         channels=3,
     )
     assert data.id(999_999) == "train/n00000999/ILSVRC2012_val_00999999.JPEG"
-    assert names.nbytes + data.targets.nbytes + data.parts.nbytes < 100 * count
+    assert names.nbytes + data.targets["class"].array.nbytes + data.parts.nbytes < 100 * count
     assert len(pickle.dumps(data)) < 100 * count

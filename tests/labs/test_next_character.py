@@ -67,7 +67,9 @@ def test_the_bars_are_those_of_the_held_out_part() -> None:
 
 def test_passages_are_of_the_training_part_and_targets_are_one_later(fable: Book) -> None:
     for batch in language.windows(fable.train, 16, 8, 20, seed=0):
-        for inputs, targets, place in zip(batch.images, batch.targets, batch.ids, strict=True):
+        for inputs, targets, place in zip(
+            batch.images, batch.targets["next"], batch.ids, strict=True
+        ):
             assert torch.equal(inputs, fable.train[place : place + 16])
             assert torch.equal(targets, fable.train[place + 1 : place + 17])
 

@@ -20,7 +20,7 @@ def test_every_head_learns_the_digits() -> None:
     assert data.pixels is not None
     vectors = data.pixels.reshape(len(data), -1).astype(np.float32)
     order = np.random.default_rng(0).permutation(len(data))
-    vectors, targets = vectors[order], data.targets[order]
+    vectors, targets = vectors[order], data.targets["class"].array[order]
     accuracies = compare(vectors[:600], targets[:600], vectors[600:1000], targets[600:1000])
     assert accuracies.keys() == HEADS.keys()
     assert min(accuracies.values()) > 0.9

@@ -25,8 +25,9 @@ class Boxes(Column):
     numbers  (M,) their classes, or None where boxes are all of one kind
 
     Moved boxes are the smallest that hold what the old ones held, cut at the window's edges; those
-    of which less than a pixel is left are left out, with their class. Raises DataError for a box
-    without area.
+    of which less than a pixel is left are left out, with their class.
+
+    Raises DataError for a box without area.
     """
 
     moves = True

@@ -16,6 +16,7 @@ from vitreous.augment import Augment, named_policy
 from vitreous.data.batches import batches as module
 from vitreous.data.batches.batches import Batches
 from vitreous.data.batches.preprocess import PixelContract
+from vitreous.data.columns import ClassNumbers, Marks
 from vitreous.errors import ShapeError, UsageError
 
 CONTRACT = PixelContract(height=12, width=10, channels=3)
@@ -38,18 +39,23 @@ def examples(count, contract=CONTRACT, seed=0):
     return rows, random.integers(0, 4, count)
 
 
+def numbers(targets, classes=4):
+    return {"class": ClassNumbers(targets, [str(number) for number in range(classes)])}
+
+
 def make(count=50, *, size=8, **arguments):
     rows, targets = examples(count)
-    given = {"indices": np.arange(count), "contract": CONTRACT, "num_classes": 4} | arguments
+    given = {"indices": np.arange(count), "contract": CONTRACT} | arguments
     indices, contract = given.pop("indices"), given.pop("contract")
-    return Batches(rows, targets, indices, contract, batch_size=size, **given)
+    return Batches(rows, numbers(targets), indices, contract, batch_size=size, **given)
 
 
 def same(one, other):
     assert len(one) == len(other)
     for a, b in zip(one, other, strict=True):
         assert torch.equal(a.ids, b.ids)
-        assert torch.equal(a.targets, b.targets)
+        assert a.targets.keys() == b.targets.keys()
+        assert all(torch.equal(a.targets[name], b.targets[name]) for name in a.targets)
         assert torch.equal(a.images, b.images)
 
 
@@ -61,7 +67,9 @@ def test_evaluation_is_the_contract_and_nothing_else():
     assert [len(batch) for batch in whole] == [3, 4]
     images = torch.cat([batch.images for batch in whole])
     assert torch.equal(images, CONTRACT.images(rows[indices]))
-    assert torch.cat([batch.targets for batch in whole]).tolist() == targets[indices].tolist()
+    assert (
+        torch.cat([batch.targets["class"] for batch in whole]).tolist() == targets[indices].tolist()
+    )
     assert torch.cat([batch.ids for batch in whole]).tolist() == indices.tolist()
     assert all(batch.weights is None for batch in whole)
     same(whole, list(batches.epoch(5)))
@@ -80,7 +88,7 @@ def test_a_batch_is_what_a_network_takes():
     assert batch.images.shape == (8, 3, 12, 10)
     assert batch.images.dtype == torch.float32
     assert batch.images.is_contiguous(memory_format=torch.channels_last)
-    assert batch.targets.dtype == batch.ids.dtype == torch.int64
+    assert batch.targets["class"].dtype == batch.ids.dtype == torch.int64
 
 
 @pytest.mark.parametrize("size", [1, 2, 3, 5, 8])
@@ -158,7 +166,7 @@ def test_what_is_skipped_is_not_read():
             return rows[ids]
 
     watched = Watched()
-    batches = Batches(watched, targets, np.arange(50), CONTRACT, batch_size=8, num_classes=4)
+    batches = Batches(watched, numbers(targets), np.arange(50), CONTRACT, batch_size=8)
     ids = torch.cat([batch.ids for batch in batches.epoch(0, 4)])
     assert sorted(watched.read) == sorted(ids.tolist())
     assert len(ids) == 18
@@ -190,11 +198,10 @@ def test_a_row_drawn_twice_is_augmented_in_two_ways():
     rows, _ = examples(41)
     batches = Batches(
         rows,
-        targets,
+        numbers(targets),
         np.arange(41),
         CONTRACT,
         batch_size=8,
-        num_classes=2,
         balance="sampler",
         augment=Augment(rotate=180),
     )
@@ -207,9 +214,11 @@ def test_the_sampler_draws_all_classes_alike():
     rows, _ = examples(400)
     targets = np.repeat([0, 2], [380, 20])
     batches = Batches(
-        rows, targets, np.arange(400), CONTRACT, batch_size=32, num_classes=3, balance="sampler"
+        rows, numbers(targets), np.arange(400), CONTRACT, batch_size=32, balance="sampler"
     )
-    drawn = torch.cat([batch.targets for epoch in range(5) for batch in batches.epoch(epoch)])
+    drawn = torch.cat(
+        [batch.targets["class"] for epoch in range(5) for batch in batches.epoch(epoch)]
+    )
     assert len(drawn) == 2000
     assert 900 < (drawn == 2).sum() < 1100
 
@@ -222,36 +231,33 @@ def test_weights_are_gathered():
 
 def test_several_labels_become_floats():
     rows, _ = examples(20)
-    targets = np.random.default_rng(0).integers(0, 2, (20, 5), np.uint8)
-    batches = Batches(rows, targets, np.arange(20), CONTRACT, batch_size=4, num_classes=5)
+    marks = np.random.default_rng(0).integers(0, 2, (20, 5), np.uint8)
+    targets = {"class": Marks(marks, "abcde")}
+    batches = Batches(rows, targets, np.arange(20), CONTRACT, batch_size=4)
     for batch in batches.epoch(0):
-        assert batch.targets.dtype == torch.float32
-        np.testing.assert_array_equal(batch.targets.numpy(), targets[batch.ids.numpy()])
+        assert batch.targets["class"].dtype == torch.float32
+        np.testing.assert_array_equal(batch.targets["class"].numpy(), marks[batch.ids.numpy()])
     with pytest.raises(UsageError, match="several labels"):
-        Batches(
-            *(rows, targets, np.arange(20), CONTRACT),
-            **{"batch_size": 4, "num_classes": 5, "balance": "sampler"},
-        )
+        Batches(rows, targets, np.arange(20), CONTRACT, batch_size=4, balance="sampler")
 
 
 @pytest.mark.parametrize("policy", [Augment(mixup=0.4), Augment(cutmix=1.0), POLICIES["all"]])
 def test_mixed_targets_are_shares(policy):
     for batch in make(augment=policy).epoch(0):
-        assert batch.targets.shape == (len(batch), 4)
-        torch.testing.assert_close(batch.targets.sum(1), torch.ones(len(batch)))
+        shares = batch.targets["class"]
+        assert shares.shape == (len(batch), 4)
+        torch.testing.assert_close(shares.sum(1), torch.ones(len(batch)))
         assert batch.images.is_contiguous(memory_format=torch.channels_last)
 
 
 def test_larger_rows_can_be_cropped_but_not_evaluated():
     larger = PixelContract(height=24, width=30, channels=3)
     rows, targets = examples(20, larger)
-    arguments = {"batch_size": 4, "num_classes": 4}
-    batches = Batches(
-        rows, targets, np.arange(20), CONTRACT, augment=Augment(crop=0.5), **arguments
-    )
+    given = rows, numbers(targets), np.arange(20), CONTRACT
+    batches = Batches(*given, batch_size=4, augment=Augment(crop=0.5))
     assert next(batches.epoch(0)).images.shape == (4, 3, 12, 10)
     with pytest.raises(ShapeError, match=r"\(24, 30, 3\)"):
-        Batches(rows, targets, np.arange(20), CONTRACT, **arguments)
+        Batches(*given, batch_size=4)
 
 
 def test_wrong_arguments_are_named():
@@ -261,7 +267,7 @@ def test_wrong_arguments_are_named():
         make(balance="samplr")
     rows, targets = examples(20)
     with pytest.raises(ShapeError, match="20 rows with 19 targets"):
-        Batches(rows, targets[1:], np.arange(19), CONTRACT, batch_size=4, num_classes=4)
+        Batches(rows, numbers(targets[1:]), np.arange(19), CONTRACT, batch_size=4)
 
 
 def test_errors_of_reading_reach_the_consumer():
@@ -274,9 +280,7 @@ def test_errors_of_reading_reach_the_consumer():
         def __getitem__(self, ids):
             raise OSError("the disk is gone")
 
-    batches = Batches(
-        Broken(), np.zeros(20, int), np.arange(20), CONTRACT, batch_size=4, num_classes=1
-    )
+    batches = Batches(Broken(), {}, np.arange(20), CONTRACT, batch_size=4)
     with pytest.raises(OSError, match="the disk is gone"):
         next(batches.epoch(0))
 
@@ -301,8 +305,8 @@ def test_the_device_path_agrees_with_the_threads():
     batches = make(augment=Augment(flip=0.5, crop=0.5, rotate=10, contrast=0.2, erase=0.5))
     ids = np.arange(16)
     with module.ThreadPoolExecutor(2) as executor:
-        by_threads = batches._images(executor, 0, ids, ids)
-    on_device = batches._images_on_device(0, ids, ids)
+        by_threads, _ = batches._images(executor, 0, ids, ids)
+    on_device, _ = batches._images_on_device(0, ids, ids)
     assert on_device.shape == by_threads.shape
     torch.testing.assert_close(on_device, by_threads, rtol=0, atol=2 / 255)
 
@@ -313,6 +317,7 @@ MEMORY = """
     from vitreous.augment import named_policy
     from vitreous.data.batches.batches import Batches
     from vitreous.data.batches.preprocess import PixelContract
+    from vitreous.data.columns import ClassNumbers
 
     def resident():
         with open("/proc/self/statm") as file:
@@ -323,8 +328,8 @@ MEMORY = """
     rows = np.zeros((300, size, size, 3), np.uint8)
     entries = np.lib.stride_tricks.as_strided(rows, (count, size, size, 3), (0, *rows.strides[1:]))
     before = resident()
-    targets, indices = np.zeros(count, np.int64), np.arange(count)
-    batches = Batches(entries, targets, indices, contract, batch_size=64, num_classes=2,
+    targets = {"class": ClassNumbers(np.zeros(count, np.int64), ("a", "b"))}
+    batches = Batches(entries, targets, np.arange(count), contract, batch_size=64,
                       augment=named_policy("standard", contract=contract), threads=2)
     grown = []
     for epoch in range(12):
@@ -353,5 +358,5 @@ def test_a_gpu_gives_the_same_batches():
     ):
         assert theirs.images.device.type == "cuda"
         assert torch.equal(ours.ids, theirs.ids)
-        torch.testing.assert_close(ours.targets, theirs.targets.cpu())
+        torch.testing.assert_close(ours.targets["class"], theirs.targets["class"].cpu())
         torch.testing.assert_close(ours.images, theirs.images.cpu(), rtol=0, atol=2 / 255)

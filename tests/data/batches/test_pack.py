@@ -15,6 +15,7 @@ import cv2
 import numpy as np
 import pytest
 
+from vitreous.data.batches import decoding
 from vitreous.data.batches import pack as packs
 from vitreous.data.batches.pack import Streaming, key, pack
 from vitreous.data.batches.preprocess import PixelContract
@@ -35,9 +36,9 @@ class Files(Dataset):
     channels = 3
 
     def __init__(self, folder: Path):
-        self.name, self.classes, self.root = folder.name, ("a", "b"), str(folder)
+        self.name, self.root, self.targets = folder.name, str(folder), {}
         self.paths = sorted(folder.iterdir())
-        self.targets = np.arange(len(self.paths), dtype=np.int64) % 2
+        self.parts = np.full(len(self.paths), Part.UNASSIGNED, np.int8)
         self.reads: list[int] = []
 
     def id(self, index):
@@ -62,11 +63,11 @@ class Files(Dataset):
 class Arrays(Dataset):
     """Images in memory."""
 
-    name, classes, channels = "arrays", ("a",), 3
+    name, channels = "arrays", 3
 
-    def __init__(self, pixels):
-        self.pixels = pixels
-        self.targets = np.zeros(len(pixels), np.int64)
+    def __init__(self, pixels, targets=None):
+        self.pixels, self.targets = pixels, targets or {}
+        self.parts = np.full(len(pixels), Part.UNASSIGNED, np.int8)
 
     def id(self, index):
         return f"train/{index}"
@@ -130,14 +131,14 @@ def test_rows_cannot_be_changed_by_accident(folder, cache):
 
 @pytest.mark.parametrize("threads", [1, 2, 5])
 def test_any_number_of_threads_gives_the_same_rows(folder, tmp_path, monkeypatch, threads):
-    monkeypatch.setattr(packs, "TASK", 3 * 16 * 20 * 3)  # tasks of three images
+    monkeypatch.setattr(decoding, "TASK", 3 * 16 * 20 * 3)  # tasks of three images
     one = pack(Files(folder), CONTRACT, cache=tmp_path / "one", threads=1)
     many = pack(Files(folder), CONTRACT, cache=tmp_path / "many", threads=threads)
     np.testing.assert_array_equal(one.rows, many.rows)
 
 
 def test_progress_counts_to_the_end(folder, cache, monkeypatch):
-    monkeypatch.setattr(packs, "TASK", 4 * 16 * 20 * 3)
+    monkeypatch.setattr(decoding, "TASK", 4 * 16 * 20 * 3)
     seen = []
     pack(Files(folder), CONTRACT, cache=cache, progress=lambda *counts: seen.append(counts))
     assert seen == [(done, 30) for done in (4, 8, 12, 16, 20, 24, 28, 30)]
@@ -170,10 +171,9 @@ def test_any_change_makes_another_pack(folder, change, monkeypatch):
 @pytest.mark.parametrize("fresh", [True, False])
 def test_a_file_that_was_just_written_may_change_within_its_time(folder, fresh):
     """Clocks of file systems tick coarsely: the same size and time need not be the same content."""
-    targets = np.arange(30) % 2
     parts = np.full(30, Part.UNASSIGNED, np.int8)
     names = Names(sorted(path.name for path in folder.iterdir()))
-    files = FileDataset(folder, names, targets, ("a", "b"), parts=parts, channels=3)
+    files = FileDataset(folder, names, {}, parts=parts, channels=3)
     first = folder / "000.png"
     time_ns = time.time_ns() - (0 if fresh else 10_000_000_000)
     os.utime(first, ns=(time_ns, time_ns))
@@ -380,8 +380,8 @@ SLOW_BUILD = """
     from vitreous.data.batches.pack import pack
 
     class Slow(Dataset):
-        name, classes, channels = "slow", ("a",), 3
-        targets = np.zeros(200, np.int64)
+        name, channels, targets = "slow", 3, {}
+        parts = np.zeros(200, np.int8)
         def id(self, index): return str(index)
         def digest(self, index): return b"0123456789abcdef"
         def read(self, index, at_least=0):
@@ -430,8 +430,8 @@ MEMORY = """
     from vitreous.data.batches.pack import pack
 
     class Large(Dataset):
-        name, classes, channels = "large", ("a",), 3
-        targets = np.zeros(2000, np.int64)
+        name, channels, targets = "large", 3, {}
+        parts = np.zeros(2000, np.int8)
         def id(self, index): return str(index)
         def digest(self, index): return b"0123456789abcdef"
         def read(self, index, at_least=0):

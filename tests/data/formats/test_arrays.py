@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 
+from vitreous.data.columns import Marks
 from vitreous.data.dataset import Part
 from vitreous.data.formats.arrays import digits, from_arrays, open_npz
 from vitreous.errors import DataError
@@ -22,7 +23,7 @@ def test_images_and_numbers():
     assert data.classes == ("0", "1", "2")
     np.testing.assert_array_equal(data.pixels, COLOR)
     assert (data.channels, data.id(3), len(data)) == (3, "image/3", 6)
-    assert data.targets.dtype == np.int64
+    assert data.targets["class"].array.dtype == np.int64
 
 
 def test_gray_images_get_a_channel():
@@ -45,15 +46,16 @@ def test_a_tensor_has_its_channels_first():
 def test_words_and_marks():
     data = from_arrays(GRAY, ["b", "a", "b", "a", "c", "c"])
     assert data.classes == ("a", "b", "c")
-    assert data.targets.tolist() == [1, 0, 1, 0, 2, 2]
+    assert data.targets["class"].array.tolist() == [1, 0, 1, 0, 2, 2]
     marks = rng.integers(0, 2, (6, 3))
     many = from_arrays(GRAY, marks)
-    assert many.multilabel
-    assert many.targets.dtype == np.uint8
-    np.testing.assert_array_equal(many.targets, marks)
-    assert data.labels(0) == ("b",)
+    assert isinstance(many.targets["class"], Marks)
+    assert many.targets["class"].array.dtype == np.uint8
+    np.testing.assert_array_equal(many.targets["class"].array, marks)
+    assert data.text(0) == "b"
     rows = from_arrays(GRAY, np.vstack([np.eye(5, 3), [0, 1, 1]]))
-    assert [rows.labels(index) for index in (0, 4, 5)] == [("0",), (), ("1", "2")]
+    assert [rows.text(index) for index in (0, 4, 5)] == ["0", "none", "1, 2"]
+    assert [rows.targets["class"].names(index) for index in (4, 5)] == [(), ("1", "2")]
 
 
 @pytest.mark.parametrize(
@@ -66,7 +68,8 @@ def test_words_and_marks():
         (COLOR * 1.0, range(6), "floats from 0 to 255"),
         (np.zeros((2, 3, 8, 8), np.uint8), [0, 1], "with the channels first"),
         (COLOR, [-1, 0, 1, 2, 0, 1], "labels run from -1 to 2"),
-        (COLOR, [0.5] * 6, "type float64"),
+        (COLOR, [0.5, 1, 2, np.nan, 3, 4], "example 3 has the value nan"),
+        (COLOR, np.zeros((6, 5, 3), int), "masks of"),
         (COLOR, np.full((6, 2), 3), "labels have the shape"),
         (COLOR, 1, r"labels have the shape \(\)"),
         (COLOR, [[0], [0, 1], [1], [1], [0], [1]], "rows of different lengths"),
@@ -110,7 +113,7 @@ def test_npz_of_medmnist(tmp_path):
     labels = {f"{part}_labels": np.array([[0], [1]]) for part in ("train", "val", "test")}
     data = open_npz(saved(tmp_path / "set.npz", **parts, **labels))
     assert data.parts.tolist() == [0, 0, 1, 1, 2, 2]
-    assert data.targets.tolist() == [0, 1] * 3
+    assert data.targets["class"].array.tolist() == [0, 1] * 3
 
 
 def test_npz_with_class_names(tmp_path):
@@ -206,4 +209,5 @@ def test_digits_come_along():
     assert (len(data), data.channels, data.classes) == (1797, 1, tuple("0123456789"))
     assert data.pixels.shape == (1797, 8, 8, 1)
     assert data.pixels.max() == 255
-    assert np.bincount(data.targets).tolist() == [178, 182, 177, 183, 181, 182, 181, 179, 174, 180]
+    counts = [178, 182, 177, 183, 181, 182, 181, 179, 174, 180]
+    assert data.targets["class"].counts().tolist() == counts

@@ -34,7 +34,7 @@ def test_ten_classes(ten):
     assert data.classes == tuple(f"class{number}" for number in range(10))
     assert data.parts.tolist() == [Part.TRAIN] * 20 + [Part.TEST] * 3
     whole = np.concatenate(list(batches.values()))
-    assert data.targets.tolist() == whole[:, 0].tolist()
+    assert data.targets["class"].array.tolist() == whole[:, 0].tolist()
     # Red, green and blue planes follow each other, each row by row.
     row, y, x = 21, 7, 30
     assert data[row].image[y, x].tolist() == [
@@ -60,7 +60,7 @@ def test_a_hundred_classes(tmp_path):
     (tmp_path / "fine_label_names.txt").write_text("\n".join(f"fine{n}" for n in range(100)))
     assert is_cifar({path.name for path in tmp_path.iterdir()})
     data = open_cifar(tmp_path)
-    assert data.targets.tolist() == [*train[:, 1], *test[:, 1]]
+    assert data.targets["class"].array.tolist() == [*train[:, 1], *test[:, 1]]
     assert data.classes[42] == "fine42"
 
 
@@ -96,6 +96,8 @@ real = Path(os.environ.get("VITREOUS_DATA", "nowhere")) / "cifar-10-batches-bin"
 def test_the_real_set():
     data = open_cifar(real)
     assert data.classes[:3] == ("airplane", "automobile", "bird")
-    assert np.bincount(data.targets[data.parts == Part.TRAIN]).tolist() == [5000] * 10
+    assert (
+        np.bincount(data.targets["class"].array[data.parts == Part.TRAIN]).tolist() == [5000] * 10
+    )
     mean = data.pixels[data.parts == Part.TRAIN].mean(axis=(0, 1, 2)) / 255
     np.testing.assert_allclose(mean, [0.4914, 0.4822, 0.4465], atol=1e-4)

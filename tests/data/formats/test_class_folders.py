@@ -28,7 +28,7 @@ def ids(dataset):
 
 
 def labels(dataset):
-    return [dataset.classes[target] for target in dataset.targets]
+    return [dataset.classes[target] for target in dataset.targets["class"].array]
 
 
 def test_class_folders(tmp_path):
@@ -37,7 +37,7 @@ def test_class_folders(tmp_path):
     assert data.classes == ("cat", "dog")
     assert ids(data) == ["cat/a.jpg", "cat/deep/b.bmp", "dog/10.png", "dog/2.png"]
     assert labels(data) == ["cat", "cat", "dog", "dog"]
-    assert data.targets.dtype == np.int64
+    assert data.targets["class"].array.dtype == np.int64
     assert (data.parts == Part.UNASSIGNED).all()
     assert (data.channels, data.name, data.notes) == (3, tmp_path.name, ())
     assert data[0].image.shape == (4, 5, 3)

@@ -43,7 +43,7 @@ def test_four_files(tmp_path, suffix):
     test_images, test_labels = plant(tmp_path, 4, "t10k", suffix=suffix)
     data = open_idx(tmp_path)
     np.testing.assert_array_equal(data.pixels[..., 0], np.concatenate([images, test_images]))
-    assert data.targets.tolist() == [*labels, *test_labels]
+    assert data.targets["class"].array.tolist() == [*labels, *test_labels]
     assert data.parts.tolist() == [Part.TRAIN] * 6 + [Part.TEST] * 4
     assert data.classes == ("0", "1", "2")
     assert (data.id(0), data.id(6), data.channels) == ("train/0", "test/0", 1)
@@ -163,4 +163,6 @@ def test_mnist_with_the_5000_test_images_of_the_lecture():
     data = open_idx(mnist, test=5_000)
     assert split(data).sizes() == {"train": 50_000, "validation": 10_000, "test": 5_000}
     whole = open_idx(mnist)
-    np.testing.assert_array_equal(data.targets[60_000:], whole.targets[60_000:65_000])
+    np.testing.assert_array_equal(
+        data.targets["class"].array[60_000:], whole.targets["class"].array[60_000:65_000]
+    )

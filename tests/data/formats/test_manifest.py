@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from vitreous.data.columns import Marks
 from vitreous.data.dataset import Part
 from vitreous.data.formats.manifest import open_manifest
 from vitreous.errors import DataError, ImageError
@@ -26,7 +27,7 @@ def table(tmp_path):
 def test_path_and_label(table):
     data = table("path,label\n1.png,dog\n0.png,cat\n")
     assert data.classes == ("cat", "dog")
-    assert data.targets.tolist() == [1, 0]
+    assert data.targets["class"].array.tolist() == [1, 0]
     assert (data.id(0), data.name, data.channels) == ("1.png", "labels", 3)
     assert data[0].image[0, 0].tolist() == [1, 0, 0]
     assert data.groups is None
@@ -67,16 +68,16 @@ def test_groups_do_not_depend_on_the_order_of_rows(table):
 @pytest.mark.parametrize("mark", [";", "|"])
 def test_several_labels_in_a_cell(table, mark):
     data = table(f"path,label\n0.png,cat {mark} dog\n1.png,dog\n2.png,bird{mark}cat\n")
-    assert data.multilabel
+    assert isinstance(data.targets["class"], Marks)
     assert data.classes == ("bird", "cat", "dog")
-    assert data.targets.tolist() == [[0, 1, 1], [0, 0, 1], [1, 1, 0]]
-    assert data.targets.dtype == np.uint8
+    assert data.targets["class"].array.tolist() == [[0, 1, 1], [0, 0, 1], [1, 1, 0]]
+    assert data.targets["class"].array.dtype == np.uint8
 
 
 def test_a_column_for_each_label(table):
     data = table("path,split,sunny,wet\n0.png,train,1,0\n1.png,test,1,1\n2.png,train,0,0\n")
     assert data.classes == ("sunny", "wet")
-    assert data.targets.tolist() == [[1, 0], [1, 1], [0, 0]]
+    assert data.targets["class"].array.tolist() == [[1, 0], [1, 1], [0, 0]]
     assert data.parts.tolist() == [Part.TRAIN, Part.TEST, Part.TRAIN]
 
 
@@ -106,7 +107,6 @@ def test_absolute_paths(table, tmp_path):
         ("\n\n", "is empty"),
         ("path,label\n", "has a header and no rows"),
         ("0.png,cat\n1.png,dog\n", "has no column 'path'; its columns are 0.png, cat"),
-        ("path\n0.png\n", "has no column 'label'"),
         ("filename,label\n0.png,a\n", "a column 'filename' and no column 'path'"),
         ("pth,label\n0.png,a\n", "a column 'pth' and no column 'path'"),
         ("path,lable\n0.png,a\n", "a column 'lable' and no column 'label'"),
@@ -121,7 +121,15 @@ def test_absolute_paths(table, tmp_path):
         ("path,label,weight\n0.png,a,-1\n", "row 2 has the weight '-1'"),
         ("path,label,weight\n0.png,a,nan\n", "row 2 has the weight 'nan'"),
         ("path,label,weight\n0.png,a,much\n", "row 2 has the weight 'much'"),
-        ("path,a,b\n0.png,1,2\n", "row 2, column 'b' holds '2', not 0 or 1"),
+        ("path,a,b\n0.png,1,two\n", "row 2, column 'b' holds 'two', which is no number"),
+        ("path,a\n0.png,1\n1.png,nan\n", "row 3, column 'a' holds 'nan', which is no number"),
+        ("path,a\n0.png,1\n1.png,\n", "row 3, column 'a' holds '', which is no number"),
+        ("path,mask\n0.png,\n", "row 2 (0.png) has no mask"),
+        ("path,masks\n0.png,1.png\n", "a column 'masks' and no column 'mask'"),
+        ("path,box\n0.png,1 2 3\n", "row 2 has the box '1 2 3'"),
+        ("path,box\n0.png,3 2 1 4\n", "row 2 has the box '3 2 1 4'"),
+        ("path,box\n0.png,1 2 3 4 cat; 1 2 3 4\n", "names the class of some boxes only"),
+        ("path,point nose\n0.png,1\n", "row 2, column 'point nose' holds '1'"),
         ("path,label\n0.png,a;b\n1.png,a|c\n", "by ';' in some rows and by '|'"),
         ("path,label\n0.png,a;b\n\n1.png,a;\n", "row 4 has an empty label in 'a;'"),
         ('path,label\n0.png,"a\n', "is no CSV"),

@@ -43,7 +43,7 @@ class Pictures(TorchBase):
 def test_images_of_any_form(form):
     data = TorchDataset(Pictures(form))
     assert (len(data), data.classes, data.channels) == (5, ("cat", "dog"), 3)
-    assert data.targets.tolist() == [0, 1, 0, 1, 0]
+    assert data.targets["class"].array.tolist() == [0, 1, 0, 1, 0]
     for index in range(5):
         np.testing.assert_array_equal(data.read(index), IMAGES[index])
     assert data.id(3) == "image/3"
@@ -54,13 +54,13 @@ def test_tensors_without_names():
     tensors = TensorDataset(torch.from_numpy(IMAGES).permute(0, 3, 1, 2), torch.arange(5) % 3)
     data = TorchDataset(tensors)
     assert data.classes == ("0", "1", "2")
-    assert TorchDataset(Subset(tensors, [4, 0])).targets.tolist() == [1, 0]
+    assert TorchDataset(Subset(tensors, [4, 0])).targets["class"].array.tolist() == [1, 0]
 
 
 def test_targets_are_taken_where_they_are_given():
     source = Pictures(Image.fromarray)
     source.targets = [1, 1, 0, 0, 1]
-    assert TorchDataset(source).targets.tolist() == [1, 1, 0, 0, 1]
+    assert TorchDataset(source).targets["class"].array.tolist() == [1, 1, 0, 0, 1]
 
 
 def test_gray_tensors():

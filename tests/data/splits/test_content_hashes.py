@@ -38,8 +38,7 @@ def dataset(folder):
     return FileDataset(
         folder,
         Names(names),
-        np.zeros(count, np.int64),
-        ["a"],
+        {},
         parts=np.full(count, -1, np.int8),
         channels=3,
     )
@@ -138,7 +137,7 @@ def test_unreadable_examples_of_any_kind_are_named():
                 raise ImageError("is gone")
             return super().digest(index)
 
-    data = Broken("b", np.zeros((3, 2, 2, 1), np.uint8), np.zeros(3, np.int64), ["a"])
+    data = Broken("b", np.zeros((3, 2, 2, 1), np.uint8), {})
     (bad,) = digests(data)[1]
     assert (bad.index, bad.id, bad.reason) == (1, "image/1", "is gone")
 

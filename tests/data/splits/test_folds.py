@@ -32,7 +32,7 @@ def test_every_example_is_held_out_once(count: int) -> None:
 def test_classes_are_dealt_evenly() -> None:
     dataset = noise(60)
     for _, held_out in folds(dataset, 5):
-        counts = np.bincount(dataset.targets[held_out], minlength=3)
+        counts = np.bincount(dataset.targets["class"].array[held_out], minlength=3)
         assert counts.max() - counts.min() <= 1
 
 
@@ -57,7 +57,7 @@ def test_the_order_of_examples_does_not_matter() -> None:
     dataset = noise(40)
     assert dataset.pixels is not None
     order = np.random.default_rng(1).permutation(40)
-    shuffled = from_arrays(dataset.pixels[order], np.asarray(dataset.targets)[order])
+    shuffled = from_arrays(dataset.pixels[order], np.asarray(dataset.targets["class"].array)[order])
     ours = [set(order[held_out]) for _, held_out in folds(shuffled, 4)]
     assert ours == [set(held_out) for _, held_out in folds(dataset, 4)]
 

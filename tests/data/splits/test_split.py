@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
+from vitreous.data.columns import ClassNumbers, Marks
 from vitreous.data.dataset import Part
 from vitreous.data.formats.arrays import ArrayDataset, digits, from_arrays
 from vitreous.data.formats.class_folders import open_folder
@@ -27,8 +28,9 @@ def dataset(contents, labels, *, groups=None, parts=None, classes=None):
     labels = np.asarray(labels)
     count = labels.shape[1] if labels.ndim == 2 else int(labels.max(initial=0)) + 1
     classes = classes or [f"class{number:03}" for number in range(count)]
+    column = (Marks if labels.ndim == 2 else ClassNumbers)(labels, classes)
     data = ArrayDataset(
-        "numbers", images, labels, classes, parts=None if parts is None else np.int8(parts)
+        "numbers", images, {"class": column}, parts=None if parts is None else np.int8(parts)
     )
     data.groups = None if groups is None else np.asarray(groups, np.int64)
     return data
@@ -320,9 +322,9 @@ def test_several_labels_survive_writing(photos, tmp_path):
     result = split(data)
     result.write(tmp_path / "split.csv", data)
     again = open(tmp_path / "split.csv")
-    assert again.multilabel
+    assert isinstance(again.targets["class"], Marks)
     assert again.classes == data.classes
-    assert (again.targets == data.targets).all()
+    assert (again.targets["class"].array == data.targets["class"].array).all()
     assert (again.parts == result.parts).all()
 
 
@@ -333,7 +335,7 @@ def test_a_written_split_can_be_opened(photos, tmp_path):
     again = open(tmp_path / "split.csv")
     assert (again.parts == result.parts).all()
     assert again.classes == data.classes
-    assert (again.targets == data.targets).all()
+    assert (again.targets["class"].array == data.targets["class"].array).all()
     assert (split(again).parts == result.parts).all()
 
 
@@ -345,7 +347,7 @@ def test_several_labels_and_weights_survive(photos, tmp_path):
     result = split(data)
     result.write(tmp_path / "out.csv", data)
     again = open_manifest(tmp_path / "out.csv")
-    assert (again.targets == data.targets).all()
+    assert (again.targets["class"].array == data.targets["class"].array).all()
     assert (again.weights == data.weights).all()
     assert (again.parts == result.parts).all()
 

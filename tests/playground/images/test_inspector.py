@@ -298,7 +298,7 @@ def test_moved_digits_stay_digits():
     rows, targets = (part[first.ids.numpy()] for part in digits.digits())
     assert first.images.shape == (digits.BATCH_SIZE, 1, 28, 28)
     assert first.ids.min() >= HELD_OUT
-    np.testing.assert_array_equal(first.targets, targets)
+    np.testing.assert_array_equal(first.targets["class"], targets)
     light = first.images.sum((1, 2, 3)).numpy() / (rows.sum((1, 2, 3)) / 255)
     assert 0.25 < light.min() < light.max() < 1.2  # of another size, and none leaves the picture
     assert not torch.equal(first.images, again.images)

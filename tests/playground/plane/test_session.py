@@ -260,7 +260,7 @@ def test_flow_shows_the_step_that_is_taken():
     outputs = last(a2)
     for value in (a1, a2, outputs):
         value.retain_grad()
-    loss = session.loss.each(outputs, batch.targets).mean()
+    loss = session.losses(outputs, batch.targets).mean()
     loss.backward()
     assert facts["loss"] == pytest.approx(loss.item(), rel=1e-5)
     means = torch.cat([value.mean(dim=0) for value in (a1, a2, outputs)])

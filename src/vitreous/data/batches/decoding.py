@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Generator, Mapping
-from contextlib import closing
 from typing import Any
 
 import numpy as np
@@ -78,25 +78,20 @@ class Decoding:
         shape: tuple[int, ...],
         kind: np.dtype[Any],
         make: Callable[[int], NDArray[Any]],
-        done: int,
+        before: int,
         total: int,
     ) -> Generator[NDArray[Any], None, None]:
         """All rows in order, some at a time."""
-        step = min(64, max(1, TASK // (int(np.prod(shape)) * kind.itemsize)))
-
-        def told(count: int, _: int) -> None:
-            if self.progress:
-                self.progress(done + count, total)
-
+        row, progress = np.dtype((kind, shape)), self.progress
         passing = map_images(
             self.dataset,
             make,
-            np.dtype((kind, shape)),
-            chunk=step,
+            row,
+            chunk=min(64, max(1, TASK // row.itemsize)),
             threads=self.threads,
-            progress=told,
+            progress=progress and (lambda done, _: progress(before + done, total)),
         )
-        with closing(passing):
+        with contextlib.closing(passing):
             for _, rows, bad in passing:
                 if bad and self.bad_images == "raise":
                     raise damaged(bad[0])

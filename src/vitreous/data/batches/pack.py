@@ -107,8 +107,7 @@ def pack(
     decoding = Decoding(dataset, columns, contract, threads, bad_images, progress)
     made = _find(path, decoding)
     if made is None:
-        needed = sum(block.size for block in _blocks(decoding))
-        note = caches.no_room(path.parent, needed, "a pack")
+        note = caches.no_room(path.parent, sum(b.size for b in _blocks(decoding)), "a pack")
         if note is None:
             try:
                 made = _write(path, decoding)
@@ -185,7 +184,7 @@ class _Block:
 
 
 def _blocks(decoding: Decoding) -> list[_Block]:
-    """What the file holds: images, then maps, then the sizes of all, where a target needs them."""
+    """What the file holds: images, maps, and where targets move, the sizes of the images."""
     count, shape = len(decoding.dataset), decoding.contract.shape
     blocks = [_Block(np.dtype(np.uint8), (count, *shape))]
     for column in maps_of(decoding.targets).values():
@@ -232,7 +231,7 @@ def _find(path: Path, decoding: Decoding) -> Pack | None:
             footer = json.loads(file.read(length))
         if tuple(footer["shape"]) != blocks[0].shape:
             raise ValueError("of another shape")
-        mapped, start = list[NDArray[Any]](), 0
+        mapped, start = [], 0
         for block in blocks:
             whole = np.memmap(path, block.kind, "r", start, block.shape)
             mapped.append(whole.view(np.ndarray))

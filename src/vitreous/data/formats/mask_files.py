@@ -6,14 +6,15 @@ import hashlib
 import os
 import struct
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from vitreous.data.cache.file_cache import Ledger, file_keys
 from vitreous.data.formats.mask_values import meaning
+from vitreous.data.images.map_images import map_images
 from vitreous.data.images.mask import read_mask
 from vitreous.data.images.read_file import printable, read_bytes
 from vitreous.data.maps import LOOK, VALUES, MapRows, Maps, histogram, look
@@ -71,17 +72,11 @@ class MaskFiles(MapRows):
         rows = looks.view(np.uint8).reshape(len(looks), LOOK.itemsize)
         unknown = np.flatnonzero(~ledger.recall(keys, rows))
 
-        def examine(indices: NDArray[np.int64]) -> None:
-            for index in indices.tolist():
-                try:
-                    looks[index] = look(read_mask(self.source(index)))
-                except ImageError:
-                    continue  # it is named when it is packed
+        def examine(index: int) -> tuple[Any, ...]:
+            return look(read_mask(self.source(index)))
 
-        chunks = [unknown[first : first + TASK] for first in range(0, len(unknown), TASK)]
-        with ThreadPoolExecutor(min(8, os.cpu_count() or 1), "masks") as executor:
-            for _ in executor.map(examine, chunks):
-                pass
+        for indices, found, _ in map_images(self, examine, LOOK, unknown, chunk=TASK):
+            looks[indices] = found  # zeros for a mask that cannot be read: it is named when packed
         there = settled & (looks["size"] > 0).all(axis=1)
         if len(unknown) and there.any():
             ledger.keep(keys[there], rows[there])
@@ -101,7 +96,7 @@ def masks_in_files(root: Path, names: Names) -> tuple[Maps, str]:
     """
     files = MaskFiles(root, names)
     words = class_names(root)
-    shown = (files.scan()["counts"] > 0).any(axis=0) if words is None else _sampled(files)
+    shown = _sampled(files) if words else np.asarray((files.scan()["counts"] > 0).any(axis=0))
     if words is None and not shown.any():
         raise _unreadable(files)
     means = meaning(shown, words, printable(root))

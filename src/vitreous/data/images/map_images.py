@@ -10,20 +10,28 @@ from collections import deque
 from collections.abc import Callable, Generator
 from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import islice
-from typing import Any, TypeAlias
+from typing import Any, Protocol, TypeAlias
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from vitreous.data.dataset import Dataset, Progress
+from vitreous.data.dataset import Progress
 from vitreous.data.images.unreadable import BadImage
 from vitreous.errors import ImageError
+
+
+class Named(Protocol):
+    """Images that have names, such as a `Dataset`."""
+
+    def __len__(self) -> int: ...
+    def id(self, index: int) -> str: ...
+
 
 Chunk: TypeAlias = tuple[NDArray[np.int64], NDArray[Any], list[BadImage]]
 
 
 def map_images(
-    dataset: Dataset,
+    dataset: Named,
     function: Callable[[int], Any],
     row: DTypeLike,
     indices: NDArray[np.int64] | None = None,

@@ -226,10 +226,10 @@ def _complete(
     column = classed(dataset.targets)
     classes = column.classes if column else ("",)  # images without classes are all alike
     rows, labels = column.strata() if column else (pool, np.zeros_like(pool))
-    unit = np.full(len(dataset), -1)
-    unit[pool] = units
-    there = unit[rows] >= 0
-    pairs = np.unique(np.stack([labels, unit[rows]])[:, there], axis=1)  # classes with their units
+    unit_of = np.full(len(dataset), -1)
+    unit_of[pool] = units
+    there = unit_of[rows] >= 0
+    pairs = np.unique(np.stack([labels, unit_of[rows]])[:, there], axis=1)  # classes' units
     bounds = _bounds(shares)
     number = len(classes)
     starts = np.searchsorted(pairs[0], np.arange(number + 1))

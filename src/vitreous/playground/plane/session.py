@@ -204,7 +204,7 @@ class Session:
         self._training = fit(
             self.network,
             self._supply,
-            self._losses,
+            self.losses,
             self.optimizer,
             lambda step: 1.0,
             penalty=Penalty(l1=state.l1, l2=state.l2 / 2) if penalized else None,
@@ -222,7 +222,8 @@ class Session:
                 self.batch = Batch(inputs[rows], {"value": targets[rows]}, rows, None)
                 yield self.batch
 
-    def _losses(self, outputs: Tensor, targets: Any) -> Tensor:
+    def losses(self, outputs: Tensor, targets: Any) -> Tensor:
+        """The losses of a batch, (B,)."""
         return self.loss.each(outputs, targets["value"])
 
 

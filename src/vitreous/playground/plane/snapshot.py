@@ -102,9 +102,8 @@ def flow(session: Session) -> Frame:
     if not taken:
         return facts, {}
     batch = session.batch
-    wanted: Any = batch.targets["value"]
     with torch.inference_mode():
-        loss = session.loss.each(seen[outputs[-1]], wanted).mean()
+        loss = session.losses(seen[outputs[-1]], batch.targets).mean()
     facts["loss"] = finite(float(loss))
     arrays = {
         "rows": batch.ids.numpy().astype(np.int32),
