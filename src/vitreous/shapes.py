@@ -16,5 +16,6 @@ from torch import Tensor
 
 Images: TypeAlias = Tensor  # (B, C, H, W) float in [0, 1]
 Features: TypeAlias = Tensor  # (B, K, h, w) float
-Logits: TypeAlias = Tensor  # (B, L) float
+Logits: TypeAlias = Tensor  # (B, L) float, or (B, L, H, W) of maps
 Labels: TypeAlias = Tensor  # (B,) int64, or (B, L) float: mixed or multi-label targets
+Masks: TypeAlias = Tensor  # (B, H, W) int64 class numbers

@@ -9,12 +9,16 @@ import torch
 from torch import Tensor
 from torch.autograd import gradcheck
 
+from vitreous.errors import ShapeError
 from vitreous.losses import (
+    absolute_error,
     binary_cross_entropy,
     binary_hinge,
     cross_entropy,
     focal,
     hinge,
+    huber,
+    smooth_l1,
     squared_error,
 )
 
@@ -37,6 +41,9 @@ CASES = {
     "binary weighted": (partial(binary_cross_entropy, positives=WEIGHTS), LABELS),
     "binary hinge": (partial(binary_hinge, positives=WEIGHTS), LABELS),
     "squared": (squared_error, SHARES),
+    "absolute": (absolute_error, SHARES + 0.05),
+    "huber": (partial(huber, delta=0.7), SHARES + 0.05),
+    "smooth l1": (partial(smooth_l1, delta=2.0), SHARES + 0.05),
 }
 
 
@@ -93,3 +100,27 @@ def test_extreme_logits_stay_finite(case: tuple) -> None:
     logits = (outputs() * 1e4).requires_grad_()
     loss(logits, targets).backward()
     assert torch.isfinite(logits.grad).all()
+
+
+@pytest.mark.parametrize("name", ["cross_entropy", "focal", "hinge"])
+@pytest.mark.parametrize(
+    ("logits", "targets"),
+    [
+        ((4, 3), torch.zeros(3, dtype=torch.int64)),
+        ((4, 3), torch.zeros(4, 2)),
+        ((4, 3), torch.zeros(4, 1, dtype=torch.int64)),
+        ((4, 3), torch.zeros(4, dtype=torch.uint8)),
+        ((4, 3, 2, 5), torch.zeros(4, dtype=torch.int64)),
+        ((4, 3, 2, 5), torch.zeros(4, 5, 2, dtype=torch.int64)),
+        ((4, 3, 2, 5), torch.zeros(4, 2, 5, dtype=torch.uint8)),
+        ((4, 3, 2, 5), torch.zeros(4, 3, 2, 5)),
+    ],
+)
+def test_targets_that_do_not_fit(name: str, logits: tuple[int, ...], targets: Tensor) -> None:
+    with pytest.raises(ShapeError, match="do not fit logits"):
+        CASES[name][0](torch.zeros(logits), targets)
+
+
+def test_the_hinge_knows_no_masks() -> None:
+    with pytest.raises(ShapeError, match="do not fit logits"):
+        hinge(torch.zeros(2, 3, 4, 5), torch.zeros(2, 4, 5, dtype=torch.int64))

@@ -20,8 +20,8 @@ from rich.console import Console
 from vitreous.metrics.score import Score
 from vitreous.progress.choose import progress
 from vitreous.progress.live import LiveProgress
-from vitreous.progress.throughput import sparkline
 from vitreous.progress.progress import PlainProgress, one_line, silent
+from vitreous.progress.throughput import sparkline
 
 CONTROL = re.compile(r"[\x00-\x09\x0b-\x1f\x7f\x9b]")
 

@@ -1,21 +1,26 @@
 """What training minimizes. Each loss gives one number an example, or their mean."""
 
+from vitreous.losses.absolute import absolute_error
 from vitreous.losses.binary import binary_cross_entropy, binary_hinge
 from vitreous.losses.class_weights import class_weights, positive_weights
 from vitreous.losses.cross_entropy import cross_entropy
 from vitreous.losses.focal import focal
 from vitreous.losses.hinge import hinge
+from vitreous.losses.huber import huber, smooth_l1
 from vitreous.losses.penalty import Penalty
 from vitreous.losses.squared import squared_error
 
 __all__ = [
     "Penalty",
+    "absolute_error",
     "binary_cross_entropy",
     "binary_hinge",
     "class_weights",
     "cross_entropy",
     "focal",
     "hinge",
+    "huber",
     "positive_weights",
+    "smooth_l1",
     "squared_error",
 ]

@@ -9,31 +9,40 @@ Lin et al. (2017), "Focal loss for dense object detection", arXiv:1708.02002.
 
 from __future__ import annotations
 
-import torch.nn.functional as F
 from torch import Tensor
 
-from vitreous.losses.cross_entropy import target_weights
-from vitreous.losses.reduction import Reduction, reduced
-from vitreous.shapes import Labels, Logits
+from vitreous.losses.cross_entropy import check_targets, target_weights
+from vitreous.losses.reduction import Reduction, image_means, reduced
+from vitreous.shapes import Labels, Logits, Masks
 
 
 def focal(
     logits: Logits,
-    targets: Labels,
+    targets: Labels | Masks,
     *,
     gamma: float = 2.0,
     smoothing: float = 0.0,
     weights: Tensor | None = None,
+    ignore: int | None = None,
     reduction: Reduction = "mean",
 ) -> Tensor:
-    """Softmax focal loss of logits (B, L); the arguments are those of `cross_entropy`.
+    """Softmax focal loss of logits (B, L) or (B, L, H, W); the arguments are those of
+    `cross_entropy`.
 
     gamma  at least 0: how fast the loss of well-classified examples fades
     """
+    check_targets(logits, targets)
     log_p = logits.log_softmax(1)
-    hard = targets.ndim == 1
-    wanted = F.one_hot(targets, logits.shape[1]).to(logits.dtype) if hard else targets
-    wanted = wanted * (1 - smoothing) + smoothing / logits.shape[1]
-    terms = -wanted * (1 - log_p.exp()).clamp_min(0).pow(gamma) * log_p
-    losses = terms.sum(1) if weights is None else terms @ weights
-    return reduced(losses, reduction, target_weights(targets, weights))
+    terms = -(1 - log_p.exp()).clamp_min(0).pow(gamma) * log_p  # if each class were the right one
+    if weights is not None:
+        terms = terms * weights.view(-1, *[1] * (logits.ndim - 2))
+    counted = None if ignore is None else targets != ignore
+    if targets.is_floating_point():
+        right = (targets * terms).sum(1)
+    else:
+        numbers = targets if counted is None else targets.where(counted, 0)
+        right = terms.gather(1, numbers.unsqueeze(1)).squeeze(1)
+    losses = (1 - smoothing) * right + smoothing * terms.mean(1)
+    return reduced(
+        image_means(losses, counted), reduction, target_weights(targets, weights, ignore=ignore)
+    )

@@ -13,7 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from vitreous.losses.cross_entropy import target_weights
+from vitreous.losses.cross_entropy import check_targets, target_weights
 from vitreous.losses.reduction import Reduction, reduced
 from vitreous.shapes import Labels, Logits
 
@@ -30,7 +30,10 @@ def hinge(
 
     weights    (L,) importance of each class
     reduction  as in `cross_entropy`
+
+    Raises ShapeError if targets do not fit the scores.
     """
+    check_targets(logits, targets, maps=False)
     if targets.ndim == 1:
         losses = F.multi_margin_loss(
             logits, targets, margin=margin, weight=weights, reduction="none"

@@ -12,8 +12,8 @@ from rich.table import Column, Table
 from rich.text import Text
 from rich.theme import Theme
 
-from vitreous.progress.throughput import Meter, Stepped
 from vitreous.progress.progress import Progress, one_line
+from vitreous.progress.throughput import Meter, Stepped
 
 READ = 0.2  # seconds between two readings of the loss
 LEAST_BAR, MOST_BAR, GAP = 10, 40, 2  # columns

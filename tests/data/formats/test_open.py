@@ -32,7 +32,11 @@ def test_digits_are_always_there(monkeypatch, tmp_path):
     monkeypatch.delenv("VITREOUS_DATA", raising=False)
     monkeypatch.chdir(tmp_path)
     data = module.open("digits")
-    np.testing.assert_array_equal(data.targets["class"].array, load_digits().target)
+    theirs = load_digits()
+    np.testing.assert_array_equal(data.targets["class"].array, theirs.target)
+    np.testing.assert_array_equal(data.pixels[..., 0], np.rint(theirs.images * (255 / 16)))
+    # Splits, packs and every recorded number rest on it.
+    assert data.fingerprint == "780089421874845abc2570dbb5003fb7"
 
 
 def test_every_form_is_told_apart(root):
