@@ -15,6 +15,7 @@ from torch import Tensor
 
 from vitreous.data.batches.preprocess import PixelContract
 from vitreous.data.cache import cache_folder as caches
+from vitreous.data.columns import ClassNumbers
 from vitreous.files import read_lines
 from vitreous.inference.features import FeatureBatches, features
 from vitreous.models import backbone_and_head, create
@@ -146,8 +147,9 @@ def test_each_epoch_sees_each_example_in_one_of_its_views() -> None:
     seen = np.zeros((count, 2, 3), np.float16)
     seen[:, 0, 0], seen[:, 1, 0] = np.arange(count), np.arange(count)
     seen[:, 1, 1] = 1
-    options: dict[str, Any] = {"batch_size": 32, "num_classes": 2, "seed": 3}
-    batches = FeatureBatches(seen, np.arange(count) % 2, **options)
+    options: dict[str, Any] = {"batch_size": 32, "seed": 3}
+    targets = {"class": ClassNumbers(np.arange(count) % 2, ("even", "odd"))}
+    batches = FeatureBatches(seen, targets, **options)
 
     def epoch(number: int) -> np.ndarray:
         found = torch.cat([batch.images for batch in batches.epoch(number)]).numpy()

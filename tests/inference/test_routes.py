@@ -124,9 +124,7 @@ def test_the_same_tensor_on_every_route(
     assert not packed.bad
     model = bundle(contract)
     ids = np.arange(COUNT)
-    batches = Batches(
-        packed.rows, dataset.targets, ids, contract, batch_size=1, num_classes=2, shuffle=False
-    )
+    batches = Batches(packed.rows, packed.targets, ids, contract, batch_size=1, shuffle=False)
     training = {
         int(batch.ids[i]): batch.images[i : i + 1]
         for batch in batches.epoch(0)

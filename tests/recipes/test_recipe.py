@@ -74,7 +74,7 @@ def test_logs_are_given_in_one_word_or_several(given: Any) -> None:
 
 
 def test_a_word_is_wanted_where_none_is_given() -> None:
-    with pytest.raises(UsageError, match="unknown task 'None'"):
+    with pytest.raises(UsageError, match="task is None"):
         Recipe(task=None)  # type: ignore[arg-type]
 
 

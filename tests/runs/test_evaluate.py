@@ -13,9 +13,9 @@ from PIL import Image
 
 from vitreous.data.formats.open import open
 from vitreous.errors import DataError, UsageError
+from vitreous.inference import predictor
 from vitreous.inference.model_file import load
 from vitreous.run_folder import RunFolder
-from vitreous.runs import evaluate as evaluation
 from vitreous.runs.evaluate import evaluate
 from vitreous.runs.run import Run, train
 
@@ -86,7 +86,7 @@ def test_a_class_missing_from_the_test_part_changes_nothing_for_the_others(
 def test_classes_in_another_order(run: Path, five: Path) -> None:
     dataset = open(five)
     images = np.stack([dataset.read(i) for i in range(len(dataset))])[dataset.parts == 2]
-    words = [dataset.classes[t] for t in dataset.targets[dataset.parts == 2]]
+    words = [dataset.text(int(row)) for row in np.flatnonzero(dataset.parts == 2)]
     order = ("bee", "2", "1", "ant", "10")
     turned = np.array([order.index(word) for word in words])
     np.savez("turned.npz", x=images, y=turned, class_names=np.array(order))
@@ -155,7 +155,7 @@ def test_scores_do_not_depend_on_how_many_are_asked_at_once(
     run: Path, five: Path, together: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     expected = evaluate(run, five)["scores"]["test"]
-    monkeypatch.setattr(evaluation, "PIXELS", together * 28 * 28)
+    monkeypatch.setattr(predictor, "PIXELS", together * 28 * 28)
     found = evaluate(run, five)["scores"]["test"]
     assert found["confusion"] == expected["confusion"]
     assert found["loss"] == pytest.approx(expected["loss"], rel=1e-5)
@@ -171,7 +171,7 @@ def test_gray_and_rgb_convert(run: Path, five: Path) -> None:
     dataset = open(five)
     chosen = np.flatnonzero(dataset.parts == 2)
     gray = np.stack([dataset.read(int(i)) for i in chosen])
-    names = np.array([dataset.classes[t] for t in dataset.targets[chosen]])
+    names = np.array([dataset.text(int(row)) for row in chosen])
     bundle = load(run)
     one = evaluate(bundle, (gray, names), split="all")["scores"]["all"]
     three = evaluate(bundle, (gray.repeat(3, axis=3), names), split="all")["scores"]["all"]

@@ -150,6 +150,12 @@ def take_up(folder: RunFolder, data: object, model: nn.Module | None, progress: 
             remedy="Pass it as it was before training: vt.resume(run, model=YourNetwork()).",
         )
     check_one_network(resolved.recipe, model)
+    if folder.finished and folder.report.exists():
+        raise RunError(
+            "this run has ended",
+            where=str(folder.path),
+            remedy=f"Its report is {folder.report}; start another with `vitreous train`.",
+        )
     dataset = open_data(data if data is not None else written["data"])
     parts = assigned(dataset, resolved.recipe, progress)
     found = {"files or labels": dataset.fingerprint, "images": parts.content}

@@ -17,7 +17,7 @@ from vitreous.data.dataset import Part
 from vitreous.data.formats.open import open as open_data
 from vitreous.data.images import unreadable
 from vitreous.data.splits.split import Split
-from vitreous.errors import DivergedError, RunError, StorageError
+from vitreous.errors import DivergedError, StorageError
 from vitreous.files import read_json, read_table, write_json, write_table
 from vitreous.inference.model_file import Bundle, load
 from vitreous.metrics.score import Scores
@@ -111,12 +111,6 @@ def resume(
     Raises RunError if the data have changed, or the run has ended.
     """
     folder = RunFolder.open(run)
-    if folder.finished and folder.report.exists():
-        raise RunError(
-            "this run has ended",
-            where=str(run),
-            remedy=f"Its report is {folder.report}; start another with `vitreous train`.",
-        )
     shown = progress or silent()
     job = take_up(folder, data, model, shown)
     if not folder.split.is_file():  # killed before it had begun
