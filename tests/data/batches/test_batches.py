@@ -11,6 +11,7 @@ import time
 import numpy as np
 import pytest
 import torch
+from scipy import ndimage
 
 from vitreous.augment import Augment, named_policy
 from vitreous.data.batches import batches as module
@@ -384,11 +385,9 @@ def places(count=24):
     return masks[..., None] * np.uint8(50), targets
 
 
-def moved_batches(augment, count=24, **options):
-    rows, targets = places(count)
-    return Batches(
-        rows, targets, np.arange(count), SIGNED, batch_size=5, augment=augment, **options
-    )
+def moved_batches(augment, **options):
+    given = {"batch_size": 5, "augment": augment} | options
+    return Batches(*places(), np.arange(24), SIGNED, **given)
 
 
 def test_a_mask_moves_exactly_like_its_image():
@@ -401,7 +400,7 @@ def test_a_mask_moves_exactly_like_its_image():
 @pytest.mark.parametrize("path", ["threads", "device"])
 def test_a_mask_follows_turns_and_crops(path):
     """Up to a pixel beside the edges, where images are blended and masks are not."""
-    augment = Augment(flip=0.5, rotate=30, shift=0.2, scale=0.2, border="black")
+    augment = Augment(flip=0.5, rotate=30, shift=0.2, scale=0.2, border="zero")
     batches = moved_batches(augment)
     ids = np.arange(24)
     with module.ThreadPoolExecutor(2) as executor:
@@ -410,30 +409,30 @@ def test_a_mask_follows_turns_and_crops(path):
     shades, masks = images[:, 0].numpy() * 255 / 50, moved["mask"]
     assert (masks == 255).mean() > 0.05  # corners that nothing is known of
     assert np.abs(shades[masks == 255]).mean() < 0.3  # and that are black
-    inside = (masks[:, 1:-1, 1:-1] != 255) & np.all(
-        [masks[:, 1:-1, 1:-1] == np.roll(masks, s, axis=a)[:, 1:-1, 1:-1]
-         for s in (1, -1) for a in (1, 2)], axis=0
-    )  # fmt: skip
-    assert inside.mean() > 0.3
-    assert np.abs(shades[:, 1:-1, 1:-1] - masks[:, 1:-1, 1:-1])[inside].max() < 0.1
+    around = 1, 3, 3  # pixels between which an image may be blended
+    alone = ndimage.maximum_filter(masks, around) == ndimage.minimum_filter(masks, around)
+    inside = alone & (masks != 255)
+    assert inside.mean() > 0.2  # enough is compared
+    assert np.abs(shades - masks)[inside].max() < 0.05
 
 
 def test_points_and_boxes_stay_on_their_patch():
-    """A point knows the class under it, and a box that of its middle, wherever they go."""
-    rows, targets = places()
+    """A point stays on pixels of the class that was under it, wherever they go."""
+    rows, _ = places()
+    seen = 0
     for batch in moved_batches(Augment(flip=0.5, shift=0.2, rotate=10)).epoch(0):
         for row, index in enumerate(batch.ids.tolist()):
-            mask = batch.targets["mask"][row]
-            for (x, y, seen), (column, line) in zip(
-                batch.targets["point"][row].tolist(), ((8, 6), (11, 9)), strict=True
-            ):
-                near = mask[
-                    max(0, round(y) - 1) : round(y) + 2, max(0, round(x) - 1) : round(x) + 2
-                ]
-                assert not seen or rows[index, line, column, 0] // 50 in near
+            mask, points = batch.targets["mask"][row], batch.targets["point"][row].tolist()
+            for (x, y, visible), (column, line) in zip(points, ((8, 6), (11, 9)), strict=True):
+                if visible:
+                    seen += 1
+                    top, left = max(0, round(y) - 1), max(0, round(x) - 1)
+                    near = mask[top : round(y) + 2, left : round(x) + 2]
+                    assert rows[index, line, column, 0] // 50 in near
             boxes = batch.targets["box"][row]
             assert boxes.shape == (int(index < 23), 4)
             assert (boxes[:, :2] < boxes[:, 2:]).all()
+    assert seen > 40
 
 
 def test_threads_blocks_and_prefetch_change_no_target_that_moves(monkeypatch):
