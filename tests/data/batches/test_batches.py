@@ -11,12 +11,16 @@ import time
 import numpy as np
 import pytest
 import torch
+from scipy import ndimage
 
 from vitreous.augment import Augment, named_policy
 from vitreous.data.batches import batches as module
 from vitreous.data.batches.batches import Batches
 from vitreous.data.batches.preprocess import PixelContract
+from vitreous.data.boxes import Boxes
 from vitreous.data.columns import ClassNumbers, Marks
+from vitreous.data.maps import Maps
+from vitreous.data.points import Points
 from vitreous.errors import ShapeError, UsageError
 
 CONTRACT = PixelContract(height=12, width=10, channels=3)
@@ -360,3 +364,112 @@ def test_a_gpu_gives_the_same_batches():
         assert torch.equal(ours.ids, theirs.ids)
         torch.testing.assert_close(ours.targets["class"], theirs.targets["class"].cpu())
         torch.testing.assert_close(ours.images, theirs.images.cpu(), rtol=0, atol=2 / 255)
+
+
+# Targets that move with their images
+
+SIGNED = PixelContract(height=16, width=20, channels=1)
+
+
+def places(count=24):
+    """Images whose pixels are the classes of their mask, times 50; a point and a box on a patch."""
+    random = np.random.default_rng(3)
+    masks = np.repeat(np.repeat(random.integers(1, 5, (count, 4, 5)), 4, axis=1), 4, axis=2)
+    masks = masks.astype(np.uint8)
+    targets = {
+        "mask": Maps(masks, "abcde"),
+        "point": Points(np.tile([[[8.0, 6, 1], [11, 9, 1]]], (count, 1, 1)), ("one", "other")),
+        "box": Boxes.of([[(4, 4, 12, 12)]] * (count - 1) + [np.zeros((0, 4))]),
+        "class": ClassNumbers(np.arange(count) % 3, "abc"),
+    }
+    return masks[..., None] * np.uint8(50), targets
+
+
+def moved_batches(augment, **options):
+    given = {"batch_size": 5, "augment": augment} | options
+    return Batches(*places(), np.arange(24), SIGNED, **given)
+
+
+def test_a_mask_moves_exactly_like_its_image():
+    """Mirrors move whole pixels: the image is its own mask, and stays it."""
+    for batch in moved_batches(Augment(flip=0.5)).epoch(1):
+        assert torch.equal((batch.images[:, 0] * 255 / 50).round().long(), batch.targets["mask"])
+        assert batch.targets["mask"].dtype == torch.int64
+
+
+@pytest.mark.parametrize("path", ["threads", "device"])
+def test_a_mask_follows_turns_and_crops(path):
+    """Up to a pixel beside the edges, where images are blended and masks are not."""
+    augment = Augment(flip=0.5, rotate=30, shift=0.2, scale=0.2, border="zero")
+    batches = moved_batches(augment)
+    ids = np.arange(24)
+    with module.ThreadPoolExecutor(2) as executor:
+        by = batches._images_on_device(0, ids, ids) if path == "device" else None
+        images, moved = by or batches._images(executor, 0, ids, ids)
+    shades, masks = images[:, 0].numpy() * 255 / 50, moved["mask"]
+    assert (masks == 255).mean() > 0.05  # corners that nothing is known of
+    assert np.abs(shades[masks == 255]).mean() < 0.3  # and that are black
+    around = 1, 3, 3  # pixels between which an image may be blended
+    alone = ndimage.maximum_filter(masks, around) == ndimage.minimum_filter(masks, around)
+    inside = alone & (masks != 255)
+    assert inside.mean() > 0.2  # enough is compared
+    assert np.abs(shades - masks)[inside].max() < 0.05
+
+
+def test_points_and_boxes_stay_on_their_patch():
+    """A point stays on pixels of the class that was under it, wherever they go."""
+    rows, _ = places()
+    seen = 0
+    for batch in moved_batches(Augment(flip=0.5, shift=0.2, rotate=10)).epoch(0):
+        for row, index in enumerate(batch.ids.tolist()):
+            mask, points = batch.targets["mask"][row], batch.targets["point"][row].tolist()
+            for (x, y, visible), (column, line) in zip(points, ((8, 6), (11, 9)), strict=True):
+                if visible:
+                    seen += 1
+                    top, left = max(0, round(y) - 1), max(0, round(x) - 1)
+                    near = mask[top : round(y) + 2, left : round(x) + 2]
+                    assert rows[index, line, column, 0] // 50 in near
+            boxes = batch.targets["box"][row]
+            assert boxes.shape == (int(index < 23), 4)
+            assert (boxes[:, :2] < boxes[:, 2:]).all()
+    assert seen > 40
+
+
+def test_threads_blocks_and_prefetch_change_no_target_that_moves(monkeypatch):
+    augment = Augment(flip=0.5, rotate=20, shift=0.1, erase=0.5)
+    reference = list(moved_batches(augment, prefetch=0, threads=1).epoch(2))
+    for block, chunk in ((1, 1), (900, 700), (1 << 20, 1 << 20)):
+        monkeypatch.setattr(module, "BLOCK", block)
+        monkeypatch.setattr(module, "CHUNK", chunk)
+        for one, other in zip(moved_batches(augment).epoch(2), reference, strict=True):
+            for name in ("mask", "point", "class"):
+                assert torch.equal(one.targets[name], other.targets[name])
+            assert all(map(torch.equal, one.targets["box"], other.targets["box"]))
+            assert len(one.targets["box"]) == len(one)
+
+
+def test_evaluation_leaves_targets_as_they_are():
+    _, targets = places()
+    for batch in moved_batches(None, shuffle=False).epoch(0):
+        ids = batch.ids.numpy()
+        np.testing.assert_array_equal(batch.targets["mask"], targets["mask"].gather(ids))
+        np.testing.assert_array_equal(batch.targets["point"], targets["point"].gather(ids))
+
+
+def test_unlabeled_images_make_batches():
+    rows, _ = examples(20)
+    batches = Batches(rows, {}, np.arange(20), CONTRACT, batch_size=8, augment=POLICIES["all"])
+    assert [batch.targets for batch in batches.epoch(0)] == [{}, {}, {}]
+    with pytest.raises(UsageError, match="or none"):
+        Batches(rows, {}, np.arange(20), CONTRACT, batch_size=8, balance="sampler")
+
+
+def test_masks_are_not_blended():
+    with pytest.raises(UsageError, match="cannot be blended"):
+        next(moved_batches(Augment(mixup=0.4)).epoch(0))
+
+
+def test_the_sampler_draws_by_the_column_of_single_classes():
+    batches = moved_batches(None, balance="sampler")
+    drawn = torch.cat([batch.targets["class"] for e in range(20) for batch in batches.epoch(e)])
+    assert all(130 < int((drawn == number).sum()) < 190 for number in range(3))

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import os
 import struct
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +19,7 @@ from vitreous.data.images.read_file import printable, read_bytes
 from vitreous.data.maps import LOOK, VALUES, MapRows, Maps, histogram, look
 from vitreous.data.names import Names
 from vitreous.errors import DataError, ImageError
+from vitreous.formats import counted
 
 SAMPLE = 64  # masks that are looked at where the classes have names
 NAMES = ("classes.txt", "codes.txt")  # files that name the classes, one a line, by number
@@ -91,36 +91,42 @@ class MaskFiles(MapRows):
 def masks_in_files(root: Path, names: Names) -> tuple[Maps, str]:
     """The column of these masks, and what their values were taken for, in words.
 
-    Classes are named by the lines of classes.txt or codes.txt beside the masks' folders, or else by
-    the numbers that all masks together show. Raises DataError if no mask can be read.
+    Classes are named by the lines of a file classes.txt or codes.txt in `root` or above the masks,
+    or else by the numbers that all masks together show. Raises DataError if no mask can be read.
     """
     files = MaskFiles(root, names)
-    words = class_names(root)
+    path = _file_of_names(files)
+    words = _lines(path) if path else None
     shown = _sampled(files) if words else np.asarray((files.scan()["counts"] > 0).any(axis=0))
     if words is None and not shown.any():
         raise _unreadable(files)
     means = meaning(shown, words, printable(root))
-    rows = MaskFiles(root, names, means.table)
-    return Maps(rows, means.classes), means.note
+    note = means.note
+    if path:
+        note = f"{counted(len(means.classes), 'class')} of masks, named by {printable(path)}"
+    return Maps(MaskFiles(root, names, means.table), means.classes), note
 
 
-def class_names(root: Path) -> Sequence[str] | None:
-    """The lines of the file that names the classes, if there is one."""
-    for name in NAMES:
-        path = root / name
-        if path.is_file():
-            lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
-            words = [line.strip() for line in lines]
-            while words and not words[-1]:
-                words.pop()
-            if not words or "" in words or len(set(words)) < len(words):
-                raise DataError(
-                    "has empty lines, or a name twice",
-                    where=printable(path),
-                    remedy="Write one name for each class, a line each, class 0 first.",
-                )
-            return words
-    return None
+def _file_of_names(files: MaskFiles) -> Path | None:
+    """The file that names the classes: in the root, or in one of the three folders above a mask."""
+    above = Path(os.path.abspath(files.source(0))).parents[:3]
+    places = (folder / name for folder in (Path(files.root), *above) for name in NAMES)
+    return next((place for place in places if place.is_file()), None)
+
+
+def _lines(path: Path) -> list[str]:
+    """The names of the classes, the first line that of class 0."""
+    lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
+    words = [line.strip() for line in lines]
+    while words and not words[-1]:
+        words.pop()
+    if not words or "" in words or len(set(words)) < len(words):
+        raise DataError(
+            "has empty lines, or a name twice",
+            where=printable(path),
+            remedy="Write one name for each class, a line each, class 0 first.",
+        )
+    return words
 
 
 def _sampled(files: MaskFiles) -> NDArray[np.bool_]:

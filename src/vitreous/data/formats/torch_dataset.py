@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 
 from vitreous.data.dataset import Dataset, Part, Pixels
 from vitreous.data.formats.arrays import digest
@@ -23,6 +24,8 @@ class Indexed(Protocol):
 class TorchDataset(Dataset):
     """A torch `Dataset` of (image, label): pictures of Pillow, arrays, or tensors (C, H, W).
 
+    Labels are what `encode` takes: class numbers, real numbers, rows of 0 and 1, or masks.
+
     Nothing but its images tells whether they have changed, so all of them are read once before a
     pack of an earlier run is used; folders and CSV files open at the cost of a look at each file.
     """
@@ -37,7 +40,7 @@ class TorchDataset(Dataset):
         if labels is None or len(labels) != len(source):
             labels = [self._item(index)[1] for index in range(len(source))]
         names = getattr(source, "classes", None)
-        self.targets, self.notes = encode([np.asarray(labels)], names, self.name)
+        self.targets, self.notes = encode([_array(labels, self.name)], names, self.name)
         self.parts = np.full(len(source), Part.UNASSIGNED, np.int8)
         self.channels = self._pixels(first, None, 0).shape[2]
 
@@ -73,3 +76,14 @@ class TorchDataset(Dataset):
             raise ImageError(
                 error.message, where=f"{self.name}, {self.id(index)}", remedy=remedy
             ) from error.__cause__
+
+
+def _array(labels: Any, where: str) -> NDArray[Any]:
+    try:
+        return np.stack([np.asarray(label) for label in labels])
+    except ValueError as error:
+        raise DataError(
+            f"labels differ in shape: {error}",
+            where=where,
+            remedy="Bring all to one shape.",
+        ) from error

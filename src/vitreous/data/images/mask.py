@@ -22,7 +22,8 @@ REMEDY = "Save masks as PNG or TIFF of one channel, with the class number of eac
 def read_mask(source: str | Path | bytes, *, where: str | None = None) -> NDArray[np.uint8]:
     """A mask as (h, w) class numbers, exactly as they are stored.
 
-    Of a palette the positions count and not the colors. Three channels are one if they are equal.
+    Of a palette of colors the positions count and not the colors; a palette of grays means its
+    shades, since each GIF orders them anew. Three channels are one if they are equal.
     Raises ImageError for colors, for transparency, for numbers beyond 255, and for JPEGs, whose
     compression smears numbers into their neighbors.
     """
@@ -38,6 +39,9 @@ def read_mask(source: str | Path | bytes, *, where: str | None = None) -> NDArra
         if not isinstance(picture, ImageFile.ImageFile):
             raise ImageError(f"has {head.channels} channels, not one", remedy=REMEDY)
         picture.load()
+        palette = np.array(picture.getpalette() or [], np.uint8).reshape(-1, 3)
+        if picture.mode == "P" and (palette == palette[:, :1]).all():
+            picture = picture.convert("L")
         array = _numbers(np.asarray(picture))
         return upright(array[:, :, None], picture.info.get("exif", b""))[:, :, 0]
 
