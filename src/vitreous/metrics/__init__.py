@@ -9,7 +9,11 @@ from vitreous.metrics.interval import Paired, Spread, paired, spread, wilson
 from vitreous.metrics.mistakes import Case, LabelCase, hardest, sample, worst, worst_labels
 from vitreous.metrics.multilabel import multilabel
 from vitreous.metrics.overfit import Overfit
+from vitreous.metrics.pixel_confusion import PixelConfusion
+from vitreous.metrics.regression import RegressionScores, regression
 from vitreous.metrics.scores import Scores
+from vitreous.metrics.segmentation import SegmentationScores, segmentation
+from vitreous.metrics.simple_rule import SimpleRule
 from vitreous.metrics.trivial import Baseline, majority, nearest_neighbor
 
 __all__ = [
@@ -21,7 +25,11 @@ __all__ = [
     "LabelCase",
     "Overfit",
     "Paired",
+    "PixelConfusion",
+    "RegressionScores",
     "Scores",
+    "SegmentationScores",
+    "SimpleRule",
     "Spread",
     "align",
     "choose_thresholds",
@@ -32,7 +40,9 @@ __all__ = [
     "multilabel",
     "nearest_neighbor",
     "paired",
+    "regression",
     "sample",
+    "segmentation",
     "spread",
     "temper",
     "top_confusions",
