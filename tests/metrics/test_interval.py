@@ -11,6 +11,8 @@ from vitreous.metrics.interval import (
     bootstrap,
     mean_of_proportions,
     paired,
+    percentiles,
+    resampled_sums,
     spread,
     wilson,
 )
@@ -63,6 +65,16 @@ def test_bootstrap_of_a_mean_is_the_normal_interval_and_repeats() -> None:
         (low, high), (values.mean() - reach, values.mean() + reach), atol=0.03
     )
     assert bootstrap(lambda rows: float(values[rows].mean()), len(values)) == (low, high)
+
+
+@pytest.mark.parametrize("together", [1, 7, 100])
+def test_sums_are_drawn_as_the_bootstrap_draws(together: int) -> None:
+    table = np.random.default_rng(0).normal(3, 2, (40, 2))
+    sums = resampled_sums(table, samples=90, together=together)
+    assert sums.shape == (90, 2)
+    expected = bootstrap(lambda rows: float(table[rows, 1].sum()), 40, samples=90)
+    np.testing.assert_allclose(percentiles(sums[:, 1]), expected)
+    assert percentiles([*range(101), np.nan], 0.5) == (25, 75)
 
 
 @pytest.mark.parametrize(("only_a", "only_b"), [(0, 0), (5, 0), (10, 3), (7, 7), (40, 61)])

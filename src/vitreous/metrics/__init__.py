@@ -10,7 +10,11 @@ from vitreous.metrics.interval import Paired, Spread, paired, spread, wilson
 from vitreous.metrics.mistakes import Case, LabelCase, worst, worst_labels
 from vitreous.metrics.multilabel import multilabel
 from vitreous.metrics.overfit import Overfit
+from vitreous.metrics.pixel_confusion import PixelConfusion
+from vitreous.metrics.regression import RegressionScores, regression
 from vitreous.metrics.score import Score
+from vitreous.metrics.segmentation import SegmentationScores, segmentation
+from vitreous.metrics.simple_rule import SimpleRule
 from vitreous.metrics.trivial import Baseline, majority, nearest_neighbors
 
 __all__ = [
@@ -23,7 +27,11 @@ __all__ = [
     "LabelCase",
     "Overfit",
     "Paired",
+    "PixelConfusion",
+    "RegressionScores",
     "Score",
+    "SegmentationScores",
+    "SimpleRule",
     "Spread",
     "align",
     "choose_thresholds",
@@ -33,6 +41,8 @@ __all__ = [
     "multilabel",
     "nearest_neighbors",
     "paired",
+    "regression",
+    "segmentation",
     "spread",
     "temper",
     "top_confusions",

@@ -83,8 +83,38 @@ def bootstrap(
     """
     generator = np.random.default_rng(seed)
     values = [statistic(generator.integers(0, count, count)) for _ in range(samples)]
+    return percentiles(values, confidence)
+
+
+def resampled_sums(
+    columns: ArrayLike, *, samples: int = 1000, seed: int = 0, together: int = 50
+) -> NDArray[np.float64]:
+    """The sums of some columns over the examples, each time of examples drawn with replacement.
+
+    Any function of sums has its bootstrap interval from these: see `percentiles`. The draws are
+    those of `bootstrap`; as a product of matrices they cost a fraction of it.
+
+    columns   (N, K) one row an example
+    together  draws that are multiplied at once, which bounds the memory
+    return    (samples, K)
+    """
+    table = np.asarray(columns, np.float64)
+    count = len(table)
+    generator = np.random.default_rng(seed)
+    sums = []
+    for start in range(0, samples, together):
+        often = [
+            np.bincount(generator.integers(0, count, count), minlength=count)
+            for _ in range(min(together, samples - start))
+        ]
+        sums.append(np.array(often, np.float64) @ table)
+    return np.concatenate(sums)
+
+
+def percentiles(values: ArrayLike, confidence: float = 0.95) -> Interval:
+    """The interval that holds this share of the values; NaN stands for an undefined one."""
     tail = (1 - confidence) / 2
-    low, high = np.quantile(values, [tail, 1 - tail])
+    low, high = np.nanquantile(np.asarray(values, np.float64), [tail, 1 - tail])
     return float(low), float(high)
 
 

@@ -1,0 +1,253 @@
+"""The scores of segmentation: how well regions are covered, class by class.
+
+    IoU = |A ∩ B| / |A ∪ B|,   Dice = 2 |A ∩ B| / (|A| + |B|)
+
+A are the pixels of a class in all images together, B those that were called so; small objects count
+little within their class, and each class counts alike in the mean. A class without a pixel in the
+truth has no scores: neither 0 nor NaN, so it can enter no mean. What was called so wrongly is
+missing from the other classes. Images, not pixels, are drawn for the intervals: the pixels of an
+image are alike. Everingham et al. (2010), "The Pascal visual object classes challenge", section 4.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vitreous.errors import DataError
+from vitreous.metrics.interval import Interval, percentiles, resampled_sums
+from vitreous.metrics.pixel_confusion import PixelConfusion
+from vitreous.metrics.score import Score
+from vitreous.metrics.simple_rule import SimpleRule
+
+
+@dataclass(frozen=True, kw_only=True)
+class RegionScores:
+    """How well the pixels of one class are found. None stands for what is undefined.
+
+    pixels     that are of the class; without any it has no scores
+    iou        intersection over union; interval: its 95 % interval
+    dice       likewise over the mean of both: the F1 of pixels
+    precision  share of the pixels called so that are; None if none was
+    recall     share of the pixels of the class that were called so
+    """
+
+    name: str
+    pixels: int
+    iou: float | None = None
+    interval: Interval | None = None
+    dice: float | None = None
+    precision: float | None = None
+    recall: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class SegmentationScores:
+    """All fractions are in [0, 1].
+
+    classes    names, in the model's order
+    count      number of images; pixels: of those with a class in them
+    loss       mean loss of an image
+    mean_iou   mean of the IoU of the classes present; mean_dice likewise
+    accuracy   share of right pixels
+    per_class  one row a class, in the order of `classes`
+    confusion  (L, L) pixels, truth by prediction
+    baselines  what simple rules reach on the same images
+    """
+
+    classes: tuple[str, ...]
+    count: int
+    pixels: int
+    loss: float
+    mean_iou: float
+    mean_iou_interval: Interval
+    mean_dice: float
+    mean_dice_interval: Interval
+    accuracy: float
+    accuracy_interval: Interval
+    per_class: tuple[RegionScores, ...]
+    confusion: NDArray[np.int64]
+    baselines: tuple[SimpleRule, ...] = ()
+
+    @property
+    def headline(self) -> Score:
+        return self.all[0]
+
+    @property
+    def all(self) -> tuple[Score, ...]:
+        return (
+            _mean_iou(self.mean_iou, self.mean_iou_interval),
+            Score(
+                name="mean_dice",
+                title="mean Dice",
+                value=self.mean_dice,
+                bounds=self.mean_dice_interval,
+                detail="overlap over the mean size of both, mean of the classes",
+            ),
+            _accuracy(self.accuracy, self.accuracy_interval),
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain lists, numbers and strings."""
+        state = asdict(self) | {"headline": self.headline.name}
+        rows = [{"class": row.name, **asdict(row)} for row in self.per_class]
+        for row in rows:
+            del row["name"]
+        return state | {"per_class": rows, "confusion": self.confusion.tolist()}
+
+    @classmethod
+    def from_json(cls, state: dict[str, Any]) -> SegmentationScores:
+        """The inverse of `to_json`."""
+        known = {key: state[key] for key in cls.__dataclass_fields__ if key in state}
+        for key in ("mean_iou_interval", "mean_dice_interval", "accuracy_interval", "classes"):
+            known[key] = tuple(known[key])
+        known["per_class"] = tuple(_row_from_json(dict(row)) for row in known["per_class"])
+        known["confusion"] = np.array(known["confusion"], np.int64)
+        known["baselines"] = tuple(map(SimpleRule.from_json, known.get("baselines", ())))
+        return cls(**known)
+
+
+def segmentation(
+    confusion: PixelConfusion,
+    classes: Sequence[str],
+    *,
+    loss: float,
+    baselines: Sequence[SimpleRule] = (),
+) -> SegmentationScores:
+    """The scores of all images that were counted.
+
+    loss  mean loss of an image, as the caller has summed it up
+
+    Raises DataError if there is no image, or no pixel with a class.
+    """
+    matrix, pixels = confusion.matrix, int(confusion.matrix.sum())
+    if not pixels:
+        what = "no pixel of them has a class" if len(confusion) else "no images to score"
+        raise DataError(what, remedy="Choose a part that has some: --split.")
+    present = matrix.sum(axis=1) > 0
+    iou, dice, accuracy = _overlaps(confusion.counts.sum(axis=0))
+    ious, dices, accuracies = _overlaps(_drawn(confusion.counts))
+    rows = (
+        _row(name, matrix, k, iou[k], dice[k], percentiles(ious[:, k]))
+        if present[k]
+        else RegionScores(name=name, pixels=0)
+        for k, name in enumerate(classes)
+    )
+    return SegmentationScores(
+        classes=tuple(classes),
+        count=len(confusion),
+        pixels=pixels,
+        loss=loss,
+        mean_iou=float(_mean(iou)),
+        mean_iou_interval=percentiles(_mean(ious)),
+        mean_dice=float(_mean(dice)),
+        mean_dice_interval=percentiles(_mean(dices)),
+        accuracy=float(accuracy),
+        accuracy_interval=percentiles(accuracies),
+        per_class=tuple(rows),
+        confusion=matrix.copy(),
+        baselines=tuple(baselines),
+    )
+
+
+def image_iou(confusion: PixelConfusion) -> NDArray[np.float64]:
+    """(N,) the mean IoU of the classes in each image; NaN for an image without any.
+
+    What is called so in an image without the class is missing from another one.
+    """
+    return _mean(_overlaps(confusion.counts)[0])
+
+
+def one_class(confusion: PixelConfusion, classes: Sequence[str], answer: int) -> SimpleRule:
+    """What calling every pixel the same class reaches on the images that were counted.
+
+    answer  its number; that of the most frequent class in the training masks is the best choice
+    """
+    counts = confusion.counts
+    pixels = counts[:, 1]
+    called, shared = np.zeros_like(pixels), np.zeros_like(pixels)
+    called[:, answer] = pixels.sum(axis=1)
+    shared[:, answer] = pixels[:, answer]
+    counts = np.stack([shared, pixels, called], axis=1)
+    iou, _, accuracy = _overlaps(counts.sum(axis=0))
+    ious, _, accuracies = _overlaps(_drawn(counts))
+    return SimpleRule(
+        name="majority",
+        title="most frequent class",
+        detail=f"calls every pixel {classes[answer]}",
+        count=len(confusion),
+        scores=(
+            _mean_iou(float(_mean(iou)), percentiles(_mean(ious))),
+            _accuracy(float(accuracy), percentiles(accuracies)),
+        ),
+    )
+
+
+def _drawn(counts: NDArray[np.int32]) -> NDArray[np.float64]:
+    """(S, 3, L) sums of the counts (N, 3, L) over images drawn with replacement."""
+    return resampled_sums(counts.reshape(len(counts), -1)).reshape(-1, *counts.shape[1:])
+
+
+def _overlaps(counts: NDArray[Any]) -> tuple[NDArray[np.float64], ...]:
+    """(..., L) IoU, (..., L) Dice and (...) accuracy, from sums over images (..., 3, L); NaN for a
+    class without pixels.
+    """
+    shared, pixels, called = (counts[..., k, :].astype(np.float64) for k in range(3))
+    there = np.where(pixels > 0, pixels, np.nan)
+    everything = pixels.sum(axis=-1)
+    accuracy = shared.sum(axis=-1) / np.where(everything > 0, everything, np.nan)
+    return shared / (there + called - shared), 2 * shared / (there + called), accuracy
+
+
+def _mean(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """(...) the mean over the classes (..., L) that have a value; NaN if none has."""
+    defined = np.isfinite(values)
+    number = defined.sum(axis=-1)
+    total: NDArray[np.float64] = np.where(defined, values, 0).sum(axis=-1)
+    return total / np.where(number > 0, number, np.nan)
+
+
+def _row(
+    name: str, matrix: NDArray[np.int64], k: int, iou: float, dice: float, interval: Interval
+) -> RegionScores:
+    found, pixels, called = (int(n) for n in (matrix[k, k], matrix[k].sum(), matrix[:, k].sum()))
+    return RegionScores(
+        name=name,
+        pixels=pixels,
+        iou=float(iou),
+        interval=interval,
+        dice=float(dice),
+        precision=found / called if called else None,
+        recall=found / pixels,
+    )
+
+
+def _row_from_json(state: dict[str, Any]) -> RegionScores:
+    interval = state.pop("interval")
+    return RegionScores(
+        name=state.pop("class"), interval=None if interval is None else tuple(interval), **state
+    )
+
+
+def _mean_iou(value: float, bounds: Interval | None = None) -> Score:
+    return Score(
+        name="mean_iou",
+        title="mean IoU",
+        value=value,
+        bounds=bounds,
+        detail="intersection over union, mean of the classes",
+    )
+
+
+def _accuracy(value: float, bounds: Interval | None = None) -> Score:
+    return Score(
+        name="pixel_accuracy",
+        title="pixel accuracy",
+        value=value,
+        bounds=bounds,
+        detail="share of right pixels",
+    )
