@@ -97,6 +97,23 @@ def test_several_labels_an_image(seeing: Bundle) -> None:
     assert {match.labels for match in found.matches} >= {("0",), ("0", "1"), ("2",)}
 
 
+LABELS = {
+    "unlabeled": None,
+    "numbers": np.linspace(0, 1, 6),
+    "masks": np.random.default_rng(1).integers(0, 3, (6, 16, 16)),
+}
+
+
+@pytest.mark.parametrize("kind", LABELS)
+def test_images_without_classes_of_their_own_are_found(seeing: Bundle, kind: str) -> None:
+    """There is nothing to compare the answers by, so nothing is measured."""
+    images = np.random.default_rng(0).integers(0, 255, (6, 16, 16, 3), dtype=np.uint8)
+    found = search(seeing, (images, LABELS[kind]), images[2], top=3)
+    assert found.matches[0].index == 2
+    assert found.scores is None
+    assert {match.labels for match in found.matches} == {()}
+
+
 def test_features_are_computed_once(
     photos: Path, seeing: Bundle, cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -274,3 +274,79 @@ def test_one_copy_is_one_image(photos):
     assert message == "1 image is an exact copy of another"
     (photos / "cat/again.png").write_bytes((photos / "cat/1.png").read_bytes())
     assert check(photos).of("duplicates").message == "2 images are exact copies of others"
+
+
+# Other targets than classes
+
+
+def masked(root, masks):
+    for number, mask in enumerate(masks):
+        for place in ("images", "masks"):
+            (root / place).mkdir(parents=True, exist_ok=True)
+        height, width = mask.shape[:2]
+        scene(number, (width, height)).save(root / f"images/{number}.png")
+        Image.fromarray(mask).save(root / f"masks/{number}.png")
+    (root / "classes.txt").write_text("sky\ntree\nroad\n")
+    return root
+
+
+def test_masks(tmp_path, monkeypatch):
+    monkeypatch.setenv("VITREOUS_CACHE", str(tmp_path / "cache"))
+    masks = [np.zeros((20, 24), np.uint8) for _ in range(40)]
+    for number, mask in enumerate(masks):
+        mask[:10] = 1
+        mask[0] = 255
+        if number % 2:
+            mask[15:, :6] = 2
+    masks[0][:] = 0
+    masks[2][:] = 255
+    root = masked(tmp_path / "set", masks)
+    findings = check(root)
+    assert findings.classes == {"sky": 39, "tree": 38, "road": 20}
+    pixels = findings.of("pixels")
+    counts = np.bincount(np.concatenate(masks).ravel(), minlength=256)
+    shares = {"sky": 0, "tree": 1, "road": 2, "ignored": 255}
+    expected = [f"{name}: {counts[value] / counts.sum():.2%}" for name, value in shares.items()]
+    assert sorted(pixels.examples) == sorted(expected)
+    assert pixels.examples[0].startswith("sky")
+    assert findings.of("empty masks").examples == ("images/0.png",)
+    assert findings.of("ignored masks").examples == ("images/2.png",)
+    assert not findings.fatal
+
+    (root / "masks/3.png").write_bytes(b"")
+    Image.fromarray(masks[4].T.copy()).save(root / "masks/4.png")  # may be a turned photo's
+    Image.fromarray(masks[5][:9]).save(root / "masks/5.png")
+    Image.fromarray(masks[6] + np.uint8(5)).save(root / "masks/6.png")
+    findings = check(root)
+    assert findings.of("damaged masks").examples == ("images/3.png",)
+    assert findings.of("mask sizes").examples == ("images/5.png",)
+    assert findings.of("mask values").examples == ("images/6.png",)
+    assert findings.fatal
+
+
+def test_a_class_that_no_training_mask_shows(tmp_path, monkeypatch):
+    monkeypatch.setenv("VITREOUS_CACHE", str(tmp_path / "cache"))
+    root = masked(tmp_path / "set", [np.tile(np.uint8([0, 1]), (20, 10)) for _ in range(12)])
+    findings = check(root)
+    assert findings.of("missing in train").examples == ("road",)
+
+
+def test_numbers():
+    random = np.random.default_rng(0)
+    images = random.integers(0, 256, (30, 40, 40, 1), np.uint8)
+    values = np.stack([random.normal(size=30), np.full(30, 2.5)], axis=1)
+    findings = check((images, values))
+    assert findings.classes == {}
+    assert findings.of("constant number").message == "'value 1' is 2.5 for every image"
+    assert not findings.fatal
+    assert "classes" not in findings.text()
+    copied = check((np.concatenate([images, images[:1]]), np.append(values[:, 0], 9.0)))
+    assert copied.of("conflict").examples == (f"image/0 = image/30 ({values[0, 0]:.6g}, 9)",)
+
+
+def test_unlabeled_images():
+    images = np.random.default_rng(0).integers(0, 256, (30, 40, 40, 1), np.uint8)
+    findings = check((np.concatenate([images, images[:2]]), None))
+    assert findings.classes == {}
+    assert kinds(findings).keys() == {"duplicates", "memory"}
+    assert sum(findings.parts.values()) == 32

@@ -11,6 +11,7 @@ import torch
 from vitreous.data.columns import Marks
 from vitreous.data.dataset import Part
 from vitreous.data.formats.arrays import digits, from_arrays, open_npz
+from vitreous.data.formats.open import open
 from vitreous.errors import DataError
 
 rng = np.random.default_rng(0)
@@ -211,3 +212,58 @@ def test_digits_come_along():
     assert data.pixels.max() == 255
     counts = [178, 182, 177, 183, 181, 182, 181, 179, 174, 180]
     assert data.targets["class"].counts().tolist() == counts
+
+
+def test_floats_are_quantities():
+    data = from_arrays(GRAY, np.array([1, 2.5, 3, 0, -1, 7]))
+    assert data.targets["value"].names == ("value",)
+    assert data.targets["value"].array[:, 0].tolist() == [1, 2.5, 3, 0, -1, 7]
+    assert data.notes == ("labels are real numbers: regression",)
+    several = from_arrays(GRAY, np.arange(12.0).reshape(6, 2)).targets["value"]
+    assert several.names == ("value 0", "value 1")
+    assert several.array.tolist() == np.arange(12.0).reshape(6, 2).tolist()
+    assert isinstance(from_arrays(GRAY, np.eye(6)).targets["class"], Marks)
+
+
+def test_floats_have_no_class_names(tmp_path):
+    with pytest.raises(DataError, match="real numbers, and 2 classes are named"):
+        open_npz(saved(tmp_path / "a.npz", images=GRAY, labels=np.ones(6) / 2, classes=["a", "b"]))
+
+
+@pytest.mark.parametrize("kind", [np.uint8, np.int64, bool])
+def test_masks(kind):
+    masks = rng.integers(0, 2, (6, 5, 4)).astype(kind)
+    data = from_arrays(COLOR, masks)
+    assert data.classes == ("0", "1")
+    assert data.targets["mask"].size == (5, 4)
+    np.testing.assert_array_equal(data[3].target, masks[3])
+    one_channel = from_arrays(COLOR, masks[..., None])
+    assert one_channel.targets["mask"].content() == data.targets["mask"].content()
+
+
+def test_masks_of_black_and_white_or_with_ignored_pixels(tmp_path):
+    masks = rng.integers(0, 2, (6, 5, 4), np.uint8)
+    data = from_arrays(COLOR, masks * 255)
+    assert data.classes == ("background", "foreground")
+    np.testing.assert_array_equal(data[0].target, masks[0])
+    masks[0, 0] = 255
+    named = open_npz(saved(tmp_path / "a.npz", images=COLOR, labels=masks, classes=["sky", "sea"]))
+    assert named.classes == ("sky", "sea")
+    assert named[0].target[0].tolist() == [255] * 4
+    masks[1, 0] = 2
+    with pytest.raises(DataError, match="labels need 3 classes, and 2 are named"):
+        open_npz(saved(tmp_path / "b.npz", images=COLOR, labels=masks, classes=["sky", "sea"]))
+    with pytest.raises(DataError, match="masks hold numbers from -1 to"):
+        from_arrays(COLOR, masks.astype(int) - 1)
+
+
+def test_images_without_labels(tmp_path):
+    for data in (
+        from_arrays(GRAY),
+        open((GRAY, None)),
+        open_npz(saved(tmp_path / "a.npz", images=GRAY)),
+    ):
+        assert data.targets == {}
+        assert len(data) == 6
+    parts = open_npz(saved(tmp_path / "b.npz", x_train=GRAY[:4], x_test=GRAY[4:]))
+    assert parts.parts.tolist() == [Part.TRAIN] * 4 + [Part.TEST] * 2

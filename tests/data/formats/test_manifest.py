@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from vitreous.data.columns import Marks
+from vitreous.data.columns import Marks, Numbers
 from vitreous.data.dataset import Part
 from vitreous.data.formats.manifest import open_manifest
 from vitreous.errors import DataError, ImageError
@@ -162,3 +162,110 @@ def test_other_columns_are_left_out_and_said(table):
 def test_no_such_file(tmp_path):
     with pytest.raises(DataError, match="cannot be read: No such file"):
         open_manifest(tmp_path / "none.csv")
+
+
+# Other targets than labels
+
+
+def test_numbers_in_columns_of_their_own_are_quantities(table):
+    data = table("path,Age,split,height\n0.png,7,train,1.5\n1.png,-2,test,2e3\n2.png,0,,0\n")
+    column = data.targets["value"]
+    assert list(data.targets) == ["value"]
+    assert column.names == ("Age", "height")
+    assert column.array.tolist() == [[7, 1.5], [-2, 2000], [0, 0]]
+    assert data.classes == ()
+    assert data.notes == ("the columns 'Age', 'height' hold numbers: regression",)
+    assert data[1].target.tolist() == [-2, 2000]
+    assert data.text(0) == "Age 7, height 1.5"
+    assert data.parts.tolist() == [Part.TRAIN, Part.TEST, Part.UNASSIGNED]
+
+
+@pytest.mark.parametrize(("cells", "kind"), [("1 0 1", Marks), ("1 0 1.0", Numbers)])
+def test_a_column_of_0_and_1_alone_is_a_mark(table, cells, kind):
+    rows = (f"{number}.png,{cell}\n" for number, cell in enumerate(cells.split()))
+    (column,) = table("path,sunny\n" + "".join(rows)).targets.values()
+    assert isinstance(column, kind)
+    assert column.array.ravel().tolist() == [1, 0, 1]
+
+
+@pytest.mark.parametrize(
+    ("cells", "numbers"),
+    [
+        ("1 2 3", False),  # class numbers
+        ("1.0 2.0 1.0", False),
+        ("1.5 2 1", True),
+        ("-0.25 1e-3 7", True),
+        ("1.5 2 big", False),  # words
+        ("1.5 2 nan", False),
+        ("1_0.5 2 3", False),
+    ],
+)
+def test_labels_that_are_not_whole_are_quantities(table, cells, numbers):
+    rows = (f"{number}.png,{cell}\n" for number, cell in enumerate(cells.split()))
+    data = table("path,label\n" + "".join(rows))
+    if not numbers:
+        assert data.classes == tuple(sorted(set(cells.split())))
+        assert data.notes == ()
+        return
+    assert data.targets["value"].names == ("label",)
+    assert data.targets["value"].array[:, 0].tolist() == pytest.approx([*map(float, cells.split())])
+    assert data.notes == ("the column 'label' holds numbers: regression",)
+
+
+def test_paths_of_masks(table, tmp_path):
+    (tmp_path / "m").mkdir()
+    for number in range(3):
+        Image.fromarray(np.full((2, 3), number, np.uint8)).save(tmp_path / f"m/{number}.png")
+    data = table("path,mask,label\n0.png,m/2.png,cat\n1.png,./m/0.png,dog\n")
+    assert list(data.targets) == ["mask", "class"]
+    assert data.targets["mask"].classes == ("0", "1", "2")
+    assert data.targets["mask"].read(0).tolist() == [[2] * 3] * 2
+    assert data.targets["mask"].source(1) == str(tmp_path / "m/0.png")
+    assert data.targets["class"].classes == ("cat", "dog")
+    assert data.notes == ("masks show the classes 0 to 2, which have no names",)
+    missing = table("path,mask\n0.png,m/2.png\n1.png,m/9.png\n")
+    assert missing.notes[0].startswith("masks: 1 of 2 files are missing, such as ")
+    assert len(missing) == 2
+    with pytest.raises(DataError, match="1 of 2 files are missing"):
+        table("path,mask\n0.png,m/2.png\n1.png,m/9.png\n", bad_images="raise")
+
+
+def test_boxes_with_classes(table):
+    data = table("path,box\n0.png,1 2 3.5 4 cat; 0 0 9 9 big dog\n1.png,\n2.png,0 0 1 1 cat\n")
+    column = data.targets["box"]
+    assert column.classes == data.classes == ("big dog", "cat")
+    assert data[0].target.tolist() == [[1, 2, 3.5, 4, 1], [0, 0, 9, 9, 0]]
+    assert data[1].target.shape == (0, 5)
+    assert column.counts().tolist() == [1, 2]
+
+
+def test_one_box_and_its_label(table):
+    data = table("path,box,label\n0.png,1 2 3 4,cat\n1.png,0 0 2 2,dog\n")
+    assert list(data.targets) == ["box", "class"]
+    assert data.classes == ("cat", "dog")
+    assert data.targets["box"].gather(np.arange(2))[1].tolist() == [[0, 0, 2, 2]]
+
+
+def test_points_by_name(table):
+    data = table("path,point left eye,Point right eye\n0.png,1 2,3 4.5\n1.png,,0 1\n")
+    column = data.targets["point"]
+    assert column.names == ("left eye", "right eye")
+    assert column.pairs == ((0, 1),)
+    assert column.array.tolist() == [[[1, 2, 1], [3, 4.5, 1]], [[0, 0, 0], [0, 1, 1]]]
+    assert data.notes == ("points that a mirror swaps: left eye and right eye",)
+
+
+def test_beside_masks_columns_of_words_are_left_out(table, tmp_path):
+    Image.fromarray(np.eye(2, dtype=np.uint8)).save(tmp_path / "m.png")
+    data = table("path,mask,camera\n0.png,m.png,left\n1.png,m.png,right\n")
+    assert list(data.targets) == ["mask"]
+    assert "columns left out: camera" in data.notes
+    numbers = table("path,mask,age\n0.png,m.png,1.5\n1.png,m.png,2\n")
+    assert list(numbers.targets) == ["mask", "value"]
+
+
+def test_paths_alone_are_unlabeled_images(table):
+    data = table("path,split\n0.png,train\n1.png,test\n")
+    assert data.targets == {}
+    assert data.parts.tolist() == [Part.TRAIN, Part.TEST]
+    assert data.notes == ("there is no column 'label': the images are unlabeled",)

@@ -79,3 +79,20 @@ def test_no_pairs():
         TorchDataset([torch.zeros(3, 2, 2)])
     with pytest.raises(DataError, match="no images"):
         TorchDataset([])
+
+
+def test_real_labels_are_quantities_and_maps_are_masks():
+    images = torch.from_numpy(IMAGES).permute(0, 3, 1, 2)
+    numbers = TorchDataset(TensorDataset(images, torch.linspace(0, 1, 5)))
+    assert numbers.targets["value"].array[:, 0].tolist() == [0, 0.25, 0.5, 0.75, 1]
+    assert numbers.notes == ("labels are real numbers: regression",)
+    masks = torch.arange(5 * IMAGES[0, ..., 0].size).reshape(5, *IMAGES.shape[1:3]) % 3
+    marked = TorchDataset(TensorDataset(images, masks))
+    assert marked.classes == ("0", "1", "2")
+    np.testing.assert_array_equal(marked[2].target, masks[2])
+
+
+def test_labels_of_several_shapes_are_named():
+    pairs = [(torch.zeros(3, 2, 2), np.zeros((2, 2 + number), int)) for number in range(3)]
+    with pytest.raises(DataError, match="labels differ in shape"):
+        TorchDataset(pairs)

@@ -9,12 +9,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from vitreous.data.columns import ClassNumbers, Marks
+from vitreous.data.columns import ClassNumbers, Marks, Numbers
 from vitreous.data.dataset import Part
 from vitreous.data.formats.arrays import ArrayDataset, digits, from_arrays
 from vitreous.data.formats.class_folders import open_folder
 from vitreous.data.formats.manifest import open_manifest
 from vitreous.data.formats.open import open
+from vitreous.data.maps import Maps
 from vitreous.data.splits.split import Split, split
 from vitreous.errors import DataError, UsageError
 
@@ -380,3 +381,37 @@ def test_a_share_out_of_range_is_named_as_its_flag(name):
     with pytest.raises(UsageError) as caught:
         split(from_arrays(np.zeros((4, 2, 2)), [0, 1, 0, 1]), **{name: 1.5})
     assert caught.value.where == f"--{name}"
+
+
+# Other targets than classes
+
+
+def test_unlabeled_images_and_numbers_are_split_alike():
+    contents = range(200)
+    one = dataset(contents, [0] * 200)
+    parts = split(one).parts
+    bare = ArrayDataset("bare", one.pixels, {})
+    numbers = ArrayDataset("numbers", one.pixels, {"value": Numbers(np.arange(200.0), ["age"])})
+    assert (split(bare).parts == parts).all()
+    assert (split(numbers).parts == parts).all()
+    assert set(parts.tolist()) == {TRAIN, VALIDATION, TEST}
+
+
+def test_every_class_of_a_mask_is_in_every_part():
+    """A class that three images show is in all three parts, as a label would be."""
+    contents = np.arange(60)
+    masks = np.zeros((60, 2, 4), np.uint8)
+    masks[:3, 0, 0] = 1
+    images = dataset(contents, [0] * 60).pixels
+    by_mask = split(ArrayDataset("masks", images, {"mask": Maps(masks, "ab")}))
+    marks = np.stack([np.ones(60, int), masks[:, 0, 0]], axis=1)
+    assert (by_mask.parts == split(dataset(contents, marks)).parts).all()
+    assert set(by_mask.parts[:3].tolist()) == {TRAIN, VALIDATION, TEST}
+
+
+def test_the_first_column_with_classes_decides():
+    contents, labels = np.arange(90), np.repeat([0, 1], [87, 3])
+    data = dataset(contents, labels)
+    numbers = Numbers(np.zeros(90), ["age"])
+    both = ArrayDataset("both", data.pixels, {"value": numbers, **data.targets})
+    assert (split(both).parts == split(data).parts).all()

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from vitreous.data.columns import ClassNumbers, Column, Marks, Numbers
 from vitreous.data.formats.mask_values import meaning
-from vitreous.data.maps import VALUES, Maps
+from vitreous.data.maps import IGNORED, VALUES, Maps
 from vitreous.errors import DataError
 
 Found = tuple[Mapping[str, Column], tuple[str, ...]]
@@ -98,9 +98,9 @@ def _masks(values: NDArray[Any], classes: tuple[str, ...] | None, where: str) ->
     masks = values.astype(np.uint8)
     shown = np.bincount(masks.ravel(), minlength=VALUES) > 0
     means = meaning(shown, classes, where)
-    known = [*range(len(means.classes)), VALUES - 1]
-    _check(means.table is not None or not np.delete(shown, known).any(), high + 1,
-           means.classes, where)  # fmt: skip
+    if means.table is None:
+        needed = 1 + int(np.flatnonzero(shown[:IGNORED]).max(initial=-1))
+        _check(needed <= len(means.classes), needed, means.classes, where)
     masks = masks if means.table is None else means.table[masks]
     return {"mask": Maps(masks, means.classes)}, (means.note,) if means.note else ()
 

@@ -42,6 +42,7 @@ SYNONYMS = {
     **dict.fromkeys(("part", "fold", "set", "subset"), "split"),
     **dict.fromkeys(("patient", "patient_id", "subject", "group_id"), "group"),
 }
+ALIKE = {"height"}  # words that look like one of ours and mean something else
 SEPARATORS = ",;\t|"
 BadImages = Literal["raise", "skip"]
 
@@ -129,7 +130,7 @@ class _Table:
             self._fail(f"has the column '{min(twins)}' twice", "Name each column once.")
         for name, low in zip(names, lowered, strict=True):
             # Columns with names of their own are marks or numbers.
-            if low in known:
+            if low in known | ALIKE:
                 continue
             meant = SYNONYMS.get(low) or next(
                 iter(difflib.get_close_matches(low, COLUMNS, 1, 0.75)), None

@@ -40,9 +40,8 @@ def read_mask(source: str | Path | bytes, *, where: str | None = None) -> NDArra
             raise ImageError(f"has {head.channels} channels, not one", remedy=REMEDY)
         picture.load()
         palette = np.array(picture.getpalette() or [], np.uint8).reshape(-1, 3)
-        if picture.mode == "P" and (palette == palette[:, :1]).all():
-            picture = picture.convert("L")
-        array = _numbers(np.asarray(picture))
+        gray = picture.mode == "P" and bool((palette == palette[:, :1]).all())
+        array = _numbers(np.asarray(picture.convert("L") if gray else picture))
         return upright(array[:, :, None], picture.info.get("exif", b""))[:, :, 0]
 
 
