@@ -145,6 +145,9 @@ def _choose_network(choices: Choices, facts: DataFacts, task: type[Task]) -> Non
 
 
 def _choose_learning(choices: Choices, facts: DataFacts, task: type[Task]) -> None:
+    liked = task.prefers(facts.channels, facts.examples, choices["loss"])
+    for name, (value, reason) in liked.items():
+        choices.fill(name, value, reason)
     if choices["pretrained"] == "no":
         choices.fill("freeze", "none", "all layers begin from scratch")
     else:
@@ -179,10 +182,7 @@ def _choose_learning(choices: Choices, facts: DataFacts, task: type[Task]) -> No
         reason = "pretrained layers learn at one rate, that of --backbone-lr"
     choices.fill("layer_decay", 1.0, reason)
 
-    criterion = choices["loss"]
     choices.fill("loss", next(iter(task.LOSSES)), task.explain(facts.classes))
-    for name, (value, reason) in task.prefers(facts.channels, criterion).items():
-        choices.fill(name, value, reason)
     if choices.frozen:
         choices.fill("augment", "light", "features are computed once, and once of mirror images")
     elif facts.small:

@@ -102,7 +102,7 @@ def report_data(
         meaning=task.meaning(scores[judged]) if judged else [],
         curves=read_lines(folder.metrics),
         best_epoch=training["best_epoch"],
-        sections=[*task.sections(scores[judged])] if judged else [],
+        sections=[*task.sections(scores[judged], answers)] if judged else [],
         galleries=pictures(dataset, galleries, task, predict) if dataset is not None else [],
         augmented=augmented(dataset, resolved, folder),
         data=data_summary(folder, model, summary, written["fingerprint"], dataset),

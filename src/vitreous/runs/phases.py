@@ -18,6 +18,7 @@ from vitreous.inference.features import FeatureBatches, FeatureViews, features
 from vitreous.inference.predictor import Predictor
 from vitreous.metrics.score import Scores
 from vitreous.models import backbone_and_head
+from vitreous.models import head as head_of
 from vitreous.progress.progress import Progress
 from vitreous.recipes.recipe import Recipe, seconds
 from vitreous.runs.setup import TrainingSetup
@@ -121,7 +122,7 @@ def whole(setup: TrainingSetup, epochs: int, lr: float | None, *, share: float) 
         threads=recipe.threads or 2,
     )
     warm = recipe.pretrained not in (None, "no")
-    _, last = backbone_and_head(network) if warm else (None, None)
+    last = head_of(network) if warm else None
     method = optimizer(
         recipe.optimizer or "adamw",
         network,

@@ -216,10 +216,9 @@ def by_hand(network: nn.Module, task: Task, probe: Tensor) -> Gradients:
     Raises ModelError for a layer, and UsageError for a loss, without a hand-written derivative.
     """
     loss, own = task.manual_loss(), twin(network, probe)
-    (column,) = task.needs
 
     def gradients(batch: Batch, total: Tensor | float) -> Tensor:
-        targets: Any = batch.targets[column]
+        targets = task.manual_targets(batch.targets)
         return manual_gradients(own, loss, batch.images, targets, batch.weights, total)
 
     return gradients

@@ -88,7 +88,9 @@ class ClassTask(Task):
     def remarks(self, part: str, scores: ClassificationScores) -> list[Note]:
         return class_sections.remarks(part, scores)
 
-    def sections(self, scores: ClassificationScores) -> Iterator[Section]:
+    def sections(
+        self, scores: ClassificationScores, rows: Sequence[Mapping[str, str]] = ()
+    ) -> Iterator[Section]:
         return class_sections.sections(scores, self.noun)
 
     def galleries(self, rows: Sequence[Mapping[str, str]]) -> Iterator[Gallery]:

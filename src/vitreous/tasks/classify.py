@@ -51,9 +51,9 @@ class Classify(ClassTask):
         return CODINGS["classes"].explain(len(outputs))
 
     @classmethod
-    def prefers(cls, channels: int, criterion: str) -> dict[str, tuple[Any, str]]:
+    def prefers(cls, channels: int, examples: int, criterion: str) -> dict[str, tuple[Any, str]]:
         if channels < 3 or criterion == "hinge":
-            return super().prefers(channels, criterion)
+            return super().prefers(channels, examples, criterion)
         return {"label_smoothing": (0.1, "usual for photos")}
 
     @classmethod

@@ -2,47 +2,296 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar, Self
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
-from vitreous.drawing.palette import overlay
+from vitreous.backprop.layers import Loss, SoftmaxCrossEntropy
+from vitreous.data.batches.pack import Rows
+from vitreous.data.columns import Column
+from vitreous.data.images.frame import Frame
+from vitreous.data.maps import IGNORED, Maps
+from vitreous.data.renumbered import Renumbered
+from vitreous.errors import DataError, ModelFileError, UsageError
+from vitreous.formats import percent
+from vitreous.losses import class_weights, cross_entropy, focal
+from vitreous.metrics.align import UNKNOWN, align
+from vitreous.metrics.pixel_confusion import PixelConfusion
+from vitreous.metrics.score import Rule
+from vitreous.metrics.segmentation import SegmentationScores, image_iou, one_class, segmentation
+from vitreous.models.network import Output
+from vitreous.tasks.coding import CODINGS
+from vitreous.tasks.mask import Mask
+from vitreous.tasks.section import Case, Gallery, Kind, Matrix, Note, Section, Table
+from vitreous.tasks.task import Aligned, Columns, Ids, Task
 
 SHOWN = 12  # images in a gallery
+CHUNK = 64  # masks that are read together
+LOOKS = 12_000  # at images, that a small network takes to learn
 
 
-@dataclass(frozen=True, eq=False)
-class Mask:
-    """The class of each pixel of one image.
+class MaskMeter:
+    """Pixels counted and losses added, batch by batch: no answer is kept."""
 
-    labels   (h, w) uint8 class numbers, of the image's own size
-    classes  their names
+    def __init__(self, task: Segment):
+        self.task, self.loss = task, 0.0
+        self.confusion = PixelConfusion(len(task.classes), task.ignore)
+
+    def __len__(self) -> int:
+        return len(self.confusion)
+
+    def add(self, outputs: Tensor, targets: Mapping[str, Any]) -> None:
+        truth = targets["mask"].to(outputs.device)
+        self.loss += float(self.task.loss(outputs, {"mask": truth}).sum())
+        self.confusion.add(outputs.argmax(1), truth)
+
+    def merge(self, other: Self) -> None:
+        self.loss += other.loss
+        self.confusion.merge(other.confusion)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Segment(Task):
+    """Softmax over the classes at each pixel. Targets are masks (B, H, W) int64.
+
+    ignore  the number of pixels that count neither in the loss nor in a score; None if all count
     """
 
-    labels: NDArray[np.uint8]
-    classes: tuple[str, ...]
-    score: float | None = None
+    name = "segment"
+    told = "each image has a mask"
+    needs: ClassVar = {"mask": Maps}
+    answers = "map"
+    SCORES = SegmentationScores
+    LOSSES: ClassVar[Mapping[str, Callable[..., Tensor]]] = {
+        "cross_entropy": cross_entropy,
+        "focal": focal,
+    }
 
-    @property
-    def shares(self) -> dict[str, float]:
-        """The share of the image that each class covers, largest first, without absent ones."""
-        counts = np.bincount(self.labels.ravel(), minlength=len(self.classes))
-        order = np.argsort(-counts[: len(self.classes)], kind="stable")
-        return {self.classes[k]: float(counts[k] / self.labels.size) for k in order if counts[k]}
+    ignore: int | None = IGNORED
 
-    @property
-    def text(self) -> str:
-        return ", ".join(self.shares)
+    @classmethod
+    def check_settings(cls, criterion: str, smoothing: float, balance: str = "none") -> None:
+        super().check_settings(criterion, 0.0)
+        if balance == "sampler":
+            raise UsageError(
+                "images with several classes each cannot be drawn by class",
+                where="--balance sampler",
+                remedy="Choose --balance weights.",
+            )
 
-    @property
-    def line(self) -> str:
-        return "   ".join(f"{name} {share:.1%}" for name, share in self.shares.items())
+    @classmethod
+    def explain(cls, outputs: Sequence[str]) -> str:
+        return f"at each pixel, {CODINGS['classes'].explain(len(outputs))}"
+
+    @classmethod
+    def prefers(cls, channels: int, examples: int, criterion: str) -> dict[str, tuple[Any, str]]:
+        epochs = int(np.clip(round(LOOKS / examples), 10, 200))
+        looks = f"about {epochs * examples:,} looks at {examples:,} images"
+        return {
+            **super().prefers(channels, examples, criterion),
+            "epochs": (epochs, looks),
+            "batch_size": (8, "an image is as many examples as it has pixels"),
+        }
+
+    @classmethod
+    def check_trainable(cls, targets: Columns, found: str, where: str) -> None:
+        super().check_trainable(targets, found, where)
+        if not targets["mask"].classes:
+            raise DataError(
+                "the maps hold real numbers, and this task needs the class of each pixel",
+                where=where,
+                remedy="Give masks of whole numbers, one for each class.",
+            )
+        present = np.flatnonzero(pixels_of(targets["mask"]))
+        if len(present) < 2:
+            only = targets["mask"].classes[present[0]] if len(present) else "none"
+            raise DataError(
+                f"all pixels of the training masks are of the class '{only}': there is nothing to "
+                f"tell apart; {found}",
+                where=where,
+                remedy="Add masks that show at least one more class.",
+            )
+
+    @classmethod
+    def of(
+        cls, targets: Columns, *, criterion: str = "", smoothing: float = 0.0, balance: str = "none"
+    ) -> Self:
+        masks = maps(targets)
+        factors = None
+        if balance == "weights":
+            factors = class_weights(torch.from_numpy(pixels_of(masks)))
+        return cls(
+            classes=masks.classes,
+            criterion=criterion,
+            smoothing=smoothing,
+            balance=factors,
+            ignore=masks.ignore,
+        )
+
+    def output(self) -> Output:
+        return Output("map", len(self.classes))
+
+    def loss(self, outputs: Tensor, targets: Mapping[str, Any]) -> Tensor:
+        options = {"smoothing": self.smoothing} if self.smoothing else {}
+        balance = None if self.balance is None else self.balance.to(outputs.device)
+        return self.LOSSES[self.criterion](
+            outputs,
+            targets["mask"],
+            weights=balance,
+            ignore=self.ignore,
+            reduction="none",
+            **options,
+        )
+
+    def manual_loss(self) -> Loss:
+        if self.criterion != "cross_entropy":
+            return super().manual_loss()
+        return SoftmaxCrossEntropy(
+            smoothing=self.smoothing, weights=self.balance, ignore=self.ignore
+        )
+
+    def meter(self) -> MaskMeter:
+        return MaskMeter(self)
+
+    def scores(self, meter: MaskMeter, baselines: Sequence[Any] = ()) -> SegmentationScores:
+        loss = meter.loss / max(len(meter), 1)
+        return segmentation(meter.confusion, self.classes, loss=loss, baselines=baselines)
+
+    def baselines(self, rows: Rows, targets: Columns, train: Ids, asked: Ids) -> tuple[Rule, ...]:
+        masks = maps(targets)
+        often = int(pixels_of(masks.take(train)).argmax())
+        truth = PixelConfusion(len(self.classes), self.ignore)
+        for first in range(0, len(asked), CHUNK):
+            some = masks.batch(asked[first : first + CHUNK])
+            assert isinstance(some, Tensor)
+            truth.add(some, some)
+        return (one_class(truth, self.classes, often),)
+
+    def table(
+        self, meter: MaskMeter, targets: Columns
+    ) -> tuple[tuple[str, ...], list[tuple[Any, ...]]]:
+        found = image_iou(meter.confusion)
+        order = np.argsort(np.where(np.isfinite(found), found, np.inf), kind="stable")
+        ranks = np.empty(len(order), np.int64)
+        ranks[order] = np.arange(1, len(order) + 1)
+        rows: list[tuple[Any, ...]] = [
+            (f"{iou:.6f}", int(rank)) if np.isfinite(iou) else ("", "")
+            for iou, rank in zip(found, ranks, strict=True)
+        ]
+        return ("iou", "rank"), rows
+
+    def align(self, targets: Columns, where: str) -> Aligned:
+        """Classes by name; pixels of classes that the model does not know count nowhere."""
+        found = super().align(targets, where)
+        masks = maps(found.targets)
+        names = align(self.classes, masks.classes)
+        ignored = IGNORED if self.ignore is None else self.ignore
+        numbers = np.array([ignored if n == UNKNOWN else n for n in names.mapping])
+        if not names.exact:
+            rows = Renumbered(masks.rows, numbers)
+            masks = Maps(rows, self.classes, ignore=ignored)
+        return Aligned({"mask": masks}, found.known, names.describe())
+
+    def decode(
+        self, outputs: Tensor, frames: Sequence[Frame] | None = None, top: int = 5
+    ) -> list[Mask]:
+        """Scores brought back into each image's own pixels, where the largest decides."""
+        scores = outputs.float().cpu().numpy()
+        if frames is None:
+            frames = [Frame.identity(one.shape[1:]) for one in scores]
+        pairs = zip(scores, frames, strict=True)
+        return [Mask(self._labels(one, frame.inverse), self.classes) for one, frame in pairs]
+
+    def _labels(self, scores: NDArray[np.float32], back: Frame) -> NDArray[np.uint8]:
+        """(L, H, W) scores to (h, w) class numbers, one class at a time: large images stay small
+        in memory.
+        """
+        best = np.full(back.size, -np.inf, np.float32)
+        labels = np.full(back.size, IGNORED, np.uint8)
+        for number, score in enumerate(scores):
+            here = back.map(score, nearest=False, fill=-np.inf)
+            better = here > best
+            best[better], labels[better] = here[better], number
+        return labels
+
+    def truth(self, targets: Mapping[str, Any]) -> Mask:
+        return Mask(targets["mask"], self.classes)
+
+    def meaning(self, scores: SegmentationScores) -> list[str]:
+        return [f"{percent(scores.accuracy, 0)} of the pixels are called what they are."]
+
+    def remarks(self, part: str, scores: SegmentationScores) -> list[Note]:
+        absent = [row.name for row in scores.per_class if not row.pixels]
+        if not absent:
+            return []
+        text = f"The {part} part has no pixel of {', '.join(absent[:8])}"
+        return [Note(f"{text}; nothing is known about these.", "warning")]
+
+    def sections(
+        self, scores: SegmentationScores, rows: Sequence[Mapping[str, str]] = ()
+    ) -> Iterator[Section]:
+        weakest = sorted(scores.per_class, key=lambda row: 2.0 if row.iou is None else row.iou)
+        cells = [
+            (row.name, row.pixels, row.iou, row.interval, row.dice, row.precision, row.recall)
+            for row in weakest
+        ]
+        columns: list[tuple[str, Kind]] = [
+            ("Class", "name"),
+            ("Pixels", "count"),
+            ("IoU", "share"),
+            ("95 % interval", "range"),
+            ("Dice", "share"),
+            ("Precision", "share"),
+            ("Recall", "share"),
+        ]
+        table = Table("Weakest first", columns, cells, first="weakest")
+        yield Section("classes", "Classes", [table])
+        matrix = Matrix(scores.classes, scores.confusion, noun="pixel")
+        yield Section("confusion", "Confusion", [matrix])
+
+    def galleries(self, rows: Sequence[Mapping[str, str]]) -> Iterator[Gallery]:
+        ranked = sorted((row for row in rows if row["rank"]), key=lambda row: int(row["rank"]))
+        middle = len(ranked) // 2
+        half = SHOWN // 2
+        for anchor, title, chosen in (
+            ("weakest", "Weakest masks", ranked[:SHOWN]),
+            ("middling", "Masks of the middle", ranked[middle : middle + half]),
+            ("best", "Best masks", ranked[::-1][:half]),
+        ):
+            cases = [
+                Case(id=row["path"], note=f"IoU {percent(float(row['iou']))}") for row in chosen
+            ]
+            intro = "The truth on the left, the answer on the right."
+            yield Gallery(anchor=anchor, title=title, intro=intro, cases=cases, drawn=True)
 
     def to_json(self) -> dict[str, Any]:
-        height, width = self.labels.shape
-        return {"label": [*self.shares], "shares": self.shares, "height": height, "width": width}
+        return {"ignore": self.ignore}
 
-    def draw(self, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        return overlay(image, self.labels, len(self.classes))
+    @classmethod
+    def from_json(cls, classes: Sequence[str], decoding: Mapping[str, Any]) -> Self:
+        ignore = decoding.get("ignore")
+        if decoding.keys() != {"ignore"} or not (
+            ignore is None or (type(ignore) is int and 0 <= ignore <= IGNORED)
+        ):
+            raise ModelFileError(f"the decoding of masks is {dict(decoding)!r:.80}")
+        if not classes:
+            raise ModelFileError("masks without classes")
+        return cls(classes=tuple(classes), ignore=ignore)
+
+
+def maps(targets: Columns) -> Maps:
+    masks = targets["mask"]
+    assert isinstance(masks, Maps)
+    return masks
+
+
+def pixels_of(masks: Column) -> NDArray[np.int64]:
+    """(L,) pixels of each class in all masks together."""
+    assert isinstance(masks, Maps)
+    counts = masks.looks["counts"][:, : len(masks.classes)]
+    return np.asarray(counts.sum(axis=0, dtype=np.int64))

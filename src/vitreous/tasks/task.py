@@ -129,7 +129,7 @@ class Task(ABC):
         """
 
     @classmethod
-    def prefers(cls, channels: int, criterion: str) -> dict[str, tuple[Any, str]]:
+    def prefers(cls, channels: int, examples: int, criterion: str) -> dict[str, tuple[Any, str]]:
         """Settings that suit this task, each with the reason, where the user has chosen none."""
         return {"label_smoothing": (0.0, "off unless asked for")}
 
@@ -164,6 +164,12 @@ class Task(ABC):
     @abstractmethod
     def loss(self, outputs: Any, targets: Mapping[str, Any]) -> Tensor:
         """(B,) the loss of each example."""
+
+    def manual_targets(self, targets: Mapping[str, Any]) -> Tensor:
+        """The targets of a batch as `manual_loss` takes them."""
+        (name,) = self.needs
+        found: Tensor = targets[name]
+        return found
 
     def manual_loss(self) -> Loss:
         """The same loss with a derivative by hand. Raises UsageError where there is none."""
@@ -251,8 +257,11 @@ class Task(ABC):
         """What the scores of a part say against the run."""
         return []
 
-    def sections(self, scores: Any) -> Iterator[Section]:
-        """Sections of a report about these scores."""
+    def sections(self, scores: Any, rows: Sequence[Mapping[str, str]] = ()) -> Iterator[Section]:
+        """Sections of a report about the scores of a part.
+
+        rows  of predictions.csv, as `table` wrote them, for charts of single answers
+        """
         return iter(())
 
     def galleries(self, rows: Sequence[Mapping[str, str]]) -> Iterator[Gallery]:
