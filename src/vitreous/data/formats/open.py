@@ -69,7 +69,7 @@ def open(source: Any, *, bad_images: BadImages = "skip") -> Dataset:
         return TorchDataset(source)
     raise UsageError(
         f"{type(source).__name__} is nothing that data can be opened from",
-        remedy="Use a path, a name, images or a pair (images, labels), or a data set with a length.",
+        remedy="Use a path, a name, images, a pair (images, labels), or a data set with a length.",
     )
 
 
