@@ -17,7 +17,7 @@ from torch import Tensor
 
 from vitreous.backprop.layers import Loss, SigmoidCrossEntropy
 from vitreous.data.batches.pack import Rows
-from vitreous.data.columns import ClassNumbers, Marks
+from vitreous.data.columns import ClassNumbers, Column, Marks
 from vitreous.errors import ModelFileError, UsageError
 from vitreous.losses import binary_cross_entropy, binary_hinge, positive_weights
 from vitreous.metrics.align import align
@@ -74,18 +74,11 @@ class Label(ClassTask):
         return CODINGS["labels"].explain(len(outputs))
 
     @classmethod
-    def of(
-        cls, targets: Columns, *, criterion: str = "", smoothing: float = 0.0, balance: str = "none"
-    ) -> Self:
-        labels = targets["class"]
-        factors = None
-        if balance == "weights":
-            counts = labels.counts()
-            assert counts is not None
-            factors = positive_weights(torch.from_numpy(counts), len(labels))
-        return cls(
-            classes=labels.classes, criterion=criterion, smoothing=smoothing, balance=factors
-        )
+    def factors(cls, labels: Column) -> Tensor:
+        """The presence of each label weighs as much as its absence."""
+        counts = labels.counts()
+        assert counts is not None
+        return positive_weights(torch.from_numpy(counts), len(labels))
 
     @property
     def cuts(self) -> NDArray[np.float64]:

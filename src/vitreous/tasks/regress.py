@@ -26,6 +26,7 @@ from vitreous.tasks.coding import CODINGS
 from vitreous.tasks.meter import Table as NumberTable
 from vitreous.tasks.neighbors import neighbors
 from vitreous.tasks.quantities import Quantities
+from vitreous.tasks.ranks import ranks
 from vitreous.tasks.section import Case, Gallery, Kind, Scatter, Section, Table
 from vitreous.tasks.task import Aligned, Columns, Ids, Task
 
@@ -164,12 +165,9 @@ class Regress(Task):
         """Truth and answer of each quantity; the largest errors, by the scale, rank first."""
         answers, truth = meter.answers, meter.truth.astype(np.float64)
         errors = np.abs((answers - truth) / np.array(self.scale)).mean(axis=1)
-        order = np.argsort(-errors, kind="stable")
-        ranks = np.empty(len(order), np.int64)
-        ranks[order] = np.arange(1, len(order) + 1)
         columns = [f"{kind} {name}" for name in self.names for kind in ("true", "predicted")]
         rows: list[tuple[Any, ...]] = []
-        for true, given, error, rank in zip(truth, answers, errors, ranks, strict=True):
+        for true, given, error, rank in zip(truth, answers, errors, ranks(-errors), strict=True):
             cells = [f"{v:.9g}" for pair in zip(true, given, strict=True) for v in pair]
             rows.append((*cells, f"{error:.6f}", int(rank)))
         return (*columns, "error", "rank"), rows

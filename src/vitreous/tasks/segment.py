@@ -27,6 +27,7 @@ from vitreous.metrics.segmentation import SegmentationScores, image_iou, one_cla
 from vitreous.models.network import Output
 from vitreous.tasks.coding import CODINGS
 from vitreous.tasks.mask_answer import Mask
+from vitreous.tasks.ranks import ranks
 from vitreous.tasks.section import Case, Gallery, Kind, Matrix, Note, Section, Table
 from vitreous.tasks.task import Aligned, Columns, Ids, Task
 
@@ -176,12 +177,9 @@ class Segment(Task):
         self, meter: MaskMeter, targets: Columns
     ) -> tuple[tuple[str, ...], list[tuple[Any, ...]]]:
         found = image_iou(meter.confusion)
-        order = np.argsort(np.where(np.isfinite(found), found, np.inf), kind="stable")
-        ranks = np.empty(len(order), np.int64)
-        ranks[order] = np.arange(1, len(order) + 1)
         rows: list[tuple[Any, ...]] = [
             (f"{iou:.6f}", int(rank)) if np.isfinite(iou) else ("", "")
-            for iou, rank in zip(found, ranks, strict=True)
+            for iou, rank in zip(found, ranks(found), strict=True)
         ]
         return ("iou", "rank"), rows
 
