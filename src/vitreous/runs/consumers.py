@@ -44,7 +44,7 @@ class Consumer:
         """A phase has ended; `state.phase` is the number of the next one."""
 
     def close(self, ended: bool) -> None:
-        """Nothing more comes in this sitting, because training has ended or was broken off."""
+        """Nothing more comes from this process: training has ended or was broken off."""
 
 
 class Shown(Consumer):
