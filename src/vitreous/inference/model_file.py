@@ -23,6 +23,7 @@ from vitreous.errors import ModelFileError
 from vitreous.inference.header import FORMAT, Header, damaged
 from vitreous.inference.predictor import Predictor
 from vitreous.models import create
+from vitreous.training.reproduce import undrawn
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,7 +86,8 @@ def load(path: str | Path, module: nn.Module | None = None) -> Bundle:
         # First without memory: a header that asks for a huge network is found out by its shapes.
         with torch.device("meta"):
             check(_build(header, where), state, where)
-        module = _build(header, where)
+        with undrawn():  # first weights, which are replaced
+            module = _build(header, where)
     else:
         check(module, state, where)
     module.load_state_dict(state)

@@ -27,6 +27,7 @@ from vitreous.inference.model_file import Bundle, load
 from vitreous.models import MODELS, backbone_and_head, create
 from vitreous.trace.measure.cost import macs
 from vitreous.training.precision import Precision, choose
+from vitreous.training.reproduce import undrawn
 
 Vectors = NDArray[np.float16]
 
@@ -108,7 +109,9 @@ def _published(name: str) -> Encoder:
             f"no weights come with {name}, and an untrained network knows nothing of likeness",
             remedy=f"Use {known}, a run folder or a model file.",
         )
-    network = create(name, pretrained=True).eval().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    with undrawn():
+        network = create(name, pretrained=True).eval()
+    network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     contract = PixelContract(height=weights.size, width=weights.size, channels=network.in_channels)
     work = macs(network, (network.in_channels, weights.size, weights.size))
     return Encoder(name, network, contract, choose("auto", "cpu", work), architecture=(name, {}))

@@ -33,7 +33,7 @@ from vitreous.runs.loop import train_phases
 from vitreous.runs.phases import phases
 from vitreous.runs.setup import TrainingSetup, build
 from vitreous.training.history import averaged
-from vitreous.training.reproduce import deterministic, seed_everything
+from vitreous.training.reproduce import deterministic
 
 
 @dataclass(frozen=True)
@@ -154,7 +154,6 @@ def read_images(job: Job, folder: RunFolder, progress: Progress) -> Pack:
     """Every image decoded once; those that cannot be are named in the folder and left out."""
     for note in job.dataset.notes:
         progress.note(note)
-    seed_everything(job.recipe.seed)
     packed = pack(
         job.dataset,
         job.resolved.contract,

@@ -33,6 +33,7 @@ from vitreous.training.fit import Gradients
 from vitreous.training.history import best_epoch
 from vitreous.training.precision import Precision, choose, strides_over_points
 from vitreous.training.recalibrate import recalibrate
+from vitreous.training.reproduce import seeded
 from vitreous.version import __version__
 
 CHUNK = 64  # batch size of the batch-norm recalibration pass
@@ -177,7 +178,8 @@ def build(job: Job, packed: Pack, progress: Progress) -> TrainingSetup:
         network = job.module
     else:
         rows = chunks(packed.rows, ids[Part.TRAIN], 1024)
-        network, arguments = build_network(recipe, contract, task.output(), rows)
+        with seeded(recipe.seed):
+            network, arguments = build_network(recipe, contract, task.output(), rows)
         for note in network.notes:
             progress.note(note)
     network = network.to(recipe.device)

@@ -185,9 +185,6 @@ def serve(port: int = 7007, run: str | Path | None = None, *, open_browser: bool
             where="--port",
             remedy="Choose another one; 0 takes any that is free.",
         ) from error
-    torch.set_num_threads(
-        1
-    )  # the networks are small: a second thread would cost more than it gives
     url = f"http://127.0.0.1:{listener.getsockname()[1]}"
     print(f"playground at {url} (Ctrl-C ends it)", file=sys.stderr)
     if open_browser:
@@ -200,5 +197,10 @@ def serve(port: int = 7007, run: str | Path | None = None, *, open_browser: bool
         ws_per_message_deflate=False,
         timeout_graceful_shutdown=1,
     )
-    with listener:
-        uvicorn.Server(config).run(sockets=[listener])
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)  # small networks: a second thread would cost more than it gives
+    try:
+        with listener:
+            uvicorn.Server(config).run(sockets=[listener])
+    finally:
+        torch.set_num_threads(threads)
