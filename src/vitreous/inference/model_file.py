@@ -39,6 +39,15 @@ class Bundle(Predictor):
     arguments: dict[str, Any] = field(default_factory=dict)
     training: dict[str, Any] = field(default_factory=dict)
 
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What whoever uses its answers should know of its training."""
+        diverged = self.training.get("diverged")
+        if diverged is None:
+            return ()
+        epoch = self.training.get("best_epoch")
+        return (f"its training broke off ({diverged}); these are the weights of epoch {epoch}",)
+
     def save(self, path: str | Path) -> Path:
         """Write the file atomically; raises StorageError where it cannot be written."""
         state = {

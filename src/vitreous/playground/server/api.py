@@ -49,12 +49,16 @@ def create_app(run: str | Path | None = None, *, sessions: int = MAX_SESSIONS) -
     run       a run folder or a model file to open in the view of images
     sessions  how many sockets may be open at a time
 
-    Raises ModelFileError if the run cannot be opened.
+    Raises ModelFileError if the run cannot be opened, and DivergedError if its answers are no
+    numbers.
     """
     app = FastAPI(title="vitreous playground", docs_url=None, redoc_url=None, openapi_url=None)
     app.add_middleware(Guard)
     app.state.open = 0
     bundle = None if run is None else (Path(run).resolve().name, load(run))
+    if bundle is not None:
+        height, width, channels = bundle[1].contract.shape
+        bundle[1].outputs(torch.zeros(1, channels, height, width))
 
     @app.get("/vocabulary")
     def words() -> dict[str, Any]:
