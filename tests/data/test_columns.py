@@ -13,6 +13,7 @@ from vitreous.augment import Augment
 from vitreous.data.boxes import Boxes
 from vitreous.data.columns import ClassNumbers, Marks, Numbers, classed
 from vitreous.data.dataset import Part
+from vitreous.data.formats.arrays import digits, from_arrays
 from vitreous.data.formats.image_files import FileDataset
 from vitreous.data.formats.manifest import open_manifest
 from vitreous.data.images.frame import Frame
@@ -166,6 +167,15 @@ def test_only_what_mixes_can_be_blended(kind):
     torch.testing.assert_close(blended, 0.25 * soft + 0.75 * soft[partners])
     twice = column.blend(blended, partners, 0.5)  # what was blended can be blended again
     torch.testing.assert_close(twice, 0.5 * blended + 0.5 * blended[partners])
+
+
+def test_the_fingerprint_of_old_runs_holds():
+    """Recorded before targets were columns: runs from then have to find their data again."""
+    assert digits().fingerprint == "780089421874845abc2570dbb5003fb7"
+    random = np.random.default_rng(0)
+    images = random.integers(0, 255, (20, 4, 4, 1), np.uint8)
+    marked = from_arrays(images, random.integers(0, 2, (20, 3)))
+    assert marked.fingerprint == "d2d7028a5ab63e6e34b8ff093a34149f"
 
 
 # Manifests

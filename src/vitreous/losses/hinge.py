@@ -34,7 +34,7 @@ def hinge(
     Raises ShapeError if targets do not fit the scores.
     """
     check_targets(logits, targets, maps=False)
-    if targets.ndim == 1:
+    if not targets.is_floating_point():
         losses = F.multi_margin_loss(logits, targets, margin=margin, reduction="none")
     else:
         others = 1 - torch.eye(logits.shape[1], dtype=logits.dtype, device=logits.device)

@@ -51,14 +51,16 @@ def chunks(table: NDArray[Any]) -> Iterator[slice]:
 
 
 def check(
-    table: NDArray[Any],
-    truth: NDArray[Any],
-    classes: Sequence[str],
+    table: NDArray[Any], truth: NDArray[Any], classes: Sequence[str], *, exclusive: bool
 ) -> None:
-    """Refuse what cannot be scored: DataError or DivergedError, with the first example."""
+    """Refuse what cannot be scored: DataError or DivergedError, with the first example.
+
+    exclusive  the classes share one unit of probability
+    """
     if not len(truth):
         raise DataError("no examples to score", remedy="Choose a part that has some: --split.")
-    if table.shape != (len(truth), len(classes)) or truth.shape[1:] not in ((), table.shape[1:]):
+    shape = () if exclusive else table.shape[1:]
+    if table.shape != (len(truth), len(classes)) or truth.shape[1:] != shape:
         raise DataError(
             f"probabilities {table.shape}, targets {truth.shape} and {len(classes)} classes do not"
             " fit together"
@@ -73,5 +75,5 @@ def check(
             )
         if part.min() < 0 or part.max() > 1 + 1e-6:
             raise DataError("probabilities must lie in [0, 1]; these look like logits")
-        if truth.ndim == 1 and np.abs(part.sum(axis=1, dtype=np.float64) - 1).max() > 0.01:
+        if exclusive and np.abs(part.sum(axis=1, dtype=np.float64) - 1).max() > 0.01:
             raise DataError("the probabilities of an example must sum to 1")

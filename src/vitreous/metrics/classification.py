@@ -32,7 +32,7 @@ def classification(
     number.
     """
     table, truth = np.asarray(probabilities), np.asarray(targets, np.int64)
-    check(table, truth, classes)
+    check(table, truth, classes, exclusive=True)
     if ((truth < 0) | (truth >= len(classes))).any():
         raise DataError(
             f"a target is no class number: {truth.min()} to {truth.max()} of {len(classes)}",

@@ -35,7 +35,7 @@ def multilabel(
     Raises DataError if shapes or numbers do not fit, DivergedError if a probability is no number.
     """
     table, truth = np.asarray(probabilities, np.float64), np.asarray(targets) > 0
-    check(table, truth, classes)
+    check(table, truth, classes, exclusive=False)
     cuts = np.broadcast_to(np.asarray(thresholds, np.float64), (len(classes),))
     given = table >= cuts
     right = (given == truth).all(axis=1)

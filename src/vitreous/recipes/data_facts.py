@@ -58,12 +58,14 @@ class DataFacts:
                 remedy="`vitreous check` lists what is wrong with each file.",
             )
         (height, width), _ = sizes.most_common(1)[0]
+        columns = dataset.targets.items()
+        quantities = tuple(name for key, column in columns for name in column.header(key))
         return cls(
             dataset.channels,
             height,
             width,
             len(sizes) == 1,
-            dataset.classes,
+            dataset.classes or quantities,
             len(training),
             {name: type(column) for name, column in dataset.targets.items()},
             dataset.name,

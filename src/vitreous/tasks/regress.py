@@ -218,7 +218,9 @@ class Regress(Task):
             for name in self.names
         ]
         if shown:
-            yield Section("answers", "Answers", charts, beside=len(charts) > 1)
+            yield Section(
+                "answers", "Answers", charts, layout="grid" if len(charts) > 1 else "under"
+            )
         if len(scores.per_quantity) > 1:
             columns: list[tuple[str, Kind]] = [("Quantity", "name")]
             columns += [("RMSE", "number"), ("MAE", "number"), ("R²", "number")]

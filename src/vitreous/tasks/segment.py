@@ -26,7 +26,7 @@ from vitreous.metrics.score import Rule
 from vitreous.metrics.segmentation import SegmentationScores, image_iou, one_class, segmentation
 from vitreous.models.network import Output
 from vitreous.tasks.coding import CODINGS
-from vitreous.tasks.mask import Mask
+from vitreous.tasks.mask_answer import Mask
 from vitreous.tasks.section import Case, Gallery, Kind, Matrix, Note, Section, Table
 from vitreous.tasks.task import Aligned, Columns, Ids, Task
 

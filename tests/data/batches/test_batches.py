@@ -448,6 +448,17 @@ def test_threads_blocks_and_prefetch_change_no_target_that_moves(monkeypatch):
             assert len(one.targets["box"]) == len(one)
 
 
+def test_targets_follow_the_heaviest_of_blended_changes():
+    """AugMix mirrors and crops all of its copies alike, and blends them."""
+    for batch in moved_batches(named_policy("augmix", contract=SIGNED, flip=0.5)).epoch(0):
+        images, masks = batch.images[:, 0] * 255 / 50, batch.targets["mask"].float()
+        own = (images - masks).abs().mean((1, 2))
+        other = (images - masks.flip(2)).abs().mean((1, 2))
+        assert (own < other).float().mean() >= 0.8
+        assert batch.targets["point"].shape == (len(batch), 2, 3)
+        assert len(batch.targets["box"]) == len(batch)
+
+
 def test_evaluation_leaves_targets_as_they_are():
     _, targets = places()
     for batch in moved_batches(None, shuffle=False).epoch(0):

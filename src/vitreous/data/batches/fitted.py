@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import Any, overload
 
 import numpy as np
@@ -25,6 +26,7 @@ class Frames(Sequence[Frame]):
 
     def __init__(self, contract: PixelContract, sizes: NDArray[np.integer[Any]]):
         self.contract, self.sizes = contract, sizes
+        self._frame = lru_cache(1024)(contract.frame)  # many images have one size
 
     def __len__(self) -> int:
         return len(self.sizes)
@@ -37,7 +39,7 @@ class Frames(Sequence[Frame]):
         if isinstance(index, slice):
             return [self[place] for place in range(*index.indices(len(self)))]
         height, width = self.sizes[index].tolist()
-        return self.contract.frame(height, width)
+        return self._frame(height, width)
 
 
 class FittedMaps(MapRows):

@@ -125,10 +125,10 @@ def as_bytes(rows: NDArray[np.void]) -> NDArray[np.uint8]:
 
 def _read(dataset: Dataset, index: int) -> tuple[Pixels, tuple[int, int], str, int]:
     """The image, its size as stored, its mode, its bytes."""
-    if not isinstance(dataset, FileDataset):
+    path = dataset.source(index)
+    if path is None:
         image = dataset.read(index)
         return image, image.shape[:2], f"array of {image.shape[2]} channels", image.nbytes
-    path = dataset.path(index)
     data, where = read_bytes(path), printable(path)
     head = header(data, where=where)
     image = decode(data, channels=dataset.channels, at_least=AT_LEAST, where=where)

@@ -1,0 +1,348 @@
+"""What every task keeps: one suite over the table, from tiny data to a report; nobody else knows.
+
+A new task adds its data to SAMPLES; nothing here or anywhere else names it.
+"""
+
+from __future__ import annotations
+
+import ast
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from vitreous.data.columns import ClassNumbers, Column, Marks, Numbers
+from vitreous.data.dataset import Dataset
+from vitreous.data.formats.arrays import ArrayDataset
+from vitreous.data.maps import Maps
+from vitreous.errors import DataError, ModelFileError, UsageError
+from vitreous.files import read_json, read_table
+from vitreous.inference.model_file import load
+from vitreous.models import create
+from vitreous.runs.evaluate import evaluate
+from vitreous.runs.run import Run, resume, train
+from vitreous.tasks import TASKS, Task, fitting, task_of
+
+SIDE, COUNT = 20, 60
+SOURCE = Path(__file__).parents[2] / "src" / "vitreous"
+
+
+def scene(number: int) -> tuple[np.ndarray, np.ndarray]:
+    """An image with a bright block, and the place of each of its pixels: (SIDE, SIDE) bool."""
+    random = np.random.default_rng(number)
+    image = random.integers(0, 80, (SIDE, SIDE, 3), dtype=np.uint8)
+    top, left = random.integers(0, SIDE - 8, 2)
+    block = np.zeros((SIDE, SIDE), bool)
+    block[top : top + 8, left : left + 8] = True
+    image[block, number % 3] += 150
+    return image, block
+
+
+IMAGES, BLOCKS = (np.stack(each) for each in zip(*map(scene, range(COUNT)), strict=True))
+COLORS = np.arange(COUNT) % 3
+NAMES = ("red", "green", "blue")
+PLACES = np.array([np.argwhere(block).mean(axis=0) for block in BLOCKS])
+
+SAMPLES: dict[str, dict[str, Column]] = {
+    "classify": {"class": ClassNumbers(COLORS, NAMES)},
+    "label": {"class": Marks(np.stack([COLORS == 0, COLORS != 1], 1), ("red", "not green"))},
+    "regress": {"value": Numbers(PLACES, ("y (px)", "x (px)"))},
+    "segment": {"mask": Maps(np.where(BLOCKS, 1 + COLORS[:, None, None], 0).astype(np.uint8),
+                             ("ground", *NAMES))},
+}  # fmt: skip
+
+
+def data(name: str) -> Dataset:
+    return ArrayDataset(name, IMAGES, SAMPLES[name])
+
+
+def made(name: str) -> Task:
+    return task_of(SAMPLES[name])
+
+
+def outputs_of(task: Task, count: int, seed: int = 0) -> torch.Tensor:
+    shape = task.output().shape(count, SIDE, SIDE)
+    return torch.randn(shape, generator=torch.Generator().manual_seed(seed))
+
+
+def targets_of(name: str, ids: np.ndarray) -> dict[str, Any]:
+    return {column: values.batch(ids) for column, values in SAMPLES[name].items()}
+
+
+def rounded(value: Any) -> Any:
+    """Scores without the last digits: sums in another order differ there."""
+    if isinstance(value, dict):
+        return {key: rounded(each) for key, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [rounded(each) for each in value]
+    return round(value, 5) if isinstance(value, float) else value
+
+
+@pytest.fixture(scope="module", params=TASKS)
+def name(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture(scope="module")
+def run(name: str, tmp_path_factory: pytest.TempPathFactory) -> Run:
+    out = tmp_path_factory.mktemp(name) / "run"
+    return train(data(name), out=out, epochs=2, batch_size=16, seed=1)
+
+
+def test_every_task_has_a_sample() -> None:
+    assert SAMPLES.keys() == TASKS.keys()
+
+
+def test_data_tell_their_task(name: str) -> None:
+    kinds = {column: type(values) for column, values in SAMPLES[name].items()}
+    assert fitting(kinds)[0] == name
+    for other, task in TASKS.items():
+        assert task.recognizes(kinds) == (other == name)
+
+
+def test_the_loss_is_one_number_an_example_and_has_a_gradient(name: str) -> None:
+    task, ids = made(name), np.arange(6)
+    outputs = outputs_of(task, 6).requires_grad_()
+    for criterion in task.LOSSES:
+        one = type(task).of(SAMPLES[name], criterion=criterion)
+        losses = one.loss(outputs, targets_of(name, ids))
+        assert losses.shape == (6,)
+        assert torch.isfinite(losses).all()
+        (gradient,) = torch.autograd.grad(losses.sum(), outputs)
+        assert gradient.abs().sum() > 0
+        # Each example's loss is its own.
+        turned = one.loss(outputs.flip(0), targets_of(name, ids[::-1].copy()))
+        torch.testing.assert_close(turned, losses.flip(0))
+
+
+def test_the_loss_by_hand_is_the_loss_of_autograd(name: str) -> None:
+    task, ids = made(name), np.arange(5)
+    outputs, targets = outputs_of(task, 5).double(), targets_of(name, ids)
+    loss = task.manual_loss()
+    value = loss.forward(outputs, task.manual_targets(targets))
+    leaf = outputs.clone().requires_grad_()
+    expected = task.loss(leaf, targets).mean()
+    expected.backward()
+    torch.testing.assert_close(value, expected.detach(), rtol=1e-5, atol=1e-6)
+    torch.testing.assert_close(loss.backward(), leaf.grad, rtol=1e-5, atol=1e-6)
+
+
+def test_meters_of_parts_join_to_that_of_the_whole(name: str) -> None:
+    task, ids = made(name), np.arange(24)
+    outputs, targets = outputs_of(task, 24), targets_of(name, ids)
+    whole, first, second = task.meter(), task.meter(), task.meter()
+    whole.add(outputs, targets)
+    for meter, part in ((first, slice(0, 7)), (second, slice(7, 24))):
+        meter.add(outputs[part], {column: values[part] for column, values in targets.items()})
+    first.merge(second)
+    assert len(first) == len(whole) == 24
+    assert rounded(task.scores(first).to_json()) == rounded(task.scores(whole).to_json())
+
+
+def test_scores_come_back_from_json(run: Run) -> None:
+    task = run.model.task
+    for part, written in read_json(run.folder.scores)["scores"].items():
+        scores = task.SCORES.from_json(written)
+        assert json.loads(json.dumps(scores.to_json())) == written
+        assert scores.headline in scores.all
+        assert scores.headline.value == run.scores[part].headline.value
+        low, high = scores.headline.bounds or (scores.headline.value,) * 2
+        assert low <= scores.headline.value <= high
+        for rule in scores.baselines:
+            assert rule.title
+            assert rule.score(scores.headline.name) is not None
+
+
+def test_settings_of_decoding_come_back_from_json(run: Run) -> None:
+    task = run.model.task
+    again = type(task).from_json(task.classes, json.loads(json.dumps(task.to_json())))
+    assert again.to_json() == task.to_json()
+    assert again.output() == task.output()
+    for broken in ({**task.to_json(), "more": 1}, {"thresholds": "high"}, {"center": [0]}):
+        with pytest.raises(ModelFileError):
+            type(task).from_json(task.classes, broken)
+
+
+def test_a_run_learns_and_every_file_agrees(name: str, run: Run) -> None:
+    rows = read_table(run.folder.predictions)
+    assert {"path", "part", "rank"} <= rows[0].keys()
+    assert len(rows) == sum(scores.count for scores in run.scores.values())
+    assert load(run.folder.path).task.name == name == read_json(run.folder.scores)["task"]
+    again = evaluate(run.folder.path, data(name))["scores"]["test"]
+    written = read_json(run.folder.scores)["scores"]["test"]
+    headline = run.scores["test"].headline.name
+    assert again[headline] == pytest.approx(written[headline])
+    assert again["loss"] == pytest.approx(written["loss"])
+
+
+def test_answers_are_in_the_image_s_own_pixels(run: Run) -> None:
+    for shape in ((SIDE, SIDE), (37, 50), (51, 33)):
+        image = np.full((*shape, 3), 120, np.uint8)
+        answer = run.model.predict(image)
+        assert answer.text
+        assert answer.line
+        assert answer.score is None or 0 <= answer.score <= 1
+        json.dumps(answer.to_json(), allow_nan=False)
+        drawn = answer.draw(image)
+        assert drawn.shape == image.shape
+        assert drawn.dtype == np.uint8
+
+
+def test_one_answer_an_image_whatever_is_asked_beside_it(run: Run) -> None:
+    together = run.model.predict([*IMAGES[:5]])
+    alone = [run.model.predict(image) for image in IMAGES[:5]]
+    assert [one.text for one in together] == [one.text for one in alone]
+
+
+def test_the_report_shows_it(run: Run) -> None:
+    page = run.report(data(run.model.task.name)).read_text(encoding="utf-8")
+    scores = run.scores["test"]
+    assert scores.headline.title in page
+    for section in run.model.task.sections(scores):
+        assert section.title in page
+    assert page.count("<img") > 6
+    assert "nan" not in re.sub(r"<[^>]*>", " ", page).lower().split()
+
+
+def test_an_interrupted_run_ends_in_the_same_bytes(
+    name: str, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from vitreous.runs.consumers import Checkpoints
+
+    save = Checkpoints.save
+
+    def interrupted(self: Any, state: Any, **parts: Any) -> None:
+        save(self, state, **parts)
+        if state.step == 2:
+            raise KeyboardInterrupt
+
+    recipe: dict[str, Any] = {"epochs": 2, "batch_size": 16, "seed": 1}
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(Checkpoints, "save", interrupted)
+        train(data(name), out=tmp_path / "cut", checkpoint=0.0, **recipe)
+    again = resume(tmp_path / "cut", data(name))
+    assert (
+        again.folder.model.read_bytes()
+        == train(
+            data(name), out=tmp_path / "whole", checkpoint=0.0, **recipe
+        ).folder.model.read_bytes()
+    )
+
+
+def test_the_onnx_file_answers_alike(run: Run, tmp_path: Path) -> None:
+    runtime = pytest.importorskip("onnxruntime")
+    pytest.importorskip("onnxscript")
+    from vitreous.inference.onnx import to_onnx
+
+    path = to_onnx(run.model, tmp_path / "model.onnx")
+    images = run.model.images([*IMAGES[:4]])
+    (found,) = runtime.InferenceSession(path).run(None, {"images": images.numpy()})
+    with torch.no_grad():
+        expected = run.model.model(images)
+    torch.testing.assert_close(torch.from_numpy(found), expected, rtol=0, atol=1e-3)
+
+
+def test_data_of_another_kind_are_refused(name: str, run: Run) -> None:
+    for other in SAMPLES.keys() - {name}:
+        if {name, other} == {"classify", "label"}:  # the one may be asked as the other
+            continue
+        with pytest.raises(DataError):
+            evaluate(run.model, data(other), split="all")
+        with pytest.raises(UsageError):
+            train(data(other), task=name, out="never")
+
+
+def test_a_network_of_the_other_kind_is_refused(name: str) -> None:
+    wrong = {"vector": "unet_small", "map": "convnet"}[TASKS[name].answers]
+    with pytest.raises(UsageError, match="answers for"):
+        train(data(name), model=wrong, out="never")
+
+
+def test_networks_of_its_kind_fit(name: str) -> None:
+    task = made(name)
+    fitting_one = {"vector": "convnet", "map": "unet_small"}[task.answers]
+    network = create(fitting_one, num_classes=task.output().channels, in_channels=3, size=32)
+    images = torch.rand(2, 3, 32, 32)
+    assert task.output().fits(network.eval()(images), images)
+
+
+# Outside of tasks/, nothing names a task or counts the axes of targets.
+
+TARGETS = re.compile(r"target|truth|label|mask", re.IGNORECASE)
+
+
+def told(source: str) -> Iterator[str]:
+    """Comparisons with a task's name, its class imported, axes of targets counted."""
+    for node in ast.walk(ast.parse(source)):
+        text = ast.unparse(node) if isinstance(node, ast.expr | ast.match_case) else ""
+        if isinstance(node, ast.Compare | ast.match_case):
+            words = {n.value for n in ast.walk(node) if isinstance(n, ast.Constant)}
+            if words & TASKS.keys() and "task" in text:
+                yield text
+        if isinstance(node, ast.Compare):
+            sides = [ast.unparse(side) for side in (node.left, *node.comparators)]
+            if any(re.search(r"\.(ndim|dim\(\))$", s) and TARGETS.search(s) for s in sides):
+                yield text
+        named = isinstance(node, ast.Subscript) and isinstance(node.slice, ast.Constant)
+        if named and text.startswith("TASKS["):
+            yield text
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("vitreous.tasks"):
+            own = {type_.__name__ for type_ in TASKS.values()}
+            modules = {f"vitreous.tasks.{name}" for name in TASKS}
+            if node.module in modules or own & {alias.name for alias in node.names}:
+                yield ast.unparse(node)
+
+
+# What reads targets of any form makes columns of them; losses refuse targets that do not fit; and
+# the plane of the playground has questions of its own, about points.
+MAKERS = (
+    *("data/formats/", "losses/cross_entropy.py", "metrics/pixel_confusion.py", "backprop/"),
+    "playground/plane/",
+)
+
+
+@pytest.mark.parametrize(
+    "path",
+    [p for p in sorted(SOURCE.rglob("*.py")) if "tasks" not in p.relative_to(SOURCE).parts],
+    ids=lambda path: str(path.relative_to(SOURCE)),
+)
+def test_nobody_else_knows(path: Path) -> None:
+    if str(path.relative_to(SOURCE)).startswith(MAKERS):
+        pytest.skip("reads targets of any form")
+    assert not list(told(path.read_text(encoding="utf-8")))
+
+
+def test_no_template_knows() -> None:
+    words = "|".join(TASKS)
+    pattern = re.compile(rf"task\S*\s*[!=]=|[\"']({words})[\"']")
+    for path in SOURCE.rglob("*.j2"):
+        assert not pattern.search(path.read_text(encoding="utf-8")), path
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "if task == 'classify': pass",
+        "match task.name:\n    case 'label': pass",
+        "TASKS['segment']",
+        "from vitreous.tasks import Classify",
+        "from vitreous.tasks.label import Label",
+        "x = targets.ndim == 2",
+        "assert labels.dim() != 1",
+    ],
+)
+def test_the_rule_can_fail(source: str) -> None:
+    if source.startswith("match"):
+        source = source.replace("task.name", "task").replace("case 'label'", "case 'label' if task")
+    assert list(told(source))
+
+
+def test_an_unknown_task_offers_the_nearest() -> None:
+    with pytest.raises(UsageError, match="unknown task 'clasify'") as caught:
+        train(data("classify"), task="clasify", out="never")
+    assert "classify" in str(caught.value.remedy)
