@@ -8,9 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vitreous.data.check.data_findings import Finding
-from vitreous.data.check.view import LATER, SERIOUS, View, these
+from vitreous.data.check.view import LATER, View, these
 from vitreous.data.columns import Numbers, classed
 from vitreous.data.dataset import Part
+from vitreous.data.doubt import SERIOUS
 from vitreous.data.maps import Maps, maps_of
 
 SKEWED = 10  # times as many images in the largest class as in the smallest

@@ -23,8 +23,8 @@ from typing import Literal, NoReturn
 import numpy as np
 
 from vitreous.data.dataset import Part
-from vitreous.data.formats.class_folders import PARTS
 from vitreous.data.formats.image_files import FileDataset
+from vitreous.data.formats.part_words import PARTS
 from vitreous.data.formats.target_cells import TARGETS, TargetCells
 from vitreous.data.images.read_file import printable
 from vitreous.data.maps import maps_of

@@ -14,9 +14,10 @@ from pathlib import Path
 import numpy as np
 
 from vitreous.data.dataset import Part
-from vitreous.data.formats.class_folders import PARTS, walk
+from vitreous.data.formats.folder_walk import walk
 from vitreous.data.formats.image_files import FileDataset
 from vitreous.data.formats.mask_files import masks_in_files
+from vitreous.data.formats.part_words import PARTS, WORD, likely_parts
 from vitreous.data.images.read_file import printable
 from vitreous.data.names import Names
 from vitreous.errors import DataError
@@ -39,6 +40,9 @@ def open_masks(root: Path) -> FileDataset:
     masks: list[bytes] = []
     parts: list[Part] = []
     notes: list[str] = []
+    for name, part in {of_images.split(os.sep)[0]: part for part, of_images, _ in layout}.items():
+        if part != Part.UNASSIGNED and name.lower() not in PARTS:
+            notes.append(f"{printable(name)}/ is taken for the {WORD[part]} part")
     for part, of_images, of_masks in layout:
         pictures, drawn = _by_name(root, of_images), _by_name(root, of_masks)
         stems = [stem for stem in pictures if stem in drawn]
@@ -76,16 +80,16 @@ def _layout(root: Path, names: set[str]) -> list[tuple[Part, str, str]]:
             pair = lowered[one], lowered[other]
             return [(Part.UNASSIGNED, *pair)] if all((root / p).is_dir() for p in pair) else []
     found = []
-    for word, name in sorted(lowered.items()):
-        if word in PARTS and (root / name).is_dir():
+    for name, part in sorted(likely_parts(sorted(names)).items(), key=lambda item: item[0].lower()):
+        if (root / name).is_dir():
             for _, one, other in _layout_of_part(root / name):
-                found.append((PARTS[word], os.path.join(name, one), os.path.join(name, other)))
+                found.append((part, os.path.join(name, one), os.path.join(name, other)))
     return found
 
 
 def _layout_of_part(folder: Path) -> list[tuple[Part, str, str]]:
-    names = {name for name in os.listdir(folder) if name.lower() not in PARTS}
-    return _layout(folder, names)
+    names = os.listdir(folder)
+    return _layout(folder, set(names) - likely_parts(names).keys())
 
 
 def _by_name(root: Path, folder: str) -> dict[str, bytes]:

@@ -19,6 +19,7 @@ import numpy as np
 from vitreous.data.dataset import Dataset
 from vitreous.data.formats import arrays, cifar, idx, masks
 from vitreous.data.formats.class_folders import open_folder
+from vitreous.data.formats.foreign_layouts import refuse_foreign
 from vitreous.data.formats.image_files import SUFFIXES
 from vitreous.data.formats.manifest import BadImages, open_manifest
 from vitreous.data.formats.torch_dataset import TorchDataset
@@ -108,6 +109,7 @@ def _open_folder(path: Path) -> Dataset:
             where=printable(path),
             remedy="Check the folder and its permissions.",
         ) from error
+    refuse_foreign(path, names)
     return next(row for row in FOLDERS if row.recognizes(path, names)).open(path)
 
 

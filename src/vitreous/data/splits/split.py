@@ -24,7 +24,7 @@ from vitreous.atomic import write_text
 from vitreous.data.cache.file_cache import as_words
 from vitreous.data.columns import classed
 from vitreous.data.dataset import Dataset, Part, Progress
-from vitreous.data.formats.class_folders import PARTS
+from vitreous.data.formats.part_words import PARTS
 from vitreous.data.images.read_file import printable
 from vitreous.data.images.unreadable import BadImage
 from vitreous.data.splits.content_hashes import digests
