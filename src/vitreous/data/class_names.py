@@ -10,7 +10,7 @@ import math
 import re
 import unicodedata
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from vitreous.data.doubt import Doubt
 
@@ -24,6 +24,7 @@ ABSENT = {
     *("nan", "NaN", "NAN", "None", "null", "NULL", "Null", "N/A", "n/a", "NA", "<NA>", "NaT"),
     *("#N/A", "#NA", "NIL", "undefined"),
 }
+MANY = 20  # images from which it is odd that labels are nearly all different
 SHOWN = 3  # groups of twins in one note
 
 
@@ -84,6 +85,18 @@ def doubts(names: Iterable[str], found: Iterable[str] = ()) -> Iterator[Doubt]:
             kind="class names",
             examples=absent,
             remedy="If these images have no label, leave them out; if it is a class, rename it.",
+        )
+
+
+def numerous(classes: Sequence[str], images: int, remedy: str) -> Iterator[Doubt]:
+    """Numbers that are nearly all different are rarely classes, but quantities or row numbers."""
+    many = images >= MANY and 2 * len(classes) > images
+    if many and all(_number(name) is not None for name in classes):
+        yield Doubt(
+            f"{images:,} images have {len(classes):,} different labels, all of them numbers, and "
+            "these are taken for classes",
+            kind="numbers as classes",
+            remedy=remedy,
         )
 
 

@@ -166,3 +166,14 @@ def test_mnist_with_the_5000_test_images_of_the_lecture():
     np.testing.assert_array_equal(
         data.targets["class"].array[60_000:], whole.targets["class"].array[60_000:65_000]
     )
+
+
+@pytest.mark.parametrize("suffix", ["", ".gz"])
+def test_gzip_is_told_by_its_bytes(tmp_path, suffix):
+    """Browsers unpack what they fetch and keep the name; others pack and drop it."""
+    plant(tmp_path, suffix=suffix)
+    wanted = open_idx(tmp_path).pixels
+    for path in tmp_path.iterdir():
+        content = path.read_bytes()
+        path.write_bytes(gzip.decompress(content) if suffix else gzip.compress(content))
+    np.testing.assert_array_equal(open_idx(tmp_path).pixels, wanted)

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
-from vitreous.data.class_names import clean, doubts
+from vitreous.data.class_names import clean, doubts, numerous
 from vitreous.data.columns import ClassNumbers
 from vitreous.data.dataset import Part
 from vitreous.data.doubt import Doubt, weight
@@ -37,6 +37,9 @@ from vitreous.data.names import Names
 from vitreous.errors import DataError
 from vitreous.formats import counted
 
+QUANTITIES = (
+    "If they are quantities, write a CSV file with a column of their name, such as path,age."
+)
 STRAY = 0.5  # share of images in no class folder from which that is an error
 
 EXPECTED = (
@@ -84,6 +87,7 @@ class _Found:
     root: Path
     examples: list[tuple[str, Part, list[bytes]]] = field(default_factory=list)
     left: PassedOver = field(default_factory=PassedOver)
+    written: set[str] = field(default_factory=set)  # names of classes before they are cleaned
     empty: list[str] = field(default_factory=list)
     hidden: list[str] = field(default_factory=list)
     stray: dict[str, int] = field(default_factory=dict)
@@ -95,12 +99,14 @@ class _Found:
         for below, contents in walk(os.fsencode(self.root), folder):
             names += (os.path.join(below, name) for name in contents.images)
             left.add(contents)
-        label = clean(os.fsdecode(os.path.basename(folder)))
+        name = os.fsdecode(os.path.basename(folder))
+        label = clean(name)
         self.left += left
         if left.pictures:
             self.pictures[label] = self.pictures.get(label, Counter()) + left.pictures
         if names:
             self.examples.append((label, part, names))
+            self.written.add(name)
         else:
             self.empty.append(printable(os.fsdecode(folder)) + "/")
 
@@ -145,7 +151,8 @@ class _Found:
                 kind="left out",
                 remedy="Move them into the folders of their classes, or elsewhere.",
             )
-        yield from doubts(classes)
+        yield from doubts(classes, self.written)
+        yield from numerous(classes, total, QUANTITIES)
         yield from self.left.words()
 
 
