@@ -68,7 +68,7 @@ class MaskFiles(MapRows):
     def scan(self) -> NDArray[np.void]:
         """Every mask is read once; what is known of its file is kept."""
         looks = np.zeros(len(self), LOOK)
-        ledger, (keys, settled) = Ledger("masks", self), file_keys(self, RULES)
+        ledger, (keys, cacheable) = Ledger("masks", self), file_keys(self, RULES)
         rows = looks.view(np.uint8).reshape(len(looks), LOOK.itemsize)
         unknown = np.flatnonzero(~ledger.recall(keys, rows))
 
@@ -77,7 +77,7 @@ class MaskFiles(MapRows):
 
         for indices, found, _ in map_images(self, examine, LOOK, unknown, chunk=TASK):
             looks[indices] = found  # zeros for a mask that cannot be read: it is named when packed
-        there = settled & (looks["size"] > 0).all(axis=1)
+        there = cacheable & (looks["size"] > 0).all(axis=1)
         if len(unknown) and there.any():
             ledger.keep(keys[there], rows[there])
         if self.table is not None:
