@@ -18,7 +18,7 @@ from vitreous.data.formats.open import open as open_data
 from vitreous.data.images import unreadable
 from vitreous.data.splits.split import Split
 from vitreous.errors import DivergedError, StorageError
-from vitreous.files import read_json, read_table, write_json, write_table
+from vitreous.files import read_json, read_lines, read_table, write_json, write_table
 from vitreous.inference.model_file import Bundle, load
 from vitreous.metrics.score import Scores
 from vitreous.progress.progress import Progress, silent
@@ -33,7 +33,7 @@ from vitreous.runs.loop import train_phases
 from vitreous.runs.phases import phases
 from vitreous.runs.setup import TrainingSetup, build
 from vitreous.training.history import averaged
-from vitreous.training.reproduce import deterministic, seed_everything
+from vitreous.training.reproduce import deterministic
 
 
 @dataclass(frozen=True)
@@ -154,7 +154,6 @@ def read_images(job: Job, folder: RunFolder, progress: Progress) -> Pack:
     """Every image decoded once; those that cannot be are named in the folder and left out."""
     for note in job.dataset.notes:
         progress.note(note)
-    seed_everything(job.recipe.seed)
     packed = pack(
         job.dataset,
         job.resolved.contract,
@@ -179,7 +178,8 @@ def learn(
     """Train through all phases, from the latest checkpoint if there is one; the network ends with
     its best weights. Returns the history, one row an epoch.
 
-    Raises KeyboardInterrupt after a checkpoint, and DivergedError with the best weights saved.
+    Raises KeyboardInterrupt after a checkpoint, and DivergedError with the best weights saved, if
+    an epoch was measured.
     """
     recipe = setup.recipe
     checkpoints = Checkpoints(folder, setup.network, setup.job.fingerprint, recipe.checkpoint)
@@ -189,7 +189,7 @@ def learn(
     except DivergedError as error:
         with suppress(StorageError):
             folder.log_event("diverged", message=error.message)
-        raise setup.rescued(error, folder) from error
+        raise setup.rescued(error, folder, read_lines(folder.metrics)) from error
     if recipe.bn_recalibrate or averaged(history):
         setup.recalibrate()
     return history

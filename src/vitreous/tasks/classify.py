@@ -85,8 +85,8 @@ class Classify(ClassTask):
     def manual_loss(self) -> Loss:
         if self.criterion == "cross_entropy":
             return SoftmaxCrossEntropy(smoothing=self.smoothing, weights=self.balance)
-        if self.criterion == "hinge" and self.balance is None:
-            return Hinge()
+        if self.criterion == "hinge":
+            return Hinge(weights=self.balance)
         return super().manual_loss()
 
     def probabilities(self, logits: Logits) -> Tensor:
