@@ -291,5 +291,5 @@ def maps(targets: Columns) -> Maps:
 def pixels_of(masks: Column) -> NDArray[np.int64]:
     """(L,) pixels of each class in all masks together."""
     assert isinstance(masks, Maps)
-    counts = masks.looks["counts"][:, : len(masks.classes)]
+    counts = masks.summaries["counts"][:, : len(masks.classes)]
     return np.asarray(counts.sum(axis=0, dtype=np.int64))
