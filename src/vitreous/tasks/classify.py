@@ -95,10 +95,10 @@ class Classify(ClassTask):
     def scores(self, meter: Table, baselines: Sequence[Any] = ()) -> ClassificationScores:
         return classification(meter.answers, meter.truth, self.classes, baselines=baselines)
 
-    def baselines(self, rows: Rows, targets: Columns, train: Ids, asked: Ids) -> tuple[Rule, ...]:
+    def baselines(self, rows: Rows, targets: Columns, train: Ids, ids: Ids) -> tuple[Rule, ...]:
         labels = targets["class"]
-        learned, wanted, count = labels.gather(train), labels.gather(asked), len(self.classes)
-        found = neighbors(rows, train, asked)
+        learned, wanted, count = labels.gather(train), labels.gather(ids), len(self.classes)
+        found = neighbors(rows, train, ids)
         return majority(learned, wanted, count), neighbor_class(found, learned, wanted, count)
 
     def judged(

@@ -163,12 +163,12 @@ class Segment(Task):
         loss = meter.loss / max(len(meter), 1)
         return segmentation(meter.confusion, self.classes, loss=loss, baselines=baselines)
 
-    def baselines(self, rows: Rows, targets: Columns, train: Ids, asked: Ids) -> tuple[Rule, ...]:
+    def baselines(self, rows: Rows, targets: Columns, train: Ids, ids: Ids) -> tuple[Rule, ...]:
         masks = maps(targets)
         often = int(pixels_of(masks.take(train)).argmax())
         truth = PixelConfusion(len(self.classes), self.ignore)
-        for first in range(0, len(asked), CHUNK):
-            some = masks.batch(asked[first : first + CHUNK])
+        for first in range(0, len(ids), CHUNK):
+            some = masks.batch(ids[first : first + CHUNK])
             assert isinstance(some, Tensor)
             truth.add(some, some)
         return (one_class(truth, self.classes, often),)

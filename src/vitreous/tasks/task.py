@@ -202,8 +202,8 @@ class Task(ABC):
         """This task with what is chosen on validation data, such as thresholds."""
         return self
 
-    def baselines(self, rows: Rows, targets: Columns, train: Ids, asked: Ids) -> tuple[Rule, ...]:
-        """What simple rules reach on the rows `asked`, having seen the rows `train`."""
+    def baselines(self, rows: Rows, targets: Columns, train: Ids, ids: Ids) -> tuple[Rule, ...]:
+        """What simple rules reach on the rows `ids`, having seen the rows `train`."""
         return ()
 
     @abstractmethod
