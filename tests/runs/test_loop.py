@@ -266,7 +266,7 @@ def test_an_interrupted_epoch_goes_on_on_a_gpu(context: Made) -> None:
     place = context(net)
 
     def ask(epoch: int, number: int) -> None:
-        place.interrupt.asked |= (epoch, number) == (1, 1)
+        place.interrupt.requested |= (epoch, number) == (1, 1)
 
     with pytest.raises(KeyboardInterrupt):
         learn([lambda: phase(net, Far(4, ask), 2)], place)
@@ -352,7 +352,7 @@ def test_an_interrupted_average_ends_in_the_same_bits(
         path.unlink()
 
     def ask(place: RunContext, at: tuple[int, int]) -> None:
-        place.interrupt.asked |= at == moment
+        place.interrupt.requested |= at == moment
 
     with pytest.raises(KeyboardInterrupt):
         run(network(), ask)
@@ -481,7 +481,7 @@ def test_an_interrupt_ends_after_a_checkpoint_and_nothing_is_done_twice(
     place = context(net)
 
     def ask(epoch: int, number: int) -> None:
-        place.interrupt.asked |= (epoch, number) == moment
+        place.interrupt.requested |= (epoch, number) == moment
 
     batches = PointBatches(4, ask)
     scores = Script(net, [0.5, 0.7, 0.6])
