@@ -38,7 +38,7 @@ class Classify(ClassTask):
     """
 
     name = "classify"
-    told = "each image has one label"
+    requirement = "each image has one label"
     needs: ClassVar = {"class": ClassNumbers}
     LOSSES: ClassVar[Mapping[str, Callable[..., Tensor]]] = {
         "cross_entropy": cross_entropy,

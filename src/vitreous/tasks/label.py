@@ -49,7 +49,7 @@ class Label(ClassTask):
 
     name = "label"
     noun = "label"
-    told = "some images have several labels"
+    requirement = "some images have several labels"
     needs: ClassVar = {"class": Marks}
     LOSSES: ClassVar[Mapping[str, Callable[..., Tensor]]] = {
         "cross_entropy": binary_cross_entropy,

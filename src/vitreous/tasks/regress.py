@@ -47,7 +47,7 @@ class Regress(Task):
     """
 
     name = "regress"
-    told = "each image has numbers"
+    requirement = "each image has numbers"
     needs: ClassVar = {"value": Numbers}
     noun = "quantity"
     SCORES = RegressionScores

@@ -64,7 +64,7 @@ class Segment(Task):
     """
 
     name = "segment"
-    told = "each image has a mask"
+    requirement = "each image has a mask"
     needs: ClassVar = {"mask": Maps}
     answers = "map"
     SCORES = SegmentationScores
