@@ -45,7 +45,7 @@ STAGES = {
     "reading images": "runs.run:pack",
     "creating the network": "runs.setup:build_network",
     "computing features": "runs.phases:features",
-    "a training step": "training.fit:seed_step",
+    "a training step": "training.reproduce:seed_step",
     "validating": "runs.phases:score",
     "saving a checkpoint": "training.checkpoint:write_bytes",
     "measuring": "tasks.classify:majority",
