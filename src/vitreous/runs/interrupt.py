@@ -1,4 +1,4 @@
-"""Ctrl-C, politely: what can be done again stops at once, a training step is finished first."""
+"""Interrupts, such as Ctrl-C: what can be done again stops at once, a training step ends first."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is wrong with this data, before an hour is spent on it: `vitreous check`.
+"""Check of a data set, before an hour is spent on it: what is wrong with it? `vitreous check`.
 
 Every image is decoded once and hashed once; the rest is counting. An error is what would spoil
 training or its numbers; a warning is worth a look; a note is good to know.

@@ -1,4 +1,4 @@
-"""One pass over all images: which can be decoded, how large they are, and how each one looks."""
+"""Scan of all images in one pass: which can be decoded, how large they are, how each one looks."""
 
 from __future__ import annotations
 

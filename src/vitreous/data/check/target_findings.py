@@ -1,4 +1,4 @@
-"""What is wrong with targets: classes without images, constant numbers, masks that fit nothing."""
+"""Findings about targets: classes without images, constant numbers, masks that fit nothing."""
 
 from __future__ import annotations
 
