@@ -189,6 +189,9 @@ def _choose_learning(choices: Choices, facts: DataFacts, task: type[Task]) -> No
         choices.fill("augment", "light", "small images lose much to strong changes")
     else:
         choices.fill("augment", "standard", "usual for photos")
+    if not task.blends():
+        for name in ("mixup", "cutmix"):
+            choices.fill(name, 0.0, "targets of this kind cannot be blended")
     for name in ("ema", "dropout"):
         choices.fill(name, 0.0, "off unless asked for")
     choices.fill("threads", 2, "decoding keeps up with training")

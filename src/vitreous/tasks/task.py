@@ -96,10 +96,15 @@ class Task(ABC):
             raise cls.useless("--balance", "there are no classes to balance")
 
     @classmethod
+    def blends(cls) -> bool:
+        """Can two images be blended, and their targets with them?"""
+        return all(kind.mixes for kind in cls.needs.values())
+
+    @classmethod
     def check_mixing(cls, mixup: float | None, cutmix: float | None) -> None:
         """Raises UsageError where pairs of images cannot be blended with their targets."""
         for flag, strength in (("--mixup", mixup), ("--cutmix", cutmix)):
-            if strength and not all(kind.mixes for kind in cls.needs.values()):
+            if strength and not cls.blends():
                 raise cls.useless(flag, "targets of this kind cannot be blended")
 
     @classmethod
