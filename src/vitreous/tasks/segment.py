@@ -19,7 +19,7 @@ from vitreous.data.maps import IGNORED, Maps
 from vitreous.data.renumbered import Renumbered
 from vitreous.errors import DataError, ModelFileError, UsageError
 from vitreous.formats import percent
-from vitreous.losses import class_weights, cross_entropy, focal
+from vitreous.losses import class_weights, cross_entropy, cross_entropy_dice, dice, focal
 from vitreous.metrics.align import UNKNOWN, align
 from vitreous.metrics.pixel_confusion import PixelConfusion
 from vitreous.metrics.score import Rule
@@ -70,6 +70,8 @@ class Segment(Task):
     LOSSES: ClassVar[Mapping[str, Callable[..., Tensor]]] = {
         "cross_entropy": cross_entropy,
         "focal": focal,
+        "dice": dice,
+        "cross_entropy_dice": cross_entropy_dice,
     }
 
     ignore: int | None = IGNORED
@@ -95,6 +97,7 @@ class Segment(Task):
         return {
             **super().prefers(channels, examples, criterion),
             "epochs": (epochs, looks),
+            "loss": ("cross_entropy_dice", "small regions count as much as large ones"),
             "batch_size": (8, "an image is as many examples as it has pixels"),
         }
 
