@@ -140,9 +140,7 @@ class EncoderUNet(Network):
 
 def _build(row: Variant, in_channels: int) -> Network:
     size = {"size": (PROBE, PROBE)} if row.sized else {}
-    return row.build(
-        num_classes=row.num_classes, in_channels=in_channels, **row.arguments, **size
-    )
+    return row.build(num_classes=row.num_classes, in_channels=in_channels, **row.arguments, **size)
 
 
 def _maps(row: Variant, in_channels: int, last: str | None) -> dict[str, tuple[int, int]]:
@@ -155,7 +153,7 @@ def _maps(row: Variant, in_channels: int, last: str | None) -> dict[str, tuple[i
     maps: dict[str, tuple[int, int]] = {}
     for name, x in seen.items():
         # Where nothing but one pixel is left, the image as a whole has been summed up.
-        if x.dim() != 4 or min(x.shape[2:]) == 1 or PROBE > DEEPEST * x.shape[2]:
+        if x.dim() != 4 or min(x.shape[2:]) == 1 or DEEPEST * x.shape[2] < PROBE:
             break
         maps[name] = PROBE // x.shape[2], x.shape[1]
         if name == last:

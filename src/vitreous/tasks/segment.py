@@ -17,6 +17,7 @@ from vitreous.data.columns import Column
 from vitreous.data.images.frame import Frame
 from vitreous.data.maps import IGNORED, Maps
 from vitreous.data.renumbered import Renumbered
+from vitreous.drawing.palette import palette
 from vitreous.errors import DataError, ModelFileError, UsageError
 from vitreous.formats import percent
 from vitreous.losses import class_weights, cross_entropy, cross_entropy_dice, dice, focal
@@ -261,6 +262,9 @@ class Segment(Task):
         ranked = sorted((row for row in rows if row["rank"]), key=lambda row: int(row["rank"]))
         middle = len(ranked) // 2
         half = SHOWN // 2
+        colors = palette(len(self.classes)).tolist()
+        legend = [(name, (r, g, b)) for name, (r, g, b) in zip(self.classes, colors, strict=True)]
+        legend = legend[1:]  # class 0 stays clear
         for anchor, title, chosen in (
             ("weakest", "Weakest masks", ranked[:SHOWN]),
             ("middling", "Masks of the middle", ranked[middle : middle + half]),
@@ -269,8 +273,13 @@ class Segment(Task):
             cases = [
                 Case(id=row["path"], note=f"IoU {percent(float(row['iou']))}") for row in chosen
             ]
-            intro = "The truth on the left, the answer on the right."
-            yield Gallery(anchor=anchor, title=title, intro=intro, cases=cases, drawn=True)
+            intro = (
+                "The truth on the left, the answer on the right. "
+                f"Pixels of {self.classes[0]}, and those that are ignored, are left as they are."
+            )
+            yield Gallery(
+                anchor=anchor, title=title, intro=intro, cases=cases, drawn=True, legend=legend
+            )
 
     def to_json(self) -> dict[str, Any]:
         return {"ignore": self.ignore}
