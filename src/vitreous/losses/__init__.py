@@ -4,6 +4,7 @@ from vitreous.losses.absolute import absolute_error
 from vitreous.losses.binary import binary_cross_entropy, binary_hinge
 from vitreous.losses.class_weights import class_weights, positive_weights
 from vitreous.losses.cross_entropy import cross_entropy
+from vitreous.losses.dice import cross_entropy_dice, dice
 from vitreous.losses.focal import focal
 from vitreous.losses.hinge import hinge
 from vitreous.losses.huber import huber, smooth_l1
@@ -17,6 +18,8 @@ __all__ = [
     "binary_hinge",
     "class_weights",
     "cross_entropy",
+    "cross_entropy_dice",
+    "dice",
     "focal",
     "hinge",
     "huber",
