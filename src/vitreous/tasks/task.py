@@ -155,6 +155,10 @@ class Task(ABC):
         balance  weights: the loss counts rare classes more
         """
 
+    def within(self, height: int, width: int) -> Self:
+        """This task for a network whose window has this size, where answers lie in the window."""
+        return self
+
     # Training.
 
     @abstractmethod

@@ -34,6 +34,7 @@ from vitreous.backprop.layers.loss_layers import (
     Hinge,
     Loss,
     SigmoidCrossEntropy,
+    SmoothL1,
     SoftmaxCrossEntropy,
     SquaredError,
 )
@@ -87,6 +88,7 @@ __all__ = [
     "SelfAttention",
     "SigmoidCrossEntropy",
     "Slice",
+    "SmoothL1",
     "SoftmaxCrossEntropy",
     "SquaredError",
     "TransposedConvolution",

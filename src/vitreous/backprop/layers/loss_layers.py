@@ -127,6 +127,32 @@ class SquaredError(Loss):
         return 2 * self.difference / self.outputs[0].numel()
 
 
+class SmoothL1(Loss):
+    """The mean of h(o − t) over the outputs whose target is known, with slope o − t near the target
+    and never more than 1: h(d) = d²/2δ where |d| <= δ, else |d| − δ/2.
+
+    targets  of the outputs' shape, NaN where nothing is known
+    delta    above 0, in the unit of the outputs
+    """
+
+    def __init__(self, *, delta: float = 1.0):
+        super().__init__()
+        self.delta = delta
+
+    def losses(self, outputs: Tensor, targets: Tensor) -> Tensor:
+        self.outputs = outputs
+        targets = targets.reshape(outputs.shape).to(outputs.dtype)
+        self.counted = targets.isfinite().flatten(1).sum(1).clamp_min(1)
+        self.difference = (outputs - targets).nan_to_num(0)
+        distance = self.difference.abs()
+        near = distance.clamp_max(self.delta)
+        return (near * (distance - near / 2) / self.delta).flatten(1).sum(1) / self.counted
+
+    def slopes(self) -> Tensor:
+        known = self.counted.view(-1, *[1] * (self.outputs.dim() - 1))
+        return (self.difference / self.delta).clamp(-1, 1) / known
+
+
 class Hinge(Loss):
     """1/L Σ_{j≠y} max(0, m + o_j − o_y): the right class shall win by a margin m.
 
@@ -171,6 +197,7 @@ LOSSES: dict[str, Any] = {
     "cross_entropy": SoftmaxCrossEntropy,
     "binary_cross_entropy": SigmoidCrossEntropy,
     "squared_error": SquaredError,
+    "smooth_l1": SmoothL1,
     "hinge": Hinge,
     "binary_hinge": BinaryHinge,
 }
