@@ -10,6 +10,7 @@ from __future__ import annotations
 import dataclasses
 import doctest
 import importlib
+import inspect
 import re
 import runpy
 import shlex
@@ -84,7 +85,9 @@ def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def lay_out(desk: Path) -> None:
-    """The files that the README speaks of: photos/, labels.csv, mnist/, cat.jpg, dog.png."""
+    """The files that the README speaks of: photos/, labels.csv, heights.csv, cells/, mnist/,
+    cat.jpg, dog.png.
+    """
     random = np.random.default_rng(0)
     rows = ["path,label"]
     for label, suffix, level in (("cat", "jpg", 150), ("dog", "png", 0)):
@@ -95,6 +98,16 @@ def lay_out(desk: Path) -> None:
             pixels = random.integers(level, level + 90, (18, 18, 3), dtype=np.uint8)
             Image.fromarray(pixels).save(desk / name)
     (desk / "labels.csv").write_text("\n".join(rows) + "\n", encoding="utf-8")
+    numbers = [f"{row.partition(',')[0]},{1.5 + place}" for place, row in enumerate(rows[1:])]
+    (desk / "heights.csv").write_text("\n".join(["path,height_m", *numbers]), encoding="utf-8")
+    for folder in ("images", "masks"):
+        (desk / "cells" / folder).mkdir(parents=True)
+    for number in range(12):
+        mask = np.zeros((24, 24), np.uint8)
+        mask[4 : 12 + number % 8, 6:18] = 1
+        pixels = random.integers(0, 90, (24, 24), dtype=np.uint8) + 120 * mask
+        Image.fromarray(mask).save(desk / "cells" / "masks" / f"{number}.png")
+        Image.fromarray(pixels).save(desk / "cells" / "images" / f"{number}.png")
     (desk / "mnist").mkdir()
     for part, count in (("train", 60), ("t10k", 30)):
         images = random.integers(0, 256, (count, 28, 28), dtype=np.uint8)
@@ -247,6 +260,30 @@ def test_the_packages_are_those_that_there_are() -> None:
     there = {path.parent.name for path in SOURCE.glob("*/__init__.py")}
     order = runpy.run_path(str(ROOT / "tests" / "test_order.py"))["ORDER"]
     assert listed == [name for name in order if name in there]
+
+
+def test_the_order_that_is_drawn_is_that_of_the_imports() -> None:
+    order = runpy.run_path(str(ROOT / "tests" / "test_order.py"))["ORDER"]
+    there = {path.stem for path in SOURCE.iterdir()}
+    block = next(b for b in blocks(DESIGN.read_text(encoding="utf-8")) if "version " in b.text)
+    drawn = [word for line in block.text.splitlines() for word in line.split(" #")[0].split()]
+    assert drawn == [name for name in order if name in there]
+
+
+@pytest.mark.parametrize("function", ["runs.job.prepare", "runs.run.go_on"])
+def test_code_that_is_quoted_is_that_of_the_source(function: str) -> None:
+    """Line by line, in order; `...` stands for lines that are left out."""
+    source = inspect.getsource(resolve(f"vitreous.{function}"))
+    lines = iter([line.strip() for line in source.splitlines()])
+    text = DESIGN.read_text(encoding="utf-8")
+    (quoted,) = (b.text for b in blocks(text) if QUOTED[function] in b.text)
+    for line in map(str.strip, quoted.splitlines()):
+        assert line == "..." or line in lines, f"{function} has no line, or not there: {line}"
+
+
+DESIGN = ROOT / "docs" / "design.md"
+QUOTED = {"runs.job.prepare": "open_data(", "runs.run.go_on": "def go_on("}
+"""Functions of which design.md shows lines, and how to tell these."""
 
 
 def test_the_tests_can_fail() -> None:

@@ -7,25 +7,25 @@ from typing import Any
 
 import numpy as np
 import pytest
-from vitreous.metrics.scores import Scores
 
 from vitreous.cli.verdict import verdict
+from vitreous.metrics import multilabel
 from vitreous.metrics.trivial import Baseline
-from vitreous.tasks import TASKS
 
 
 def summary() -> dict[str, Any]:
     """Two labels, and a rule whose mean average precision is not defined."""
     chances = np.array([[0.9, 0.2], [0.3, 0.8], [0.6, 0.4], [0.2, 0.1]])
     targets = np.array([[1, 0], [0, 1], [1, 1], [0, 0]], np.uint8)
-    scores: Scores = TASKS["label"].scores(chances, targets, ("a", "b"), (0.5, 0.5))
+    scores = multilabel(chances, targets, ("a", "b"), (0.5, 0.5))
     assert scores.headline.name == "map"
     rules = [
         Baseline(name=name, detail=name, count=4, accuracy=0.5, interval=(0.1, 0.9), map=found)
         for name, found in (("majority", None), ("neighbor", 0.25))
     ]
     found = scores.to_json() | {"baselines": [rule.to_json() for rule in rules]}
-    written = {"model": "linear", "seconds": 2.0, "scores": {"test": found}, "notes": ["a note"]}
+    told = {"model": "linear", "task": "label"}
+    written = {**told, "seconds": 2.0, "scores": {"test": found}, "notes": ["a note"]}
     return dict(json.loads(json.dumps(written)))
 
 

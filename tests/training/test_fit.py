@@ -102,6 +102,23 @@ def test_a_loss_that_is_a_mean_already(net, batches) -> None:
         list(fit(model, batches([4], weighted=True), nn.CrossEntropyLoss(), sgd(model), constant))
 
 
+def test_after_a_step_its_gradient_is_still_there(net, batches) -> None:
+    """What consumers may look at: the gradient at the weights before the step, of all its parts."""
+    data = batches([8, 8, 6, 2])
+    model, copied = net(norm=False, dropout=0.0), net(norm=False, dropout=0.0)
+    for step in fit(model, data, PER_EXAMPLE, sgd(model, 1.0), constant, accumulate=2):
+        parts = data[2 * step.number - 2 : 2 * step.number]
+        images = torch.cat([batch.images for batch in parts])
+        targets = torch.cat([batch.targets for batch in parts])
+        expected = torch.autograd.grad(
+            F.cross_entropy(copied(images), targets), list(copied.parameters())
+        )
+        for parameter, gradient in zip(model.parameters(), expected, strict=True):
+            torch.testing.assert_close(parameter.grad, gradient, rtol=1e-5, atol=1e-6)
+        copied.load_state_dict(model.state_dict())
+    assert step.number == 2
+
+
 def test_the_gradient_is_clipped(net, batches) -> None:
     model = net()
     before = weights(model)

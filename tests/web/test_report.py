@@ -77,7 +77,7 @@ def report(num_classes: int) -> ReportData:
         meaning=[LONG],
         sections=[
             *class_sections.sections(scores),
-            Section("scatter", "Truth and answer", [scatter, scatter], beside=True),
+            Section("scatter", "Truth and answer", [scatter, scatter], layout="beside"),
         ],
         galleries=[(one, [wide if one.drawn else picture] * 5) for one in galleries],
         augmented=[picture] * 5,

@@ -23,8 +23,8 @@ class Recipe:
     model: str | None = None
     """architecture, a name from `vitreous models`; default: chosen from the images"""
     task: str = "auto"
-    """what is asked of each image: classify (one label), label (several), ...; default: told from
-    the data"""
+    """what is asked of each image: classify (one label), label (several), segment (the class of
+    each pixel) or regress (numbers); auto is told by the data"""
 
     epochs: Annotated[int | None, Between(1, 1_000_000)] = None
     """how many times each training image is seen"""
@@ -60,7 +60,8 @@ class Recipe:
     """factor on the learning rate from each stage of the network to the one before it"""
 
     loss: str = "auto"
-    """what training minimizes, such as cross_entropy, hinge or focal; auto fits the task"""
+    """what training minimizes: cross_entropy, hinge or focal; for numbers squared, huber or
+    absolute; auto fits the task"""
     label_smoothing: Annotated[float | None, Between(0, 0.9)] = None
     """probability that is spread over all classes"""
     l1: Annotated[float, Between(0, 100)] = 0.0

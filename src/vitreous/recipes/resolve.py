@@ -85,9 +85,9 @@ class Choices:
 
 def _choose_task(choices: Choices, facts: DataFacts) -> type[Task]:
     """The first task whose targets the data have. Raises UsageError where there is none."""
-    asked = choices["task"]
-    if asked not in ("auto", *TASKS):
-        raise unknown("task", asked, ("auto", *TASKS), where="--task")
+    chosen = choices["task"]
+    if chosen not in ("auto", *TASKS):
+        raise unknown("task", chosen, ("auto", *TASKS), where="--task")
     names = fitting(facts.kinds)
     if not names:
         there = f"targets '{', '.join(facts.kinds)}'" if facts.kinds else "no labels"
@@ -96,12 +96,12 @@ def _choose_task(choices: Choices, facts: DataFacts) -> type[Task]:
             where=facts.dataset or "data",
             remedy="Put images into one folder a class, or list them with labels in a CSV file.",
         )
-    told = TASKS[names[0]].told
-    choices.fill("task", names[0], told)
+    requirement = TASKS[names[0]].requirement
+    choices.fill("task", names[0], requirement)
     if choices["task"] not in names:
         raise UsageError(
-            f"the data cannot be used so: {told}",
-            where=f"--task {asked}",
+            f"the data cannot be used so: {requirement}",
+            where=f"--task {chosen}",
             remedy="Leave --task out; a CSV file gives several labels as `cat;dog`.",
         )
     return TASKS[choices["task"]]

@@ -73,7 +73,7 @@ def sections(scores: ClassificationScores, noun: str = "class") -> Iterator[Sect
         yield Section("confusion", "Confusion", [Matrix(scores.classes, scores.confusion)])
     title = "Classes" if noun == "class" else f"{noun.capitalize()}s"
     yield Section("classes", title, [_classes(scores, noun)])
-    yield Section("calibration", "Calibration", [*_calibration(scores)], beside=True)
+    yield Section("calibration", "Calibration", [*_calibration(scores)], layout="beside")
 
 
 def _classes(scores: ClassificationScores, noun: str) -> Table:

@@ -99,13 +99,14 @@ class Section:
     """A part of a report under a heading of its own.
 
     anchor  its place in the page, such as "confusion"
-    beside  do the other blocks stand beside the first one, where there is room?
+    layout  under: one block under the other; beside: the first has the others at its side, where
+            there is room; grid: all of one size, in two columns
     """
 
     anchor: str
     title: str
     blocks: Sequence[Block]
-    beside: bool = False
+    layout: Literal["under", "beside", "grid"] = "under"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from vitreous.data.dataset import Dataset
 from vitreous.data.formats import arrays, cifar, idx, masks
 from vitreous.data.formats.class_folders import open_folder
@@ -61,11 +63,13 @@ def open(source: Any, *, bad_images: BadImages = "skip") -> Dataset:
         return _open_path(Path(source), bad_images)
     if isinstance(source, tuple) and len(source) == 2:
         return arrays.from_arrays(*source)
+    if isinstance(source, np.ndarray):
+        return arrays.from_arrays(source)
     if hasattr(source, "__getitem__") and hasattr(source, "__len__"):
         return TorchDataset(source)
     raise UsageError(
         f"{type(source).__name__} is nothing that data can be opened from",
-        remedy="Use a path, a name, a pair (images, labels), or a data set with a length.",
+        remedy="Use a path, a name, images, a pair (images, labels), or a data set with a length.",
     )
 
 

@@ -39,9 +39,9 @@ from vitreous.data.images import tiff
 from vitreous.data.images.decoder_warnings import heard, judge, lines
 from vitreous.data.images.exif import turned, upright
 from vitreous.data.images.file_type import CONVERT, REMOVE, recognize
-from vitreous.data.images.jpeg import Frame, decode_jpeg, frame
+from vitreous.data.images.jpeg import JpegHeader, decode_jpeg, jpeg_header
 from vitreous.data.images.npy import image_shape, npy_shape, read_npy
-from vitreous.data.images.picture import check_depth, load, to_pixels
+from vitreous.data.images.pillow_image import check_depth, load, to_pixels
 from vitreous.data.images.pixels import as_bytes, over_white, with_channels
 from vitreous.data.images.read_file import printable, read_bytes
 from vitreous.data.images.tiff import Layout
@@ -159,7 +159,7 @@ def _decode(source: Source, at_least: int) -> Pixels:
         return to_pixels(source)
     data = source if isinstance(source, bytes) else read_bytes(source)
     head, picture = opened(data)
-    if isinstance(picture, Frame):
+    if isinstance(picture, JpegHeader):
         return upright(decode_jpeg(data, picture, at_least), picture.exif)
     if isinstance(picture, Layout):
         return _from_tiff(data, picture)
@@ -168,14 +168,14 @@ def _decode(source: Source, at_least: int) -> Pixels:
     return _from_pillow(picture, head.format, data)
 
 
-def opened(data: bytes) -> tuple[Header, Frame | Layout | ImageFile.ImageFile | None]:
-    """The header, checked; and what is known of the pixels so far: the frame of a JPEG, the layout
+def opened(data: bytes) -> tuple[Header, JpegHeader | Layout | ImageFile.ImageFile | None]:
+    """The header, checked; and what is known of the pixels so far: the header of a JPEG, the layout
     of a TIFF of numbers, Pillow's picture without its pixels, nothing for arrays."""
     kind = recognize(data)
     if kind.decoder not in FORMATS:
         raise ImageError(f"is {kind.name}", remedy=kind.remedy)
-    picture: Frame | Layout | ImageFile.ImageFile | None = None
-    if kind.decoder == "JPEG" and (jpeg := frame(data)).components in (1, 3):
+    picture: JpegHeader | Layout | ImageFile.ImageFile | None = None
+    if kind.decoder == "JPEG" and (jpeg := jpeg_header(data)).components in (1, 3):
         gray, picture = jpeg.components == 1, jpeg
         mode = "L" if gray else "RGB"
         head = Header("JPEG", jpeg.height, jpeg.width, jpeg.components, mode)

@@ -44,8 +44,8 @@ REDUCED = {
 
 
 @dataclass(frozen=True)
-class Frame:
-    """What stands before the coded data.
+class JpegHeader:
+    """The header of a JPEG: what stands before the coded data.
 
     components  1 gray, 3 color, 4 CMYK
     exif        the EXIF block, or nothing
@@ -61,7 +61,7 @@ class Frame:
     kind: int
 
 
-def frame(data: bytes) -> Frame:
+def jpeg_header(data: bytes) -> JpegHeader:
     """Read the segments up to the coded data. Raises ImageError if they end before, and for more
     than 8 bits a value.
     """
@@ -85,14 +85,14 @@ def frame(data: bytes) -> Frame:
         elif marker == EXIF and not exif and data.startswith(b"Exif\0\0", body):
             exif = data[body:end]
         elif marker == START_OF_SCAN[1] and components:
-            return Frame(height, width, components, exif, place, kind)
+            return JpegHeader(height, width, components, exif, place, kind)
         place = end
     raise ImageError(
         f"the JPEG is cut off or damaged in its header, {len(data):,} bytes in all", remedy=REMOVE
     )
 
 
-def decode_jpeg(data: bytes, head: Frame, at_least: int = 0) -> Pixels:
+def decode_jpeg(data: bytes, head: JpegHeader, at_least: int = 0) -> Pixels:
     """Pixels as stored, (H, W, 1 or 3); orientation is not applied.
 
     at_least  how many pixels the shorter side keeps if the image is decoded at a reduced scale;
@@ -123,7 +123,7 @@ def decode_jpeg(data: bytes, head: Frame, at_least: int = 0) -> Pixels:
     return np.asarray(image, np.uint8)[:, :, None]
 
 
-def check_end(data: bytes, head: Frame) -> None:
+def check_end(data: bytes, head: JpegHeader) -> None:
     """Raises ImageError where the end mark is missing; tells of a progressive JPEG without its last
     scans.
     """
@@ -140,11 +140,11 @@ def listen(data: bytes) -> None:
 
     Raises ImageError if its end is missing.
     """
-    check_end(data, frame(data))
+    check_end(data, jpeg_header(data))
     cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_REDUCED_GRAYSCALE_8)
 
 
-def coarse(data: bytes, head: Frame) -> bool:
+def coarse(data: bytes, head: JpegHeader) -> bool:
     """Do some coefficients of a progressive JPEG lack their lower bits, or all?"""
     lacking: dict[int, list[int]] = {}
     coded = np.frombuffer(data, np.uint8, offset=head.scan)

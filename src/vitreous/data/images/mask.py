@@ -14,7 +14,7 @@ from vitreous.data.images import tiff
 from vitreous.data.images.decode import named, opened
 from vitreous.data.images.exif import turned, upright
 from vitreous.data.images.npy import read_npy
-from vitreous.data.images.picture import load
+from vitreous.data.images.pillow_image import load
 from vitreous.data.images.read_file import printable, read_bytes
 from vitreous.data.images.tiff import Layout
 from vitreous.errors import ImageError

@@ -1,4 +1,4 @@
-"""A mask as an answer: the class of each pixel of one image, in that image's own size."""
+"""A mask as an answer: the class of each pixel of an image, in its own size, drawn over it."""
 
 from __future__ import annotations
 

@@ -11,6 +11,7 @@ from torch import nn
 
 from vitreous.data.batches.batches import Batches
 from vitreous.data.batches.preprocess import PixelContract
+from vitreous.data.columns import ClassNumbers
 from vitreous.errors import UsageError
 from vitreous.models import create, freeze, head
 from vitreous.tasks import Classify
@@ -23,8 +24,8 @@ CONTRACT = PixelContract(height=8, width=8, channels=1)
 def batches(count: int, batch_size: int) -> Batches:
     generator = np.random.default_rng(0)
     rows = generator.integers(0, 256, (count, 8, 8, 1), np.uint8)
-    targets = generator.integers(0, 3, count)
-    return Batches(rows, targets, np.arange(count), CONTRACT, batch_size=batch_size, num_classes=3)
+    targets = {"class": ClassNumbers(generator.integers(0, 3, count), "abc")}
+    return Batches(rows, targets, np.arange(count), CONTRACT, batch_size=batch_size)
 
 
 def dense() -> nn.Sequential:
@@ -35,9 +36,9 @@ def dense() -> nn.Sequential:
     )
 
 
-def sizes(model: nn.Module, supply: Batches) -> list[int]:
+def sizes(model: nn.Module, data: Batches) -> list[int]:
     method = optimizer("sgd", model)
-    steps = fit(model, supply.epoch(0), Classify().loss, method, lambda _: 1.0)
+    steps = fit(model, data.epoch(0), Classify().loss, method, lambda _: 1.0)
     return [step.examples for step in steps]
 
 
