@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv as table
 import io
-import json as notation
 import os
 import sys
 from collections.abc import Iterator, Sequence
@@ -15,6 +14,7 @@ from cyclopts import Parameter
 
 from vitreous.cli.network import must_exist
 from vitreous.errors import DataError, ImageError, UsageError
+from vitreous.files import json_text
 
 if TYPE_CHECKING:
     from vitreous.inference.model_file import Bundle
@@ -66,6 +66,8 @@ def predict(
         raise UsageError("only one can be printed", where="--json, --csv", remedy="Choose one.")
     must_exist(model)
     bundle = load(model)
+    for note in bundle.notes:
+        print(f"note: {note}", file=sys.stderr)
     paths = [path for image in images for path in (_below(image) if image.is_dir() else [image])]
     if not paths:
         places = ", ".join(str(image) for image in images)
@@ -122,7 +124,7 @@ def _json(answers: Sequence[Answered]) -> str:
         else:
             predictions.append({"path": str(path), **answer.to_json()})
     found = {"predictions": predictions, **({"errors": errors} if errors else {})}
-    return notation.dumps(found) + "\n"
+    return json_text(found) + "\n"
 
 
 def _csv(answers: Sequence[Answered]) -> str:

@@ -24,6 +24,7 @@ from vitreous.metrics.score import Rule
 from vitreous.models.network import Output
 from vitreous.tasks.meter import Table as PointTable
 from vitreous.tasks.point_answer import KeyPoints
+from vitreous.tasks.ranks import ranks
 from vitreous.tasks.section import Case, Gallery, Kind, Note, Section, Table
 from vitreous.tasks.task import Aligned, Columns, Ids, Task
 
@@ -45,7 +46,7 @@ class Keypoints(Task):
     """
 
     name = "keypoints"
-    told = "each image has points"
+    requirement = "each image has points"
     needs: ClassVar = {"point": Points}
     noun = "point"
     SCORES = KeyPointScores
@@ -134,9 +135,9 @@ class Keypoints(Task):
             meter.answers, meter.truth, self.points, loss=float(losses.mean()), baselines=baselines
         )
 
-    def baselines(self, rows: Rows, targets: Columns, train: Ids, asked: Ids) -> tuple[Rule, ...]:
+    def baselines(self, rows: Rows, targets: Columns, train: Ids, ids: Ids) -> tuple[Rule, ...]:
         column = points(targets)
-        learned, wanted = column.gather(train).astype(np.float64), column.gather(asked)
+        learned, wanted = column.gather(train).astype(np.float64), column.gather(ids)
         seen = learned[..., 2:]
         often = seen.sum(axis=0)
         middle = np.array(self.size[::-1]) / 2 - 0.5  # for a point that was never seen
@@ -157,11 +158,9 @@ class Keypoints(Task):
     ) -> tuple[tuple[str, ...], list[tuple[Any, ...]]]:
         """PCK and mean error of each image; the largest error ranks first."""
         pck, errors = image_pck(meter.answers, meter.truth, self.points)
-        order = np.argsort(np.where(np.isfinite(errors), -errors, np.inf), kind="stable")
-        ranks = np.empty(len(order), np.int64)
-        ranks[order] = np.arange(1, len(order) + 1)
+        places = ranks(np.where(np.isfinite(errors), -errors, np.inf))
         rows: list[tuple[Any, ...]] = []
-        for share, error, rank in zip(pck, errors, ranks, strict=True):
+        for share, error, rank in zip(pck, errors, places, strict=True):
             told = f"{share:.6f}" if np.isfinite(share) else ""
             rows.append((told, f"{error:.6f}", int(rank)) if np.isfinite(error) else ("", "", ""))
         return ("pck", "error", "rank"), rows

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.testing import assert_close
 
+from vitreous import losses
 from vitreous.backprop import layers as modules
 from vitreous.backprop.gradcheck import check
 from vitreous.backprop.layers import (
@@ -265,12 +266,9 @@ TARGETS: list[tuple[Loss, Callable[[Tensor], Tensor], Tensor]] = [
     ),
     (
         SoftmaxCrossEntropy(weights=torch.tensor([1.0, 3.0, 0.5]), smoothing=0.1),
-        lambda o: nn.functional.cross_entropy(
-            o,
-            LABELS,
-            weight=torch.tensor([1.0, 3.0, 0.5], dtype=torch.float64),
-            label_smoothing=0.1,
-            reduction="none",
+        lambda o: (
+            nn.functional.cross_entropy(o, LABELS, label_smoothing=0.1, reduction="none")
+            * torch.tensor([1.0, 3.0, 0.5], dtype=torch.float64)[LABELS]
         ).mean(),
         LABELS,
     ),
@@ -282,6 +280,14 @@ TARGETS: list[tuple[Loss, Callable[[Tensor], Tensor], Tensor]] = [
         Hinge(margin=0.3),
         lambda o: nn.functional.multi_margin_loss(o, LABELS, margin=0.3),
         LABELS,
+    ),
+    (Hinge(), lambda o: losses.hinge(o, SHARES), SHARES),
+    (
+        Hinge(weights=torch.tensor([1.0, 3.0, 0.5])),
+        lambda o: losses.hinge(
+            o, SHARES, weights=torch.tensor([1.0, 3.0, 0.5]).double(), reduction="none"
+        ).mean(),
+        SHARES,
     ),
     (BinaryHinge(), lambda o: (1 - SIGNS * o).clamp(min=0).mean(), SIGNS),
     (
@@ -310,19 +316,13 @@ def test_over_a_map_the_pixels_that_count_are_averaged(
 ) -> None:
     """Image by image: one with few of them counts as much, and one with none has no loss."""
     outputs = inputs(3, 3, 2, 4).requires_grad_()
-    losses = [
-        nn.functional.cross_entropy(
-            image[None],
-            mask[None],
-            weight=weights,
-            ignore_index=9,
-            label_smoothing=smoothing,
-            reduction="none",
-        ).sum()
-        / max(int((mask != 9).sum()), 1)
-        for image, mask in zip(outputs, MASKS, strict=True)
-    ]
-    expected = torch.stack(losses).mean()
+    counted = MASKS != 9
+    pixels = nn.functional.cross_entropy(
+        outputs, MASKS, ignore_index=9, label_smoothing=smoothing, reduction="none"
+    )
+    if weights is not None:
+        pixels = pixels * weights[MASKS.where(counted, 0)]
+    expected = (pixels.sum((1, 2)) / counted.sum((1, 2)).clamp_min(1)).mean()
     (gradient,) = torch.autograd.grad(expected, outputs)
     loss = SoftmaxCrossEntropy(smoothing=smoothing, weights=weights, ignore=9)
     assert_close(loss(outputs.detach(), MASKS), expected.detach())
