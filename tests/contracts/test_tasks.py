@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 import torch
 
+from vitreous.data.boxes import Boxes
 from vitreous.data.columns import ClassNumbers, Column, Marks, Numbers
 from vitreous.data.dataset import Dataset
 from vitreous.data.formats.arrays import ArrayDataset
@@ -57,6 +58,8 @@ SAMPLES: dict[str, dict[str, Column]] = {
     "regress": {"value": Numbers(PLACES, ("y (px)", "x (px)"))},
     "segment": {"mask": Maps(np.where(BLOCKS, 1 + COLORS[:, None, None], 0).astype(np.uint8),
                              ("ground", *NAMES))},
+    "locate": {"box": Boxes.of(np.column_stack([CORNERS[:, 0], CORNERS[:, 1] + 1, COLORS])[:, None],
+                               NAMES)},
     "keypoints": {"point": Points(np.dstack([CORNERS, SEEN]), ("left top", "right bottom"), ())},
 }  # fmt: skip
 

@@ -80,6 +80,7 @@ class Job:
         found     what there is instead, in words
         """
         check_not_empty(self.dataset, training, found)
+        self.task.check_targets(self.dataset.targets, self.dataset.name)
         self.task.check_trainable(self.taken(training), found, self.dataset.name)
 
     def write(self, folder: RunFolder) -> None:

@@ -21,6 +21,7 @@ from vitreous.backprop.layers import (
     BinaryHinge,
     Branches,
     Chain,
+    ClassAndBox,
     ComputedConvolution,
     Concatenate,
     Convolution,
@@ -252,7 +253,7 @@ def test_every_layer_is_compared() -> None:
 
     tested = {type(build()) for build, _ in BY_HAND} | {type(layer(m)) for m, _ in TORCH}
     ours = {kind for kind in concrete(Layer) if kind.__module__.startswith("vitreous.")}
-    assert ours - {Layer, Loss} == tested | {SquaredError, SmoothL1}
+    assert ours - {Layer, Loss} == tested | {ClassAndBox, SquaredError, SmoothL1}
     assert {kind.__name__ for kind in ours} <= set(modules.__all__)
 
 

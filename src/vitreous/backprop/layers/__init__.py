@@ -31,6 +31,7 @@ from vitreous.backprop.layers.linear import Bias, Linear
 from vitreous.backprop.layers.loss_layers import (
     LOSSES,
     BinaryHinge,
+    ClassAndBox,
     Hinge,
     Loss,
     SigmoidCrossEntropy,
@@ -59,6 +60,7 @@ __all__ = [
     "BinaryHinge",
     "Branches",
     "Chain",
+    "ClassAndBox",
     "ComputedConvolution",
     "Concatenate",
     "Convolution",

@@ -155,6 +155,34 @@ class SmoothL1(Loss):
         return (self.difference / self.delta).clamp(-1, 1) / known
 
 
+class ClassAndBox(Loss):
+    """α S + (1 − α) R: the cross-entropy S of a class, and the smooth L1 loss R of a box.
+
+    outputs  (B, L + 4) logits, and four numbers of the box
+    targets  (B, 5) the class number, -1 where there is no box, and the box as the outputs give it,
+             NaN there
+    alpha    α, in [0, 1]
+    """
+
+    def __init__(self, alpha: float = 0.5):
+        super().__init__()
+        self.alpha = alpha
+        self.named, self.placed = SoftmaxCrossEntropy(ignore=-1), SmoothL1()
+
+    def losses(self, outputs: Tensor, targets: Tensor) -> Tensor:
+        self.outputs, logits = outputs, outputs[:, :-4]
+        placed = (1 - self.alpha) * self.placed.losses(outputs[:, -4:], targets[:, 1:])
+        if not logits.shape[1]:  # boxes of one kind have no class
+            return placed
+        return self.alpha * self.named.losses(logits, targets[:, 0].long()) + placed
+
+    def slopes(self) -> Tensor:
+        placed = (1 - self.alpha) * self.placed.slopes()
+        if self.outputs.shape[1] == 4:
+            return placed
+        return torch.cat([self.alpha * self.named.slopes(), placed], 1)
+
+
 class Hinge(Loss):
     """w/L Σ_y t_y Σ_{j≠y} max(0, m + o_j − o_y): the right class shall win by a margin m.
 
