@@ -49,7 +49,7 @@ def test_what_is_passed_over_is_said_and_told_by_the_exit_code(photos, model, ca
     assert run(["predict", model, str(folder), "--quiet"]) == 1
     out, err = capsys.readouterr()
     assert len(out.splitlines()) == 4
-    assert "1 of 5 pictures are left out: 1 HEIC photo (.heic)" in err
+    assert "1 of 5 images are left out: 1 HEIC photo (.heic)" in err
     assert "files that are no images, left out: 1 .txt" in err
     assert run(["predict", model, str(folder), "--quiet", "--json"]) == 1
     (error,) = json.loads(capsys.readouterr().out)["errors"]

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
+from vitreous.cli.drawn_answers import draw, drawn_names
 from vitreous.cli.network import must_exist
 from vitreous.data.images.read_file import printable
 from vitreous.errors import DataError, ImageError, UsageError
@@ -37,7 +38,7 @@ def predict(
     quiet: Annotated[bool, Parameter(negative="")] = False,
 ) -> int:
     """Name what is in images. One that cannot be read is named on stderr, and the others go on.
-    Exit code 1 when not all were read: also where a folder holds none, or pictures of other kinds.
+    Exit code 1 when not all were read: also where a folder holds none, or images of other kinds.
 
     Parameters
     ----------
@@ -52,7 +53,8 @@ def predict(
     csv
         print a CSV table
     out
-        write to this file instead of stdout
+        write to this file instead of stdout; or into this folder, where it has no ending: the
+        answers, each drawn on its image, and those that are masks as PNG files
     quiet
         no progress
     """
@@ -71,17 +73,23 @@ def predict(
     for note in bundle.notes:
         print(f"note: {note}", file=sys.stderr)
     paths, missed = _gathered(images)
+    folder = out if out is not None and (out.is_dir() or not out.suffix) else None
+    names = drawn_names(paths) if folder else {}
     if not paths:
         raise missed[0]
     answers: list[Answered] = []
     with progress(style="none" if quiet else "auto") as shown:
         shown.stage("predicting", len(paths))
-        for answer in _answers(bundle, paths, top):
-            answers.append(answer)
+        for path, answer in _answers(bundle, paths, top):
+            answers.append((path, answer))
+            if folder is not None and not isinstance(answer, ImageError):
+                draw(folder, names[path], path, answer, channels=bundle.contract.channels)
             shown.advance_to(len(answers), len(paths))
     failures = [answer for _, answer in answers if isinstance(answer, ImageError)]
     write = _csv if csv else _plain
     text = _json(answers, missed) if json else write(answers)
+    if folder is not None:
+        out = folder / f"answers.{'json' if json else 'csv' if csv else 'txt'}"
     if out is None:
         sys.stdout.write(text)
     else:
@@ -118,14 +126,14 @@ def _gathered(images: Sequence[Path]) -> tuple[list[Path], list[DataError]]:
         found, left = images_below(os.fsencode(place))
         paths += sorted(place / os.fsdecode(name) for name in found)
         missed += left.refused
-        if left.pictures:
-            lost = left.pictures.total()
+        if left.unread:
+            lost = left.unread.total()
             missed.append(
                 DataError(
-                    f"{lost:,} of {lost + len(found):,} pictures are left out: "
-                    f"{kinds_of(left.pictures)}",
+                    f"{lost:,} of {lost + len(found):,} images are left out: "
+                    f"{kinds_of(left.unread)}",
                     where=printable(place),
-                    remedy=remedies(left.pictures),
+                    remedy=remedies(left.unread),
                 )
             )
         elif not found and not left.refused:

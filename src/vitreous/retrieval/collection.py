@@ -31,9 +31,9 @@ def collection(data: object) -> Dataset:
         if not names:
             raise
         notes = [*left.words(), f"searched without classes: {printable(data)} {error.message}"]
-    if left.pictures:
-        lost, kinds = left.pictures.total(), kinds_of(left.pictures)
-        notes.append(Doubt(f"{lost:,} pictures are left out: {kinds}", kind="left out"))
+    if left.unread:
+        lost, kinds = left.unread.total(), kinds_of(left.unread)
+        notes.append(Doubt(f"{lost:,} images are left out: {kinds}", kind="left out"))
     notes += (f"{folder.where} {folder.message}" for folder in left.refused)
     parts = np.full(len(names), Part.UNASSIGNED, np.int8)
     return FileDataset(Path(data), Names(names), {}, parts=parts, notes=notes)

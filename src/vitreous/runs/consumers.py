@@ -66,8 +66,8 @@ class Shown(Consumer):
         losses = {"loss": row["train_loss"]}
         if scores is not None:
             losses["validation loss"] = scores.loss
-        told = () if scores is None else tuple(dict.fromkeys((scores.headline, scores.all[0])))
-        self.progress.epoch(row["epoch"], losses, told)
+        shown = () if scores is None else tuple(dict.fromkeys((scores.headline, scores.all[0])))
+        self.progress.epoch(row["epoch"], losses, shown)
 
 
 class Tracked(Consumer):

@@ -121,8 +121,8 @@ def train_phase(
             if over:
                 break
             for consumer in consumers:
-                consumer.between(phase, state, last=interrupt.asked)
-            if interrupt.asked:
+                consumer.between(phase, state, last=interrupt.requested)
+            if interrupt.requested:
                 raise KeyboardInterrupt
     except DivergedError:
         phase.stopping.restore(phase.network)

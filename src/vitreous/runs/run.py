@@ -125,7 +125,7 @@ def go_on(folder: RunFolder, job: Job, progress: Progress) -> Run:
 
     Raises Interrupted, StorageError and DivergedError that say how to go on.
     """
-    with folder.locked(), Interrupt() as interrupt, stops_told(folder):
+    with folder.locked(), Interrupt() as interrupt, resumable(folder):
         if not folder.finished:
             with deterministic(job.recipe.deterministic):
                 clock = Clock()
@@ -141,8 +141,8 @@ def go_on(folder: RunFolder, job: Job, progress: Progress) -> Run:
                 write_json(folder.scores, summary(setup, found.scores, clock, folder))
         # What lies on disk is what is returned, also where measuring was done before a resume.
         model = load(folder.model, job.module)
-        told = read_json(folder.scores)["scores"]
-        scores = {part: model.task.SCORES.from_json(found) for part, found in told.items()}
+        written = read_json(folder.scores)["scores"]
+        scores = {part: model.task.SCORES.from_json(found) for part, found in written.items()}
         if "test" in scores and not folder.events("test"):
             use_test(job.dataset, job.parts, scores["test"], folder)
         write_report(folder.path, dataset=job.dataset, predict=model.predict)
@@ -211,7 +211,7 @@ def summary(
 
 
 @contextmanager
-def stops_told(folder: RunFolder) -> Iterator[None]:
+def resumable(folder: RunFolder) -> Iterator[None]:
     """Whatever stops the run in the block says how to go on with it."""
     try:
         yield

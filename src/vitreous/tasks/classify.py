@@ -38,7 +38,7 @@ class Classify(ClassTask):
     """
 
     name = "classify"
-    told = "each image has one label"
+    requirement = "each image has one label"
     needs: ClassVar = {"class": ClassNumbers}
     LOSSES: ClassVar[Mapping[str, Callable[..., Tensor]]] = {
         "cross_entropy": cross_entropy,
@@ -95,10 +95,10 @@ class Classify(ClassTask):
     def scores(self, meter: Table, baselines: Sequence[Any] = ()) -> ClassificationScores:
         return classification(meter.answers, meter.truth, self.classes, baselines=baselines)
 
-    def baselines(self, rows: Rows, targets: Columns, train: Ids, asked: Ids) -> tuple[Rule, ...]:
+    def baselines(self, rows: Rows, targets: Columns, train: Ids, ids: Ids) -> tuple[Rule, ...]:
         labels = targets["class"]
-        learned, wanted, count = labels.gather(train), labels.gather(asked), len(self.classes)
-        found = neighbors(rows, train, asked)
+        learned, wanted, count = labels.gather(train), labels.gather(ids), len(self.classes)
+        found = neighbors(rows, train, ids)
         return majority(learned, wanted, count), neighbor_class(found, learned, wanted, count)
 
     def judged(

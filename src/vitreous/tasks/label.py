@@ -49,7 +49,7 @@ class Label(ClassTask):
 
     name = "label"
     noun = "label"
-    told = "some images have several labels"
+    requirement = "some images have several labels"
     needs: ClassVar = {"class": Marks}
     LOSSES: ClassVar[Mapping[str, Callable[..., Tensor]]] = {
         "cross_entropy": binary_cross_entropy,
@@ -109,10 +109,10 @@ class Label(ClassTask):
         chosen = choose_thresholds(meter.answers, meter.truth.astype(np.int64))
         return replace(self, thresholds=tuple(float(threshold) for threshold in chosen))
 
-    def baselines(self, rows: Rows, targets: Columns, train: Ids, asked: Ids) -> tuple[Rule, ...]:
+    def baselines(self, rows: Rows, targets: Columns, train: Ids, ids: Ids) -> tuple[Rule, ...]:
         labels = targets["class"]
-        learned, wanted = labels.gather(train), labels.gather(asked)
-        found = neighbors(rows, train, asked)
+        learned, wanted = labels.gather(train), labels.gather(ids)
+        found = neighbors(rows, train, ids)
         return frequency(learned, wanted), neighbor_labels(found, learned, wanted)
 
     def judged(

@@ -47,7 +47,7 @@ class Regress(Task):
     """
 
     name = "regress"
-    told = "each image has numbers"
+    requirement = "each image has numbers"
     needs: ClassVar = {"value": Numbers}
     noun = "quantity"
     SCORES = RegressionScores
@@ -145,13 +145,13 @@ class Regress(Task):
             baselines=baselines,
         )
 
-    def baselines(self, rows: Rows, targets: Columns, train: Ids, asked: Ids) -> tuple[Rule, ...]:
+    def baselines(self, rows: Rows, targets: Columns, train: Ids, ids: Ids) -> tuple[Rule, ...]:
         column = targets["value"]
-        learned, wanted = column.gather(train), column.gather(asked)
-        found = neighbors(rows, train, asked)
+        learned, wanted = column.gather(train), column.gather(ids)
+        found = neighbors(rows, train, ids)
         neighbor = answering(
             learned[found.nearest],
-            wanted[found.asked],
+            wanted[found.queries],
             name="neighbor",
             title="nearest neighbor on pixels",
             detail=found.detail,

@@ -79,7 +79,7 @@ def test_what_looks_like_an_image_is_named_with_its_class(tmp_path, content, suf
         save(tmp_path / "dog" / f"{number}.jpg")
         (tmp_path / "cat" / f"IMG_{number}{suffix}").write_bytes(content)
     (note,) = open_folder(tmp_path).notes
-    assert note == f"cat: 3 of 6 pictures are left out: 3 {said} ({suffix.lower()})"
+    assert note == f"cat: 3 of 6 images are left out: 3 {said} ({suffix.lower()})"
     assert isinstance(note, Doubt)
     assert note.severity == "error"
     assert note.remedy
@@ -100,7 +100,7 @@ def test_a_class_of_photos_that_cannot_be_read(tmp_path):
     (tmp_path / "dog").mkdir()
     (tmp_path / "dog/1.heic").write_bytes(HEIC)
     notes = open_folder(tmp_path).notes
-    assert "dog: 1 of 1 pictures are left out: 1 HEIC photo (.heic)" in notes
+    assert "dog: 1 of 1 images are left out: 1 HEIC photo (.heic)" in notes
     (tmp_path / "cat/1.jpg").unlink()
     with pytest.raises(DataError, match="1 HEIC photo") as caught:
         open_folder(tmp_path)
@@ -150,6 +150,6 @@ def test_all_below_a_folder_with_reasons(tmp_path, monkeypatch):
     monkeypatch.setattr("os.scandir", refuse)
     images, left = images_below(os.fsencode(tmp_path / "in"))
     assert sorted(images) == [b"1.jpg", b"deep/2", b"linked/4.jpg"]
-    assert kinds_of(left.pictures) == "1 HEIC photo (.heic)"
+    assert kinds_of(left.unread) == "1 HEIC photo (.heic)"
     (error,) = left.refused
     assert error.where.endswith("in/closed")

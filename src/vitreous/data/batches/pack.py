@@ -31,7 +31,7 @@ from vitreous.data.batches.fitted import Frames, fitted, moving
 from vitreous.data.batches.preprocess import PixelContract
 from vitreous.data.batches.streaming import Streaming
 from vitreous.data.cache import cache_folder as caches
-from vitreous.data.cache.file_cache import is_settled
+from vitreous.data.cache.file_cache import is_cacheable
 from vitreous.data.columns import Column
 from vitreous.data.dataset import Dataset, Progress
 from vitreous.data.images.unreadable import BadImage
@@ -148,7 +148,10 @@ def key(
     state.update(json.dumps([type(dataset).__name__, place, len(dataset), *rules]).encode())
     maps = maps_of(columns)
     if moving(columns, contract):
-        kinds = [[n, c.dtype.name, len(c.classes), c.ignore] for n, c in maps.items()]
+        kinds = [
+            [name, kind.dtype.name, len(kind.classes), kind.ignore, kind.rows.rules().hex()]
+            for name, kind in maps.items()
+        ]
         state.update(json.dumps(["sizes", *kinds]).encode())
     for index in range(len(dataset)):
         try:
@@ -165,7 +168,7 @@ def key(
 def _certain(images: Dataset | MapRows, index: int) -> bytes:
     """The stamp of an image or a map, and the content of a file that was just written."""
     stamp = images.stamp(index)
-    if images.source(index) is not None and not is_settled(stamp):
+    if images.source(index) is not None and not is_cacheable(stamp):
         stamp += images.digest(index)
     return stamp
 

@@ -91,7 +91,7 @@ class _Found:
     empty: list[str] = field(default_factory=list)
     hidden: list[str] = field(default_factory=list)
     stray: dict[str, int] = field(default_factory=dict)
-    pictures: dict[str, Counter[Kind]] = field(default_factory=dict)  # by class
+    unread: dict[str, Counter[Kind]] = field(default_factory=dict)  # by class
 
     def add(self, folder: bytes, part: Part) -> None:
         names: list[bytes] = []
@@ -102,8 +102,8 @@ class _Found:
         name = os.fsdecode(os.path.basename(folder))
         label = clean(name)
         self.left += left
-        if left.pictures:
-            self.pictures[label] = self.pictures.get(label, Counter()) + left.pictures
+        if left.unread:
+            self.unread[label] = self.unread.get(label, Counter()) + left.unread
         if names:
             self.examples.append((label, part, names))
             self.written.add(name)
@@ -122,14 +122,14 @@ class _Found:
         for label, _, names in self.examples:
             kept[label] += len(names)
         total = kept.total()
-        for label, pictures in sorted(self.pictures.items()):
-            lost = pictures.total()
+        for label, unread in sorted(self.unread.items()):
+            lost = unread.total()
             yield Doubt(
-                f"{label}: {lost:,} of {lost + kept[label]:,} pictures are left out: "
-                f"{kinds_of(pictures)}",
+                f"{label}: {lost:,} of {lost + kept[label]:,} images are left out: "
+                f"{kinds_of(unread)}",
                 severity=weight(lost, lost + kept[label]),
                 kind="left out",
-                remedy=remedies(pictures),
+                remedy=remedies(unread),
             )
         if self.empty:
             yield Doubt(
@@ -180,13 +180,13 @@ def _nothing(root: Path, top: Contents, found: _Found) -> DataError:
     images = sum(found.stray.values()) or len(top.images)
     pieces = [f"folders {some(there)}"] if there else []
     pieces += [f"{counted(images, 'image')} in no class folder"] if images else []
-    pieces += [kinds_of(found.left.pictures)] if found.left.pictures else []
+    pieces += [kinds_of(found.left.unread)] if found.left.unread else []
     pieces += [f"{count:,} {kind}" for kind, count in found.left.others.most_common(5)]
     tables = sorted(path.name for path in root.glob("*.csv") if path.is_file())
     remedy = EXPECTED.format(root=here)
     if tables:
         remedy = f"If {tables[0]} lists files and labels, open {here}/{tables[0]}. {remedy}"
-    if found.left.pictures:
-        remedy = f"{remedies(found.left.pictures)} {remedy}"
+    if found.left.unread:
+        remedy = f"{remedies(found.left.unread)} {remedy}"
     message = "holds " + "; ".join(pieces) if pieces else "is empty"
     return DataError(f"{message}, but no class folder with images", where=here, remedy=remedy)

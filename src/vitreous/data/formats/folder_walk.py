@@ -53,7 +53,7 @@ class Contents:
 
     images    by suffix, or by bytes where the suffix says nothing
     others    files that are no images, by suffix
-    pictures  files that show something and that are not read, by kind
+    unread  files that show something and that are not read, by kind
     loops     links that lead in a circle
     hidden    hidden folders that are not known to be caches
     """
@@ -61,7 +61,7 @@ class Contents:
     folders: list[bytes] = field(default_factory=list)
     images: list[bytes] = field(default_factory=list)
     others: Counter[str] = field(default_factory=Counter)
-    pictures: Counter[Kind] = field(default_factory=Counter)
+    unread: Counter[Kind] = field(default_factory=Counter)
     loops: list[bytes] = field(default_factory=list)
     hidden: list[bytes] = field(default_factory=list)
 
@@ -71,18 +71,18 @@ class PassedOver:
     """What a walk over many folders left out, and why."""
 
     others: Counter[str] = field(default_factory=Counter)
-    pictures: Counter[Kind] = field(default_factory=Counter)
+    unread: Counter[Kind] = field(default_factory=Counter)
     loops: list[str] = field(default_factory=list)
     refused: list[DataError] = field(default_factory=list)  # folders that cannot be listed
 
     def add(self, contents: Contents) -> None:
         self.others += contents.others
-        self.pictures += contents.pictures
+        self.unread += contents.unread
         self.loops += (printable(os.fsdecode(name)) for name in contents.loops)
 
     def __iadd__(self, other: PassedOver) -> Self:
         self.others += other.others
-        self.pictures += other.pictures
+        self.unread += other.unread
         self.loops += other.loops
         self.refused += other.refused
         return self
@@ -96,17 +96,17 @@ class PassedOver:
             yield f"files that are no images, left out: {kinds}"
 
 
-def kinds_of(pictures: Counter[Kind]) -> str:
+def kinds_of(unread: Counter[Kind]) -> str:
     """Such as "30 HEIC photos (.heic), 1 video (.mp4)"."""
     return ", ".join(
         f"{count:,} {SHOWN[name][0] if count > 1 else name.split(' ', 1)[1]} ({suffix})"
-        for (name, suffix), count in pictures.most_common(5)
+        for (name, suffix), count in unread.most_common(5)
     )
 
 
-def remedies(pictures: Counter[Kind]) -> str:
+def remedies(unread: Counter[Kind]) -> str:
     """What to do about each kind, the most frequent first."""
-    return " ".join(dict.fromkeys(SHOWN[name][1] for (name, _), _ in pictures.most_common()))
+    return " ".join(dict.fromkeys(SHOWN[name][1] for (name, _), _ in unread.most_common()))
 
 
 def list_folder(folder: bytes) -> Contents:
@@ -166,7 +166,7 @@ def _ask(folder: bytes, suffix: bytes, names: Sequence[bytes], contents: Content
         if kind in READ:
             contents.images.append(name)
         elif kind:
-            contents.pictures[kind, word] += 1
+            contents.unread[kind, word] += 1
         else:
             contents.others[word] += 1
 
