@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from copy import copy
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -119,7 +120,7 @@ def prepare(
         fields["model"] = model
     recipe = (recipe or Recipe()).replace(**fields)
     check_one_network(recipe, module)
-    dataset = open_data(data, bad_images=recipe.bad_images)
+    dataset = as_asked(open_data(data, bad_images=recipe.bad_images), recipe.task)
     given = parts is not None
     parts = handed_in(parts, dataset) if parts else assigned(dataset, recipe, progress)
     training = parts.indices(Part.TRAIN)
@@ -158,7 +159,8 @@ def take_up(folder: RunFolder, data: object, model: nn.Module | None, progress: 
             where=str(folder.path),
             remedy=f"Its report is {folder.report}; start another with `vitreous train`.",
         )
-    dataset = open_data(data if data is not None else written["data"])
+    source = data if data is not None else written["data"]
+    dataset = as_asked(open_data(source), resolved.recipe.task)
     parts = assigned(dataset, resolved.recipe, progress)
     found = {"files or labels": dataset.fingerprint, "images": parts.content}
     for what, key in (("files or labels", "fingerprint"), ("images", "content")):
@@ -200,6 +202,19 @@ def check_one_network(recipe: Recipe, module: nn.Module | None) -> None:
             where="model",
             remedy="Leave one of them out.",
         )
+
+
+def as_asked(dataset: Dataset, task: str) -> Dataset:
+    """The data with their targets as the task asks for them, which was chosen by its name."""
+    if task not in TASKS:
+        return dataset
+    targets = TASKS[task].adapt(dataset.targets, dataset.name)
+    if targets is dataset.targets:
+        return dataset
+    asked = copy(dataset)
+    asked.__dict__.pop("fingerprint", None)  # it is that of other targets
+    asked.targets = targets
+    return asked
 
 
 def assigned(dataset: Dataset, recipe: Recipe, progress: Progress) -> Split:
