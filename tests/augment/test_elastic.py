@@ -97,9 +97,8 @@ def test_points_go_where_their_pixels_go(more):
     for index, (own, found) in enumerate(zip(points, moved, strict=True)):
         for wanted, (px, py) in zip(own, found, strict=True):
             if 1 <= px < SIZE[1] - 2 and 1 <= py < SIZE[0] - 2:
-                at = [
-                    cv2.getRectSubPix(source[index, ..., k], (1, 1), (px, py))[0, 0] for k in (0, 1)
-                ]
+                axes = (np.ascontiguousarray(source[index, ..., k]) for k in (0, 1))
+                at = [cv2.getRectSubPix(axis, (1, 1), (px, py))[0, 0] for axis in axes]
                 np.testing.assert_allclose(at, wanted, atol=0.1)
     assert change.points(np.zeros((4, 0, 2))).shape == (4, 0, 2)
 

@@ -130,8 +130,8 @@ class Changes:
 
     def boxes(self, boxes: Sequence[NDArray[np.float64]]) -> list[NDArray[np.float64]]:
         """Boxes (n, 4) of each of the B images, half-open: the upright boxes around their moved
-        corners, unclipped. `frame.clipped` drops what has left the image. Of a bent image the middles
-        of the sides count as well.
+        corners, unclipped. `frame.clipped` drops what has left the image. Of a bent image the
+        middles of the sides count as well.
         """
         self._check(len(boxes))
         if self.bends is not None:

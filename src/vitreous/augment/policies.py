@@ -56,7 +56,7 @@ RECIPES: dict[str, dict[str, Augment]] = {
         ),
     },
     "elastic": {
-        "photos": Augment(**MIRROR, **SHADES, flip_vertical=0.5, crop=0.5, rotate=20, elastic=0.02),
+        "photos": Augment(**MIRROR, **SHADES, crop=0.5, rotate=20, elastic=0.02),
         "tiny": Augment(**MIRROR, shift=1 / 8, rotate=10, elastic=0.04),
         "symbols": Augment(shift=1 / 14, rotate=10, scale=0.1, elastic=0.04, border="edge"),
     },
