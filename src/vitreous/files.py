@@ -5,14 +5,13 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Iterable, Sequence
+import math
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from vitreous.atomic import write_text
-from vitreous.errors import RunError
+from vitreous.errors import DivergedError, RunError
 
 
 def read_lines(path: Path) -> list[dict[str, Any]]:
@@ -29,7 +28,7 @@ def read_lines(path: Path) -> list[dict[str, Any]]:
 
 
 def write_lines(path: Path, lines: Iterable[dict[str, Any]]) -> None:
-    write_text(path, "".join(json.dumps(line) + "\n" for line in lines))
+    write_text(path, "".join(json_text(line) + "\n" for line in lines))
 
 
 def read_table(path: Path) -> list[dict[str, str]]:
@@ -49,7 +48,31 @@ def write_table(path: Path, columns: Sequence[str], rows: Iterable[Sequence[obje
 
 
 def write_json(path: Path, value: Any) -> None:
-    write_text(path, json.dumps(value, indent=1) + "\n")
+    write_text(path, json_text(value, indent=1) + "\n")
+
+
+def json_text(value: Any, *, indent: int | None = None) -> str:
+    """The value as JSON, which knows neither NaN nor infinity. Raises DivergedError for these."""
+    try:
+        return json.dumps(value, indent=indent, allow_nan=False)
+    except ValueError:
+        place = next(strange(value), None)
+        if place is None:
+            raise
+        raise DivergedError(
+            f"{place} is not a finite number",
+            remedy="Training has diverged: train again with a lower --lr or --clip 1.",
+        ) from None
+
+
+def strange(value: Any, place: str = "") -> Iterator[str]:
+    """The places of all numbers that are not finite, such as `scores.test.loss`."""
+    if isinstance(value, float) and not math.isfinite(value):
+        yield place or "the result"
+    if isinstance(value, list | tuple):
+        value = dict(enumerate(value))
+    for name, inside in value.items() if isinstance(value, Mapping) else ():
+        yield from strange(inside, f"{place}.{name}" if place else str(name))
 
 
 def read_json(path: Path) -> Any:
@@ -57,11 +80,13 @@ def read_json(path: Path) -> Any:
 
 
 def read_yaml(path: Path) -> Any:
-    return _parsed(path, yaml.safe_load)
+    import yaml  # takes as long as the rest of the command line together
+
+    return _parsed(path, yaml.safe_load, yaml.YAMLError)
 
 
-def _parsed(path: Path, parse: Any) -> Any:
+def _parsed(path: Path, parse: Any, foreign: type[Exception] = ValueError) -> Any:
     try:
         return parse(path.read_text(encoding="utf-8", errors="surrogateescape"))
-    except (OSError, ValueError, yaml.YAMLError) as error:
+    except (OSError, ValueError, RecursionError, foreign) as error:
         raise RunError(f"cannot be read: {error}", where=str(path)) from error

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import sys
 
 from vitreous.errors import VitreousError
+from vitreous.files import json_text
 
 
 def tell(error: VitreousError | KeyboardInterrupt, as_json: bool = False) -> int:
@@ -18,7 +18,7 @@ def tell(error: VitreousError | KeyboardInterrupt, as_json: bool = False) -> int
     where, remedy = getattr(error, "where", None), getattr(error, "remedy", None)
     if as_json:
         fields = {"kind": kind, "message": message, "where": where, "remedy": remedy}
-        print(json.dumps({"error": fields}))
+        print(json_text({"error": fields}))
     else:
         place = f"{where}: " if where else ""
         print(f"{mark}{place}{message}" + (f"\n  {remedy}" if remedy else ""), file=sys.stderr)

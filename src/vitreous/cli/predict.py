@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv as table
 import io
-import json as notation
 import os
 import sys
 from collections.abc import Iterator, Sequence
@@ -16,6 +15,7 @@ from cyclopts import Parameter
 from vitreous.cli.drawn_answers import draw, drawn_names
 from vitreous.cli.network import must_exist
 from vitreous.errors import DataError, ImageError, UsageError
+from vitreous.files import json_text
 
 if TYPE_CHECKING:
     from vitreous.inference.model_file import Bundle
@@ -68,6 +68,8 @@ def predict(
         raise UsageError("only one can be printed", where="--json, --csv", remedy="Choose one.")
     must_exist(model)
     bundle = load(model)
+    for note in bundle.notes:
+        print(f"note: {note}", file=sys.stderr)
     paths = [path for image in images for path in (_below(image) if image.is_dir() else [image])]
     folder = out if out is not None and (out.is_dir() or not out.suffix) else None
     names = drawn_names(paths) if folder else {}
@@ -77,10 +79,10 @@ def predict(
     answers: list[Answered] = []
     with progress(style="none" if quiet else "auto") as shown:
         shown.stage("predicting", len(paths))
-        for answer in _answers(bundle, paths, top):
-            answers.append(answer)
-            if folder is not None and not isinstance(answer[1], ImageError):
-                draw(folder, names[answer[0]], *answer, channels=bundle.contract.channels)
+        for path, answer in _answers(bundle, paths, top):
+            answers.append((path, answer))
+            if folder is not None and not isinstance(answer, ImageError):
+                draw(folder, names[path], path, answer, channels=bundle.contract.channels)
             shown.advance_to(len(answers), len(paths))
     write = _json if json else _csv if csv else _plain
     text = write(answers)
@@ -130,7 +132,7 @@ def _json(answers: Sequence[Answered]) -> str:
         else:
             predictions.append({"path": str(path), **answer.to_json()})
     found = {"predictions": predictions, **({"errors": errors} if errors else {})}
-    return notation.dumps(found) + "\n"
+    return json_text(found) + "\n"
 
 
 def _csv(answers: Sequence[Answered]) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json as notation
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -10,6 +9,7 @@ from cyclopts import Parameter
 
 from vitreous.cli.network import is_path
 from vitreous.errors import unknown
+from vitreous.files import json_text
 
 if TYPE_CHECKING:
     from vitreous.retrieval import Search
@@ -64,7 +64,7 @@ def search(
         found = find(model, dataset, image, top=top, progress=shown)
     if out is not None:
         write_bytes(out, sheet(found, dataset, image, out))
-    print(notation.dumps(found.to_json()) if json else text(found, out))
+    print(json_text(found.to_json()) if json else text(found, out))
 
 
 def text(found: Search, out: Path | None) -> str:

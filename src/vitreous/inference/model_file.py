@@ -23,6 +23,7 @@ from vitreous.errors import ModelFileError
 from vitreous.inference.header import FORMAT, Header, damaged
 from vitreous.inference.predictor import Predictor
 from vitreous.models import create
+from vitreous.training.reproduce import undrawn
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,6 +38,15 @@ class Bundle(Predictor):
     architecture: str | None = None
     arguments: dict[str, Any] = field(default_factory=dict)
     training: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What whoever uses its answers should know of its training."""
+        diverged = self.training.get("diverged")
+        if diverged is None:
+            return ()
+        epoch = self.training.get("best_epoch")
+        return (f"its training broke off ({diverged}); these are the weights of epoch {epoch}",)
 
     def save(self, path: str | Path) -> Path:
         """Write the file atomically; raises StorageError where it cannot be written."""
@@ -85,7 +95,8 @@ def load(path: str | Path, module: nn.Module | None = None) -> Bundle:
         # First without memory: a header that asks for a huge network is found out by its shapes.
         with torch.device("meta"):
             check(_build(header, where), state, where)
-        module = _build(header, where)
+        with undrawn():  # first weights, which are replaced
+            module = _build(header, where)
     else:
         check(module, state, where)
     module.load_state_dict(state)

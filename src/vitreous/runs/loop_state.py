@@ -22,7 +22,7 @@ class LoopState:
     loss     running sum over the steps of this epoch, kept on the device: reading it would wait
     taken    number of steps summed
     history  one row an epoch
-    elapsed  seconds of training, over all sittings
+    elapsed  seconds of training, those before a resume included
     """
 
     phase: int = 0

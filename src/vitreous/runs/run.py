@@ -18,7 +18,7 @@ from vitreous.data.formats.open import open as open_data
 from vitreous.data.images import unreadable
 from vitreous.data.splits.split import Split
 from vitreous.errors import DivergedError, StorageError
-from vitreous.files import read_json, read_table, write_json, write_table
+from vitreous.files import read_json, read_lines, read_table, write_json, write_table
 from vitreous.inference.model_file import Bundle, load
 from vitreous.metrics.score import Scores
 from vitreous.progress.progress import Progress, silent
@@ -33,7 +33,7 @@ from vitreous.runs.loop import train_phases
 from vitreous.runs.phases import phases
 from vitreous.runs.setup import TrainingSetup, build
 from vitreous.training.history import averaged
-from vitreous.training.reproduce import deterministic, seed_everything
+from vitreous.training.reproduce import deterministic
 
 
 @dataclass(frozen=True)
@@ -120,12 +120,12 @@ def resume(
 
 
 def go_on(folder: RunFolder, job: Job, progress: Progress) -> Run:
-    """From a folder with a job to a finished run. What has been done before, in this sitting or
-    another, is recognized by its files and not done again.
+    """From a folder with a job to a finished run. Finished stages are recognized by their files,
+    and not done again when a run is resumed.
 
     Raises Interrupted, StorageError and DivergedError that say how to go on.
     """
-    with folder.locked(), Interrupt() as interrupt, stops_told(folder):
+    with folder.locked(), Interrupt() as interrupt, resumable(folder):
         if not folder.finished:
             with deterministic(job.recipe.deterministic):
                 clock = Clock()
@@ -139,10 +139,10 @@ def go_on(folder: RunFolder, job: Job, progress: Progress) -> Run:
                 found.bundle.save(folder.model)
                 clock.lap("measuring")
                 write_json(folder.scores, summary(setup, found.scores, clock, folder))
-        # What lies on disk is what is returned, also where measuring was done in another sitting.
+        # What lies on disk is what is returned, also where measuring was done before a resume.
         model = load(folder.model, job.module)
-        told = read_json(folder.scores)["scores"]
-        scores = {part: model.task.SCORES.from_json(found) for part, found in told.items()}
+        written = read_json(folder.scores)["scores"]
+        scores = {part: model.task.SCORES.from_json(found) for part, found in written.items()}
         if "test" in scores and not folder.events("test"):
             use_test(job.dataset, job.parts, scores["test"], folder)
         write_report(folder.path, dataset=job.dataset, predict=model.predict)
@@ -154,7 +154,6 @@ def read_images(job: Job, folder: RunFolder, progress: Progress) -> Pack:
     """Every image decoded once; those that cannot be are named in the folder and left out."""
     for note in job.dataset.notes:
         progress.note(note)
-    seed_everything(job.recipe.seed)
     packed = pack(
         job.dataset,
         job.resolved.contract,
@@ -179,7 +178,8 @@ def learn(
     """Train through all phases, from the latest checkpoint if there is one; the network ends with
     its best weights. Returns the history, one row an epoch.
 
-    Raises KeyboardInterrupt after a checkpoint, and DivergedError with the best weights saved.
+    Raises KeyboardInterrupt after a checkpoint, and DivergedError with the best weights saved, if
+    an epoch was measured.
     """
     recipe = setup.recipe
     checkpoints = Checkpoints(folder, setup.network, setup.job.fingerprint, recipe.checkpoint)
@@ -189,7 +189,7 @@ def learn(
     except DivergedError as error:
         with suppress(StorageError):
             folder.log_event("diverged", message=error.message)
-        raise setup.rescued(error, folder) from error
+        raise setup.rescued(error, folder, read_lines(folder.metrics)) from error
     if recipe.bn_recalibrate or averaged(history):
         setup.recalibrate()
     return history
@@ -211,7 +211,7 @@ def summary(
 
 
 @contextmanager
-def stops_told(folder: RunFolder) -> Iterator[None]:
+def resumable(folder: RunFolder) -> Iterator[None]:
     """Whatever stops the run in the block says how to go on with it."""
     try:
         yield
@@ -225,7 +225,7 @@ def stops_told(folder: RunFolder) -> Iterator[None]:
 
 
 class Clock:
-    """Seconds of each stage of this sitting, in order."""
+    """Seconds of each stage in this process, in order."""
 
     def __init__(self) -> None:
         self.began = self.last = time.monotonic()

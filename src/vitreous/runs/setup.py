@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -33,6 +33,7 @@ from vitreous.training.fit import Gradients
 from vitreous.training.history import best_epoch
 from vitreous.training.precision import Precision, choose, strides_over_points
 from vitreous.training.recalibrate import recalibrate
+from vitreous.training.reproduce import seeded
 from vitreous.version import __version__
 
 CHUNK = 64  # batch size of the batch-norm recalibration pass
@@ -153,14 +154,19 @@ class TrainingSetup:
                 )
         return notes
 
-    def rescued(self, error: DivergedError, folder: RunFolder) -> DivergedError:
-        """After a divergence: save what was best, and say so."""
-        weights = [t for t in self.network.state_dict().values() if t.is_floating_point()]
-        if all(bool(torch.isfinite(t).all()) for t in weights):
-            self.bundle().save(folder.model)
-            kept = f" The best weights before that are in {folder.model}."
-        else:
-            kept = ""
+    def rescued(
+        self, error: DivergedError, folder: RunFolder, history: Sequence[Mapping[str, Any]]
+    ) -> DivergedError:
+        """After a divergence: save the best weights, if any were ever measured, and say so. The
+        file tells that its training broke off.
+        """
+        kept = " No epoch was measured before that, so there is no model file."
+        if any("validation_score" in row for row in history):
+            found = self.bundle(history)
+            training = {**found.training, "diverged": error.message}
+            replace(found, training=training).save(folder.model)
+            best = best_epoch(history)
+            kept = f" The best weights before that, of epoch {best}, are in {folder.model}."
         return DivergedError(error.message, where=error.where, remedy=f"{error.remedy or ''}{kept}")
 
 
@@ -177,7 +183,8 @@ def build(job: Job, packed: Pack, progress: Progress) -> TrainingSetup:
         network = job.module
     else:
         rows = chunks(packed.rows, ids[Part.TRAIN], 1024)
-        network, arguments = build_network(recipe, contract, task.output(), rows)
+        with seeded(recipe.seed):
+            network, arguments = build_network(recipe, contract, task.output(), rows)
         for note in network.notes:
             progress.note(note)
     network = network.to(recipe.device)

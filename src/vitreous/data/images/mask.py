@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-import io
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import ImageFile
+from PIL.TiffImagePlugin import PHOTOMETRIC_INTERPRETATION, TiffImageFile
 
+from vitreous.data.images import tiff
 from vitreous.data.images.decode import named, opened
-from vitreous.data.images.exif import upright
+from vitreous.data.images.exif import turned, upright
+from vitreous.data.images.npy import read_npy
+from vitreous.data.images.pillow_image import load
 from vitreous.data.images.read_file import printable, read_bytes
+from vitreous.data.images.tiff import Layout
 from vitreous.errors import ImageError
 
 LARGEST = 255  # class number that a byte can hold
@@ -35,10 +39,18 @@ def read_mask(source: str | Path | bytes, *, where: str | None = None) -> NDArra
     with named(where):
         head, picture, data = _opened(source)
         if head.format == "NPY":
-            return _numbers(np.load(io.BytesIO(data), allow_pickle=False))
+            return _numbers(read_npy(data))
+        if isinstance(picture, Layout):
+            array = _numbers(tiff.numbers(data, picture))
+            return turned(array[:, :, None], picture.orientation)[:, :, 0]
         if not isinstance(picture, ImageFile.ImageFile):
             raise ImageError(f"has {head.channels} channels, not one", remedy=REMEDY)
-        picture.load()
+        load(picture, head.format, data)
+        if head.format == "TIFF" and picture.mode == "L" and _white_is_zero(picture):
+            raise ImageError(
+                "has white as zero, so that its numbers may be meant either way",
+                remedy="Save it with tifffile's photometric='minisblack'.",
+            )
         palette = np.array(picture.getpalette() or [], np.uint8).reshape(-1, 3)
         gray = picture.mode == "P" and bool((palette == palette[:, :1]).all())
         array = _numbers(np.asarray(picture.convert("L") if gray else picture))
@@ -99,3 +111,8 @@ def _numbers(array: NDArray[Any]) -> NDArray[np.uint8]:
             remedy=f"Number the classes 0, 1, 2, …; {LARGEST} is ignored.",
         )
     return array.astype(np.uint8)
+
+
+def _white_is_zero(picture: ImageFile.ImageFile) -> bool:
+    tags = picture.tag_v2 if isinstance(picture, TiffImageFile) else {}
+    return tags.get(PHOTOMETRIC_INTERPRETATION) == tiff.WHITE_IS_ZERO
