@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
+from vitreous.cli.drawn_answers import draw, drawn_names
 from vitreous.cli.network import must_exist
 from vitreous.errors import DataError, ImageError, UsageError
 from vitreous.files import json_text
@@ -50,7 +51,8 @@ def predict(
     csv
         print a CSV table
     out
-        write to this file instead of stdout
+        write to this file instead of stdout; or into this folder, where it has no ending: the
+        answers, each drawn on its image, and those that are masks as PNG files
     quiet
         no progress
     """
@@ -69,17 +71,23 @@ def predict(
     for note in bundle.notes:
         print(f"note: {note}", file=sys.stderr)
     paths = [path for image in images for path in (_below(image) if image.is_dir() else [image])]
+    folder = out if out is not None and (out.is_dir() or not out.suffix) else None
+    names = drawn_names(paths) if folder else {}
     if not paths:
         places = ", ".join(str(image) for image in images)
         raise DataError("there is no image in it", where=places, remedy="Name image files.")
     answers: list[Answered] = []
     with progress(style="none" if quiet else "auto") as shown:
         shown.stage("predicting", len(paths))
-        for answer in _answers(bundle, paths, top):
-            answers.append(answer)
+        for path, answer in _answers(bundle, paths, top):
+            answers.append((path, answer))
+            if folder is not None and not isinstance(answer, ImageError):
+                draw(folder, names[path], path, answer, channels=bundle.contract.channels)
             shown.advance_to(len(answers), len(paths))
     write = _json if json else _csv if csv else _plain
     text = write(answers)
+    if folder is not None:
+        out = folder / f"answers.{'json' if json else 'csv' if csv else 'txt'}"
     if out is None:
         sys.stdout.write(text)
     else:

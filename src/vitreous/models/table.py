@@ -14,6 +14,7 @@ from vitreous.models import (
     convnet,
     densenet,
     efficientnet,
+    encoder_unet,
     googlenet,
     lenet,
     linear,
@@ -44,6 +45,7 @@ MODELS: dict[str, Variant] = {
         densenet.VARIANTS,
         mobilenet.VARIANTS,
         efficientnet.VARIANTS,
+        encoder_unet.VARIANTS,
         vit.VARIANTS,
         convnet.VARIANTS,
     )

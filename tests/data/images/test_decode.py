@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from PIL import Image, ImageOps
 
 from vitreous.data.images.decode import decode, header
-from vitreous.data.images.tiff import shape
+from vitreous.data.images.tiff import layout
 from vitreous.errors import ImageError, UsageError
 
 rng = np.random.default_rng(0)
@@ -555,7 +555,6 @@ def test_a_huge_claim_is_refused_before_decoding(tmp_path, kind):
     program = """
 import resource, sys, time
 from vitreous.data.images.decode import decode
-from vitreous.data.images.tiff import shape
 from vitreous.errors import ImageError, UsageError
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 start = time.process_time()
