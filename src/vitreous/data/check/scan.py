@@ -21,14 +21,14 @@ from vitreous.data.images.unreadable import BadImage
 
 TASK = 64  # images that one thread takes at a time
 AT_LEAST = 64  # pixels of the shorter side that are enough to look at an image
-VERSION = 1  # of the rules by which images are looked at
+VERSION = 2  # of the rules by which images are looked at
 
 # What is known of one image; as in `Survey`.
 ROW = np.dtype(
     [
         ("size", "<i4", 2),
         ("stored", "<i8"),
-        ("print", "<u8"),
+        ("prints", "<u8", likeness.FRAMES),
         ("mode", "S24"),
         ("peak", "u1"),
         ("flat", "?"),
@@ -48,7 +48,7 @@ class Survey:
     stored   (N,) bytes on disk, or in memory for arrays
     peaks    (N,) brightest value, 0 to 255
     flat     (N,) bool: all pixels are equal
-    prints   (N,) fingerprints for likeness
+    prints   (N, frames) fingerprints for likeness
     """
 
     bad: tuple[BadImage, ...]
@@ -109,7 +109,7 @@ def survey(
         rows["stored"],
         rows["peak"],
         rows["flat"],
-        rows["print"],
+        rows["prints"],
     )
 
 
