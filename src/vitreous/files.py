@@ -52,11 +52,20 @@ def read_table(path: Path) -> list[dict[str, str]]:
 
 
 def write_table(path: Path, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    write_text(path, table_text([columns, *rows]))
+
+
+def table_text(rows: Iterable[Sequence[object]]) -> str:
+    """Rows as CSV. Lines end with a line feed, and a cell with a carriage return is quoted."""
     file = io.StringIO()
-    writer = csv.writer(file, lineterminator="\n")
-    writer.writerow(columns)
-    writer.writerows(rows)
-    write_text(path, file.getvalue())
+    writer = csv.writer(file, lineterminator="\r\n")  # either of which is quoted in a cell
+    lines = []
+    for row in rows:
+        writer.writerow(row)
+        lines.append(file.getvalue()[:-2] + "\n")
+        file.seek(0)
+        file.truncate()
+    return "".join(lines)
 
 
 def write_json(path: Path, value: Any) -> None:

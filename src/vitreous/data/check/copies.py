@@ -12,8 +12,9 @@ from vitreous.data.cache.file_cache import SIZE, Ledger, as_words
 from vitreous.data.check import perceptual_hash as likeness
 from vitreous.data.check.data_findings import Finding
 from vitreous.data.check.scan import rules
-from vitreous.data.check.view import LATER, SERIOUS, View, these
+from vitreous.data.check.view import LATER, View, these
 from vitreous.data.dataset import Dataset, Part
+from vitreous.data.doubt import SERIOUS
 from vitreous.data.formats.image_files import FileDataset
 from vitreous.data.splits.groups import torn
 from vitreous.errors import ImageError
