@@ -67,7 +67,11 @@ def test_words_and_marks():
         (COLOR[:0], [], "holds no images"),
         (COLOR.astype(np.int32), range(6), "type int32"),
         (COLOR * 1.0, range(6), "floats from 0 to 255"),
-        (np.zeros((2, 3, 8, 8), np.uint8), [0, 1], "with the channels first"),
+        (
+            np.zeros((2, 3, 8, 8), np.uint8),
+            [0, 1],
+            "shape .2, 3, 8, 8., whose channels seem to come first",
+        ),
         (COLOR, [-1, 0, 1, 2, 0, 1], "labels run from -1 to 2"),
         (COLOR, [0.5, 1, 2, np.nan, 3, 4], "example 3 has the value nan"),
         (COLOR, np.zeros((6, 5, 3), int), "masks of"),

@@ -240,10 +240,10 @@ def test_channels_are_told_from_the_files(tmp_path):
     assert [example.image.shape[2] for example in mixed] == [3, 3]
     for name in ("many/a", "many/b"):
         (tmp_path / name).mkdir(parents=True)
-        np.save(tmp_path / name / "1.npy", np.zeros((4, 5, 6), np.uint8))
+        np.save(tmp_path / name / "1.npy", np.zeros((7, 5, 6), np.uint8))
     many = open_folder(tmp_path / "many")
     assert many.channels == 6
-    assert many[1].image.shape == (4, 5, 6)
+    assert many[1].image.shape == (7, 5, 6)
 
 
 def test_a_set_survives_pickling(tmp_path):

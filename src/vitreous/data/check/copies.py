@@ -102,7 +102,7 @@ def look_alikes(view: View, contents: NDArray[np.uint8]) -> Iterator[Finding]:
     # One image of each content is enough: copies are reported as copies.
     chosen = chosen[np.unique(as_words(contents[chosen]), return_index=True)[1]]
     pairs = chosen[likeness.candidates(seen.prints[chosen])]
-    apart = likeness.differing(seen.prints[pairs[:, 0]], seen.prints[pairs[:, 1]])
+    apart = likeness.distances(seen.prints[pairs[:, 0]], seen.prints[pairs[:, 1]])
     pairs = np.sort(pairs[np.argsort(apart, kind="stable")], axis=1)
     proven = _proven(view.dataset, contents, pairs[:PROVEN])
     if not proven:
@@ -162,8 +162,8 @@ def _proven(
 def _alike(dataset: Dataset, one: int, other: int) -> bool:
     try:
         return likeness.alike(
-            likeness.thumbnail(dataset.read(one, 2 * likeness.SIDE)),
-            likeness.thumbnail(dataset.read(other, 2 * likeness.SIDE)),
+            likeness.thumbnail(dataset.read(one, likeness.SIDE)),
+            likeness.thumbnail(dataset.read(other, likeness.SIDE)),
         )
     except ImageError:
         return False  # it could be read a moment ago

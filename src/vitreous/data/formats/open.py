@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from vitreous.data.dataset import Dataset
-from vitreous.data.formats import arrays, cifar, idx, masks
+from vitreous.data.formats import arrays, cifar, idx, masks, voc
 from vitreous.data.formats.class_folders import open_folder
 from vitreous.data.formats.foreign_layouts import refuse_foreign
 from vitreous.data.formats.image_files import SUFFIXES
@@ -144,6 +144,7 @@ FOLDERS = (
     FolderFormat(lambda _, names: any(map(idx.is_idx, names)), idx.open_idx),
     FolderFormat(lambda _, names: cifar.is_cifar(names), cifar.open_cifar),
     FolderFormat(lambda path, names: bool(_archive(path, names)), _open_archive),
+    FolderFormat(voc.is_voc, voc.open_voc),
     FolderFormat(masks.is_masks, masks.open_masks),
     FolderFormat(lambda *_: True, open_folder),
 )
