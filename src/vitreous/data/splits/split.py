@@ -30,6 +30,7 @@ from vitreous.data.images.unreadable import BadImage
 from vitreous.data.splits.content_hashes import digests
 from vitreous.data.splits.units import places_of, units_of
 from vitreous.errors import DataError, UsageError
+from vitreous.fields import checked
 
 SHORT = {Part.UNASSIGNED: "", Part.TRAIN: "train", Part.VALIDATION: "val", Part.TEST: "test"}
 
@@ -152,7 +153,7 @@ def split(
     are added: at most one a class and part.
     """
     for name, share in (("validation", validation), ("test", test)):
-        if not 0 <= share < 1:
+        if not 0 <= checked(name, share, float, f"--{name}") < 1:
             raise UsageError(
                 f"{share} is no share", where=f"--{name}", remedy="Choose from 0 to 0.5."
             )
