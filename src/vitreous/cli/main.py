@@ -6,9 +6,7 @@ stdout carries results, stderr progress and errors. Exit codes: 0 done, 1 failed
 
 from __future__ import annotations
 
-import io
 import itertools
-import os
 import sys
 from collections.abc import Sequence
 
@@ -16,6 +14,7 @@ from cyclopts import App, CycloptsError, Group, Parameter, UnusedCliTokensError
 
 from vitreous.cli.failure import tell
 from vitreous.cli.settings import Variables, converted, take_config
+from vitreous.cli.streams import give_up, is_broken, prepare
 from vitreous.errors import StorageError, UsageError, VitreousError
 from vitreous.version import __version__
 
@@ -98,11 +97,11 @@ def run(arguments: Sequence[str]) -> int:
     except VitreousError as error:
         return tell(error, wants_json)
     except BrokenPipeError:
-        # The reader of our output has left (`| head`): nothing to say, and nobody to say it to.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        give_up()  # the reader has left (`| head`): nothing to say, and nobody to say it to
         return 1
     except OSError as error:
-        where = None if error.filename is None else str(error.filename)
+        where = "standard output" if is_broken() else None
+        where = where if error.filename is None else str(error.filename)
         return tell(StorageError(error.strerror or str(error), where=where), wants_json)
     except MemoryError:
         remedy = "Use smaller images, a smaller --batch-size or a smaller model."
@@ -117,6 +116,5 @@ def verb_of(arguments: Sequence[str]) -> str:
 
 
 def main() -> None:
-    if isinstance(sys.stdout, io.TextIOWrapper):  # names of files need not be UTF-8
-        sys.stdout.reconfigure(errors="surrogateescape")
+    prepare()
     sys.exit(run(sys.argv[1:]))

@@ -25,7 +25,7 @@ from vitreous.data.cache.file_cache import as_words
 from vitreous.data.columns import classed
 from vitreous.data.dataset import Dataset, Part, Progress
 from vitreous.data.formats.class_folders import PARTS
-from vitreous.data.images.read_file import printable
+from vitreous.data.images.read_file import in_locale, printable
 from vitreous.data.images.unreadable import BadImage
 from vitreous.data.splits.content_hashes import digests
 from vitreous.data.splits.units import places_of, units_of
@@ -107,7 +107,7 @@ class Split:
         where, remedy = printable(path), "The data have changed since: write the split again."
         try:
             with open(path, newline="", encoding="utf-8", errors="surrogateescape") as file:
-                rows = [(row["path"], row["split"]) for row in csv.DictReader(file)]
+                rows = [(in_locale(row["path"]), row["split"]) for row in csv.DictReader(file)]
         except (OSError, KeyError, csv.Error) as error:
             raise DataError(
                 f"is no split that can be read: {error}", where=where, remedy=remedy
