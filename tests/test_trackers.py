@@ -163,10 +163,10 @@ def test_a_log_has_the_rows(folder: RunFolder, name: str) -> None:
 
 
 @pytest.mark.parametrize("back", [0, 1, 3])
-def test_a_sitting_that_was_set_back_doubles_nothing(
+def test_a_resume_from_before_the_last_row_doubles_nothing(
     folder: RunFolder, name: str, back: int
 ) -> None:
-    """Three rows are written, and the next sitting begins at a checkpoint before some of them."""
+    """Three rows are written, and the run is resumed from a checkpoint before some of them."""
     recipe = Recipe(log=(name,))
     for begun, ended in ((0, 3), (3 - back, 3 - back + 1), (3 - back, 5)):
         log = Logs(folder, recipe.to_mapping(), ROWS[:begun])

@@ -1,6 +1,6 @@
 """A run folder: everything that a run leaves behind, each file written atomically.
 
-recipe.yaml         the settled recipe, with the reason of each automatic choice
+recipe.yaml         the resolved recipe, with the reason of each automatic choice
 environment.json    versions, processor, the command
 split.csv           which example is in which part
 copies.csv          equal images within a part, and in two parts; absent if there are none

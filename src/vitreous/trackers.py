@@ -44,7 +44,7 @@ class Log:
         """Take in one row."""
 
     def close(self, ended: bool) -> None:
-        """No more rows come in this sitting, because training has ended or was broken off."""
+        """No more rows come from this process: training has ended or was broken off."""
 
 
 class Lines(Log):
@@ -64,7 +64,7 @@ class Table(Log):
 
 
 class TensorBoard(Log):
-    """Events in the run folder. A sitting that goes on makes a file of its own, which says from
+    """Events in the run folder. A resumed run makes a file of its own, which says from
     which epoch on it replaces the files before it.
     """
 
@@ -87,7 +87,7 @@ class TensorBoard(Log):
 
 class Tracked(Log):
     """A log in a tool that keeps runs under names of its own. Under which, and how many rows it
-    has, is kept in tracking.json, since an earlier sitting may have been ahead of its checkpoint.
+    has, is kept in tracking.json, since a killed process may have been ahead of its checkpoint.
     """
 
     name: ClassVar[str]
@@ -198,7 +198,7 @@ def check_installed(names: Iterable[str]) -> None:
 
 
 class Logs:
-    """All logs of one sitting, metrics.jsonl first."""
+    """All logs of one process, metrics.jsonl first."""
 
     def __init__(self, folder: RunFolder, recipe: Mapping[str, Any], history: Sequence[Row]):
         check_installed(recipe["log"])

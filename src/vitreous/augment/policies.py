@@ -105,7 +105,9 @@ def named_policy(
         if key not in known:
             raise unknown("augmentation", key, known)
     kind = "tiny" if max(contract.height, contract.width) <= TINY else "photos"
-    chosen = RECIPES[name]["symbols" if symbols(classes or (), dataset or "") else kind]
+    # Classes of targets that move are of places in an image: "3" is a number in a mask there.
+    whole = () if contract.exact else classes or ()
+    chosen = RECIPES[name]["symbols" if symbols(whole, dataset or "") else kind]
     if directed(classes or ()):
         chosen = dataclasses.replace(chosen, flip=0.0)
     given = {key: value for key, value in changes.items() if value is not None}

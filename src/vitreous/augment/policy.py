@@ -39,12 +39,12 @@ class Augment(Strengths):
         return (blended if self.num_chains else changes)(self, uniforms, source, size)
 
     def mix(self, images: Images, order: Uniforms, batch: Uniforms) -> tuple[Images, Tensor, float]:
-        """Mix each picture of a batch with a partner of the same batch.
+        """Mix each image of a batch with a partner of the same batch.
 
         images  (B, C, H, W)
         order   (B,) uniform numbers, which decide on the partners
         batch   (4,) uniform numbers of the whole batch: method, λ, and place of a box
-        return  images; (B,) int64 their partners; the share that each picture has of its own image,
+        return  images; (B,) int64 their partners; the share that each image keeps of itself,
                 by which targets are blended
         """
         method, level, x, y = batch.tolist()

@@ -1,4 +1,4 @@
-"""What a data set is: images that can be read one by one, their targets, and their parts.
+"""Dataset: images that can be read one by one, their targets, and their parts.
 
 A `Dataset` holds its index in a few flat arrays, never a Python list of objects: a million entries
 stay below 200 bytes each and forked workers share them. Pixels are read on demand, as bytes.

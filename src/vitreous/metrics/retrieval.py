@@ -64,16 +64,16 @@ def recall_at(relevant: NDArray[np.bool_], totals: NDArray[np.integer]) -> NDArr
     return np.asarray(relevant.sum(axis=1) / totals, np.float64)
 
 
-def relevance(asked: NDArray[np.integer], found: NDArray[np.integer]) -> NDArray[np.bool_]:
+def relevance(queries: NDArray[np.integer], found: NDArray[np.integer]) -> NDArray[np.bool_]:
     """Do images share the class, or at least one label, with their query?
 
-    asked   (Q,) class numbers, or (Q, L) zeros and ones
-    found   (Q, k) or (Q, k, L) of the found images
-    return  (Q, k)
+    queries  (Q,) class numbers, or (Q, L) zeros and ones
+    found    (Q, k) or (Q, k, L) of the found images
+    return   (Q, k)
     """
-    if asked.ndim == 1:
-        return np.asarray(found == asked[:, None], np.bool_)
-    return np.asarray((found * asked[:, None]).any(axis=2), np.bool_)
+    if queries.ndim == 1:
+        return np.asarray(found == queries[:, None], np.bool_)
+    return np.asarray((found * queries[:, None]).any(axis=2), np.bool_)
 
 
 def retrieval(relevant: NDArray[np.bool_], totals: NDArray[np.integer]) -> RetrievalScores | None:
@@ -81,8 +81,8 @@ def retrieval(relevant: NDArray[np.bool_], totals: NDArray[np.integer]) -> Retri
 
     relevant  (Q, k); totals: (Q,), as in `average_precision_at`
     """
-    asked = totals > 0
-    relevant, totals = relevant[asked], totals[asked]
+    possible = totals > 0
+    relevant, totals = relevant[possible], totals[possible]
     count, k = relevant.shape
     if not count or not k:
         return None

@@ -28,7 +28,7 @@ class DataFacts:
     classes        their names; what other targets are called where there are no classes
     examples       number of training images
     kinds          the columns of targets by name
-    dataset        its name, which may tell what the pictures are
+    dataset        its name, which may tell what the images are
     """
 
     channels: int

@@ -85,9 +85,9 @@ class Choices:
 
 def _choose_task(choices: Choices, facts: DataFacts) -> type[Task]:
     """The first task whose targets the data have. Raises UsageError where there is none."""
-    asked = choices["task"]
-    if asked not in ("auto", *TASKS):
-        raise unknown("task", asked, ("auto", *TASKS), where="--task")
+    chosen = choices["task"]
+    if chosen not in ("auto", *TASKS):
+        raise unknown("task", chosen, ("auto", *TASKS), where="--task")
     names = fitting(facts.kinds)
     if not names:
         there = f"targets '{', '.join(facts.kinds)}'" if facts.kinds else "no labels"
@@ -96,12 +96,12 @@ def _choose_task(choices: Choices, facts: DataFacts) -> type[Task]:
             where=facts.dataset or "data",
             remedy="Put images into one folder a class, or list them with labels in a CSV file.",
         )
-    told = TASKS[names[0]].told
-    choices.fill("task", names[0], told)
+    requirement = TASKS[names[0]].requirement
+    choices.fill("task", names[0], requirement)
     if choices["task"] not in names:
         raise UsageError(
-            f"the data cannot be used so: {told}",
-            where=f"--task {asked}",
+            f"the data cannot be used so: {requirement}",
+            where=f"--task {chosen}",
             remedy="Leave --task out; a CSV file gives several labels as `cat;dog`.",
         )
     return TASKS[choices["task"]]
@@ -189,6 +189,9 @@ def _choose_learning(choices: Choices, facts: DataFacts, task: type[Task]) -> No
         choices.fill("augment", "light", "small images lose much to strong changes")
     else:
         choices.fill("augment", "standard", "usual for photos")
+    if not task.blends():
+        for name in ("mixup", "cutmix"):
+            choices.fill(name, 0.0, "targets of this kind cannot be blended")
     for name in ("ema", "dropout"):
         choices.fill(name, 0.0, "off unless asked for")
     choices.fill("threads", 2, "decoding keeps up with training")

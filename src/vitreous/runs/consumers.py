@@ -45,7 +45,7 @@ class Consumer:
         """A phase has ended; `state.phase` is the number of the next one."""
 
     def close(self, ended: bool) -> None:
-        """Nothing more comes in this sitting, because training has ended or was broken off."""
+        """Nothing more comes from this process: training has ended or was broken off."""
 
 
 class Shown(Consumer):
@@ -67,8 +67,8 @@ class Shown(Consumer):
         losses = {"loss": row.get("train_loss", math.nan)}
         if scores is not None:
             losses["validation loss"] = scores.loss
-        told = () if scores is None else tuple(dict.fromkeys((scores.headline, scores.all[0])))
-        self.progress.epoch(row["epoch"], losses, told)
+        shown = () if scores is None else tuple(dict.fromkeys((scores.headline, scores.all[0])))
+        self.progress.epoch(row["epoch"], losses, shown)
 
 
 class Tracked(Consumer):

@@ -158,9 +158,9 @@ def use_test(dataset: Dataset, parts: Split, scores: Scores, run: RunFolder | No
     earlier = [str(use["time"]) for use in known]
     if run is not None:
         # A run folder that was moved, or whose cache is gone, still has its journal.
-        told = [use for use in run.events("test") if use.get("data") == dataset.fingerprint]
+        journaled = [use for use in run.events("test") if use.get("data") == dataset.fingerprint]
         own = [str(use["time"]) for use in known if use["run"] == name]
-        earlier += [str(use["time"]) for use in told[: max(len(told) - len(own), 0)]]
+        earlier += [str(use["time"]) for use in journaled[: max(len(journaled) - len(own), 0)]]
         fields = {"examples": scores.count, "value": scores.headline.value}
         run.log_event("test", data=dataset.fingerprint, earlier=len(earlier), **fields)
     if not earlier:
@@ -216,8 +216,8 @@ def own_split(dataset: Dataset, run: RunFolder | None) -> Split | None:
 
 
 def bad(packed: Pack, indices: Ids) -> list[str]:
-    asked = set(indices.tolist())
-    found = [image for image in packed.bad if image.index in asked]
+    wanted = set(indices.tolist())
+    found = [image for image in packed.bad if image.index in wanted]
     if not found:
         return []
     return [f"left out as unreadable: {counted(len(found), 'image')}, such as {found[0].id}"]

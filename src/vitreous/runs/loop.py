@@ -80,7 +80,7 @@ def train_phase(
 ) -> None:
     """One phase, from its beginning or from a checkpoint, to its end; it leaves the best weights.
 
-    saved  the checkpoint of an earlier sitting in the midst of this phase
+    saved  the checkpoint of a run that was interrupted in the midst of this phase
 
     Raises KeyboardInterrupt after a step, when the interrupt asks for it, and DivergedError with
     the best weights restored.
@@ -121,8 +121,8 @@ def train_phase(
             if over:
                 break
             for consumer in consumers:
-                consumer.between(phase, state, last=interrupt.asked)
-            if interrupt.asked:
+                consumer.between(phase, state, last=interrupt.requested)
+            if interrupt.requested:
                 raise KeyboardInterrupt
     except DivergedError:
         phase.stopping.restore(phase.network)

@@ -24,7 +24,7 @@ class LoopState:
              wait
     weight   Σ w of these examples; their number where they have no weights
     history  one row an epoch
-    elapsed  seconds of training, over all sittings
+    elapsed  seconds of training, those before a resume included
     """
 
     phase: int = 0

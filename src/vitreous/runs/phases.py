@@ -91,7 +91,7 @@ def phases(setup: TrainingSetup, progress: Progress, done: int = 0) -> Iterator[
     """One for the whole network; or one for its last layer on features computed once, and a second
     one for the whole network if it is to be fine-tuned. Each is prepared when its turn comes.
 
-    done  how many have ended in an earlier sitting; these are not prepared
+    done  how many had ended before a resume; these are not prepared
     """
     recipe = setup.recipe
     if recipe.freeze == "none":

@@ -120,12 +120,12 @@ def resume(
 
 
 def go_on(folder: RunFolder, job: Job, progress: Progress) -> Run:
-    """From a folder with a job to a finished run. What has been done before, in this sitting or
-    another, is recognized by its files and not done again.
+    """From a folder with a job to a finished run. Finished stages are recognized by their files,
+    and not done again when a run is resumed.
 
     Raises Interrupted, StorageError and DivergedError that say how to go on.
     """
-    with folder.locked(), Interrupt() as interrupt, stops_told(folder):
+    with folder.locked(), Interrupt() as interrupt, resumable(folder):
         if not folder.finished:
             with deterministic(job.recipe.deterministic):
                 clock = Clock()
@@ -139,10 +139,10 @@ def go_on(folder: RunFolder, job: Job, progress: Progress) -> Run:
                 found.bundle.save(folder.model)
                 clock.lap("measuring")
                 write_json(folder.scores, summary(setup, found.scores, clock, folder))
-        # What lies on disk is what is returned, also where measuring was done in another sitting.
+        # What lies on disk is what is returned, also where measuring was done before a resume.
         model = load(folder.model, job.module)
-        told = read_json(folder.scores)["scores"]
-        scores = {part: model.task.SCORES.from_json(found) for part, found in told.items()}
+        written = read_json(folder.scores)["scores"]
+        scores = {part: model.task.SCORES.from_json(found) for part, found in written.items()}
         if "test" in scores and not folder.events("test"):
             use_test(job.dataset, job.parts, scores["test"], folder)
         write_report(folder.path, dataset=job.dataset, predict=model.predict)
@@ -211,7 +211,7 @@ def summary(
 
 
 @contextmanager
-def stops_told(folder: RunFolder) -> Iterator[None]:
+def resumable(folder: RunFolder) -> Iterator[None]:
     """Whatever stops the run in the block says how to go on with it."""
     try:
         yield
@@ -225,7 +225,7 @@ def stops_told(folder: RunFolder) -> Iterator[None]:
 
 
 class Clock:
-    """Seconds of each stage of this sitting, in order."""
+    """Seconds of each stage in this process, in order."""
 
     def __init__(self) -> None:
         self.began = self.last = time.monotonic()

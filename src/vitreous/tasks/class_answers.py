@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
+from vitreous.data.columns import Column
 from vitreous.errors import ModelFileError, UsageError
 from vitreous.metrics.classification_scores import ClassificationScores
 from vitreous.models.network import Output
@@ -43,6 +44,23 @@ class ClassTask(Task):
                 where="--label-smoothing",
                 remedy="Leave it out, or choose --loss cross_entropy.",
             )
+
+    @classmethod
+    @abstractmethod
+    def factors(cls, labels: Column) -> Tensor:
+        """(L,) factors on classes against rare ones, from the labels of the training part."""
+
+    @classmethod
+    def of(
+        cls, targets: Columns, *, criterion: str = "", smoothing: float = 0.0, balance: str = "none"
+    ) -> Self:
+        labels = targets["class"]
+        return cls(
+            classes=labels.classes,
+            criterion=criterion,
+            smoothing=smoothing,
+            balance=cls.factors(labels) if balance == "weights" else None,
+        )
 
     def output(self) -> Output:
         return Output("vector", len(self.classes))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -13,7 +13,7 @@ from torch import Tensor
 
 from vitreous.backprop.layers import Hinge, Loss, SoftmaxCrossEntropy
 from vitreous.data.batches.pack import Rows
-from vitreous.data.columns import ClassNumbers, Marks
+from vitreous.data.columns import ClassNumbers, Column, Marks
 from vitreous.errors import DataError
 from vitreous.losses import class_weights, cross_entropy, focal, hinge
 from vitreous.metrics.align import align
@@ -38,7 +38,7 @@ class Classify(ClassTask):
     """
 
     name = "classify"
-    told = "each image has one label"
+    requirement = "each image has one label"
     needs: ClassVar = {"class": ClassNumbers}
     LOSSES: ClassVar[Mapping[str, Callable[..., Tensor]]] = {
         "cross_entropy": cross_entropy,
@@ -70,18 +70,11 @@ class Classify(ClassTask):
             )
 
     @classmethod
-    def of(
-        cls, targets: Columns, *, criterion: str = "", smoothing: float = 0.0, balance: str = "none"
-    ) -> Self:
-        labels = targets["class"]
-        factors = None
-        if balance == "weights":
-            counts = labels.counts()
-            assert counts is not None
-            factors = class_weights(torch.from_numpy(counts))
-        return cls(
-            classes=labels.classes, criterion=criterion, smoothing=smoothing, balance=factors
-        )
+    def factors(cls, labels: Column) -> Tensor:
+        """Each class weighs the same in all."""
+        counts = labels.counts()
+        assert counts is not None
+        return class_weights(torch.from_numpy(counts))
 
     def loss(self, outputs: Logits, targets: Mapping[str, Any]) -> Tensor:
         loss, wanted = self.LOSSES[self.criterion], targets["class"]
@@ -102,10 +95,10 @@ class Classify(ClassTask):
     def scores(self, meter: Table, baselines: Sequence[Any] = ()) -> ClassificationScores:
         return classification(meter.answers, meter.truth, self.classes, baselines=baselines)
 
-    def baselines(self, rows: Rows, targets: Columns, train: Ids, asked: Ids) -> tuple[Rule, ...]:
+    def baselines(self, rows: Rows, targets: Columns, train: Ids, ids: Ids) -> tuple[Rule, ...]:
         labels = targets["class"]
-        learned, wanted, count = labels.gather(train), labels.gather(asked), len(self.classes)
-        found = neighbors(rows, train, asked)
+        learned, wanted, count = labels.gather(train), labels.gather(ids), len(self.classes)
+        found = neighbors(rows, train, ids)
         return majority(learned, wanted, count), neighbor_class(found, learned, wanted, count)
 
     def judged(

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from vitreous.backprop.layers import Loss, SigmoidCrossEntropy
 from vitreous.data.batches.pack import Rows
-from vitreous.data.columns import ClassNumbers, Marks
+from vitreous.data.columns import ClassNumbers, Column, Marks
 from vitreous.errors import ModelFileError, UsageError
 from vitreous.losses import binary_cross_entropy, binary_hinge, positive_weights
 from vitreous.metrics.align import align
@@ -49,7 +49,7 @@ class Label(ClassTask):
 
     name = "label"
     noun = "label"
-    told = "some images have several labels"
+    requirement = "some images have several labels"
     needs: ClassVar = {"class": Marks}
     LOSSES: ClassVar[Mapping[str, Callable[..., Tensor]]] = {
         "cross_entropy": binary_cross_entropy,
@@ -74,18 +74,11 @@ class Label(ClassTask):
         return CODINGS["labels"].explain(len(outputs))
 
     @classmethod
-    def of(
-        cls, targets: Columns, *, criterion: str = "", smoothing: float = 0.0, balance: str = "none"
-    ) -> Self:
-        labels = targets["class"]
-        factors = None
-        if balance == "weights":
-            counts = labels.counts()
-            assert counts is not None
-            factors = positive_weights(torch.from_numpy(counts), len(labels))
-        return cls(
-            classes=labels.classes, criterion=criterion, smoothing=smoothing, balance=factors
-        )
+    def factors(cls, labels: Column) -> Tensor:
+        """The presence of each label weighs as much as its absence."""
+        counts = labels.counts()
+        assert counts is not None
+        return positive_weights(torch.from_numpy(counts), len(labels))
 
     @property
     def cuts(self) -> NDArray[np.float64]:
@@ -116,10 +109,10 @@ class Label(ClassTask):
         chosen = choose_thresholds(meter.answers, meter.truth.astype(np.int64))
         return replace(self, thresholds=tuple(float(threshold) for threshold in chosen))
 
-    def baselines(self, rows: Rows, targets: Columns, train: Ids, asked: Ids) -> tuple[Rule, ...]:
+    def baselines(self, rows: Rows, targets: Columns, train: Ids, ids: Ids) -> tuple[Rule, ...]:
         labels = targets["class"]
-        learned, wanted = labels.gather(train), labels.gather(asked)
-        found = neighbors(rows, train, asked)
+        learned, wanted = labels.gather(train), labels.gather(ids)
+        found = neighbors(rows, train, ids)
         return frequency(learned, wanted), neighbor_labels(found, learned, wanted)
 
     def judged(

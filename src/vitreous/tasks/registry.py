@@ -24,6 +24,6 @@ def task_of(targets: Columns) -> Task:
     if not names:
         raise DataError(
             f"no task learns from the targets {', '.join(targets) or 'of unlabeled images'} alone",
-            remedy=f"Known tasks need: {'; '.join(task.told for task in TASKS.values())}.",
+            remedy=f"Known tasks need: {'; '.join(task.requirement for task in TASKS.values())}.",
         )
     return TASKS[names[0]].of(targets)

@@ -26,6 +26,7 @@ from vitreous.tasks.coding import CODINGS
 from vitreous.tasks.meter import Table as NumberTable
 from vitreous.tasks.neighbors import neighbors
 from vitreous.tasks.quantities import Quantities
+from vitreous.tasks.ranks import ranks
 from vitreous.tasks.section import Case, Gallery, Kind, Scatter, Section, Table
 from vitreous.tasks.task import Aligned, Columns, Ids, Task
 
@@ -46,7 +47,7 @@ class Regress(Task):
     """
 
     name = "regress"
-    told = "each image has numbers"
+    requirement = "each image has numbers"
     needs: ClassVar = {"value": Numbers}
     noun = "quantity"
     SCORES = RegressionScores
@@ -144,13 +145,13 @@ class Regress(Task):
             baselines=baselines,
         )
 
-    def baselines(self, rows: Rows, targets: Columns, train: Ids, asked: Ids) -> tuple[Rule, ...]:
+    def baselines(self, rows: Rows, targets: Columns, train: Ids, ids: Ids) -> tuple[Rule, ...]:
         column = targets["value"]
-        learned, wanted = column.gather(train), column.gather(asked)
-        found = neighbors(rows, train, asked)
+        learned, wanted = column.gather(train), column.gather(ids)
+        found = neighbors(rows, train, ids)
         neighbor = answering(
             learned[found.nearest],
-            wanted[found.asked],
+            wanted[found.queries],
             name="neighbor",
             title="nearest neighbor on pixels",
             detail=found.detail,
@@ -164,12 +165,9 @@ class Regress(Task):
         """Truth and answer of each quantity; the largest errors, by the scale, rank first."""
         answers, truth = meter.answers, meter.truth.astype(np.float64)
         errors = np.abs((answers - truth) / np.array(self.scale)).mean(axis=1)
-        order = np.argsort(-errors, kind="stable")
-        ranks = np.empty(len(order), np.int64)
-        ranks[order] = np.arange(1, len(order) + 1)
         columns = [f"{kind} {name}" for name in self.names for kind in ("true", "predicted")]
         rows: list[tuple[Any, ...]] = []
-        for true, given, error, rank in zip(truth, answers, errors, ranks, strict=True):
+        for true, given, error, rank in zip(truth, answers, errors, ranks(-errors), strict=True):
             cells = [f"{v:.9g}" for pair in zip(true, given, strict=True) for v in pair]
             rows.append((*cells, f"{error:.6f}", int(rank)))
         return (*columns, "error", "rank"), rows

@@ -27,6 +27,7 @@ from vitreous.metrics.segmentation import SegmentationScores, image_iou, one_cla
 from vitreous.models.network import Output
 from vitreous.tasks.coding import CODINGS
 from vitreous.tasks.mask_answer import Mask
+from vitreous.tasks.ranks import ranks
 from vitreous.tasks.section import Case, Gallery, Kind, Matrix, Note, Section, Table
 from vitreous.tasks.task import Aligned, Columns, Ids, Task
 
@@ -63,7 +64,7 @@ class Segment(Task):
     """
 
     name = "segment"
-    told = "each image has a mask"
+    requirement = "each image has a mask"
     needs: ClassVar = {"mask": Maps}
     answers = "map"
     SCORES = SegmentationScores
@@ -162,12 +163,12 @@ class Segment(Task):
         loss = meter.loss / max(len(meter), 1)
         return segmentation(meter.confusion, self.classes, loss=loss, baselines=baselines)
 
-    def baselines(self, rows: Rows, targets: Columns, train: Ids, asked: Ids) -> tuple[Rule, ...]:
+    def baselines(self, rows: Rows, targets: Columns, train: Ids, ids: Ids) -> tuple[Rule, ...]:
         masks = maps(targets)
         often = int(pixels_of(masks.take(train)).argmax())
         truth = PixelConfusion(len(self.classes), self.ignore)
-        for first in range(0, len(asked), CHUNK):
-            some = masks.batch(asked[first : first + CHUNK])
+        for first in range(0, len(ids), CHUNK):
+            some = masks.batch(ids[first : first + CHUNK])
             assert isinstance(some, Tensor)
             truth.add(some, some)
         return (one_class(truth, self.classes, often),)
@@ -176,12 +177,9 @@ class Segment(Task):
         self, meter: MaskMeter, targets: Columns
     ) -> tuple[tuple[str, ...], list[tuple[Any, ...]]]:
         found = image_iou(meter.confusion)
-        order = np.argsort(np.where(np.isfinite(found), found, np.inf), kind="stable")
-        ranks = np.empty(len(order), np.int64)
-        ranks[order] = np.arange(1, len(order) + 1)
         rows: list[tuple[Any, ...]] = [
             (f"{iou:.6f}", int(rank)) if np.isfinite(iou) else ("", "")
-            for iou, rank in zip(found, ranks, strict=True)
+            for iou, rank in zip(found, ranks(found), strict=True)
         ]
         return ("iou", "rank"), rows
 
@@ -293,5 +291,5 @@ def maps(targets: Columns) -> Maps:
 def pixels_of(masks: Column) -> NDArray[np.int64]:
     """(L,) pixels of each class in all masks together."""
     assert isinstance(masks, Maps)
-    counts = masks.looks["counts"][:, : len(masks.classes)]
+    counts = masks.summaries["counts"][:, : len(masks.classes)]
     return np.asarray(counts.sum(axis=0, dtype=np.int64))

@@ -173,8 +173,8 @@ def test_counts_say_how_many_images_show_a_class(tmp_path):
         pair(tmp_path / "set", str(number), mask)
     column = open(tmp_path / "set").targets["mask"]
     assert column.counts().tolist() == [2, 1, 1]
-    assert column.looks["size"].tolist() == [[1, 2]] * 3
-    assert column.looks["counts"][2, [0, 2, 255]].tolist() == [0, 1, 1]
+    assert column.summaries["size"].tolist() == [[1, 2]] * 3
+    assert column.summaries["counts"][2, [0, 2, 255]].tolist() == [0, 1, 1]
     assert column.take(np.array([2, 1])).counts().tolist() == [1, 0, 1]
 
 

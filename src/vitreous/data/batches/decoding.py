@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from vitreous.data.batches.fitted import FittedMaps, Frames
 from vitreous.data.batches.preprocess import PixelContract
-from vitreous.data.batches.streaming import picture
+from vitreous.data.batches.streaming import decoded
 from vitreous.data.columns import Column
 from vitreous.data.dataset import Dataset, Progress
 from vitreous.data.images.map_images import map_images
@@ -69,7 +69,7 @@ class Decoding:
         }
 
     def _image(self, index: int) -> NDArray[np.uint8]:
-        image = picture(self.dataset, self.contract, index)
+        image = decoded(self.dataset, self.contract, index)
         self.sizes[index] = image.shape[:2]
         return self.contract.row(image)
 

@@ -31,7 +31,7 @@ from vitreous.data.batches.fitted import Frames, fitted, moving
 from vitreous.data.batches.preprocess import PixelContract
 from vitreous.data.batches.streaming import Streaming
 from vitreous.data.cache import cache_folder as caches
-from vitreous.data.cache.file_cache import is_settled
+from vitreous.data.cache.file_cache import is_cacheable
 from vitreous.data.columns import Column
 from vitreous.data.dataset import Dataset, Progress
 from vitreous.data.images.unreadable import BadImage
@@ -165,7 +165,7 @@ def key(
 def _certain(images: Dataset | MapRows, index: int) -> bytes:
     """The stamp of an image or a map, and the content of a file that was just written."""
     stamp = images.stamp(index)
-    if images.source(index) is not None and not is_settled(stamp):
+    if images.source(index) is not None and not is_cacheable(stamp):
         stamp += images.digest(index)
     return stamp
 

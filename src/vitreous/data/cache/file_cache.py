@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from vitreous.data.cache import cache_folder as cache
 
 SIZE = 16  # bytes of a key
-SETTLED = 2.0  # seconds; in younger files a second write might not change the time
+MIN_AGE = 2.0  # seconds; in younger files a second write might not change the time
 
 Bytes = NDArray[np.uint8]
 
@@ -54,10 +54,10 @@ class Ledger:
         known = np.zeros(len(keys), bool)
         table = cache.load_array(self.path, np.uint8, (None, SIZE + rows.shape[1]))
         if table is not None and len(table):
-            there, asked = as_words(table[:, :SIZE]), as_words(keys)
+            there, wanted = as_words(table[:, :SIZE]), as_words(keys)
             order = np.argsort(there)
-            place = order[np.minimum(np.searchsorted(there, asked, sorter=order), len(there) - 1)]
-            known = there[place] == asked
+            place = order[np.minimum(np.searchsorted(there, wanted, sorter=order), len(there) - 1)]
+            known = there[place] == wanted
             rows[known] = table[place[known], SIZE:]
         return known
 
@@ -72,19 +72,19 @@ def file_keys(dataset: Files, rules: bytes = b"") -> tuple[Bytes, NDArray[np.boo
     rules  what else the rows depend on, such as the version of a decoder
     """
     keys = np.zeros((len(dataset), SIZE), np.uint8)
-    settled = np.zeros(len(dataset), bool)
+    cacheable = np.zeros(len(dataset), bool)
     for index in range(len(dataset)):
         stamp = dataset.stamp(index)
         name = os.fsencode(dataset.id(index))
         key = hashlib.blake2b(stamp + b"\0" + name + rules, digest_size=SIZE).digest()
         keys[index] = np.frombuffer(key, np.uint8)
-        settled[index] = is_settled(stamp)
-    return keys, settled
+        cacheable[index] = is_cacheable(stamp)
+    return keys, cacheable
 
 
-def is_settled(stamp: bytes) -> bool:
+def is_cacheable(stamp: bytes) -> bool:
     """Is the file of this stamp old enough for its time to tell of its next change?"""
-    latest = time.time_ns() - int(SETTLED * 1e9)
+    latest = time.time_ns() - int(MIN_AGE * 1e9)
     return len(stamp) == 16 and bool(struct.unpack("<Qq", stamp)[1] < latest)
 
 

@@ -1,4 +1,4 @@
-"""What is wrong with this data, before an hour is spent on it: `vitreous check`.
+"""Check of a data set, before an hour is spent on it: what is wrong with it? `vitreous check`.
 
 Every image is decoded once and hashed once; the rest is counting. An error is what would spoil
 training or its numbers; a warning is worth a look; a note is good to know.
@@ -61,7 +61,7 @@ def check(
         *copies(view, same),
         *torn_groups(view),
         *look_alikes(view, contents),
-        *_pictures(view),
+        *_images(view),
         _memory(view),
         *(Finding(_weight_of(note), "opening", note) for note in dataset.notes),
     ]
@@ -88,7 +88,7 @@ def _damage(view: View) -> Iterator[Finding]:
         )
 
 
-def _pictures(view: View) -> Iterator[Finding]:
+def _images(view: View) -> Iterator[Finding]:
     seen, good = view.seen, view.seen.good
     if not view.good:
         return

@@ -1,4 +1,4 @@
-"""What was found out about a data set, as sentences with examples and remedies, and as JSON."""
+"""Findings of a check of data, as sentences with examples and remedies, and as JSON."""
 
 from __future__ import annotations
 

@@ -3,7 +3,7 @@
 The hash holds the signs of an image's low frequencies: it survives another size, another quality
 and another brightness. Hashes that differ in few bits are found by sorting them under several
 orders of their bits, where near ones become neighbors: N log N work, never N². What the hash
-proposes counts only if the pictures themselves correlate, in their shades and in their edges.
+proposes counts only if the images themselves correlate, in their shades and in their edges.
 
 Zauner (2010), "Implementation and benchmarking of perceptual image hash functions".
 Charikar (2002), "Similarity estimation techniques from rounding algorithms" (the search).
@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from vitreous.data.dataset import Pixels
 
-SIDE = 32  # of the small picture that hash and proof look at
+SIDE = 32  # of the small image that hash and proof look at
 SMALLEST = 32  # pixels: in smaller images different things look the same
 BITS = 64
 FAR = 8  # bits in which the hashes of a pair may differ
@@ -70,7 +70,7 @@ def differing(one: NDArray[np.uint64], other: NDArray[np.uint64]) -> NDArray[np.
 
 
 def alike(one: NDArray[np.float32], other: NDArray[np.float32]) -> bool:
-    """Do two thumbnails show the same picture?"""
+    """Do two thumbnails show the same image?"""
     if _correlation(one, other) < SHADES:
         return False
     return _correlation(_edges(one), _edges(other)) >= EDGES

@@ -1,4 +1,4 @@
-"""One pass over all images: which can be decoded, how large they are, and how each one looks."""
+"""Scan of all images in one pass: which can be decoded, how large they are, how each one looks."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def survey(
     good = np.zeros(count, bool)
     ledger = None
     if isinstance(dataset, FileDataset):
-        ledger, (keys, settled) = Ledger("surveys", dataset), file_keys(dataset, rules(dataset))
+        ledger, (keys, cacheable) = Ledger("surveys", dataset), file_keys(dataset, rules(dataset))
         good |= ledger.recall(keys, as_bytes(rows))
     unknown = np.flatnonzero(~good)
 
@@ -98,7 +98,7 @@ def survey(
         good[[image.index for image in damaged]] = False
         bad += damaged
     if ledger and len(unknown) > len(bad):
-        ledger.keep(keys[good & settled], as_bytes(rows)[good & settled])
+        ledger.keep(keys[good & cacheable], as_bytes(rows)[good & cacheable])
     modes, kinds = np.unique(rows["mode"], return_inverse=True)
     return Survey(
         tuple(bad),

@@ -1,4 +1,4 @@
-"""What is wrong with targets: classes without images, constant numbers, masks that fit nothing."""
+"""Findings about targets: classes without images, constant numbers, masks that fit nothing."""
 
 from __future__ import annotations
 
@@ -110,15 +110,15 @@ def findings_of_masks(view: View) -> Iterator[Finding]:
     for column in maps_of(view.dataset.targets).values():
         if not column.classes:
             continue
-        looks, good = column.looks, view.seen.good
-        tall = looks["size"]
+        summaries, good = column.summaries, view.seen.good
+        tall = summaries["size"]
         unreadable = good & (tall == 0).any(axis=1)
         stored = view.seen.sizes
         # Stored sizes know nothing of EXIF's turns by 90 degrees, which packing does.
         fits = (tall == stored).all(axis=1) | (tall == stored[:, ::-1]).all(axis=1)
         known = [*range(len(column.classes))]
         known += [] if column.ignore is None else [column.ignore]
-        strange = looks["counts"].copy()
+        strange = summaries["counts"].copy()
         strange[:, known] = 0
         for kind, wrong, words in (
             ("damaged masks", unreadable, "masks cannot be read"),
@@ -134,9 +134,11 @@ def findings_of_masks(view: View) -> Iterator[Finding]:
                     view.names(np.flatnonzero(wrong)),
                     "Repair them; training leaves their images out (--bad-images skip).",
                 )
-        counts = looks["counts"][good & ~unreadable].sum(axis=0, dtype=np.int64)
+        counts = summaries["counts"][good & ~unreadable].sum(axis=0, dtype=np.int64)
         yield from _shares(column, counts)
-        ignored = good & ~unreadable & (looks["counts"][:, : len(column.classes)] == 0).all(axis=1)
+        ignored = (
+            good & ~unreadable & (summaries["counts"][:, : len(column.classes)] == 0).all(axis=1)
+        )
         if ignored.any():
             yield Finding(
                 "warning",
@@ -145,7 +147,7 @@ def findings_of_masks(view: View) -> Iterator[Finding]:
                 view.names(np.flatnonzero(ignored)),
                 "Nothing can be learned from them: leave these images out.",
             )
-        empty = good & ~ignored & (looks["counts"][:, 1 : len(column.classes)] == 0).all(axis=1)
+        empty = good & ~ignored & (summaries["counts"][:, 1 : len(column.classes)] == 0).all(axis=1)
         empty &= ~unreadable
         if empty.any():
             yield Finding(

@@ -1,4 +1,4 @@
-"""A CSV file that lists images and their labels: the columns path, label[, split, group, weight].
+"""Manifest: a CSV file that lists images, with the columns path, label[, split, group, weight].
 
 Paths are relative to the CSV file. Several labels an image are written either as `cat;dog` (or
 `cat|dog`) in the label column, or as one column of 0 and 1 for each label; other numbers are

@@ -16,7 +16,7 @@ from vitreous.data.formats.mask_values import meaning
 from vitreous.data.images.map_images import map_images
 from vitreous.data.images.mask import read_mask
 from vitreous.data.images.read_file import printable, read_bytes
-from vitreous.data.maps import LOOK, VALUES, MapRows, Maps, histogram, look
+from vitreous.data.maps import SUMMARY, VALUES, MapRows, Maps, histogram, summary
 from vitreous.data.names import Names
 from vitreous.errors import DataError, ImageError
 from vitreous.formats import counted
@@ -67,25 +67,27 @@ class MaskFiles(MapRows):
 
     def scan(self) -> NDArray[np.void]:
         """Every mask is read once; what is known of its file is kept."""
-        looks = np.zeros(len(self), LOOK)
-        ledger, (keys, settled) = Ledger("masks", self), file_keys(self, RULES)
-        rows = looks.view(np.uint8).reshape(len(looks), LOOK.itemsize)
+        summaries = np.zeros(len(self), SUMMARY)
+        ledger, (keys, cacheable) = Ledger("masks", self), file_keys(self, RULES)
+        rows = summaries.view(np.uint8).reshape(len(summaries), SUMMARY.itemsize)
         unknown = np.flatnonzero(~ledger.recall(keys, rows))
 
         def examine(index: int) -> tuple[Any, ...]:
-            return look(read_mask(self.source(index)))
+            return summary(read_mask(self.source(index)))
 
-        for indices, found, _ in map_images(self, examine, LOOK, unknown, chunk=TASK):
-            looks[indices] = found  # zeros for a mask that cannot be read: it is named when packed
-        there = settled & (looks["size"] > 0).all(axis=1)
+        for indices, found, _ in map_images(self, examine, SUMMARY, unknown, chunk=TASK):
+            summaries[indices] = (
+                found  # zeros for a mask that cannot be read: it is named when packed
+            )
+        there = cacheable & (summaries["size"] > 0).all(axis=1)
         if len(unknown) and there.any():
             ledger.keep(keys[there], rows[there])
         if self.table is not None:
-            counts = np.zeros_like(looks["counts"])
+            counts = np.zeros_like(summaries["counts"])
             for value, number in enumerate(self.table.tolist()):
-                counts[:, number] += looks["counts"][:, value]
-            looks["counts"] = counts
-        return looks
+                counts[:, number] += summaries["counts"][:, value]
+            summaries["counts"] = counts
+        return summaries
 
 
 def masks_in_files(root: Path, names: Names) -> tuple[Maps, str]:

@@ -36,7 +36,7 @@ from vitreous.data.dataset import Pixels
 from vitreous.data.images import tiff
 from vitreous.data.images.exif import turned, upright
 from vitreous.data.images.file_type import REMOVE, recognize
-from vitreous.data.images.jpeg import Frame, decode_jpeg, frame
+from vitreous.data.images.jpeg import JpegHeader, decode_jpeg, jpeg_header
 from vitreous.data.images.pixels import as_bytes, over_white, with_channels
 from vitreous.data.images.read_file import printable, read_bytes
 from vitreous.errors import ImageError, UsageError
@@ -143,21 +143,21 @@ def _decode(source: Source, at_least: int) -> Pixels:
         return _from_pillow(source)
     data = source if isinstance(source, bytes) else read_bytes(source)
     head, picture = opened(data)
-    if isinstance(picture, Frame):
+    if isinstance(picture, JpegHeader):
         return upright(decode_jpeg(data, picture, at_least), picture.exif)
     if picture is None:
         return _from_tiff(data) if head.format == "TIFF" else _from_npy(data)
     return _from_pillow(picture)
 
 
-def opened(data: bytes) -> tuple[Header, Frame | ImageFile.ImageFile | None]:
-    """The header, checked; and what its decoder has read so far: OpenCV's frame of a JPEG, Pillow's
+def opened(data: bytes) -> tuple[Header, JpegHeader | ImageFile.ImageFile | None]:
+    """The header, checked; and what its decoder has read so far: the header of a JPEG, Pillow's
     picture without its pixels, nothing for arrays."""
     kind = recognize(data)
     if kind.decoder not in FORMATS:
         raise ImageError(f"is {kind.name}", remedy=kind.remedy)
-    picture: Frame | ImageFile.ImageFile | None = None
-    if kind.decoder == "JPEG" and (jpeg := frame(data)).components in (1, 3):
+    picture: JpegHeader | ImageFile.ImageFile | None = None
+    if kind.decoder == "JPEG" and (jpeg := jpeg_header(data)).components in (1, 3):
         gray, picture = jpeg.components == 1, jpeg
         mode = "L" if gray else "RGB"
         head = Header("JPEG", jpeg.height, jpeg.width, jpeg.components, mode)

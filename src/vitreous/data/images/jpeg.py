@@ -29,8 +29,8 @@ REDUCED = {
 
 
 @dataclass(frozen=True)
-class Frame:
-    """What stands before the coded data.
+class JpegHeader:
+    """The header of a JPEG: what stands before the coded data.
 
     components  1 gray, 3 color, 4 CMYK
     exif        the EXIF block, or nothing
@@ -44,7 +44,7 @@ class Frame:
     scan: int
 
 
-def frame(data: bytes) -> Frame:
+def jpeg_header(data: bytes) -> JpegHeader:
     """Read the segments up to the coded data. Raises ImageError if they end before."""
     height = width = components = 0
     exif = b""
@@ -65,14 +65,14 @@ def frame(data: bytes) -> Frame:
         elif marker == EXIF and not exif and data.startswith(b"Exif\0\0", body):
             exif = data[body:end]
         elif marker == START_OF_SCAN and components:
-            return Frame(height, width, components, exif, scan=end)
+            return JpegHeader(height, width, components, exif, scan=end)
         position = end
     raise ImageError(
         f"the JPEG is cut off or damaged in its header, {len(data):,} bytes in all", remedy=REMOVE
     )
 
 
-def decode_jpeg(data: bytes, head: Frame, at_least: int = 0) -> Pixels:
+def decode_jpeg(data: bytes, head: JpegHeader, at_least: int = 0) -> Pixels:
     """Pixels as stored, (H, W, 1 or 3); orientation is not applied.
 
     at_least  how many pixels the shorter side keeps if the image is decoded at a reduced scale;
