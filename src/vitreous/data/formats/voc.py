@@ -17,12 +17,12 @@ import numpy as np
 
 from vitreous.data.boxes import Boxes
 from vitreous.data.dataset import Part
-from vitreous.data.formats.class_folders import walk
+from vitreous.data.formats.folder_walk import walk
 from vitreous.data.formats.image_files import FileDataset
-from vitreous.data.formats.target_cells import number
 from vitreous.data.formats.xml_tree import read_xml
 from vitreous.data.images.decode import header
 from vitreous.data.images.read_file import printable
+from vitreous.data.manifest_words import number
 from vitreous.data.names import Names
 from vitreous.errors import DataError, ImageError
 
