@@ -74,8 +74,14 @@ class Shown(Consumer):
 class Tracked(Consumer):
     """metrics.jsonl, and whatever else the recipe asks for."""
 
-    def __init__(self, folder: RunFolder, settings: Mapping[str, Any], state: LoopState):
-        self.logs = Logs(folder, settings, state.history)
+    def __init__(
+        self,
+        folder: RunFolder,
+        settings: Mapping[str, Any],
+        state: LoopState,
+        progress: Progress,
+    ):
+        self.logs = Logs(folder, settings, state.history, progress.note)
 
     def epoch(self, history: Sequence[Mapping[str, Any]], scores: Scores | None) -> None:
         self.logs.write(history)

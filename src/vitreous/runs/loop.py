@@ -50,7 +50,7 @@ def train_phases(
         if state.step == 0:  # between two phases
             checkpoint.restore(saved, whole=checkpoints.whole)
             saved = None
-    tracked = Tracked(folder, recipe.to_mapping(), state)
+    tracked = Tracked(folder, recipe.to_mapping(), state, progress)
     consumers = [Shown(progress), tracked, checkpoints]
     ended = False
     try:
