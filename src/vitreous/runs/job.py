@@ -18,13 +18,14 @@ from vitreous.data.splits.split import Split
 from vitreous.data.splits.split import split as assign
 from vitreous.errors import DataError, RunError, UsageError
 from vitreous.files import read_yaml, write_json, write_table
+from vitreous.inference.model_file import Bundle
 from vitreous.progress.progress import Progress
 from vitreous.recipes.data_facts import DataFacts
 from vitreous.recipes.recipe import Recipe
 from vitreous.recipes.resolve import resolve
 from vitreous.recipes.resolved import ResolvedRecipe
 from vitreous.run_folder import RunFolder
-from vitreous.runs.build_network import check_network
+from vitreous.runs.build_network import check_file, check_network
 from vitreous.runs.environment import environment
 from vitreous.tasks import TASKS, Task
 from vitreous.tasks.task import Columns, Ids
@@ -129,7 +130,7 @@ def prepare(
     resolved = resolve(recipe, facts, own_module=module is not None)
     job = Job(dataset, parts, replace(resolved, parts_given=given), where(data), module)
     job.check_trainable(training, parts.describe())
-    check_network(job.recipe, resolved.contract, job.learned(training).output(), module)
+    check_fits(job, training)
     for name in ("model", "loss"):
         if name in resolved.reasons:
             progress.note(f"{name}: {getattr(job.recipe, name)}; {resolved.reasons[name]}")
@@ -180,9 +181,18 @@ def take_up(folder: RunFolder, data: object, model: nn.Module | None, progress: 
         )
     job = Job(dataset, parts, resolved, written["data"], model)
     if model is not None:
-        output = job.learned(parts.indices(Part.TRAIN)).output()
-        check_network(job.recipe, resolved.contract, output, model)
+        check_fits(job, parts.indices(Part.TRAIN))
     return job
+
+
+def check_fits(job: Job, training: Ids) -> None:
+    """Raises what `check_network` and `check_file` raise, for a network that cannot be trained, or
+    not be loaded again.
+    """
+    task, contract = job.learned(training), job.resolved.contract
+    check_network(job.recipe, contract, task.output(), job.module)
+    if job.module is not None:
+        check_file(Bundle(model=job.module, task=task, contract=contract))
 
 
 def check_not_empty(dataset: Dataset, training: Ids, found: str) -> None:
