@@ -27,6 +27,7 @@ from vitreous.data.names import Names
 from vitreous.errors import DataError, ImageError
 
 IMAGES, ANNOTATIONS = "JPEGImages", "Annotations"
+MASKS = "SegmentationClass"
 LISTS = {"train": Part.TRAIN, "val": Part.VALIDATION, "test": Part.TEST}
 CORNERS = ("xmin", "ymin", "xmax", "ymax")
 SHOWN = 3  # places in a note
@@ -64,6 +65,8 @@ def open_voc(root: Path) -> FileDataset:
     ):
         found.told[words] += sorted(alone)
     notes = [f"{words}: {_some(places)}" for words, places in found.told.items() if places]
+    if (root / MASKS).is_dir():
+        notes.append(f"the masks in {MASKS}/ are not read; a CSV file with path,mask names them")
     if not found.names:
         raise DataError(
             f"no image has an annotation of its name; {'; '.join(notes) or 'there are no images'}",
