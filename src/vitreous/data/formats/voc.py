@@ -16,6 +16,7 @@ from xml.etree.ElementTree import Element
 import numpy as np
 
 from vitreous.data.boxes import Boxes
+from vitreous.data.class_names import clean, doubts
 from vitreous.data.dataset import Part
 from vitreous.data.formats.folder_walk import walk
 from vitreous.data.formats.image_files import FileDataset
@@ -78,7 +79,7 @@ def open_voc(root: Path) -> FileDataset:
         Names(found.names),
         {"box": found.boxes()},
         parts=np.array(found.parts, np.int8),
-        notes=notes,
+        notes=[*notes, *doubts(sorted(set(found.words)))],
     )
 
 
@@ -137,7 +138,7 @@ class _Found:
         if (thing.findtext("difficult") or "").strip() == "1":
             self.told["boxes marked as difficult, kept like the others"].append(where)
         self.corners.append((left, top, right, bottom))
-        self.words.append(word)
+        self.words.append(clean(word))
 
     def boxes(self) -> Boxes:
         classes = sorted(set(self.words))
