@@ -93,6 +93,11 @@ class Column(ABC):
         """One target as a program would hold it, a copy."""
         return self.gather(np.array([index]))[0]
 
+    @property
+    def empty(self) -> bool:
+        """Do all targets say nothing, so that no answer can be held against them?"""
+        return self.moves and not len(self.strata()[0])
+
     def moved(self, values: Any, changes: Changes) -> Any:
         """What `gather` gave, moved with the images of its batch."""
         return values

@@ -30,6 +30,8 @@ from vitreous.runs.environment import environment
 from vitreous.tasks import TASKS, Task
 from vitreous.tasks.task import Columns, Ids
 
+MOST_WEIGHT = 1e30  # of an example: a batch of larger ones has no sum in float32
+
 
 @dataclass(frozen=True)
 class Job:
@@ -82,6 +84,7 @@ class Job:
         found     what there is instead, in words
         """
         check_not_empty(self.dataset, training, found)
+        check_weights(self.dataset, training)
         self.task.check_targets(self.dataset.targets, self.dataset.name)
         self.task.check_trainable(self.taken(training), found, self.dataset.name)
 
@@ -201,6 +204,26 @@ def check_not_empty(dataset: Dataset, training: Ids, found: str) -> None:
             f"there is no image to train on; {found}",
             where=dataset.name,
             remedy="Put images into one folder a class, or into train/CLASS/.",
+        )
+
+
+def check_weights(dataset: Dataset, training: Ids) -> None:
+    """Raises DataError for weights by which no training image counts, or which overflow in sums."""
+    if dataset.weights is None:
+        return
+    largest = float(dataset.weights[training].max())
+    if not largest:
+        raise DataError(
+            f"each of the {len(training):,} training images has the weight 0: none would be "
+            "learned from",
+            where=dataset.name,
+            remedy="Leave the weights out, or give some images another one.",
+        )
+    if not largest <= MOST_WEIGHT:
+        raise DataError(
+            f"a training image has the weight {largest:.3g}",
+            where=dataset.name,
+            remedy="Only their ratios count: divide all by the largest.",
         )
 
 

@@ -106,8 +106,11 @@ class Split:
         where, remedy = printable(path), "The data have changed since: write the split again."
         try:
             with open(path, newline="", encoding="utf-8", errors="surrogateescape") as file:
-                rows = [(in_locale(row["path"]), row["split"]) for row in csv.DictReader(file)]
-        except (OSError, KeyError, csv.Error) as error:
+                head, *table = csv.reader(file)
+            last = len(head) - 1 - head[::-1].index("split")  # labels may be called so, too
+            path_at = head.index("path")
+            rows = [(in_locale(cells[path_at]), cells[last]) for cells in table if cells]
+        except (OSError, ValueError, IndexError, csv.Error) as error:
             raise DataError(
                 f"is no split that can be read: {error}", where=where, remedy=remedy
             ) from error
