@@ -55,7 +55,7 @@ class LocalizationScores:
     corloc: float
     corloc_interval: Interval
     mean_iou: float
-    mean_iou_interval: Interval
+    mean_iou_interval: Interval | None
     class_accuracy: float | None
     class_accuracy_interval: Interval | None
     per_class: tuple[PlacedClass, ...] = ()

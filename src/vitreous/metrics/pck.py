@@ -71,7 +71,7 @@ class KeyPointScores:
     pck: float | None
     pck_interval: Interval | None
     error: float
-    error_interval: Interval
+    error_interval: Interval | None
     per_point: tuple[PointScores, ...]
     baselines: tuple[SimpleRule, ...] = ()
 

@@ -55,7 +55,9 @@ class MaskMeter:
 
     def add(self, outputs: Tensor, targets: Mapping[str, Any]) -> None:
         truth = targets["mask"].to(outputs.device)
-        self.loss += float(self.task.loss(outputs, {"mask": truth}).sum())
+        # Cross-entropy whatever was trained on: a model file does not know of its criterion.
+        loss = cross_entropy(outputs, truth, ignore=self.task.ignore, reduction="none")
+        self.loss += float(loss.sum())
         self.confusion.add(outputs.argmax(1), truth)
 
     def merge(self, other: Self) -> None:
@@ -94,6 +96,8 @@ class Segment(Task):
                 where="--balance sampler",
                 remedy="Choose --balance weights.",
             )
+        if smoothing and criterion == "dice":
+            raise cls.useless("--label-smoothing", "Dice is of regions, and these are whole")
 
     @classmethod
     def explain(cls, outputs: Sequence[str]) -> str:

@@ -8,9 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vitreous.data.check.data_findings import Finding
-from vitreous.data.check.view import LATER, SERIOUS, View, these
+from vitreous.data.check.view import LATER, View, these
 from vitreous.data.columns import Numbers, classed
 from vitreous.data.dataset import Part
+from vitreous.data.doubt import SERIOUS
 from vitreous.data.maps import Maps, maps_of
 
 SKEWED = 10  # times as many images in the largest class as in the smallest
@@ -31,13 +32,17 @@ def findings_of_classes(view: View) -> Iterator[Finding]:
         )
     in_train = view.counts(good & (view.parts == Part.TRAIN))
     missing = [name for name, count in zip(classes, in_train, strict=True) if not count]
+    everywhere = dict(zip(classes, view.counts(np.ones(len(good), bool)).tolist(), strict=True))
+    numbers = all(name.isdecimal() and not everywhere[name] for name in missing)
     if missing:
         yield Finding(
             "error",
             "missing in train",
             f"{these(len(missing), 'class')} no training images",
             tuple(missing),
-            "Add images of it to the training part, or remove the class.",
+            "No image has this number: number the classes 0, 1, 2, … without gaps."
+            if numbers
+            else "Add images of it to the training part, or remove the class.",
         )
     for part in LATER:
         there = good & (view.parts == part)

@@ -15,7 +15,6 @@ from vitreous.data.splits.split import Split
 from vitreous.errors import ImageError
 from vitreous.formats import counted
 
-SERIOUS = 0.01  # share of images from which damage and contradictions are errors
 LATER = (Part.VALIDATION, Part.TEST)
 
 

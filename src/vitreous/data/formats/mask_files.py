@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import os
-import struct
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from vitreous.data.cache.file_cache import Ledger, file_keys
+from vitreous.data.cache.file_cache import Ledger, file_keys, stamp
 from vitreous.data.formats.mask_colors import COLOR_FILES, ColorTable
 from vitreous.data.formats.mask_values import is_void, meaning, named_values
 from vitreous.data.images.map_images import map_images
@@ -77,11 +76,7 @@ class MaskFiles(MapRows):
         return table + (self.colors.digest if self.colors else b"")
 
     def stamp(self, index: int) -> bytes:
-        try:
-            status = os.stat(self.source(index))
-        except OSError:
-            return b"missing"
-        return struct.pack("<Qq", status.st_size, status.st_mtime_ns)
+        return stamp(self.source(index))
 
     def scan(self) -> NDArray[np.void]:
         """Every mask is read once; what is known of its file is kept."""

@@ -2,8 +2,8 @@
 
 These libraries say that data are damaged nowhere but there. For as long as an image is decoded, C's
 `stderr` is a stream of ours; it hands each line to the thread that decodes, so that it can be said
-of which image it speaks. Standard error itself (file 2) stays as it is. It takes the C library GNU
-and musl-free Linux have (`fopencookie`, libc(3)); elsewhere nothing is heard, and lines are printed.
+of which image it speaks. Standard error itself (file 2) stays as it is. This needs `fopencookie`
+of the GNU C library; elsewhere nothing is heard, and lines are printed.
 """
 
 from __future__ import annotations

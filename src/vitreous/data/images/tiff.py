@@ -12,7 +12,7 @@ import io
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 import cv2
 import numpy as np
@@ -23,10 +23,8 @@ from vitreous.data.images.decoder_warnings import unlogged
 from vitreous.data.images.exif import ORIENTATION
 from vitreous.data.images.file_type import REMOVE
 from vitreous.data.images.png import unpacks
+from vitreous.data.images.remarks import Remark, tell
 from vitreous.errors import ImageError, missing
-
-if TYPE_CHECKING:
-    import tifffile
 
 WHITE_IS_ZERO, BLACK_IS_ZERO, COLOR = 0, 1, 2  # photometric interpretations
 SUBFILE, NO_PAGE = 0xFE, 0b101  # a tag; its bits for smaller copies and for masks
@@ -127,6 +125,8 @@ def numbers(data: bytes, found: Layout) -> NDArray[np.generic]:
         array = _by_opencv(data, found)
     if array is None:
         array = _by_tifffile(data, found)
+    if found.axis < 0 and more_pages(data):
+        tell(Remark.PAGES)
     return array.reshape(found.height, found.width, found.channels)
 
 
@@ -141,7 +141,8 @@ def check_deflated(data: bytes) -> None:
         pieces = zip(first.get(offsets, ()), first.get(counts, ()), strict=False)
         for number, (offset, count) in enumerate(pieces):
             try:
-                unpacks([data[offset : offset + count]])
+                if not unpacks([data[offset : offset + count]]):
+                    tell(Remark.SKIPPED)
             except zlib.error as error:
                 raise ImageError(
                     f"the TIFF is damaged: strip or tile {number}: {error}", remedy=REMOVE
@@ -183,9 +184,8 @@ def _by_opencv(data: bytes, found: Layout) -> NDArray[np.generic] | None:
         return None
     if array.ndim == 3:
         array = array[:, :, [2, 1, 0, 3][: array.shape[2]]]
-    if bits > found.bits:  # OpenCV shifts them to the upper end
-        array = array >> (bits - found.bits)
-    return np.ascontiguousarray(array).view(f"{found.type}{bits}")
+    stored: NDArray[Any] = np.ascontiguousarray(array).view(f"{found.type}{bits}")
+    return stored >> (bits - found.bits) if bits > found.bits else stored  # else at the upper end
 
 
 def _by_tifffile(data: bytes, found: Layout) -> NDArray[np.generic]:
