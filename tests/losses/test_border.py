@@ -8,7 +8,7 @@ import torch
 from torch.nn import functional as F
 
 from vitreous.errors import ShapeError
-from vitreous.losses import border_cross_entropy, border_weights
+from vitreous.losses import border_cross_entropy, border_weights, cross_entropy
 
 IGNORED = 255
 
@@ -67,6 +67,11 @@ def test_the_loss_is_the_weighted_cross_entropy():
         each_class = factors[masks[index].where(counted, 0)]
         expected = (each[index] * borders * each_class)[counted].mean()
         torch.testing.assert_close(found[index], expected, check_dtype=False, rtol=1e-6, atol=1e-6)
+    options = {"ignore": IGNORED, "reduction": "none", "smoothing": 0.2, "weights": factors}
+    flat = torch.full((2, 24, 24), 1)  # without background nothing is a border
+    torch.testing.assert_close(
+        border_cross_entropy(logits, flat, **options), cross_entropy(logits, flat, **options)
+    )
     mean = border_cross_entropy(logits, masks, ignore=IGNORED, weights=factors)
     torch.testing.assert_close(mean, found.mean())
     assert (

@@ -68,14 +68,16 @@ def border_cross_entropy(
     *,
     weights: Tensor | None = None,
     ignore: int | None = None,
+    smoothing: float = 0.0,
     reduction: Reduction = "mean",
 ) -> Tensor:
     """Cross-entropy of maps of logits (B, L, H, W), each pixel times its `border_weights`; the loss
     of an image is the mean of its pixels.
 
-    targets  (B, H, W) int64 class numbers, 0 the background
-    weights  (L,) importance of each class, a further factor
-    ignore   the number of pixels that do not count
+    targets    (B, H, W) int64 class numbers, 0 the background
+    weights    (L,) importance of each class, a further factor
+    ignore     the number of pixels that do not count
+    smoothing  share of each target that is spread evenly over all classes
 
     Raises ShapeError if targets do not fit the logits.
     """
@@ -90,7 +92,9 @@ def border_cross_entropy(
     borders = np.stack([border_weights(mask, ignore=ignore) for mask in masks])
     counted = torch.ones_like(targets, dtype=torch.bool) if ignore is None else targets != ignore
     known = targets.where(counted, 0)
-    losses = -logits.log_softmax(1).gather(1, known[:, None]).squeeze(1)
+    terms = -logits.log_softmax(1)  # if each class were the right one
+    right = terms.gather(1, known[:, None]).squeeze(1)
+    losses = (1 - smoothing) * right + smoothing * terms.mean(1)
     losses = losses * torch.from_numpy(borders).to(losses)
     if weights is not None:
         losses = losses * weights[known]
