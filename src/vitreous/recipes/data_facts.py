@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from vitreous.data.columns import ClassNumbers, Column
 from vitreous.data.dataset import Dataset
 from vitreous.errors import DataError, ImageError
+from vitreous.tasks.registry import described
 
 SMALL = 64  # pixels; up to here images are learned from scratch at their own size
 TINY = 16  # pixels; smaller ones are enlarged to this, or too little is left of their last map
@@ -29,6 +30,7 @@ class DataFacts:
     examples       number of training images
     kinds          the columns of targets by name
     dataset        its name, which may tell what the images are
+    description    what the targets are like, as a sentence
     """
 
     channels: int
@@ -39,6 +41,7 @@ class DataFacts:
     examples: int
     kinds: Kinds = field(default_factory=lambda: {"class": ClassNumbers})
     dataset: str = ""
+    description: str = ""
 
     @classmethod
     def of(cls, dataset: Dataset, training: NDArray[np.int64]) -> DataFacts:
@@ -69,6 +72,7 @@ class DataFacts:
             len(training),
             {name: type(column) for name, column in dataset.targets.items()},
             dataset.name,
+            described({name: column.take(training) for name, column in dataset.targets.items()}),
         )
 
     @property

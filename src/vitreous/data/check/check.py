@@ -13,14 +13,11 @@ from typing import Any
 
 import numpy as np
 
-from vitreous.data.check.copies import copies, look_alikes, torn_groups, twins
+from vitreous.data.check.copies import copies, look_alikes, twins
 from vitreous.data.check.data_findings import Finding, Findings, Severity, collected
-from vitreous.data.check.scan import survey
-from vitreous.data.check.target_findings import (
-    findings_of_classes,
-    findings_of_masks,
-    findings_of_numbers,
-)
+from vitreous.data.check.scan import Survey, survey
+from vitreous.data.check.target_findings import findings_of_masks, findings_of_numbers
+from vitreous.data.check.training_findings import training_findings
 from vitreous.data.check.view import SERIOUS, View, these
 from vitreous.data.dataset import Progress
 from vitreous.data.formats.open import open
@@ -51,21 +48,20 @@ def check(
     seen = survey(dataset, threads=threads, progress=progress)
     parts = split(dataset, validation=validation, test=test, threads=threads)
     contents, _ = digests(dataset, threads=threads)  # from the cache by now
-    view = View(dataset, seen, parts)
+    view = View(dataset, parts, seen.good)
     same = twins(contents, seen.good)
     found = [
-        *_damage(view),
-        *findings_of_classes(view),
+        *_damage(view, seen),
+        *training_findings(view, same),
         *findings_of_numbers(view),
-        *findings_of_masks(view),
+        *findings_of_masks(view, seen),
         *copies(view, same),
-        *torn_groups(view),
-        *look_alikes(view, contents),
-        *_images(view),
-        _memory(view),
+        *look_alikes(view, seen, contents),
+        *_images(view, seen),
+        _memory(view, seen),
         *(Finding(_weight_of(note), "opening", note) for note in dataset.notes),
     ]
-    counts = view.counts(view.seen.good)
+    counts = view.counts(view.readable)
     return Findings(
         dataset.name,
         len(dataset),
@@ -75,8 +71,8 @@ def check(
     )
 
 
-def _damage(view: View) -> Iterator[Finding]:
-    bad = view.seen.bad
+def _damage(view: View, seen: Survey) -> Iterator[Finding]:
+    bad = seen.bad
     if bad:
         share = len(bad) / len(view.dataset)
         yield Finding(
@@ -88,8 +84,8 @@ def _damage(view: View) -> Iterator[Finding]:
         )
 
 
-def _images(view: View) -> Iterator[Finding]:
-    seen, good = view.seen, view.seen.good
+def _images(view: View, seen: Survey) -> Iterator[Finding]:
+    good = seen.good
     if not view.good:
         return
     flat = np.flatnonzero(good & seen.flat)
@@ -145,12 +141,12 @@ def _images(view: View) -> Iterator[Finding]:
         )
 
 
-def _memory(view: View) -> Finding | None:
+def _memory(view: View, seen: Survey) -> Finding | None:
     """Stored and decoded size: decoded images take many times the room."""
     if not view.good:
         return None
-    stored = int(view.seen.stored.sum())
-    decoded = int(view.seen.sizes.astype(np.int64).prod(axis=1).sum()) * view.dataset.channels
+    stored = int(seen.stored.sum())
+    decoded = int(seen.sizes.astype(np.int64).prod(axis=1).sum()) * view.dataset.channels
     memory = _physical_memory()
     place = "on disk" if view.dataset.source(0) is not None else "in memory"
     return Finding(

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from vitreous.data.cache.file_cache import SIZE, Ledger, as_words
 from vitreous.data.check import perceptual_hash as likeness
 from vitreous.data.check.data_findings import Finding
-from vitreous.data.check.scan import rules
+from vitreous.data.check.scan import Survey, rules
 from vitreous.data.check.view import LATER, SERIOUS, View, these
 from vitreous.data.dataset import Dataset, Part
 from vitreous.data.formats.image_files import FileDataset
@@ -34,7 +34,7 @@ def twins(contents: NDArray[np.uint8], good: NDArray[np.bool_]) -> list[NDArray[
 
 
 def copies(view: View, same: list[NDArray[np.int64]]) -> Iterator[Finding]:
-    """Leaks between prescribed parts, copies with contradicting labels, and copies at all."""
+    """Leaks between prescribed parts, and copies at all."""
     if view.split.leaks:
         pairs = view.split.leaks
         yield Finding(
@@ -45,6 +45,19 @@ def copies(view: View, same: list[NDArray[np.int64]]) -> Iterator[Finding]:
             tuple(view.pair(*pair) for pair in pairs),
             "Remove the copies, or let `vitreous split` choose the parts.",
         )
+    extra = sum(len(each) - 1 for each in same)
+    if extra:
+        yield Finding(
+            "warning" if extra >= SERIOUS * view.good else "note",
+            "duplicates",
+            these(extra, "image", "is an exact copy of another", "are exact copies of others"),
+            tuple(view.pair(int(each[0]), int(other)) for each in same for other in each[1:]),
+            "Copies always share a part; remove them if they were not meant.",
+        )
+
+
+def conflicts(view: View, same: list[NDArray[np.int64]]) -> Iterator[Finding]:
+    """Copies with contradicting labels."""
     clashes = [
         (int(each[0]), int(other))
         for each in same
@@ -58,15 +71,6 @@ def copies(view: View, same: list[NDArray[np.int64]]) -> Iterator[Finding]:
             f"{these(len(clashes), 'image')} copies with another label",
             tuple(view.labeled(*pair) for pair in clashes),
             "Find out which label is right, and remove the other copy.",
-        )
-    extra = sum(len(each) - 1 for each in same)
-    if extra:
-        yield Finding(
-            "warning" if extra >= SERIOUS * view.good else "note",
-            "duplicates",
-            these(extra, "image", "is an exact copy of another", "are exact copies of others"),
-            tuple(view.pair(int(each[0]), int(other)) for each in same for other in each[1:]),
-            "Copies always share a part; remove them if they were not meant.",
         )
 
 
@@ -86,9 +90,8 @@ def torn_groups(view: View) -> Iterator[Finding]:
     )
 
 
-def look_alikes(view: View, contents: NDArray[np.uint8]) -> Iterator[Finding]:
+def look_alikes(view: View, seen: Survey, contents: NDArray[np.uint8]) -> Iterator[Finding]:
     """Near duplicates among different images, proven by their pixels."""
-    seen = view.seen
     large = seen.good & ~seen.flat & (seen.sizes.min(axis=1) >= likeness.SMALLEST)
     chosen = np.flatnonzero(large)
     if len(chosen) < 2:

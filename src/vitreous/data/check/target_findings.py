@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vitreous.data.check.data_findings import Finding
+from vitreous.data.check.scan import Survey
 from vitreous.data.check.view import LATER, SERIOUS, View, these
 from vitreous.data.columns import Numbers, classed
 from vitreous.data.dataset import Part
@@ -19,7 +20,7 @@ FEW = 10  # images: a class with fewer can hardly be learned
 
 def findings_of_classes(view: View) -> Iterator[Finding]:
     """Of class numbers, marks, and whatever else tells classes apart."""
-    column, classes, good = classed(view.dataset.targets), view.dataset.classes, view.seen.good
+    column, classes, good = classed(view.dataset.targets), view.dataset.classes, view.readable
     if column is None:
         return
     counts = view.counts(good)
@@ -93,7 +94,7 @@ def findings_of_numbers(view: View) -> Iterator[Finding]:
     for column in view.dataset.targets.values():
         if not isinstance(column, Numbers):
             continue
-        there = column.array[view.seen.good]
+        there = column.array[view.readable]
         for name, values in zip(column.names, there.T, strict=True):
             if len(values) and values.min() == values.max():
                 yield Finding(
@@ -105,15 +106,15 @@ def findings_of_numbers(view: View) -> Iterator[Finding]:
                 )
 
 
-def findings_of_masks(view: View) -> Iterator[Finding]:
+def findings_of_masks(view: View, seen: Survey) -> Iterator[Finding]:
     """What masks show, and which of them do not fit their images."""
     for column in maps_of(view.dataset.targets).values():
         if not column.classes:
             continue
-        summaries, good = column.summaries, view.seen.good
+        summaries, good = column.summaries, view.readable
         tall = summaries["size"]
         unreadable = good & (tall == 0).any(axis=1)
-        stored = view.seen.sizes
+        stored = seen.sizes
         # Stored sizes know nothing of EXIF's turns by 90 degrees, which packing does.
         fits = (tall == stored).all(axis=1) | (tall == stored[:, ::-1]).all(axis=1)
         known = [*range(len(column.classes))]

@@ -7,7 +7,6 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from vitreous.data.check.scan import Survey
 from vitreous.data.columns import classed
 from vitreous.data.dataset import Dataset, Part
 from vitreous.data.images.read_file import printable
@@ -20,12 +19,16 @@ LATER = (Part.VALIDATION, Part.TEST)
 
 
 class View:
-    """Names, labels and counts, of the images that can be read."""
+    """Names, labels and counts, of the images that can be read.
 
-    def __init__(self, dataset: Dataset, seen: Survey, split: Split):
-        self.dataset, self.seen, self.split = dataset, seen, split
+    readable  (N,) bool
+    good      how many these are
+    """
+
+    def __init__(self, dataset: Dataset, split: Split, readable: NDArray[np.bool_]):
+        self.dataset, self.split, self.readable = dataset, split, readable
         self.parts = split.parts
-        self.good = int(seen.good.sum())
+        self.good = int(readable.sum())
 
     def name(self, index: int) -> str:
         return printable(self.dataset.id(index))

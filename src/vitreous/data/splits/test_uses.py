@@ -18,7 +18,7 @@ from vitreous.data.dataset import Dataset, Part
 from vitreous.data.splits.content_hashes import digests
 from vitreous.data.splits.split import Split
 from vitreous.errors import StorageError
-from vitreous.files import read_lines
+from vitreous.files import read_events
 
 Use = dict[str, str | None]
 
@@ -35,7 +35,7 @@ def record(dataset: Dataset, parts: Split, run: str | None) -> list[Use]:
     test = hashes[parts.indices(Part.TEST)]
     name = blake2b(np.sort(test.view("V16").ravel()).tobytes(), digest_size=16).hexdigest()
     path = cache_folder.folder() / "test-uses" / f"{name}.jsonl"
-    earlier = read_lines(path)
+    earlier = read_events(path)
     line = {"time": datetime.now(UTC).isoformat(timespec="seconds"), "run": run}
     try:
         with storage_errors(path):
