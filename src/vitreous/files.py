@@ -6,13 +6,14 @@ import csv
 import io
 import json
 import math
+import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from vitreous.atomic import write_text
+from vitreous.atomic import storage_errors, write_text
 from vitreous.errors import DivergedError, RunError, VitreousError
 from vitreous.formats import is_moment
 
@@ -56,6 +57,17 @@ def read_events(path: Path) -> list[dict[str, Any]]:
     return [line for line in read_lines(path) if is_moment(line.get("time"))]
 
 
+def append_line(path: Path, line: Mapping[str, Any]) -> None:
+    """Add an object to such a file. A line that a crash or a full disk has cut stays a line of its
+    own: it takes no other with it. Raises StorageError.
+    """
+    with storage_errors(path), path.open("a+b") as file:
+        end = file.seek(0, os.SEEK_END)
+        file.seek(max(end - 1, 0))
+        torn = file.read(1) not in (b"", b"\n")
+        file.write(b"\n" * torn + json.dumps(line).encode() + b"\n")
+
+
 def write_lines(path: Path, lines: Iterable[dict[str, Any]]) -> None:
     write_text(path, "".join(json_text(line) + "\n" for line in lines))
 
@@ -84,11 +96,20 @@ def read_table(path: Path, columns: Sequence[str] = ()) -> list[dict[str, str]]:
 
 
 def write_table(path: Path, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    write_text(path, table_text([columns, *rows]))
+
+
+def table_text(rows: Iterable[Sequence[object]]) -> str:
+    """Rows as CSV. Lines end with a line feed, and a cell with a carriage return is quoted."""
     file = io.StringIO()
-    writer = csv.writer(file, lineterminator="\n")
-    writer.writerow(columns)
-    writer.writerows(rows)
-    write_text(path, file.getvalue())
+    writer = csv.writer(file, lineterminator="\r\n")  # either of which is quoted in a cell
+    lines = []
+    for row in rows:
+        writer.writerow(row)
+        lines.append(file.getvalue()[:-2] + "\n")
+        file.seek(0)
+        file.truncate()
+    return "".join(lines)
 
 
 def write_json(path: Path, value: Any) -> None:

@@ -61,7 +61,10 @@ def load_weights(
         learned: tuple[str, ...] = (f"weights learned on {weights.trained_on}",)
     else:
         path, (usual_mean, usual_std), learned = find(str(source)), IMAGENET, ()
-    model.notes += (*adopt(model, read(path), where=str(path)), *learned)
+    state = read(path)
+    own = source is not True and state.keys() >= model.state_dict().keys()
+    taker = model if own else model.published()
+    model.notes += (*adopt(taker, state, where=str(path)), *learned)
     channels = model.in_channels
     if learned or first_convolution(model) is not None:
         mean = spread(torch.tensor(usual_mean), channels) if mean is None else mean

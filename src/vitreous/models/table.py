@@ -15,6 +15,7 @@ from vitreous.models import (
     convnet,
     densenet,
     efficientnet,
+    encoder_unet,
     googlenet,
     lenet,
     linear,
@@ -45,6 +46,7 @@ MODELS: dict[str, Variant] = {
         densenet.VARIANTS,
         mobilenet.VARIANTS,
         efficientnet.VARIANTS,
+        encoder_unet.VARIANTS,
         vit.VARIANTS,
         convnet.VARIANTS,
     )

@@ -138,7 +138,11 @@ def search(
         scores=scores,
         measured=measured,
         seconds=time.perf_counter() - start,
-        notes=(report(packed.bad, len(dataset)),) if packed.bad else (),
+        notes=(
+            *dataset.notes,
+            *packed.remarks,
+            *([report(packed.bad, len(dataset))] if packed.bad else ()),
+        ),
     )  # fmt: skip
 
 

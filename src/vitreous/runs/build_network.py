@@ -49,7 +49,11 @@ def build_network(
 def arguments(recipe: Recipe, contract: PixelContract, output: Output) -> dict[str, Any]:
     """What the recipe's network is created with, apart from weights and normalization."""
     dropout = {"dropout": recipe.dropout} if recipe.dropout else {}
-    shape = {"in_channels": contract.channels, "size": contract.height}
+    height, width = contract.height, contract.width
+    shape = {
+        "in_channels": contract.channels,
+        "size": height if height == width else [height, width],
+    }
     return {"num_classes": output.channels, **shape, **dropout}
 
 

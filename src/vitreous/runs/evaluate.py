@@ -109,7 +109,7 @@ def evaluate(
     parts, indices = part_of(dataset, split, bundle, run)
     packed = pack(dataset, bundle.contract, progress=shown.task("reading images"))
     aligned = bundle.task.align(packed.targets, dataset.name)
-    notes = [*bundle.notes, *dataset.notes, *bad(packed, indices), *aligned.notes]
+    notes = [*bundle.notes, *dataset.notes, *packed.remarks, *bad(packed, indices), *aligned.notes]
     notes += share(dataset, split, indices, run)
     notes += trained_on(dataset, bundle, indices, run)
     indices = indices[packed.good[indices] & aligned.known[indices]]

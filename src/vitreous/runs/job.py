@@ -70,13 +70,14 @@ class Job:
 
     def learned(self, training: Ids) -> Task:
         """The task with what it takes from the training part, such as the weights of classes."""
-        recipe = self.recipe
-        return self.task.of(
+        recipe, window = self.recipe, self.resolved.contract
+        task = self.task.of(
             self.taken(training),
             criterion=recipe.loss,
             smoothing=recipe.label_smoothing or 0.0,
             balance=recipe.balance,
         )
+        return task.within(window.height, window.width)
 
     def check_trainable(self, training: Ids, found: str) -> None:
         """Raises DataError where there is nothing to learn.
@@ -85,6 +86,7 @@ class Job:
         found     what there is instead, in words
         """
         check_not_empty(self.dataset, training, found)
+        self.task.check_targets(self.dataset.targets, self.dataset.name)
         self.task.check_trainable(self.taken(training), found, self.dataset.name)
 
     def write(self, folder: RunFolder) -> None:

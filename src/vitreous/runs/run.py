@@ -172,6 +172,8 @@ def read_images(job: Job, folder: RunFolder, progress: Progress) -> Pack:
     )
     if packed.note:
         progress.note(packed.note)
+    for remark in packed.remarks:
+        progress.note(remark)
     readable = unreadable.report(packed.bad, len(job.dataset))
     if packed.bad:
         unreadable.write(packed.bad, folder.quarantine)
@@ -216,7 +218,11 @@ def summary(
         "seconds": clock.total,
         "scores": {name: found.to_json() for name, found in scores.items()},
         "timings": clock.laps,
-        "notes": [*setup.dataset.notes, *notes(setup.job, setup.packed.good)],
+        "notes": [
+            *setup.dataset.notes,
+            *setup.packed.remarks,
+            *notes(setup.job, setup.packed.good),
+        ],
         "data": {"counts": setup.counts()},
     }
 

@@ -56,12 +56,12 @@ class Classify(ClassTask):
         present = np.flatnonzero(counts)
         if len(present) <= MOST_CLASSES * len(labels):
             return []
-        text = f"{len(labels):,} training images have {len(present):,} different labels"
         if all(is_number(labels.classes[number]) for number in present):
-            return [
-                f"{text}, all of them numbers: if they are quantities, give real numbers (12.0)"
-            ]
-        return [f"{text}: are these classes? From one or two images, none can be learned"]
+            return []  # said where the data were opened
+        return [
+            f"{len(labels):,} training images have {len(present):,} different labels: are these "
+            "classes? From one or two images, none can be learned"
+        ]
 
     @classmethod
     def explain(cls, outputs: Sequence[str]) -> str:

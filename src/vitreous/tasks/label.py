@@ -19,7 +19,6 @@ from vitreous.backprop.layers import Loss, SigmoidCrossEntropy
 from vitreous.data.batches.pack import Rows
 from vitreous.data.columns import ClassNumbers, Column, Marks
 from vitreous.errors import ModelFileError, UsageError
-from vitreous.formats import counted
 from vitreous.losses import binary_cross_entropy, binary_hinge, positive_weights
 from vitreous.metrics.align import align
 from vitreous.metrics.average_precision import choose_thresholds
@@ -72,21 +71,9 @@ class Label(ClassTask):
 
     @classmethod
     def describe(cls, targets: Columns) -> str:
-        count = given(targets)
-        if (count == 1).all():
-            return (
-                f"each image has exactly one of {counted(len(targets['class'].classes), 'label')}"
-            )
-        return cls.requirement if (count > 1).any() else "some images have no label"
-
-    @classmethod
-    def doubts(cls, targets: Columns) -> list[str]:
-        if (given(targets) != 1).any():
-            return []
-        return [
-            f"{cls.describe(targets)}: if they exclude each other, give one class an image (the "
-            "position of the 1 in place of the row), and a softmax learns that"
-        ]
+        labels = targets["class"]
+        several = isinstance(labels, Marks) and (labels.array.sum(axis=1) > 1).any()
+        return cls.requirement if several else "some images have no label"
 
     @classmethod
     def explain(cls, outputs: Sequence[str]) -> str:
@@ -188,10 +175,3 @@ class Label(ClassTask):
         ):
             raise ModelFileError("the thresholds are not one probability a class")
         return replace(made, thresholds=tuple(float(value) for value in given))
-
-
-def given(targets: Columns) -> NDArray[np.int64]:
-    """(N,) how many labels each image has."""
-    labels = targets["class"]
-    assert isinstance(labels, Marks)
-    return np.asarray(labels.array.sum(axis=1), np.int64)

@@ -17,9 +17,10 @@ from vitreous.data.columns import Column
 from vitreous.data.images.frame import Frame
 from vitreous.data.maps import IGNORED, Maps
 from vitreous.data.renumbered import Renumbered
+from vitreous.drawing.palette import palette
 from vitreous.errors import DataError, ModelFileError, UsageError
 from vitreous.formats import percent
-from vitreous.losses import class_weights, cross_entropy, focal
+from vitreous.losses import class_weights, cross_entropy, cross_entropy_dice, dice, focal
 from vitreous.metrics.align import UNKNOWN, align
 from vitreous.metrics.pixel_confusion import PixelConfusion
 from vitreous.metrics.score import Rule
@@ -48,7 +49,9 @@ class MaskMeter:
 
     def add(self, outputs: Tensor, targets: Mapping[str, Any]) -> None:
         truth = targets["mask"].to(outputs.device)
-        self.loss += float(self.task.loss(outputs, {"mask": truth}).sum())
+        # Cross-entropy whatever was trained on: a model file does not know of its criterion.
+        loss = cross_entropy(outputs, truth, ignore=self.task.ignore, reduction="none")
+        self.loss += float(loss.sum())
         self.confusion.add(outputs.argmax(1), truth)
 
     def merge(self, other: Self) -> None:
@@ -71,6 +74,8 @@ class Segment(Task):
     LOSSES: ClassVar[Mapping[str, Callable[..., Tensor]]] = {
         "cross_entropy": cross_entropy,
         "focal": focal,
+        "dice": dice,
+        "cross_entropy_dice": cross_entropy_dice,
     }
 
     ignore: int | None = IGNORED
@@ -84,6 +89,8 @@ class Segment(Task):
                 where="--balance sampler",
                 remedy="Choose --balance weights.",
             )
+        if smoothing and criterion == "dice":
+            raise cls.useless("--label-smoothing", "Dice is of regions, and these are whole")
 
     @classmethod
     def explain(cls, outputs: Sequence[str]) -> str:
@@ -96,6 +103,7 @@ class Segment(Task):
         return {
             **super().prefers(channels, examples, criterion),
             "epochs": (epochs, looks),
+            "loss": ("cross_entropy_dice", "small regions count as much as large ones"),
             "batch_size": (8, "an image is as many examples as it has pixels"),
         }
 
@@ -256,6 +264,9 @@ class Segment(Task):
         ranked = sorted((row for row in rows if row["rank"]), key=lambda row: int(row["rank"]))
         middle = len(ranked) // 2
         half = SHOWN // 2
+        colors = palette(len(self.classes)).tolist()
+        legend = [(name, (r, g, b)) for name, (r, g, b) in zip(self.classes, colors, strict=True)]
+        legend = legend[1:]  # class 0 stays clear
         for anchor, title, chosen in (
             ("weakest", "Weakest masks", ranked[:SHOWN]),
             ("middling", "Masks of the middle", ranked[middle : middle + half]),
@@ -264,8 +275,13 @@ class Segment(Task):
             cases = [
                 Case(id=row["path"], note=f"IoU {percent(float(row['iou']))}") for row in chosen
             ]
-            intro = "The truth on the left, the answer on the right."
-            yield Gallery(anchor=anchor, title=title, intro=intro, cases=cases, drawn=True)
+            intro = (
+                "The truth on the left, the answer on the right. "
+                f"Pixels of {self.classes[0]}, and those that are ignored, are left as they are."
+            )
+            yield Gallery(
+                anchor=anchor, title=title, intro=intro, cases=cases, drawn=True, legend=legend
+            )
 
     def to_json(self) -> dict[str, Any]:
         return {"ignore": self.ignore}

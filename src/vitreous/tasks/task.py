@@ -152,6 +152,16 @@ class Task(ABC):
         return {"label_smoothing": (0.0, "off unless asked for")}
 
     @classmethod
+    def check_targets(cls, targets: Columns, where: str) -> None:
+        """Raises DataError for targets, of whatever part, that do not fit the question.
+
+        targets  of the whole data set
+        """
+        missing = cls.needs.keys() - targets.keys()
+        if missing:
+            raise DataError(f"without targets '{', '.join(sorted(missing))}'", where=where)
+
+    @classmethod
     def check_trainable(cls, targets: Columns, found: str, where: str) -> None:
         """Raises DataError where there is nothing to learn.
 
@@ -172,6 +182,10 @@ class Task(ABC):
         targets  of the training part
         balance  weights: the loss counts rare classes more
         """
+
+    def within(self, height: int, width: int) -> Self:
+        """This task for a network whose window has this size, where answers lie in the window."""
+        return self
 
     # Training.
 

@@ -11,9 +11,10 @@ from numpy.typing import NDArray
 from vitreous.data.cache.file_cache import SIZE, Ledger, as_words
 from vitreous.data.check import perceptual_hash as likeness
 from vitreous.data.check.data_findings import Finding
-from vitreous.data.check.scan import Survey, rules
-from vitreous.data.check.view import LATER, SERIOUS, View, these
+from vitreous.data.check.scan import rules
+from vitreous.data.check.view import LATER, View, these
 from vitreous.data.dataset import Dataset, Part
+from vitreous.data.doubt import SERIOUS
 from vitreous.data.formats.image_files import FileDataset
 from vitreous.data.splits.groups import torn
 from vitreous.errors import ImageError
@@ -90,8 +91,9 @@ def torn_groups(view: View) -> Iterator[Finding]:
     )
 
 
-def look_alikes(view: View, seen: Survey, contents: NDArray[np.uint8]) -> Iterator[Finding]:
+def look_alikes(view: View, contents: NDArray[np.uint8]) -> Iterator[Finding]:
     """Near duplicates among different images, proven by their pixels."""
+    seen = view.seen
     large = seen.good & ~seen.flat & (seen.sizes.min(axis=1) >= likeness.SMALLEST)
     chosen = np.flatnonzero(large)
     if len(chosen) < 2:
@@ -99,7 +101,7 @@ def look_alikes(view: View, seen: Survey, contents: NDArray[np.uint8]) -> Iterat
     # One image of each content is enough: copies are reported as copies.
     chosen = chosen[np.unique(as_words(contents[chosen]), return_index=True)[1]]
     pairs = chosen[likeness.candidates(seen.prints[chosen])]
-    apart = likeness.differing(seen.prints[pairs[:, 0]], seen.prints[pairs[:, 1]])
+    apart = likeness.distances(seen.prints[pairs[:, 0]], seen.prints[pairs[:, 1]])
     pairs = np.sort(pairs[np.argsort(apart, kind="stable")], axis=1)
     proven = _proven(view.dataset, contents, pairs[:PROVEN])
     if not proven:
@@ -159,8 +161,8 @@ def _proven(
 def _alike(dataset: Dataset, one: int, other: int) -> bool:
     try:
         return likeness.alike(
-            likeness.thumbnail(dataset.read(one, 2 * likeness.SIDE)),
-            likeness.thumbnail(dataset.read(other, 2 * likeness.SIDE)),
+            likeness.thumbnail(dataset.read(one, likeness.SIDE)),
+            likeness.thumbnail(dataset.read(other, likeness.SIDE)),
         )
     except ImageError:
         return False  # it could be read a moment ago

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from vitreous.data.check.copies import conflicts, torn_groups
 from vitreous.data.check.data_findings import SHOWN, Finding
+from vitreous.data.check.scan import Survey
 from vitreous.data.check.target_findings import findings_of_classes
 from vitreous.data.check.view import View
 from vitreous.data.dataset import Dataset
@@ -35,7 +36,7 @@ def sentences(dataset: Dataset, split: Split, good: NDArray[np.bool_]) -> list[s
 
     good  (N,) images that can be read
     """
-    view = View(dataset, split, good)
+    view = View(dataset, Survey.unseen(good), split)
     pairs = sorted({*split.duplicates, *split.leaks})
     same = [np.array(pair) for pair in pairs if good[list(pair)].all()]
     return [

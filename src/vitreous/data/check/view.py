@@ -7,6 +7,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from vitreous.data.check.scan import Survey
 from vitreous.data.columns import classed
 from vitreous.data.dataset import Dataset, Part
 from vitreous.data.images.read_file import printable
@@ -14,21 +15,16 @@ from vitreous.data.splits.split import Split
 from vitreous.errors import ImageError
 from vitreous.formats import counted
 
-SERIOUS = 0.01  # share of images from which damage and contradictions are errors
 LATER = (Part.VALIDATION, Part.TEST)
 
 
 class View:
-    """Names, labels and counts, of the images that can be read.
+    """Names, labels and counts, of the images that can be read."""
 
-    readable  (N,) bool
-    good      how many these are
-    """
-
-    def __init__(self, dataset: Dataset, split: Split, readable: NDArray[np.bool_]):
-        self.dataset, self.split, self.readable = dataset, split, readable
+    def __init__(self, dataset: Dataset, seen: Survey, split: Split):
+        self.dataset, self.seen, self.split = dataset, seen, split
         self.parts = split.parts
-        self.good = int(readable.sum())
+        self.good = int(seen.good.sum())
 
     def name(self, index: int) -> str:
         return printable(self.dataset.id(index))
