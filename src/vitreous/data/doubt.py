@@ -37,6 +37,12 @@ class Doubt(str):
         return doubt
 
 
+def advised(note: str) -> str:
+    """A note with its remedy, if it has one."""
+    remedy = note.remedy if isinstance(note, Doubt) else None
+    return f"{note}. {remedy}" if remedy else str(note)
+
+
 def weight(lost: int, total: int, serious: float = SERIOUS) -> Literal["error", "warning"]:
     """How bad it is that `lost` of `total` images are left out: an error from a share on."""
     return "error" if lost >= serious * total else "warning"

@@ -15,6 +15,7 @@ from torch import nn
 
 from vitreous.data.batches.pack import Pack, pack
 from vitreous.data.dataset import Part
+from vitreous.data.doubt import advised
 from vitreous.data.formats.open import open as open_data
 from vitreous.data.images import unreadable
 from vitreous.data.splits.split import Split
@@ -161,7 +162,7 @@ def go_on(folder: RunFolder, job: Job, progress: Progress) -> Run:
 
 def read_images(job: Job, folder: RunFolder, progress: Progress) -> Pack:
     """Every image decoded once; those that cannot be are named in the folder and left out."""
-    for note in job.dataset.notes:
+    for note in map(advised, job.dataset.notes):
         progress.note(note)
     packed = pack(
         job.dataset,
@@ -219,7 +220,7 @@ def summary(
         "scores": {name: found.to_json() for name, found in scores.items()},
         "timings": clock.laps,
         "notes": [
-            *setup.dataset.notes,
+            *map(advised, setup.dataset.notes),
             *setup.packed.remarks,
             *notes(setup.job, setup.packed.good),
             *setup.unscored(),
