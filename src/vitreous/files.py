@@ -106,6 +106,23 @@ def read_yaml(path: Path) -> Any:
     return _parsed(path, yaml.safe_load, yaml.YAMLError)
 
 
+def read_yaml_texts(path: Path) -> Any:
+    """As `read_yaml`, but every value is the text that is written there. A name that comes twice is
+    an error, since only one of the two could count.
+    """
+    import yaml
+
+    class Texts(yaml.BaseLoader):
+        def construct_mapping(self, node: Any, deep: bool = False) -> dict[Any, Any]:
+            names = [name.value for name, _ in node.value]
+            if twice := {name for name in names if names.count(name) > 1}:
+                raise yaml.YAMLError(f"'{min(twice)}' is given twice")
+            found: dict[Any, Any] = super().construct_mapping(node, deep)
+            return found
+
+    return _parsed(path, lambda text: yaml.load(text, Texts), yaml.YAMLError)
+
+
 def _parsed(path: Path, parse: Any, foreign: type[Exception] = ValueError) -> Any:
     try:
         return parse(path.read_text(encoding="utf-8", errors="surrogateescape"))

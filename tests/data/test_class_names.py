@@ -14,6 +14,7 @@ from vitreous.data.class_names import clean, doubts, numerous
 from vitreous.data.formats.arrays import from_arrays
 from vitreous.data.formats.manifest import open_manifest
 from vitreous.data.formats.open import open as open_data
+from vitreous.errors import DataError
 
 IMAGES = np.zeros((4, 5, 6), np.uint8)
 
@@ -120,3 +121,28 @@ def test_given_names_are_cleaned_as_well():
     data = open_data(Given(zip(images, (0, 1), strict=True)))
     assert data.classes == ("cat", "caf\u00e9")
     assert "nobody sees" in data.notes[0]
+
+
+@pytest.mark.parametrize("name", ["classes.txt", "colors.txt"])
+def test_lists_of_classes_have_to_be_utf8(tmp_path, name):
+    for folder in ("images", "masks"):
+        (tmp_path / folder).mkdir()
+        for number in range(2):
+            image = Image.new("RGB", (3, 2))
+            image.putpixel((0, 0), (9 * (name == "colors.txt"), 0, 0))
+            path = tmp_path / folder / f"{number}.png"
+            (image if name == "colors.txt" or folder == "images" else image.convert("L")).save(path)
+    color = name == "colors.txt"
+    text = (
+        "0 0 0 Stra\u00dfe\n9 0 0 cafe\u0301\u200b\n"
+        if color
+        else "Stra\u00dfe\ncafe\u0301\u200b\n"
+    )
+    (tmp_path / name).write_bytes(text.encode())
+    assert open_data(tmp_path).classes == ("Stra\u00dfe", "caf\u00e9")
+    (tmp_path / name).write_bytes(text.encode("utf-16"))
+    with pytest.raises(DataError, match="UTF-16"):
+        open_data(tmp_path)
+    (tmp_path / name).write_bytes(text.replace("\u0301\u200b", "").encode("cp1252"))
+    with pytest.raises(DataError, match=r"row 1 holds .*in Windows-1252 it would be .*Stra"):
+        open_data(tmp_path)

@@ -93,6 +93,11 @@ class Column(ABC):
         """One target as a program would hold it, a copy."""
         return self.gather(np.array([index]))[0]
 
+    @property
+    def empty(self) -> bool:
+        """Do all targets say nothing, so that no answer can be held against them?"""
+        return self.moves and not len(self.strata()[0])
+
     def moved(self, values: Any, changes: Changes) -> Any:
         """What `gather` gave, moved with the images of its batch."""
         return values
@@ -184,6 +189,10 @@ class ClassNumbers(Values):
     def take(self, ids: Ids) -> Self:
         return type(self)(self.array[ids], self.classes)
 
+    def marks(self) -> Marks:
+        """The same labels as marks, exactly one an image."""
+        return Marks(np.equal.outer(self.array, np.arange(len(self.classes))), self.classes)
+
     def value(self, index: int) -> int:
         return int(self.array[index])
 
@@ -223,6 +232,11 @@ class Marks(Values):
 
     def take(self, ids: Ids) -> Self:
         return type(self)(self.array[ids], self.classes)
+
+    def one_each(self) -> ClassNumbers | None:
+        """The same labels as class numbers, if each image has exactly one."""
+        one = bool((self.array.sum(axis=1) == 1).all())
+        return ClassNumbers(self.array.argmax(axis=1), self.classes) if one else None
 
     def names(self, index: int) -> tuple[str, ...]:
         return tuple(self.classes[number] for number in np.flatnonzero(self.array[index]))

@@ -176,7 +176,7 @@ def image_files(folder):
 
 
 def test_a_file_that_was_just_written_may_change_within_its_time(folder, monkeypatch):
-    """File systems tick coarsely: the same size and times need not be the same content."""
+    """Clocks of file systems tick coarsely: one size and time need not be one content."""
     files = image_files(folder)
     stamps = [files.stamp(index) for index in range(30)]
     monkeypatch.setattr(FileDataset, "stamp", lambda _, index: stamps[index])

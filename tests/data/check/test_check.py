@@ -77,6 +77,18 @@ def test_damaged_files_are_named(photos):
     assert findings.classes["owl"] == 29
 
 
+def test_what_helps_is_said_of_each_kind_of_damage(photos):
+    for number in range(6):
+        (photos / f"cat/{number}.png").write_bytes(b"PK\3\4" + bytes(60))
+    (photos / "owl/5.png").write_bytes(b"\0\0\0\x18ftypheic" + bytes(60))
+    damaged = check(photos).of("damaged")
+    assert "Unpack the archive first. (6 images)" in damaged.remedy
+    assert "Convert it to JPEG or PNG. (1 image)" in damaged.remedy
+    assert "--bad-images skip" in damaged.remedy
+    # An example of each kind is among those that are shown.
+    assert damaged.examples[:2] == ("cat/0.png: is a zip archive", "owl/5.png: is a HEIC photo")
+
+
 def test_copies_and_contradictions(photos):
     shutil.copy(photos / "cat/1.png", photos / "cat/copy.png")
     shutil.copy(photos / "cat/2.png", photos / "dog/2 again.png")

@@ -70,7 +70,7 @@ def test_words_and_marks():
         (
             np.zeros((2, 3, 8, 8), np.uint8),
             [0, 1],
-            "shape .2, 3, 8, 8., whose channels seem to come first",
+            "2, 3, 8, 8., whose channels seem to come first",
         ),
         (COLOR, [-1, 0, 1, 2, 0, 1], "labels run from -1 to 2"),
         (COLOR, [0.5, 1, 2, np.nan, 3, 4], "example 3 has the value nan"),

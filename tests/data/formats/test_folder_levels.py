@@ -189,7 +189,6 @@ def test_masks_inside_of_the_classes(tmp_path):
     [
         (("images/train", "images/val"), ("labels/train/0.txt",), "YOLO"),
         (("train/images",), ("train/labels/0.txt", "data.yaml"), "YOLO"),
-        (("JPEGImages",), ("Annotations/0.xml",), "Pascal VOC"),
         (("train2017", "val2017"), ("annotations/instances.json",), "COCO"),
         (("train",), ("train/_annotations.coco.json",), "COCO"),
         ((), ("data_batch_1", "batches.meta"), "Python version of CIFAR"),

@@ -247,7 +247,7 @@ def test_numbers_that_are_no_class(tmp_path):
     assert data.notes[1].endswith("classes.txt; 1 and 3 ignored")
     expected = [[0, 255, 1, 255], [255, 1, 255, 0]]
     np.testing.assert_array_equal(data[0].target, expected)
-    counts = data.targets["mask"].looks["counts"][0]
+    counts = data.targets["mask"].summaries["counts"][0]
     assert counts[[0, 1, 255]].tolist() == [2, 2, 4]
     pair(tmp_path / "set", "a", mask + 2)  # a value beyond the names stays an error
     frame = Frame.identity(mask.shape)
@@ -300,7 +300,7 @@ def test_masks_of_colors(tmp_path, name, text):
     expected = np.array([255, 0, 1])[numbers]
     np.testing.assert_array_equal(data[0].target, expected)
     assert data.notes[1] == f"2 classes of masks, by the colors in {root}/{name}; 0 ignored"
-    shown = data.targets["mask"].looks["counts"][0]
+    shown = data.targets["mask"].summaries["counts"][0]
     assert shown[[0, 1, 255]].tolist() == [(expected == n).sum() for n in (0, 1, 255)]
     wrong = colors[numbers]
     wrong[0, 0] = 1, 2, 3

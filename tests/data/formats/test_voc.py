@@ -51,6 +51,8 @@ def test_boxes_with_their_classes(tmp_path: Path) -> None:
     assert data[2].target.tolist() == [[3.5, 4, 6, 7.25, 0]]
     assert (data.parts == Part.UNASSIGNED).all()
     assert data.notes == ()
+    (tmp_path / "SegmentationClass").mkdir()
+    assert "the masks in SegmentationClass/ are not read" in open(tmp_path).notes[0]
 
 
 def test_lists_give_the_parts(tmp_path: Path) -> None:

@@ -217,9 +217,7 @@ def test_tiff_with_a_page_for_each_slice_of_an_array(channels, imagej):
 def test_tiff_with_a_page_for_each_row_of_an_array(imagej):
     """What `imwrite` does with (H, W, C) when nothing is said about the channels."""
     cube = np.random.default_rng(0).integers(0, 256, (17, 19, 6), np.uint8)
-    with pytest.raises(
-        ImageError, match=r"17 pages of 6 × 19 .* looks like the channels"
-    ) as caught:
+    with pytest.raises(ImageError, match=r"17 pages of 6 × 19 .* the channels") as caught:
         decode(tiff(cube, imagej=imagej))
     assert "planarconfig='contig'" in caught.value.remedy
     named = tiff(cube, metadata={"axes": "YXC"})
@@ -633,3 +631,50 @@ def test_header_tells_without_decoding():
     )
     assert time.process_time() - start < 2
     assert header(npy(SMOOTH.astype(np.uint16))).mode == "uint16"
+
+
+# Oddities that a decoder forgives
+
+
+@pytest.mark.parametrize("junk", [bytes(3), b"\xff\xff", b"\xff\x00ab", b"\x12\xff\xff"])
+def test_bytes_between_the_segments_of_a_jpeg_are_passed_over(junk):
+    data = saved(SMOOTH, "JPEG")
+    for marker in (b"\xff\xdb", b"\xff\xc0", b"\xff\xc4"):
+        place = data.index(marker)
+        odd = data[:place] + junk + data[place:]
+        np.testing.assert_array_equal(decode(odd), decode(data))
+        assert header(odd).width == 120
+
+
+@pytest.mark.parametrize(("kind", "reason"), [(0xC3, "lossless"), (0xC5, "hierarchical")])
+def test_a_jpeg_that_is_coded_otherwise_is_to_be_converted(kind, reason):
+    data = bytearray(saved(SMOOTH, "JPEG"))
+    place = data.index(b"\xff\xc0")
+    data[place + 1] = kind
+    with pytest.raises(ImageError, match=f"is a JPEG that is {reason}") as caught:
+        decode(bytes(data))
+    assert "Convert it" in caught.value.remedy
+
+
+def test_a_jpeg_of_twelve_bits_is_named():
+    data = bytearray(saved(SMOOTH, "JPEG"))
+    data[data.index(b"\xff\xc0") + 4] = 12
+    for read in (decode, header):
+        with pytest.raises(ImageError, match="is a JPEG of 12 bits a value") as caught:
+            read(bytes(data))
+        assert "Convert it" in caught.value.remedy
+
+
+@pytest.mark.parametrize("major", [b"mif1", b"msf1"])
+def test_an_image_file_of_a_general_brand_is_told_by_the_others(major):
+    pytest.importorskip("PIL.AvifImagePlugin")
+    data = saved(SMOOTH, "AVIF")
+    general = data[:8] + major + data[12:]
+    assert b"avif" in general[16:64]
+    if major == b"mif1":
+        np.testing.assert_array_equal(decode(general), decode(data))
+    assert header(general).format == "AVIF"
+    for brands in (b"mif1heic", b"mif1hevc", b"mif1"):
+        size = (16 + len(brands)).to_bytes(4)
+        with pytest.raises(ImageError, match="is a HEIC photo"):
+            decode(size + b"ftyp" + major + bytes(4) + brands + b"avif")

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 
 import numpy as np
 import pytest
@@ -85,6 +86,25 @@ def test_a_file_that_was_written_just_now_is_read_again(files, monkeypatch):
     calls = counted(monkeypatch)
     digests(dataset(files))
     assert len(calls) == 600
+
+
+@pytest.mark.parametrize("change", ["rewritten", "swapped"])
+def test_files_of_one_size_and_time_are_read_again(files, change):
+    for path in files.iterdir():
+        os.utime(path, (0, 0))
+    one, other = files / "100.png", files / "200.png"
+    first, _ = digests(dataset(files))
+    if change == "swapped":
+        one.rename(files / "aside")
+        other.rename(one)
+        (files / "aside").rename(other)
+    else:
+        one.write_bytes(b"content XYZ")
+        os.utime(one, (0, 0))
+    data = dataset(files)
+    again, _ = digests(data)
+    changed = {data.id(index) for index in np.flatnonzero((again != first).any(axis=1))}
+    assert changed == ({"100.png", "200.png"} if change == "swapped" else {"100.png"})
 
 
 def test_files_that_cannot_be_read_are_named(files):

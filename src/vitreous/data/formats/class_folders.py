@@ -32,14 +32,12 @@ from vitreous.data.formats.folder_walk import (
     walk,
 )
 from vitreous.data.formats.image_files import FileDataset
+from vitreous.data.formats.labels import QUANTITIES
 from vitreous.data.images.read_file import printable
 from vitreous.data.names import Names
 from vitreous.errors import DataError
 from vitreous.formats import counted
 
-QUANTITIES = (
-    "If they are quantities, write a CSV file with a column of their name, such as path,age."
-)
 STRAY = 0.5  # share of images in no class folder from which that is an error
 
 EXPECTED = (

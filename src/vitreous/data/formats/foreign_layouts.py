@@ -1,4 +1,4 @@
-"""Layouts of other programs and other tasks (YOLO, VOC, COCO, pickled CIFAR): named, not guessed.
+"""Layouts of other programs and other tasks (YOLO, COCO, pickled CIFAR): named, not guessed.
 
 Such folders hold images, and would otherwise be opened as classes that they are not.
 """
@@ -46,10 +46,6 @@ def _is_yolo(root: Path, names: set[str]) -> bool:
     )
 
 
-def _is_voc(root: Path, names: set[str]) -> bool:
-    return _some_suffix(root / "Annotations", ".xml") and "JPEGImages" in names
-
-
 def _is_coco(root: Path, names: set[str]) -> bool:
     """Pictures of all classes in one folder for each part, and annotations as JSON."""
     mixed = [name for name in names if name == "images" or likely_part(name)]
@@ -67,11 +63,6 @@ def _is_pickled_cifar(root: Path, names: set[str]) -> bool:
 
 LAYOUTS = (
     Layout("images with boxes in YOLO's layout", _is_yolo, BOXES),
-    Layout(
-        "images with annotations in the layout of Pascal VOC",
-        _is_voc,
-        f"{BOXES} For the masks in SegmentationClass/, write the columns path,mask.",
-    ),
     Layout("images with annotations in COCO's layout", _is_coco, BOXES),
     Layout(
         "the Python version of CIFAR: pickles, which can run code and are never loaded",

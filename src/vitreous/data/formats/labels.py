@@ -16,10 +16,10 @@ from vitreous.data.maps import IGNORED, VALUES, Maps
 from vitreous.errors import DataError
 
 Found = tuple[dict[str, Column], tuple[str, ...]]
-ONE_HOT = "each row has exactly one 1: one label an image"
+ONE_HOT = "each row has exactly one 1: one label an image, unless --task label is asked for"
 QUANTITIES = (
-    "If they are quantities, give them as floats; in a CSV file, call the column by its name, "
-    "such as age, instead of label."
+    "If they are quantities, train with --task regress; or give them as floats, and in a CSV file "
+    "call the column by its name, such as age, instead of label."
 )
 
 

@@ -11,8 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vitreous.data.cache.file_cache import Ledger, file_keys, stamp
+from vitreous.data.class_names import clean
 from vitreous.data.formats.mask_colors import COLOR_FILES, ColorTable
 from vitreous.data.formats.mask_values import is_void, meaning, named_values
+from vitreous.data.formats.text_lines import read_text_lines
 from vitreous.data.images.map_images import map_images
 from vitreous.data.images.mask import in_colors, read_mask
 from vitreous.data.images.read_file import printable, read_bytes
@@ -144,8 +146,7 @@ def _file_above(files: MaskFiles, names: tuple[str, ...]) -> Path | None:
 
 def _lines(path: Path) -> list[str]:
     """The names of the classes, the first line that of class 0."""
-    lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
-    words = [line.strip() for line in lines]
+    words = [clean(line) if line.strip() else "" for line in read_text_lines(path)]
     while words and not words[-1]:
         words.pop()
     named = [word for word in words if not is_void(word)]

@@ -111,7 +111,6 @@ def _open_folder(path: Path) -> Dataset:
             where=printable(path),
             remedy="Check the folder and its permissions.",
         ) from error
-    refuse_foreign(path, names)
     return next(row for row in FOLDERS if row.recognizes(path, names)).open(path)
 
 
@@ -131,6 +130,11 @@ def _open_archive(path: Path) -> Dataset:
     return arrays.open_npz(path / (_archive(path, _visible(path)) or ""))
 
 
+def _open_classes(path: Path) -> Dataset:
+    refuse_foreign(path, _visible(path))
+    return open_folder(path)
+
+
 FILES = (
     FileFormat(
         lambda path: path.suffix.lower() in TABLES,
@@ -146,7 +150,7 @@ FOLDERS = (
     FolderFormat(lambda path, names: bool(_archive(path, names)), _open_archive),
     FolderFormat(voc.is_voc, voc.open_voc),
     FolderFormat(masks.is_masks, masks.open_masks),
-    FolderFormat(lambda *_: True, open_folder),
+    FolderFormat(lambda *_: True, _open_classes),
 )
 
 

@@ -214,12 +214,12 @@ class TargetCells:
                         "left < right and top < bottom; and then perhaps the class.",
                     )
                 corners.extend((left, top, right, bottom))
-                words.append(word)
+                words.append(clean(word) if word else "")
         table = np.frombuffer(corners, np.float32).reshape(-1, 4)
         classes = sorted(set(words))
         if not any(classes):
             return Boxes(table, np.array(sizes))
-        self.notes += doubts(set(map(clean, classes)) - {""}, classes)
+        self.notes += doubts(set(classes) - {""})
         if "" in classes:
             self._fail("names the class of some boxes only", "Write a class after every box.")
         place = {name: position for position, name in enumerate(classes)}

@@ -16,6 +16,7 @@ from xml.etree.ElementTree import Element
 import numpy as np
 
 from vitreous.data.boxes import Boxes
+from vitreous.data.class_names import clean, doubts
 from vitreous.data.dataset import Part
 from vitreous.data.formats.folder_walk import walk
 from vitreous.data.formats.image_files import FileDataset
@@ -27,6 +28,7 @@ from vitreous.data.names import Names
 from vitreous.errors import DataError, ImageError
 
 IMAGES, ANNOTATIONS = "JPEGImages", "Annotations"
+MASKS = "SegmentationClass"
 LISTS = {"train": Part.TRAIN, "val": Part.VALIDATION, "test": Part.TEST}
 CORNERS = ("xmin", "ymin", "xmax", "ymax")
 SHOWN = 3  # places in a note
@@ -64,6 +66,8 @@ def open_voc(root: Path) -> FileDataset:
     ):
         found.told[words] += sorted(alone)
     notes = [f"{words}: {_some(places)}" for words, places in found.told.items() if places]
+    if (root / MASKS).is_dir():
+        notes.append(f"the masks in {MASKS}/ are not read; a CSV file with path,mask names them")
     if not found.names:
         raise DataError(
             f"no image has an annotation of its name; {'; '.join(notes) or 'there are no images'}",
@@ -75,7 +79,7 @@ def open_voc(root: Path) -> FileDataset:
         Names(found.names),
         {"box": found.boxes()},
         parts=np.array(found.parts, np.int8),
-        notes=notes,
+        notes=[*notes, *doubts(sorted(set(found.words)))],
     )
 
 
@@ -134,7 +138,7 @@ class _Found:
         if (thing.findtext("difficult") or "").strip() == "1":
             self.told["boxes marked as difficult, kept like the others"].append(where)
         self.corners.append((left, top, right, bottom))
-        self.words.append(word)
+        self.words.append(clean(word))
 
     def boxes(self) -> Boxes:
         classes = sorted(set(self.words))

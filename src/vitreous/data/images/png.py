@@ -16,6 +16,7 @@ SIGNATURE = 8  # bytes before the first chunk
 HEAD = struct.Struct(">I4s")
 CHECKED = {b"IHDR", b"PLTE", b"IDAT"}
 STEP = 1 << 20  # bytes that are unpacked at a time
+MOST = 4 << 30  # bytes of the largest image that is read
 
 
 def chunks(data: bytes) -> Iterator[tuple[bytes, int, int]]:
@@ -50,10 +51,10 @@ def is_whole(data: bytes) -> bool:
 
 def unpacks(pieces: Iterable[bytes]) -> bool:
     """Does a deflated stream come to its end? Nothing is kept. Raises zlib.error for damage."""
-    unpacker = zlib.decompressobj()
+    unpacker, total = zlib.decompressobj(), 0
     for piece in pieces:
-        while unpacker.decompress(piece, STEP):
-            piece = unpacker.unconsumed_tail
+        while (found := unpacker.decompress(piece, STEP)) and total < MOST:
+            piece, total = unpacker.unconsumed_tail, total + len(found)
     return unpacker.eof
 
 

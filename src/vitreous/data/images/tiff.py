@@ -31,6 +31,8 @@ SUBFILE, NO_PAGE = 0xFE, 0b101  # a tag; its bits for smaller copies and for mas
 DEFLATE = (8, 32946)  # compressions
 TILES, TILE_BYTES = 0x144, 0x145  # tags
 TYPES = {1: "uint", 2: "int", 3: "float", 5: "complex int", 6: "complex"}  # sample formats
+UPRIGHT = 1  # orientation; OpenCV turns images of any other, but not in all of its versions
+KNOWN = (10, 12, 14, 16, 32, 64)  # bits that OpenCV reads
 FOLLOWED = 8  # pages behind the first that are looked at
 
 Reader = Literal["pillow", "opencv", "tifffile"]
@@ -78,9 +80,8 @@ class Layout:
         plain = self.shown == meant
         if not meant or (plain and self.type == "uint" and self.bits <= 8):
             return "pillow"
-        if plain and self.alpha == 0 and not self.apart and self.bits in (10, 12, 14, 16, 32, 64):
-            return "opencv"
-        return "tifffile"
+        simple = plain and not self.alpha and not self.apart and self.orientation == UPRIGHT
+        return "opencv" if simple and self.bits in KNOWN else "tifffile"
 
 
 def layout(data: bytes) -> Layout | None:
@@ -103,7 +104,7 @@ def layout(data: bytes) -> Layout | None:
             bits=max(bits),
             photometric=first.get(tags.PHOTOMETRIC_INTERPRETATION, WHITE_IS_ZERO),
             alpha=extra[0] if len(extra) == 1 and extra[0] in (1, 2) else 0,
-            orientation=first.get(ORIENTATION, 1),
+            orientation=first.get(ORIENTATION, UPRIGHT),
             apart=samples > 1 and first.get(tags.PLANAR_CONFIGURATION, 1) == 2,
         )
         text = str(first.get(tags.IMAGEDESCRIPTION, ""))
@@ -174,9 +175,8 @@ def _directories(data: bytes) -> Iterator[tags.ImageFileDirectory_v2]:
 
 def _by_opencv(data: bytes, found: Layout) -> NDArray[np.generic] | None:
     """None if OpenCV does not give just these numbers."""
-    flags = cv2.IMREAD_UNCHANGED | cv2.IMREAD_IGNORE_ORIENTATION
     with unlogged():
-        array = cv2.imdecode(np.frombuffer(data, np.uint8), flags)
+        array = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
     if array is None or array.size != found.height * found.width * found.channels:
         return None
     bits = 16 if 8 < found.bits < 16 else found.bits
@@ -199,7 +199,7 @@ def _by_tifffile(data: bytes, found: Layout) -> NDArray[np.generic]:
     except ValueError as error:
         if "imagecodecs" not in str(error):
             raise
-        if found.bits == 8 and found.photometric == COLOR and found.channels in (3, 4):
+        if found.mode == "uint8" and found.photometric == COLOR and found.orientation == UPRIGHT:
             array = _by_opencv(data, found)
             if array is not None:
                 return array

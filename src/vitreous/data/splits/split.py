@@ -24,11 +24,12 @@ from vitreous.data.cache.file_cache import as_words
 from vitreous.data.columns import classed
 from vitreous.data.dataset import Dataset, Part, Progress
 from vitreous.data.formats.part_words import PARTS
-from vitreous.data.images.read_file import printable
+from vitreous.data.images.read_file import in_locale, printable
 from vitreous.data.images.unreadable import BadImage
 from vitreous.data.splits.content_hashes import digests
 from vitreous.data.splits.units import places_of, units_of
 from vitreous.errors import DataError, UsageError
+from vitreous.fields import checked
 from vitreous.files import table_text
 
 SHORT = {Part.UNASSIGNED: "", Part.TRAIN: "train", Part.VALIDATION: "val", Part.TEST: "test"}
@@ -105,8 +106,11 @@ class Split:
         where, remedy = printable(path), "The data have changed since: write the split again."
         try:
             with open(path, newline="", encoding="utf-8", errors="surrogateescape") as file:
-                rows = [(row["path"], row["split"]) for row in csv.DictReader(file)]
-        except (OSError, KeyError, csv.Error) as error:
+                head, *table = csv.reader(file)
+            last = len(head) - 1 - head[::-1].index("split")  # labels may be called so, too
+            path_at = head.index("path")
+            rows = [(in_locale(cells[path_at]), cells[last]) for cells in table if cells]
+        except (OSError, ValueError, IndexError, csv.Error) as error:
             raise DataError(
                 f"is no split that can be read: {error}", where=where, remedy=remedy
             ) from error
@@ -151,7 +155,7 @@ def split(
     are added: at most one a class and part.
     """
     for name, share in (("validation", validation), ("test", test)):
-        if not 0 <= share < 1:
+        if not 0 <= checked(name, share, float, f"--{name}") < 1:
             raise UsageError(
                 f"{share} is no share", where=f"--{name}", remedy="Choose from 0 to 0.5."
             )
