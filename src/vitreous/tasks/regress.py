@@ -14,7 +14,8 @@ from torch import Tensor
 
 from vitreous.backprop.layers import Loss, SquaredError
 from vitreous.data.batches.pack import Rows
-from vitreous.data.columns import Column, Numbers
+from vitreous.data.columns import ClassNumbers, Column, Marks, Numbers
+from vitreous.data.formats.target_cells import number
 from vitreous.errors import DataError, ModelFileError
 from vitreous.fields import misfit
 from vitreous.formats import plain
@@ -31,6 +32,7 @@ from vitreous.tasks.section import Case, Gallery, Kind, Scatter, Section, Table
 from vitreous.tasks.task import Aligned, Columns, Ids, Task
 
 SHOWN = 24  # images in a gallery
+LABEL = "label"  # the column of a manifest that may hold either
 SCATTERED = 2000  # points of a scatter chart
 UNIT = re.compile(r"\(([^()]+)\)$|_(px|mm|cm|m|km|deg|kg|g|s|ms|years)$")
 
@@ -111,7 +113,9 @@ class Regress(Task):
     def standardized(self, values: Tensor) -> Tensor:
         """Numbers as the network gives them."""
         center, scale = (values.new_tensor(each) for each in (self.center, self.scale))
-        return (values - center) / scale
+        # What float32 rounds off the center would be off in each answer.
+        rest = values.new_tensor(np.subtract(self.center, center.tolist()))
+        return (values - center - rest) / scale
 
     def numbers(self, outputs: Tensor) -> Tensor:
         """What the network gives, in the quantities' own units, (B, K) float64."""
@@ -173,7 +177,10 @@ class Regress(Task):
         return (*columns, "error", "rank"), rows
 
     def align(self, targets: Columns, where: str) -> Aligned:
-        """Quantities by name, in the model's order."""
+        """Quantities by name, in the model's order. Other data of the same columns may hold zeros
+        and ones alone, or whole numbers, and so be taken for labels or classes; here they are not.
+        """
+        targets = {**targets, **as_numbers(targets, self.names)}
         found = super().align(targets, where)
         column = numbers(found.targets)
         missing = [name for name in self.names if name not in column.names]
@@ -256,6 +263,18 @@ class Regress(Task):
         return cls(
             names=tuple(names), center=tuple(map(float, center)), scale=tuple(map(float, scale))
         )
+
+
+def as_numbers(targets: Columns, names: Sequence[str]) -> dict[str, Numbers]:
+    """The column `value` with these quantities, where it lies in another kind of column."""
+    column = targets.get("class")
+    if isinstance(column, Marks) and set(names) <= set(column.classes):
+        return {"value": Numbers(column.array, column.classes)}
+    if isinstance(column, ClassNumbers) and tuple(names) == (LABEL,):
+        values = [number(name) for name in column.classes]
+        if None not in values:
+            return {"value": Numbers(np.array(values, np.float64)[column.array], names)}
+    return {}
 
 
 def numbers(targets: Columns) -> Numbers:

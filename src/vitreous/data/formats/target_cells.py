@@ -10,12 +10,14 @@ from pathlib import Path
 from typing import NoReturn
 
 import numpy as np
+from numpy.typing import NDArray
 
 from vitreous.data.boxes import Boxes
 from vitreous.data.columns import ClassNumbers, Column, Marks, Numbers
 from vitreous.data.formats.mask_files import masks_in_files
 from vitreous.data.names import Names
 from vitreous.data.points import Points
+from vitreous.errors import DataError
 
 TARGETS = ("label", "mask", "box")
 POINT = "point "  # what the names of the columns of points begin with
@@ -45,7 +47,7 @@ class TargetCells:
         self._extra = {} if self._left_out else extra
         self._rows: list[int] = []
         self._cells: dict[str, list[str]] = {name: [] for name in self._at}
-        self._places, self._values = array("f"), array("f")
+        self._places, self._values = array("f"), array("d")
         self._marks = True  # are all values written as 0 or 1?
         self._odd: tuple[int, str, str] | None = None  # the first cell that is no number
 
@@ -101,14 +103,20 @@ class TargetCells:
                 f"row {row}, column '{name}' holds '{cell}', which is no number",
                 "Write a column 'label', one column of 0 and 1 for each label, or numbers.",
             )
-        values = np.frombuffer(self._values, np.float32).reshape(len(self._rows), -1)
+        values = np.frombuffer(self._values, np.float64).reshape(len(self._rows), -1)
         if self._marks:
             return {"class": Marks(values.astype(np.uint8), names)}
         noun = "column" if len(names) == 1 else "columns"
         quoted = ", ".join(f"'{name}'" for name in names)
         verb = "holds" if len(names) == 1 else "hold"
         self.notes.append(f"the {noun} {quoted} {verb} numbers: regression")
-        return {"value": Numbers(values, names)}
+        return {"value": self._numbers(values, names)}
+
+    def _numbers(self, values: NDArray[np.float64], names: list[str]) -> Numbers:
+        try:
+            return Numbers(values, names)
+        except DataError as error:
+            self._fail(error.message, error.remedy or "")
 
     def _labels(self) -> dict[str, Column]:
         cells = self._cells["label"]
@@ -117,7 +125,7 @@ class TargetCells:
             values = np.array(numbers, np.float64)
             if (values != np.rint(values)).any():
                 self.notes.append("the column 'label' holds numbers: regression")
-                return {"value": Numbers(values, ["label"])}
+                return {"value": self._numbers(values, ["label"])}
         several = [mark for mark in ";|" if any(mark in cell for cell in cells)]
         if len(several) > 1:
             self._fail(
