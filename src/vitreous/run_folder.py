@@ -4,7 +4,7 @@ recipe.yaml         the resolved recipe, with the reason of each automatic choic
 environment.json    versions, processor, the command
 split.csv           which example is in which part
 copies.csv          equal images within a part, and in two parts; absent if there are none
-quarantine.csv      images that cannot be read, with the reason; absent if there are none
+quarantine.csv      images that cannot be read, with reason and remedy; absent if there are none
 metrics.jsonl       one line an epoch; the same bytes whether interrupted or not
 metrics.csv         the same as a table, if asked for; likewise events.out.tfevents…
 tracking.json       which run of Weights & Biases (wandb/) or MLflow (mlruns/) this is

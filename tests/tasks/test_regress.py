@@ -37,28 +37,30 @@ def model(*names: str) -> Regress:
         (("b", "a"), Marks(np.array([[0, 1], [1, 1]]), ["a", "b"]), [[1, 0], [1, 1]]),
         (("b",), Marks(np.array([[0, 1], [1, 0]]), ["a", "b"]), [[1], [0]]),
         (("label",), ClassNumbers(np.array([0, 2, 1]), ["10", "7", "-2"]), [[10], [-2], [7]]),
+        (("value",), ClassNumbers(np.array([1, 0]), ["1", "2.5"]), [[2.5], [1]]),
     ],
 )
 def test_zeros_and_ones_or_whole_numbers_are_numbers_to_a_model_of_numbers(
     names: tuple[str, ...], column: Column, expected: list[list[float]]
 ) -> None:
     """What a few rows look like decides nothing: the model was trained on more."""
-    found = model(*names).align({"class": column}, "few.csv").targets["value"]
+    asked = Regress.adapt({"class": column}, "few.csv")
+    found = model(*names).align(asked, "few.csv").targets["value"]
     assert isinstance(found, Numbers)
     assert found.names == names
     assert found.array.tolist() == expected
 
 
 @pytest.mark.parametrize(
-    ("names", "column"),
+    ("names", "column", "message"),
     [
-        (("size",), Marks(np.ones((2, 1), int), ["other"])),
-        (("label",), ClassNumbers(np.array([0, 1]), ["7", "seven"])),
-        (("age",), ClassNumbers(np.array([0, 1]), ["7", "8"])),
+        (("size",), Marks(np.ones((2, 1), int), ["other"]), "do not have the quantities size"),
+        (("label",), ClassNumbers(np.array([0, 1]), ["7", "seven"]), "'seven' is no number"),
+        (("age",), ClassNumbers(np.array([0, 1]), ["7", "8"]), "do not have the quantities age"),
     ],
 )
 def test_what_are_no_numbers_of_that_name_is_refused(
-    names: tuple[str, ...], column: Column
+    names: tuple[str, ...], column: Column, message: str
 ) -> None:
-    with pytest.raises(DataError, match="each image has numbers"):
-        model(*names).align({"class": column}, "few.csv")
+    with pytest.raises(DataError, match=message):
+        model(*names).align(Regress.adapt({"class": column}, "few.csv"), "few.csv")

@@ -2,6 +2,7 @@
 
 from vitreous.losses.absolute import absolute_error
 from vitreous.losses.binary import binary_cross_entropy, binary_hinge
+from vitreous.losses.border import border_cross_entropy, border_weights
 from vitreous.losses.box import box_iou, giou_loss
 from vitreous.losses.class_weights import class_weights, positive_weights
 from vitreous.losses.cross_entropy import cross_entropy
@@ -17,6 +18,8 @@ __all__ = [
     "absolute_error",
     "binary_cross_entropy",
     "binary_hinge",
+    "border_cross_entropy",
+    "border_weights",
     "box_iou",
     "class_weights",
     "cross_entropy",

@@ -59,12 +59,16 @@ def cross_entropy_dice(
     *,
     weights: Tensor | None = None,
     ignore: int | None = None,
+    smoothing: float = 0.0,
     reduction: Reduction = "mean",
 ) -> Tensor:
     """The sum of both: cross-entropy is about each pixel, Dice about the region as a whole.
 
-    The arguments are those of `dice`.
+    smoothing  share of each target in the cross-entropy that is spread evenly over the classes
+
+    The other arguments are those of `dice`.
     """
-    return cross_entropy(
-        logits, targets, weights=weights, ignore=ignore, reduction=reduction
-    ) + dice(logits, targets, weights=weights, ignore=ignore, reduction=reduction)
+    each = cross_entropy(
+        logits, targets, weights=weights, ignore=ignore, smoothing=smoothing, reduction=reduction
+    )
+    return each + dice(logits, targets, weights=weights, ignore=ignore, reduction=reduction)

@@ -163,6 +163,8 @@ def read_images(job: Job, folder: RunFolder, progress: Progress) -> Pack:
     )
     if packed.note:
         progress.note(packed.note)
+    for remark in packed.remarks:
+        progress.note(remark)
     readable = unreadable.report(packed.bad, len(job.dataset))
     if packed.bad:
         unreadable.write(packed.bad, folder.quarantine)

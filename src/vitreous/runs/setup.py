@@ -129,7 +129,7 @@ class TrainingSetup:
 
         copies  rows of copies.csv
         """
-        notes = []
+        notes = [*self.packed.remarks]
         if self.packed.bad:
             notes.append(f"left out as unreadable: {counted(len(self.packed.bad), 'image')}")
         leaks = sum(row["kind"] == "leak" for row in copies)

@@ -63,10 +63,10 @@ class Locate(Task):
 
     @classmethod
     def explain(cls, outputs: Sequence[str]) -> str:
-        return (
-            f"softmax over {counted(len(outputs), 'class')} with cross-entropy, and four linear "
-            "outputs for the box with Huber's loss, because its place and size are numbers"
-        )
+        place = "four linear outputs for the box with Huber's loss, because numbers tell its place"
+        if not outputs:
+            return place
+        return f"softmax over {counted(len(outputs), 'class')} with cross-entropy, and {place}"
 
     @classmethod
     def prefers(cls, channels: int, examples: int, criterion: str) -> dict[str, tuple[Any, str]]:

@@ -15,7 +15,7 @@ from torch import Tensor
 from vitreous.backprop.layers import Loss, SquaredError
 from vitreous.data.batches.pack import Rows
 from vitreous.data.columns import ClassNumbers, Column, Marks, Numbers
-from vitreous.data.formats.target_cells import number
+from vitreous.data.manifest_words import number
 from vitreous.errors import DataError, ModelFileError
 from vitreous.fields import misfit
 from vitreous.formats import plain
@@ -32,7 +32,7 @@ from vitreous.tasks.section import Case, Gallery, Kind, Scatter, Section, Table
 from vitreous.tasks.task import Aligned, Columns, Ids, Task
 
 SHOWN = 24  # images in a gallery
-LABEL = "label"  # the column of a manifest that may hold either
+NAMELESS = {("label",), ("value",)}  # of a quantity that nobody has given a name
 SCATTERED = 2000  # points of a scatter chart
 UNIT = re.compile(r"\(([^()]+)\)$|_(px|mm|cm|m|km|deg|kg|g|s|ms|years)$")
 
@@ -68,6 +68,25 @@ class Regress(Task):
         """What all numbers are counted in, where their names tell: `width (px)` or `width_px`."""
         found = {unit_of(name) for name in self.names}
         return found.pop() if len(found) == 1 else ""
+
+    @classmethod
+    def adapt(cls, targets: Columns, where: str) -> Columns:
+        """Classes all called by numbers are quantities, if asked for as such; so are 0 and 1."""
+        labels = targets.get("class")
+        if isinstance(labels, Marks) and "value" not in targets:
+            return {"value": Numbers(labels.array, labels.classes)}
+        if not isinstance(labels, ClassNumbers) or "value" in targets:
+            return targets
+        values = [number(name) for name in labels.classes]
+        if None in values:
+            word = labels.classes[values.index(None)]
+            raise DataError(
+                f"the label '{word}' is no number",
+                where=where,
+                remedy="Leave --task out, or give every image a number.",
+            )
+        table = np.array(values, np.float64)[labels.array]
+        return {"value": Numbers(table, ["value"])}
 
     @classmethod
     def explain(cls, outputs: Sequence[str]) -> str:
@@ -177,12 +196,11 @@ class Regress(Task):
         return (*columns, "error", "rank"), rows
 
     def align(self, targets: Columns, where: str) -> Aligned:
-        """Quantities by name, in the model's order. Other data of the same columns may hold zeros
-        and ones alone, or whole numbers, and so be taken for labels or classes; here they are not.
-        """
-        targets = {**targets, **as_numbers(targets, self.names)}
+        """Quantities by name, in the model's order."""
         found = super().align(targets, where)
         column = numbers(found.targets)
+        if {self.names, column.names} <= NAMELESS:
+            column = Numbers(column.array, self.names)
         missing = [name for name in self.names if name not in column.names]
         if missing:
             raise DataError(
@@ -263,18 +281,6 @@ class Regress(Task):
         return cls(
             names=tuple(names), center=tuple(map(float, center)), scale=tuple(map(float, scale))
         )
-
-
-def as_numbers(targets: Columns, names: Sequence[str]) -> dict[str, Numbers]:
-    """The column `value` with these quantities, where it lies in another kind of column."""
-    column = targets.get("class")
-    if isinstance(column, Marks) and set(names) <= set(column.classes):
-        return {"value": Numbers(column.array, column.classes)}
-    if isinstance(column, ClassNumbers) and tuple(names) == (LABEL,):
-        values = [number(name) for name in column.classes]
-        if None not in values:
-            return {"value": Numbers(np.array(values, np.float64)[column.array], names)}
-    return {}
 
 
 def numbers(targets: Columns) -> Numbers:

@@ -126,6 +126,14 @@ class Task(ABC):
         )
 
     @classmethod
+    def adapt(cls, targets: Columns, where: str) -> Columns:
+        """The targets as this task asks for them, where they can be read so: it was chosen by name.
+
+        Raises DataError where they look as if they could and cannot.
+        """
+        return targets
+
+    @classmethod
     @abstractmethod
     def explain(cls, outputs: Sequence[str]) -> str:
         """Which head and loss fit, and why, in one sentence.

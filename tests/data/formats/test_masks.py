@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import os
-import time
 
 import numpy as np
 import pytest
@@ -9,6 +8,7 @@ from PIL import Image
 
 from vitreous.data.batches.pack import key
 from vitreous.data.batches.preprocess import PixelContract
+from vitreous.data.cache import file_cache
 from vitreous.data.dataset import Part
 from vitreous.data.formats import mask_files, masks
 from vitreous.data.formats.open import open
@@ -156,10 +156,9 @@ def test_masks_that_show_nothing(tmp_path):
 
 
 def test_masks_are_looked_at_once(tmp_path, monkeypatch):
+    monkeypatch.setattr(file_cache, "MIN_AGE", -1)  # so that files count as old
     for number in range(3):
         pair(tmp_path / "set", str(number), drawn(0, number + 2))
-        for path in (tmp_path / "set/masks").iterdir():
-            os.utime(path, (time.time() - 100,) * 2)
     first = open(tmp_path / "set")
     assert first.classes == ("0", "1", "2", "3")
     reads = []
@@ -248,7 +247,7 @@ def test_numbers_that_are_no_class(tmp_path):
     assert data.notes[1].endswith("classes.txt; 1 and 3 ignored")
     expected = [[0, 255, 1, 255], [255, 1, 255, 0]]
     np.testing.assert_array_equal(data[0].target, expected)
-    counts = data.targets["mask"].looks["counts"][0]
+    counts = data.targets["mask"].summaries["counts"][0]
     assert counts[[0, 1, 255]].tolist() == [2, 2, 4]
     pair(tmp_path / "set", "a", mask + 2)  # a value beyond the names stays an error
     frame = Frame.identity(mask.shape)
@@ -301,7 +300,7 @@ def test_masks_of_colors(tmp_path, name, text):
     expected = np.array([255, 0, 1])[numbers]
     np.testing.assert_array_equal(data[0].target, expected)
     assert data.notes[1] == f"2 classes of masks, by the colors in {root}/{name}; 0 ignored"
-    shown = data.targets["mask"].looks["counts"][0]
+    shown = data.targets["mask"].summaries["counts"][0]
     assert shown[[0, 1, 255]].tolist() == [(expected == n).sum() for n in (0, 1, 255)]
     wrong = colors[numbers]
     wrong[0, 0] = 1, 2, 3

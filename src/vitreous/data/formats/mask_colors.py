@@ -16,6 +16,8 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
+from vitreous.data.class_names import clean
+from vitreous.data.formats.text_lines import read_text_lines
 from vitreous.data.images.mask import LARGEST, read_colors
 from vitreous.data.images.read_file import printable
 from vitreous.errors import DataError, ImageError
@@ -39,9 +41,9 @@ class ColorTable:
     @classmethod
     def of(cls, path: Path) -> Self:
         """The table of a file. Raises DataError with the line that is wrong."""
-        lines = path.read_text(encoding="utf-8-sig", errors="replace").splitlines()
+        lines = read_text_lines(path)
         rows = _rows_of_csv(lines, path) if path.suffix.lower() == ".csv" else _rows(lines, path)
-        names = [name for name, _ in rows]
+        names = [clean(name) for name, _ in rows]
         colors = [color for _, color in rows]
         if not rows or len(set(names)) < len(rows) or len(set(colors)) < len(rows):
             raise DataError(

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import hashlib
 import os
-import struct
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from vitreous.data.cache.file_cache import Ledger, file_keys
+from vitreous.data.cache.file_cache import Ledger, file_keys, stamp
+from vitreous.data.class_names import clean
 from vitreous.data.formats.mask_colors import COLOR_FILES, ColorTable
 from vitreous.data.formats.mask_values import is_void, meaning, named_values
+from vitreous.data.formats.text_lines import read_text_lines
 from vitreous.data.images.map_images import map_images
 from vitreous.data.images.mask import in_colors, read_mask
 from vitreous.data.images.read_file import printable, read_bytes
@@ -77,11 +78,7 @@ class MaskFiles(MapRows):
         return table + (self.colors.digest if self.colors else b"")
 
     def stamp(self, index: int) -> bytes:
-        try:
-            status = os.stat(self.source(index))
-        except OSError:
-            return b"missing"
-        return struct.pack("<Qq", status.st_size, status.st_mtime_ns)
+        return stamp(self.source(index))
 
     def scan(self) -> NDArray[np.void]:
         """Every mask is read once; what is known of its file is kept."""
@@ -149,8 +146,7 @@ def _file_above(files: MaskFiles, names: tuple[str, ...]) -> Path | None:
 
 def _lines(path: Path) -> list[str]:
     """The names of the classes, the first line that of class 0."""
-    lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
-    words = [line.strip() for line in lines]
+    words = [clean(line) if line.strip() else "" for line in read_text_lines(path)]
     while words and not words[-1]:
         words.pop()
     named = [word for word in words if not is_void(word)]

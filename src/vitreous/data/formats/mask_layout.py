@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from vitreous.data.dataset import Part
-from vitreous.data.formats.class_folders import PARTS, walk
+from vitreous.data.formats.folder_walk import walk
+from vitreous.data.formats.part_words import likely_parts
 
 PAIRS = (
     ("images", "masks"),
@@ -43,16 +44,16 @@ def layout(root: Path, names: set[str]) -> list[Pair]:
         return [Pair(Part.UNASSIGNED, *found)]
     lowered = {name.lower(): name for name in names}
     pairs = []
-    for word, name in sorted(lowered.items()):
-        if word not in PARTS or not (root / name).is_dir():
+    for name, part in sorted(likely_parts(sorted(names)).items()):
+        if not (root / name).is_dir():
             continue
-        behind = [n for w, n in sorted(lowered.items()) if _is_of_part(w, word)]
+        behind = [n for w, n in sorted(lowered.items()) if _is_of_part(w, name.lower())]
         drawn = [other for other in behind if has_images(root, other)]
         within = _side_by_side(root / name, set(os.listdir(root / name)))
         if within:
-            pairs.append(Pair(PARTS[word], *(os.path.join(name, folder) for folder in within)))
+            pairs.append(Pair(part, *(os.path.join(name, folder) for folder in within)))
         elif len(drawn) == 1:
-            pairs.append(Pair(PARTS[word], name, drawn[0]))
+            pairs.append(Pair(part, name, drawn[0]))
     return sorted(pairs, key=lambda pair: pair.part)
 
 

@@ -15,10 +15,11 @@ from pathlib import Path
 import numpy as np
 
 from vitreous.data.dataset import Part
-from vitreous.data.formats.class_folders import PARTS, walk
+from vitreous.data.formats.folder_walk import walk
 from vitreous.data.formats.image_files import FileDataset
 from vitreous.data.formats.mask_files import masks_in_files
 from vitreous.data.formats.mask_layout import Pair, layout
+from vitreous.data.formats.part_words import PARTS, WORD
 from vitreous.data.images.read_file import printable
 from vitreous.data.names import Names
 from vitreous.errors import DataError
@@ -44,6 +45,9 @@ def open_masks(root: Path) -> FileDataset:
     parts: list[Part] = []
     notes = [f"images and their masks lie in {', '.join(map(str, pairs))}"]
     for pair in pairs:
+        word = pair.images.split(os.sep)[0]
+        if pair.part != Part.UNASSIGNED and word.lower() not in PARTS:
+            notes.append(f"{printable(word)}/ is taken for the {WORD[pair.part]} part")
         pictures, drawn = _by_name(root, pair.images), _by_name(root, pair.masks)
         drawn = _partners(root, pictures, drawn)
         stems = [stem for stem in pictures if stem in drawn]

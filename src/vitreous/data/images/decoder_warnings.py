@@ -2,8 +2,8 @@
 
 These libraries say that data are damaged nowhere but there. For as long as an image is decoded, C's
 `stderr` is a stream of ours; it hands each line to the thread that decodes, so that it can be said
-of which image it speaks. Standard error itself (file 2) stays as it is. It takes the C library GNU
-and musl-free Linux have (`fopencookie`, libc(3)); elsewhere nothing is heard, and lines are printed.
+of which image it speaks. Standard error itself (file 2) stays as it is. This needs `fopencookie`
+of the GNU C library; elsewhere nothing is heard, and lines are printed.
 """
 
 from __future__ import annotations
@@ -57,7 +57,8 @@ _ears = _Ears()
 def _write(_: int, text: ctypes._Pointer[ctypes.c_char], length: int) -> int:
     said = _ears.said
     if said is None:  # somebody else's
-        os.write(2, ctypes.string_at(text, length))
+        with contextlib.suppress(OSError):
+            os.write(2, ctypes.string_at(text, length))
     else:
         said.append(ctypes.string_at(text, length).decode(errors="replace"))
     return length
@@ -72,6 +73,7 @@ class _Stream:
         self._pointer: ctypes.c_void_p | None = None
         try:
             library = ctypes.CDLL(None)
+            library.gnu_get_libc_version  # noqa: B018  (musl's `stderr` cannot be exchanged)
             pointer = ctypes.c_void_p.in_dll(library, "stderr")
             library.fopencookie.restype = ctypes.c_void_p
             library.fopencookie.argtypes = (ctypes.c_void_p, ctypes.c_char_p, _Functions)
@@ -81,12 +83,20 @@ class _Stream:
             )  # fmt: skip
             if stream and not library.setvbuf(stream, None, UNBUFFERED, 0):
                 self._ours, self._theirs, self._pointer = stream, pointer.value, pointer
+                os.register_at_fork(after_in_child=self._forked)
         except (OSError, TypeError, ValueError, AttributeError):  # another C library
             pass
 
     @property
     def heard(self) -> bool:
         return self._pointer is not None
+
+    def _forked(self) -> None:
+        """In a child, those who listened are no more."""
+        assert self._pointer is not None
+        self._lock = threading.Lock()
+        if self._listeners:
+            self._listeners, self._pointer.value = 0, self._theirs
 
     def begin(self) -> None:
         if self._pointer is not None:
@@ -113,6 +123,8 @@ class _Journal(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         if _ears.said is not None:
             _ears.said.append(record.getMessage() + "\n")
+        elif not logging.getLogger().handlers and logging.lastResort:
+            logging.lastResort.handle(record)  # as if this handler were not there
 
 
 logging.getLogger("tifffile").addHandler(_Journal(logging.WARNING))

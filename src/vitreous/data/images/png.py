@@ -16,6 +16,7 @@ SIGNATURE = 8  # bytes before the first chunk
 HEAD = struct.Struct(">I4s")
 CHECKED = {b"IHDR", b"PLTE", b"IDAT"}
 STEP = 1 << 20  # bytes that are unpacked at a time
+MOST = 4 << 30  # bytes of the largest image that is read
 
 
 def chunks(data: bytes) -> Iterator[tuple[bytes, int, int]]:
@@ -40,25 +41,20 @@ def check_sums(data: bytes) -> None:
             )
 
 
-def check_stream(data: bytes) -> None:
-    """Raises ImageError where the pixels unpack to another checksum than theirs, or not at all;
-    this takes about as long as decoding.
-    """
-    pixels = (data[begin:end] for name, begin, end in chunks(data) if name == b"IDAT")
+def is_whole(data: bytes) -> bool:
+    """Do the pixels unpack to their own checksum? Takes about as long as decoding."""
     try:
-        whole = unpacks(pixels)
-    except zlib.error as error:
-        raise ImageError(f"the PNG is damaged: its pixels: {error}", remedy=REMOVE) from error
-    if not whole:
-        raise ImageError("the PNG is damaged: its pixels end too early", remedy=REMOVE)
+        return unpacks(data[begin:end] for name, begin, end in chunks(data) if name == b"IDAT")
+    except zlib.error:
+        return False
 
 
 def unpacks(pieces: Iterable[bytes]) -> bool:
     """Does a deflated stream come to its end? Nothing is kept. Raises zlib.error for damage."""
-    unpacker = zlib.decompressobj()
+    unpacker, total = zlib.decompressobj(), 0
     for piece in pieces:
-        while unpacker.decompress(piece, STEP):
-            piece = unpacker.unconsumed_tail
+        while (found := unpacker.decompress(piece, STEP)) and total < MOST:
+            piece, total = unpacker.unconsumed_tail, total + len(found)
     return unpacker.eof
 
 

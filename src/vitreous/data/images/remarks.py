@@ -7,10 +7,11 @@ that takes. So a loss is heard through every entrance, and nothing is printed on
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass
 from enum import IntFlag
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -58,8 +59,8 @@ WORDS = {
         "whole range, or save 8 bits a value.",
     ),
     Remark.SHADES: Words(
-        f"keeps {SHADES} shades or fewer of many more",
-        f"keep {SHADES} shades or fewer of many more",
+        f"keeps {SHADES} shades or fewer of the many that it had",
+        f"keep {SHADES} shades or fewer of the many that they had",
         "Of 16 bits the upper 8 are kept: bring the values to the whole range first, or save 8 "
         "bits a value.",
     ),
@@ -106,16 +107,19 @@ def merged(told: Sequence[Remark]) -> int:
     return int(np.bitwise_or.reduce(np.array(told, np.int64))) if told else 0
 
 
-def sentences(flags: NDArray[np.integer], names: Sequence[str], noun: str = "image") -> list[str]:
+def sentences(
+    flags: NDArray[np.integer[Any]], name: Callable[[int], str], noun: str = "image"
+) -> list[str]:
     """One sentence for each remark, with its count and an example.
 
-    flags  (N,) remarks on each image; names: of all N
+    flags  (N,) remarks on each image
+    name   of the image with that index
     """
     said = []
     for remark, words in WORDS.items():
         found = np.flatnonzero(flags & remark)
         if len(found):
             rest = words.one if len(found) == 1 else words.many
-            place = f"{counted(len(found), noun)} {rest}, such as {names[int(found[0])]}"
+            place = f"{counted(len(found), noun)} {rest}, such as {name(int(found[0]))}"
             said.append(f"{place}. {words.remedy}")
     return said

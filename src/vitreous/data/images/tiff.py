@@ -12,7 +12,7 @@ import io
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 import cv2
 import numpy as np
@@ -23,16 +23,16 @@ from vitreous.data.images.decoder_warnings import unlogged
 from vitreous.data.images.exif import ORIENTATION
 from vitreous.data.images.file_type import REMOVE
 from vitreous.data.images.png import unpacks
+from vitreous.data.images.remarks import Remark, tell
 from vitreous.errors import ImageError, missing
-
-if TYPE_CHECKING:
-    import tifffile
 
 WHITE_IS_ZERO, BLACK_IS_ZERO, COLOR = 0, 1, 2  # photometric interpretations
 SUBFILE, NO_PAGE = 0xFE, 0b101  # a tag; its bits for smaller copies and for masks
 DEFLATE = (8, 32946)  # compressions
 TILES, TILE_BYTES = 0x144, 0x145  # tags
 TYPES = {1: "uint", 2: "int", 3: "float", 5: "complex int", 6: "complex"}  # sample formats
+UPRIGHT = 1  # orientation; OpenCV turns images of any other, but not in all of its versions
+KNOWN = (10, 12, 14, 16, 32, 64)  # bits that OpenCV reads
 FOLLOWED = 8  # pages behind the first that are looked at
 
 Reader = Literal["pillow", "opencv", "tifffile"]
@@ -80,9 +80,8 @@ class Layout:
         plain = self.shown == meant
         if not meant or (plain and self.type == "uint" and self.bits <= 8):
             return "pillow"
-        if plain and self.alpha == 0 and not self.apart and self.bits in (10, 12, 14, 16, 32, 64):
-            return "opencv"
-        return "tifffile"
+        simple = plain and not self.alpha and not self.apart and self.orientation == UPRIGHT
+        return "opencv" if simple and self.bits in KNOWN else "tifffile"
 
 
 def layout(data: bytes) -> Layout | None:
@@ -105,7 +104,7 @@ def layout(data: bytes) -> Layout | None:
             bits=max(bits),
             photometric=first.get(tags.PHOTOMETRIC_INTERPRETATION, WHITE_IS_ZERO),
             alpha=extra[0] if len(extra) == 1 and extra[0] in (1, 2) else 0,
-            orientation=first.get(ORIENTATION, 1),
+            orientation=first.get(ORIENTATION, UPRIGHT),
             apart=samples > 1 and first.get(tags.PLANAR_CONFIGURATION, 1) == 2,
         )
         text = str(first.get(tags.IMAGEDESCRIPTION, ""))
@@ -127,6 +126,8 @@ def numbers(data: bytes, found: Layout) -> NDArray[np.generic]:
         array = _by_opencv(data, found)
     if array is None:
         array = _by_tifffile(data, found)
+    if found.axis < 0 and more_pages(data):
+        tell(Remark.PAGES)
     return array.reshape(found.height, found.width, found.channels)
 
 
@@ -141,7 +142,8 @@ def check_deflated(data: bytes) -> None:
         pieces = zip(first.get(offsets, ()), first.get(counts, ()), strict=False)
         for number, (offset, count) in enumerate(pieces):
             try:
-                unpacks([data[offset : offset + count]])
+                if not unpacks([data[offset : offset + count]]):
+                    tell(Remark.SKIPPED)
             except zlib.error as error:
                 raise ImageError(
                     f"the TIFF is damaged: strip or tile {number}: {error}", remedy=REMOVE
@@ -173,9 +175,8 @@ def _directories(data: bytes) -> Iterator[tags.ImageFileDirectory_v2]:
 
 def _by_opencv(data: bytes, found: Layout) -> NDArray[np.generic] | None:
     """None if OpenCV does not give just these numbers."""
-    flags = cv2.IMREAD_UNCHANGED | cv2.IMREAD_IGNORE_ORIENTATION
     with unlogged():
-        array = cv2.imdecode(np.frombuffer(data, np.uint8), flags)
+        array = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
     if array is None or array.size != found.height * found.width * found.channels:
         return None
     bits = 16 if 8 < found.bits < 16 else found.bits
@@ -183,9 +184,8 @@ def _by_opencv(data: bytes, found: Layout) -> NDArray[np.generic] | None:
         return None
     if array.ndim == 3:
         array = array[:, :, [2, 1, 0, 3][: array.shape[2]]]
-    if bits > found.bits:  # OpenCV shifts them to the upper end
-        array = array >> (bits - found.bits)
-    return np.ascontiguousarray(array).view(f"{found.type}{bits}")
+    stored: NDArray[Any] = np.ascontiguousarray(array).view(f"{found.type}{bits}")
+    return stored >> (bits - found.bits) if bits > found.bits else stored  # else at the upper end
 
 
 def _by_tifffile(data: bytes, found: Layout) -> NDArray[np.generic]:
@@ -199,7 +199,7 @@ def _by_tifffile(data: bytes, found: Layout) -> NDArray[np.generic]:
     except ValueError as error:
         if "imagecodecs" not in str(error):
             raise
-        if found.bits == 8 and found.photometric == COLOR and found.channels in (3, 4):
+        if found.mode == "uint8" and found.photometric == COLOR and found.orientation == UPRIGHT:
             array = _by_opencv(data, found)
             if array is not None:
                 return array
