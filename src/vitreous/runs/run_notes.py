@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from vitreous.data.batches.pack import Pack
-from vitreous.data.check.serious import sentences
+from vitreous.data.check.training_findings import sentences
 from vitreous.data.dataset import Part
 from vitreous.errors import UsageError
 from vitreous.formats import counted
