@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import csv
+import fcntl
 import os
 import socket
+import subprocess
+import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +22,9 @@ from PIL import Image
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 LOOPBACK = ("127.", "::1", "localhost")
+
+# Public data sets may lie beside the checkout, packed, with a script that lays one out in a folder.
+PACKED = Path(__file__).parent.parent / ".." / "shared" / "data"
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -60,6 +66,39 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("VITREOUS_CACHE", str(tmp_path / "cache"))
     monkeypatch.delenv("VITREOUS_DATA", raising=False)
     return tmp_path
+
+
+@pytest.fixture
+def real_set(pytestconfig: pytest.Config, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Path]:
+    """The folder of a public data set, as its users have it, which $VITREOUS_DATA then holds.
+
+    A set is taken from $VITREOUS_DATA, or else laid out once, in pytest's cache, from what lies
+    beside the checkout. Where there is neither, the test is skipped.
+
+    folder  as the set's users call it
+    packed  its name beside the checkout, where that is another one
+    """
+
+    def find(folder: str, packed: str | None = None) -> Path:
+        own = Path(os.environ.get("VITREOUS_DATA") or "nowhere")
+        if not (own / folder).is_dir():
+            script = PACKED / "unpack.py"
+            if not script.is_file():
+                pytest.skip(f"no {folder}/ in $VITREOUS_DATA, no ../shared/data by the checkout")
+            assert pytestconfig.cache is not None
+            own = pytestconfig.cache.mkdir("sets")
+            with (own / ".lock").open("w") as lock:  # one of several test processes lays it out
+                fcntl.flock(lock, fcntl.LOCK_EX)
+                if not (own / folder).is_dir():
+                    # A layout that was cut off is never found under the set's own name.
+                    with tempfile.TemporaryDirectory(dir=own) as half:
+                        command = [sys.executable, str(script), half, packed or folder]
+                        subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+                        (Path(half) / folder).rename(own / folder)
+        monkeypatch.setenv("VITREOUS_DATA", str(own))
+        return own / folder
+
+    return find
 
 
 @pytest.fixture

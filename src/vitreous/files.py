@@ -6,11 +6,12 @@ import csv
 import io
 import json
 import math
+import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from vitreous.atomic import write_text
+from vitreous.atomic import storage_errors, write_text
 from vitreous.errors import DivergedError, RunError
 
 
@@ -19,12 +20,23 @@ def read_lines(path: Path) -> list[dict[str, Any]]:
     if not path.is_file():
         return []
     lines = []
-    for text in path.read_text(encoding="utf-8").splitlines():
+    for text in path.read_text(encoding="utf-8", errors="replace").splitlines():
         try:
             lines.append(json.loads(text))
         except ValueError:
             continue
     return lines
+
+
+def append_line(path: Path, line: Mapping[str, Any]) -> None:
+    """Add an object to such a file. A line that a crash or a full disk has cut stays a line of its
+    own: it takes no other with it. Raises StorageError.
+    """
+    with storage_errors(path), path.open("a+b") as file:
+        end = file.seek(0, os.SEEK_END)
+        file.seek(max(end - 1, 0))
+        torn = file.read(1) not in (b"", b"\n")
+        file.write(b"\n" * torn + json.dumps(line).encode() + b"\n")
 
 
 def write_lines(path: Path, lines: Iterable[dict[str, Any]]) -> None:
@@ -40,11 +52,20 @@ def read_table(path: Path) -> list[dict[str, str]]:
 
 
 def write_table(path: Path, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    write_text(path, table_text([columns, *rows]))
+
+
+def table_text(rows: Iterable[Sequence[object]]) -> str:
+    """Rows as CSV. Lines end with a line feed, and a cell with a carriage return is quoted."""
     file = io.StringIO()
-    writer = csv.writer(file, lineterminator="\n")
-    writer.writerow(columns)
-    writer.writerows(rows)
-    write_text(path, file.getvalue())
+    writer = csv.writer(file, lineterminator="\r\n")  # either of which is quoted in a cell
+    lines = []
+    for row in rows:
+        writer.writerow(row)
+        lines.append(file.getvalue()[:-2] + "\n")
+        file.seek(0)
+        file.truncate()
+    return "".join(lines)
 
 
 def write_json(path: Path, value: Any) -> None:
@@ -83,6 +104,23 @@ def read_yaml(path: Path) -> Any:
     import yaml  # takes as long as the rest of the command line together
 
     return _parsed(path, yaml.safe_load, yaml.YAMLError)
+
+
+def read_yaml_texts(path: Path) -> Any:
+    """As `read_yaml`, but every value is the text that is written there. A name that comes twice is
+    an error, since only one of the two could count.
+    """
+    import yaml
+
+    class Texts(yaml.BaseLoader):
+        def construct_mapping(self, node: Any, deep: bool = False) -> dict[Any, Any]:
+            names = [name.value for name, _ in node.value]
+            if twice := {name for name in names if names.count(name) > 1}:
+                raise yaml.YAMLError(f"'{min(twice)}' is given twice")
+            found: dict[Any, Any] = super().construct_mapping(node, deep)
+            return found
+
+    return _parsed(path, lambda text: yaml.load(text, Texts), yaml.YAMLError)
 
 
 def _parsed(path: Path, parse: Any, foreign: type[Exception] = ValueError) -> Any:

@@ -18,7 +18,6 @@ report.html         all of it to look at
 
 from __future__ import annotations
 
-import json
 import re
 import shlex
 from collections.abc import Iterator
@@ -32,7 +31,7 @@ from typing import Any
 
 from vitreous.atomic import storage_errors
 from vitreous.errors import RunError, StorageError
-from vitreous.files import read_lines
+from vitreous.files import append_line, read_lines
 
 fcntl: ModuleType | None
 try:
@@ -161,8 +160,7 @@ class RunFolder:
     def log_event(self, event: str, **fields: Any) -> None:
         """Append one line to the journal, with the time."""
         line = {"time": datetime.now(UTC).isoformat(timespec="seconds"), "event": event, **fields}
-        with storage_errors(self.journal), self.journal.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(line) + "\n")
+        append_line(self.journal, line)
 
     def events(self, event: str) -> list[dict[str, Any]]:
         """The journal's lines of one kind, oldest first; a line cut by a crash is passed over."""
@@ -171,10 +169,12 @@ class RunFolder:
 
 def _new(path: Path) -> Path:
     if path.exists():
+        folder, other = RunFolder(path), "choose another --out."
+        known = f"Go on with it by `{folder.resume_command}`, or {other}"
         raise RunError(
             "exists already, and a run folder is never overwritten",
             where=str(path),
-            remedy=f"Go on with it by `{RunFolder(path).resume_command}`, or choose another --out.",
+            remedy=known if folder.recipe.is_file() else f"There is no run in it: {other}",
         )
     with storage_errors(path):
         path.mkdir(parents=True)

@@ -1,4 +1,4 @@
-import os
+from collections.abc import Callable
 from pathlib import Path
 
 import cv2
@@ -49,12 +49,9 @@ def test_other_classes_and_channels() -> None:
         torch.testing.assert_close(model.features(gray)["avgpool"], expected, rtol=1e-3, atol=1e-4)
 
 
-def test_weights_know_photos() -> None:
+def test_weights_know_photos(real_set: Callable[[str], Path]) -> None:
     """Ten classes apart on 50 photos, with the weights as they come."""
-    root = os.environ.get("VITREOUS_DATA")
-    folder = Path(root or "") / "imagenette" / "val"
-    if not root or not folder.is_dir():
-        pytest.skip("needs the Imagenette subset under $VITREOUS_DATA")
+    folder = real_set("imagenette") / "val"
     model = create("efficientnet_lite0", pretrained=True).eval()
     files = [sorted((folder / name).iterdir())[:5] for name in IMAGENETTE]
     pixels = [cv2.imread(str(path))[:, :, ::-1].copy() for group in files for path in group]

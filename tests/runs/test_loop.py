@@ -247,11 +247,34 @@ def test_losses_are_added_wherever_they_lie() -> None:
     """A sum that comes back from a file lies on the CPU, and new losses on the device."""
     position = LoopState()
     for value in (1.0, 2.0):
-        position.add(torch.tensor(value))
-    assert (float(position.loss), position.taken) == (3.0, 2)
+        position.add(torch.tensor(value), 5)
+    assert (float(position.loss), position.weight, position.mean) == (15.0, 10, 1.5)
     assert position.loss.dtype == torch.float64
-    position.add(torch.tensor(3.0, device="meta"))
+    position.add(torch.tensor(3.0, device="meta"), 5)
     assert position.loss.device.type == "meta"
+
+
+def test_an_epochs_loss_is_the_mean_over_its_examples() -> None:
+    """Batches of 30, 30 and 19; weights of examples count as in each step."""
+    state = LoopState()
+    losses = torch.linspace(0.0, 3.0, 79).square()
+    for part in losses.split(30):
+        state.add(part.mean(), len(part))
+    assert state.mean == pytest.approx(float(losses.mean()), rel=1e-6)
+    state.begin_epoch()
+    weights = torch.linspace(0.1, 2.0, 79)
+    for part, weight in zip(losses.split(30), weights.split(30), strict=True):
+        state.add((part * weight).sum() / weight.sum(), weight.sum())
+    assert state.mean == pytest.approx(float((losses * weights).sum() / weights.sum()), rel=1e-6)
+
+
+def test_a_checkpoint_that_counts_steps_goes_on_with_their_mean() -> None:
+    """As older ones do: three steps of eight examples, with the mean loss 2."""
+    saved = {"phase": 0, "step": 3, "loss": torch.tensor(6.0), "taken": 3, "history": []}
+    state = LoopState.of({**saved, "elapsed": 1.0}, 8)
+    assert state.mean == 2.0
+    state.add(torch.tensor(6.0), 4)
+    assert state.mean == pytest.approx((24 * 2 + 4 * 6) / 28)
 
 
 @pytest.mark.gpu

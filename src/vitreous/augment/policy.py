@@ -13,6 +13,7 @@ from torch import Tensor
 
 from vitreous.augment import mix
 from vitreous.augment.changes import Blend, Changes
+from vitreous.augment.elastic import DRAWS
 from vitreous.augment.sample import SLOTS, Uniforms, blended, changes
 from vitreous.augment.strengths import Strengths
 from vitreous.shapes import Images
@@ -25,7 +26,7 @@ class Augment(Strengths):
     @property
     def num_uniforms(self) -> int:
         """How many uniform numbers an example takes."""
-        return len(SLOTS) * (self.num_chains + 1)
+        return len(SLOTS) * (self.num_chains + 1) + (DRAWS if self.elastic else 0)
 
     def sample(
         self, uniforms: Uniforms, source: tuple[int, int, int], size: tuple[int, int]

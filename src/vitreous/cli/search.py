@@ -80,12 +80,12 @@ def text(found: Search, out: Path | None) -> str:
     if found.votes:
         facts.append(("labels", ", ".join(f"{label} {count}" for label, count in found.votes)))
     if found.scores is not None:
-        low, high = found.scores.interval
+        sure = found.scores.interval
+        told = f", 95 % interval {percent(sure[0])} to {percent(sure[1])}" if sure else ""
         facts += [
             (
                 f"map@{found.scores.k}",
-                f"{percent(found.scores.map)}   mean average precision, 95 % interval "
-                f"{percent(low)} to {percent(high)}",
+                f"{percent(found.scores.map)}   mean average precision{told}",
             ),
             ("first", f"{percent(found.scores.first)}   of the nearest images are of the class"),
             ("", f"measured on {found.measured}"),

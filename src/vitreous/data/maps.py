@@ -46,6 +46,10 @@ class MapRows(ABC):
         """Bytes that identify the content of a map."""
         return self.stamp(index)
 
+    def rules(self) -> bytes:
+        """Bytes that tell how what is stored becomes numbers of classes."""
+        return b""
+
     def source(self, index: int) -> str | None:
         """The path of a map that lies in a file."""
         return None
@@ -114,6 +118,9 @@ class Chosen(MapRows):
 
     def digest(self, index: int) -> bytes:
         return self.rows.digest(int(self.ids[index]))
+
+    def rules(self) -> bytes:
+        return self.rows.rules()
 
     def source(self, index: int) -> str | None:
         return self.rows.source(int(self.ids[index]))

@@ -21,6 +21,7 @@ from vitreous.data.batches.pack import Rows
 from vitreous.data.batches.preprocess import PixelContract
 from vitreous.data.images.decode import Source, decode
 from vitreous.errors import DivergedError, UsageError
+from vitreous.fields import checked
 from vitreous.formats import counted
 from vitreous.shapes import Images
 from vitreous.tasks import Answer, Task
@@ -128,6 +129,7 @@ class Predictor:
         Raises ImageError for an image that cannot be read, and DivergedError if the network has no
         answer that is a number.
         """
+        checked("top", top, int)
         if isinstance(source, list):
             chunks = [source[i : i + BATCH] for i in range(0, len(source), BATCH)]
             return [found for chunk in chunks for found in self._predict(chunk, top)]

@@ -21,7 +21,8 @@ class RetrievalScores:
 
     k          length of the ranked lists
     queries    number of queries
-    map        mean average precision at k; interval: its 95 % bootstrap interval
+    map        mean average precision at k; interval: its 95 % bootstrap interval, or
+               None where all queries did alike
     precision  share of the k found images that are relevant
     recall     share of the relevant images that are among the k found
     first      share of queries whose first image is relevant, the accuracy of a nearest neighbor;
@@ -31,7 +32,7 @@ class RetrievalScores:
     k: int
     queries: int
     map: float
-    interval: Interval
+    interval: Interval | None
     precision: float
     recall: float
     first: float

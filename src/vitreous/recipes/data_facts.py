@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from vitreous.data.columns import ClassNumbers, Column
 from vitreous.data.dataset import Dataset
+from vitreous.data.manifest_words import bare
 from vitreous.errors import DataError, ImageError
 
 SMALL = 64  # pixels; up to here images are learned from scratch at their own size
@@ -59,7 +60,8 @@ class DataFacts:
             )
         (height, width), _ = sizes.most_common(1)[0]
         columns = dataset.targets.items()
-        quantities = tuple(name for key, column in columns for name in column.header(key))
+        headers = (name for key, column in columns for name in column.header(key))
+        quantities = tuple(bare(name) or name for name in headers)
         return cls(
             dataset.channels,
             height,

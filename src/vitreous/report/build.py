@@ -16,6 +16,7 @@ from vitreous.data.batches.batches import Batches
 from vitreous.data.dataset import Dataset, Part
 from vitreous.data.formats.open import open as open_data
 from vitreous.data.images.decode import header
+from vitreous.data.manifest_words import header_cell, label_cell
 from vitreous.data.splits.split import Split
 from vitreous.drawing.thumbnail import thumbnail
 from vitreous.errors import ImageError, RunError, VitreousError
@@ -202,16 +203,22 @@ def class_counts(
     marks for each class, or by one column of their names.
     """
     columns = split[0].keys() if split else set[str]()
-    marked = bool(classes) and set(classes) <= columns
+    quoted = {name: header_cell(name) for name in classes}
+    headers = {name: cell if cell in columns else name for name, cell in quoted.items()}
+    labels = {label_cell(name): name for name in classes}
+    marked = bool(classes) and {*headers.values()} <= columns
     if not classes or not (marked or "label" in columns):
         return {}
     counts: dict[str, dict[str, int]] = {}
     for line in split:
         part = "validation" if line["split"] == "val" else line["split"]
         known = counts.setdefault(part, dict.fromkeys(classes, 0))
-        for name in (n for n in classes if line[n] == "1") if marked else (line["label"],):
-            if name in known:
-                known[name] += 1
+        if marked:
+            shown = [name for name, header in headers.items() if line[header] == "1"]
+        else:
+            shown = [labels[line["label"]]] if line["label"] in labels else []
+        for name in shown:
+            known[name] += 1
     return counts
 
 

@@ -19,6 +19,7 @@ from vitreous.data.images.read_file import printable
 from vitreous.data.images.unreadable import report
 from vitreous.data.splits.split import split
 from vitreous.errors import UsageError
+from vitreous.fields import checked
 from vitreous.inference.model_file import Bundle
 from vitreous.metrics.retrieval import RetrievalScores, relevance, retrieval
 from vitreous.progress.progress import Progress, silent
@@ -111,7 +112,7 @@ def search(
     Raises UsageError, DataError, ImageError, ModelFileError.
     """
     start = time.perf_counter()
-    if top < 1:
+    if checked("top", top, int, "--top") < 1:
         raise UsageError(f"{top} is out of range", where="--top", remedy="Give 1 or more.")
     shown = progress or silent()
     seeing = model if isinstance(model, Encoder) else encoder(model)
@@ -137,7 +138,11 @@ def search(
         scores=scores,
         measured=measured,
         seconds=time.perf_counter() - start,
-        notes=(*packed.remarks, *([report(packed.bad, len(dataset))] if packed.bad else ())),
+        notes=(
+            *dataset.notes,
+            *packed.remarks,
+            *([report(packed.bad, len(dataset))] if packed.bad else ()),
+        ),
     )  # fmt: skip
 
 

@@ -6,6 +6,7 @@ each parameter still holds the step's gradient (see `training.fit`), so a consum
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -63,7 +64,7 @@ class Shown(Consumer):
 
     def epoch(self, history: Sequence[Mapping[str, Any]], scores: Scores | None) -> None:
         row = history[-1]
-        losses = {"loss": row["train_loss"]}
+        losses = {"loss": row.get("train_loss", math.nan)}
         if scores is not None:
             losses["validation loss"] = scores.loss
         shown = () if scores is None else tuple(dict.fromkeys((scores.headline, scores.all[0])))
@@ -73,8 +74,14 @@ class Shown(Consumer):
 class Tracked(Consumer):
     """metrics.jsonl, and whatever else the recipe asks for."""
 
-    def __init__(self, folder: RunFolder, settings: Mapping[str, Any], state: LoopState):
-        self.logs = Logs(folder, settings, state.history)
+    def __init__(
+        self,
+        folder: RunFolder,
+        settings: Mapping[str, Any],
+        state: LoopState,
+        progress: Progress,
+    ):
+        self.logs = Logs(folder, settings, state.history, progress.note)
 
     def epoch(self, history: Sequence[Mapping[str, Any]], scores: Scores | None) -> None:
         self.logs.write(history)

@@ -27,6 +27,7 @@ from vitreous.inference.model_file import Bundle, load
 from vitreous.metrics.score import Scores
 from vitreous.progress.progress import Progress, silent
 from vitreous.run_folder import RunFolder
+from vitreous.runs.job import as_asked
 from vitreous.runs.setup import TrainingSetup
 from vitreous.tasks.task import Ids
 
@@ -103,7 +104,7 @@ def evaluate(
     shown = progress or silent()
     bundle = model if isinstance(model, Bundle) else load(model)
     run = None if isinstance(model, Bundle) else run_of(Path(model))
-    dataset = open_data(data)
+    dataset = as_asked(open_data(data), bundle.task.name)
     check_channels(bundle, dataset)
     aligned = bundle.task.align(dataset.targets, dataset.name)
     parts, indices = part_of(dataset, split, bundle, run)

@@ -46,11 +46,11 @@ def train_phases(
     """
     state, saved = LoopState(), checkpoints.found(progress)
     if saved is not None:
-        state = LoopState(**saved["position"])
+        state = LoopState.of(saved["position"], (recipe.batch_size or 1) * recipe.accumulate)
         if state.step == 0:  # between two phases
             checkpoint.restore(saved, whole=checkpoints.whole)
             saved = None
-    tracked = Tracked(folder, recipe.to_mapping(), state)
+    tracked = Tracked(folder, recipe.to_mapping(), state, progress)
     consumers = [Shown(progress), tracked, checkpoints]
     ended = False
     try:
@@ -108,7 +108,7 @@ def train_phase(
     try:
         for step in steps:
             state.step = step.number
-            state.add(step.loss)
+            state.add(step.loss, step.weight)
             state.elapsed = earlier + time.monotonic() - began
             if isinstance(phase.schedule, Budget):
                 phase.schedule.observe(step.number, step.seconds, state.elapsed)
@@ -158,7 +158,7 @@ def end_epoch(
         if scores is not None:
             exhausted = phase.stopping.observe(selection_score(scores), phase.network)
     averaged = average.steps if average and recipe.swa else None
-    number, loss = len(state.history) + 1, float(state.loss / state.taken)
+    number, loss = len(state.history) + 1, state.mean
     state.history.append(row(number, phase.name, step, loss, scores, averaged))
     state.begin_epoch()
     for consumer in consumers:

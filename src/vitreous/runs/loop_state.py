@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -19,8 +20,9 @@ class LoopState:
 
     phase    number of the current phase; as many as there are when training is done
     step     optimizer steps taken in it
-    loss     running sum over the steps of this epoch, kept on the device: reading it would wait
-    taken    number of steps summed
+    loss     running sum Σ w·l over the examples of this epoch, kept on the device: reading it would
+             wait
+    weight   Σ w of these examples; their number where they have no weights
     history  one row an epoch
     elapsed  seconds of training, those before a resume included
     """
@@ -28,15 +30,33 @@ class LoopState:
     phase: int = 0
     step: int = 0
     loss: Tensor = field(default_factory=nothing)
-    taken: int = 0
+    weight: Tensor | float = 0.0
     history: list[dict[str, Any]] = field(default_factory=list)
     elapsed: float = 0.0
 
-    def add(self, loss: Tensor) -> None:
-        """Take in the loss of a step, on its own device."""
+    @classmethod
+    def of(cls, saved: Mapping[str, Any], examples: int) -> LoopState:
+        """The state that a checkpoint holds.
+
+        examples  of a step: older checkpoints have the sum of the steps' means, and count steps
+        """
+        fields = dict(saved)
+        if "taken" in fields:
+            fields["weight"] = float(fields.pop("taken") * examples)
+            fields["loss"] = fields["loss"] * examples
+        return cls(**fields)
+
+    def add(self, loss: Tensor, weight: Tensor | float) -> None:
+        """Take in the mean loss of a step, on its own device, and the weight of its examples."""
         wide = torch.float32 if loss.device.type == "mps" else torch.float64
-        self.loss = self.loss.to(loss.device, wide) + loss.to(wide)
-        self.taken += 1
+        weight = weight.to(wide) if isinstance(weight, Tensor) else weight
+        self.loss = self.loss.to(loss.device, wide) + loss.to(wide) * weight
+        self.weight = self.weight + weight
+
+    @property
+    def mean(self) -> float:
+        """The mean loss of the examples that this epoch has seen."""
+        return float(self.loss) / float(self.weight)
 
     def begin_epoch(self) -> None:
-        self.loss, self.taken = nothing(), 0
+        self.loss, self.weight = nothing(), 0.0

@@ -17,8 +17,7 @@ from vitreous.data.dataset import Part
 from vitreous.inference.features import FeatureBatches, FeatureViews, features
 from vitreous.inference.predictor import Predictor
 from vitreous.metrics.score import Scores
-from vitreous.models import backbone_and_head
-from vitreous.models import head as head_of
+from vitreous.models import anew, backbone_and_head
 from vitreous.progress.progress import Progress
 from vitreous.recipes.recipe import Recipe, seconds
 from vitreous.runs.setup import TrainingSetup
@@ -122,14 +121,13 @@ def whole(setup: TrainingSetup, epochs: int, lr: float | None, *, share: float) 
         threads=recipe.threads or 2,
     )
     warm = recipe.pretrained not in (None, "no")
-    last = head_of(network) if warm else None
     method = optimizer(
         recipe.optimizer or "adamw",
         network,
         lr=lr,
         weight_decay=recipe.weight_decay,
         momentum=recipe.momentum,
-        head=last,
+        head=anew(network) if warm else None,
         backbone_lr=recipe.backbone_lr if warm else 1.0,
         layer_decay=recipe.layer_decay or 1.0,
     )

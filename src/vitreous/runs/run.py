@@ -207,7 +207,11 @@ def summary(
         "seconds": clock.total,
         "scores": {name: found.to_json() for name, found in scores.items()},
         "timings": clock.laps,
-        "notes": [*setup.dataset.notes, *setup.notes(read_table(folder.copies))],
+        "notes": [
+            *setup.dataset.notes,
+            *setup.notes(read_table(folder.copies)),
+            *(str(line["message"]) for line in folder.events("log")),
+        ],
         "data": {"counts": setup.counts()},
     }
 

@@ -138,6 +138,13 @@ class TrainingSetup:
                 f"in more than one part: {counted(leaks, 'image')}, so the scores "
                 "flatter the network; `vitreous check` names them"
             )
+        for part in (Part.VALIDATION, Part.TEST):
+            there = self.job.parts.indices(part)
+            if self.packed.good[there].any() and not len(self.ids[part]):
+                notes.append(
+                    f"the {part.name.lower()} part was not scored: its targets say nothing that "
+                    "an answer could be held against"
+                )
         if not len(self.ids[Part.TEST]):
             notes.append(
                 "there is no test part: the validation scores were used for choosing, and are a "
@@ -176,7 +183,7 @@ def build(job: Job, packed: Pack, progress: Progress) -> TrainingSetup:
     ids = {}
     for part in (Part.TRAIN, Part.VALIDATION, Part.TEST):
         chosen = job.parts.indices(part)
-        ids[part] = chosen[packed.good[chosen]]
+        ids[part] = scorable(job, packed, chosen[packed.good[chosen]], part)
     task = job.learned(ids[Part.TRAIN])
     arguments: dict[str, Any] = {}
     if job.module is not None:
@@ -213,6 +220,14 @@ def build(job: Job, packed: Pack, progress: Progress) -> TrainingSetup:
         macs=macs,
         gradients=by_hand(network, task, probe) if manual else None,
     )
+
+
+def scorable(job: Job, packed: Pack, ids: Ids, part: Part) -> Ids:
+    """The rows of a part; none if no answer could be held against their targets. That a whole part
+    is such, say all void, is not to end a run once it has been trained.
+    """
+    needed = (packed.targets[name].take(ids) for name in job.task.needs)
+    return ids[:0] if part is not Part.TRAIN and any(column.empty for column in needed) else ids
 
 
 def by_hand(network: nn.Module, task: Task, probe: Tensor) -> Gradients:

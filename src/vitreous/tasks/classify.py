@@ -47,6 +47,13 @@ class Classify(ClassTask):
     }
 
     @classmethod
+    def adapt(cls, targets: Columns, where: str) -> Columns:
+        """Marks are one label an image where each image has exactly one."""
+        labels = targets.get("class")
+        single = labels.one_each() if isinstance(labels, Marks) else None
+        return {**targets, "class": single} if single else targets
+
+    @classmethod
     def explain(cls, outputs: Sequence[str]) -> str:
         return CODINGS["classes"].explain(len(outputs))
 

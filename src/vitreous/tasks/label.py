@@ -70,6 +70,12 @@ class Label(ClassTask):
             )
 
     @classmethod
+    def adapt(cls, targets: Columns, where: str) -> Columns:
+        """One label an image asks the same question of each label."""
+        labels = targets.get("class")
+        return {**targets, "class": labels.marks()} if isinstance(labels, ClassNumbers) else targets
+
+    @classmethod
     def explain(cls, outputs: Sequence[str]) -> str:
         return CODINGS["labels"].explain(len(outputs))
 
@@ -130,10 +136,7 @@ class Label(ClassTask):
 
     def align(self, targets: Columns, where: str) -> Aligned:
         """Data with one label an image ask the same question of each label."""
-        labels = targets.get("class")
-        if isinstance(labels, ClassNumbers):
-            marks = np.equal.outer(labels.array, np.arange(len(labels.classes)))
-            labels = Marks(marks, labels.classes)
+        labels = self.adapt(targets, where).get("class")
         if not isinstance(labels, Marks):
             return super().align(targets, where)
         names = align(self.classes, labels.classes)

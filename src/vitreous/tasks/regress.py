@@ -14,7 +14,8 @@ from torch import Tensor
 
 from vitreous.backprop.layers import Loss, SquaredError
 from vitreous.data.batches.pack import Rows
-from vitreous.data.columns import Column, Numbers
+from vitreous.data.columns import ClassNumbers, Column, Numbers
+from vitreous.data.manifest_words import number
 from vitreous.errors import DataError, ModelFileError
 from vitreous.fields import misfit
 from vitreous.formats import plain
@@ -66,6 +67,23 @@ class Regress(Task):
         """What all numbers are counted in, where their names tell: `width (px)` or `width_px`."""
         found = {unit_of(name) for name in self.names}
         return found.pop() if len(found) == 1 else ""
+
+    @classmethod
+    def adapt(cls, targets: Columns, where: str) -> Columns:
+        """Classes that are all called by numbers are quantities, if they are asked for as such."""
+        labels = targets.get("class")
+        if not isinstance(labels, ClassNumbers) or "value" in targets:
+            return targets
+        values = [number(name) for name in labels.classes]
+        if None in values:
+            word = labels.classes[values.index(None)]
+            raise DataError(
+                f"the label '{word}' is no number",
+                where=where,
+                remedy="Leave --task out, or give every image a number.",
+            )
+        table = np.array(values, np.float32)[labels.array]
+        return {"value": Numbers(table, ["value"])}
 
     @classmethod
     def explain(cls, outputs: Sequence[str]) -> str:

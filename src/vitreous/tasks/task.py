@@ -96,10 +96,15 @@ class Task(ABC):
             raise cls.useless("--balance", "there are no classes to balance")
 
     @classmethod
+    def blends(cls) -> bool:
+        """Can two images be blended, and their targets with them?"""
+        return all(kind.mixes for kind in cls.needs.values())
+
+    @classmethod
     def check_mixing(cls, mixup: float | None, cutmix: float | None) -> None:
         """Raises UsageError where pairs of images cannot be blended with their targets."""
         for flag, strength in (("--mixup", mixup), ("--cutmix", cutmix)):
-            if strength and not all(kind.mixes for kind in cls.needs.values()):
+            if strength and not cls.blends():
                 raise cls.useless(flag, "targets of this kind cannot be blended")
 
     @classmethod
@@ -121,6 +126,14 @@ class Task(ABC):
         )
 
     @classmethod
+    def adapt(cls, targets: Columns, where: str) -> Columns:
+        """The targets as this task asks for them, where they can be read so: it was chosen by name.
+
+        Raises DataError where they look as if they could and cannot.
+        """
+        return targets
+
+    @classmethod
     @abstractmethod
     def explain(cls, outputs: Sequence[str]) -> str:
         """Which head and loss fit, and why, in one sentence.
@@ -132,6 +145,16 @@ class Task(ABC):
     def prefers(cls, channels: int, examples: int, criterion: str) -> dict[str, tuple[Any, str]]:
         """Settings that suit this task, each with the reason, where the user has chosen none."""
         return {"label_smoothing": (0.0, "off unless asked for")}
+
+    @classmethod
+    def check_targets(cls, targets: Columns, where: str) -> None:
+        """Raises DataError for targets, of whatever part, that do not fit the question.
+
+        targets  of the whole data set
+        """
+        missing = cls.needs.keys() - targets.keys()
+        if missing:
+            raise DataError(f"without targets '{', '.join(sorted(missing))}'", where=where)
 
     @classmethod
     def check_trainable(cls, targets: Columns, found: str, where: str) -> None:
@@ -154,6 +177,10 @@ class Task(ABC):
         targets  of the training part
         balance  weights: the loss counts rare classes more
         """
+
+    def within(self, height: int, width: int) -> Self:
+        """This task for a network whose window has this size, where answers lie in the window."""
+        return self
 
     # Training.
 

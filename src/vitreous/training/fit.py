@@ -40,6 +40,7 @@ class Step:
     lr        learning rate of the first group of parameters
     seconds   from asking for the examples to the end of the step, without the consumer's own time
     examples  how many were used
+    weight    the sum of their weights: their number, unless they have some
     """
 
     number: int
@@ -47,6 +48,7 @@ class Step:
     lr: float
     seconds: float
     examples: int
+    weight: Tensor | float
 
 
 Gradients = Callable[[Batch, Tensor | float], Tensor]
@@ -141,7 +143,8 @@ def fit(
             average.update(model, number)
 
         seconds = time.perf_counter() - start
-        yield Step(number + 1, mean, lr, seconds, sum(len(batch) for batch in parts))
+        examples = sum(len(batch) for batch in parts)
+        yield Step(number + 1, mean, lr, seconds, examples, total)
         start = time.perf_counter()
     guard.check()
 

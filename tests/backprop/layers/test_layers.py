@@ -21,6 +21,7 @@ from vitreous.backprop.layers import (
     BinaryHinge,
     Branches,
     Chain,
+    ClassAndBox,
     ComputedConvolution,
     Concatenate,
     Convolution,
@@ -45,6 +46,7 @@ from vitreous.backprop.layers import (
     Scatter,
     SigmoidCrossEntropy,
     Slice,
+    SmoothL1,
     SoftmaxCrossEntropy,
     SquaredError,
 )
@@ -251,7 +253,7 @@ def test_every_layer_is_compared() -> None:
 
     tested = {type(build()) for build, _ in BY_HAND} | {type(layer(m)) for m, _ in TORCH}
     ours = {kind for kind in concrete(Layer) if kind.__module__.startswith("vitreous.")}
-    assert ours - {Layer, Loss} == tested | {SquaredError}
+    assert ours - {Layer, Loss} == tested | {ClassAndBox, SquaredError, SmoothL1}
     assert {kind.__name__ for kind in ours} <= set(modules.__all__)
 
 
@@ -272,6 +274,8 @@ TARGETS: list[tuple[Loss, Callable[[Tensor], Tensor], Tensor]] = [
         LABELS,
     ),
     (SquaredError(), lambda o: nn.functional.mse_loss(o, SHARES), SHARES),
+    (SmoothL1(), lambda o: nn.functional.smooth_l1_loss(o, SHARES), SHARES),
+    (SmoothL1(delta=0.2), lambda o: nn.functional.smooth_l1_loss(o, SHARES, beta=0.2), SHARES),
     (Hinge(), lambda o: nn.functional.multi_margin_loss(o, LABELS), LABELS),
     (
         Hinge(margin=0.3),

@@ -154,7 +154,7 @@ def test_classes(photos):
     assert findings.of("few").examples == ("owl: 3",)
     assert found["imbalance"] == "warning"
     assert findings.of("imbalance").examples[1] == "owl: 1"
-    notes = {f.message: f.severity for f in findings.found if f.kind == "opening"}
+    notes = {f.message: f.severity for f in findings.found}
     assert notes["classes that differ by case alone: Dog, dog"] == "warning"
     assert notes["no images in empty/"] == "warning"
     assert any("in no class folder" in note for note in notes)

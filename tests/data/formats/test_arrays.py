@@ -226,7 +226,7 @@ def test_floats_are_quantities():
     several = from_arrays(GRAY, np.arange(12.0).reshape(6, 2)).targets["value"]
     assert several.names == ("value 0", "value 1")
     assert several.array.tolist() == np.arange(12.0).reshape(6, 2).tolist()
-    assert isinstance(from_arrays(GRAY, np.eye(6)).targets["class"], Marks)
+    assert isinstance(from_arrays(GRAY, np.tri(6)).targets["class"], Marks)
 
 
 def test_floats_have_no_class_names(tmp_path):

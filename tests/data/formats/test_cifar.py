@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-import os
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -89,12 +89,8 @@ def test_wrong_number_of_names(ten):
         open_cifar(ten[0])
 
 
-real = Path(os.environ.get("VITREOUS_DATA", "nowhere")) / "cifar-10-batches-bin"
-
-
-@pytest.mark.skipif(not real.is_dir(), reason="no cifar-10-batches-bin/ below $VITREOUS_DATA")
-def test_the_real_set():
-    data = open_cifar(real)
+def test_the_real_set(real_set: Callable[..., Path]):
+    data = open_cifar(real_set("cifar-10-batches-bin", "cifar10"))
     assert data.classes[:3] == ("airplane", "automobile", "bird")
     assert (
         np.bincount(data.targets["class"].array[data.parts == Part.TRAIN]).tolist() == [5000] * 10

@@ -124,6 +124,9 @@ def test_what_is_no_data_is_left_out_and_said(tmp_path):
 
 def test_folders_beside_the_parts(tmp_path):
     plant(tmp_path, "train/a/1.png", "train/b/1.png", "extra/c/1.png")
+    with pytest.raises(DataError, match="holds train/ and beside it extra/, with images"):
+        open_folder(tmp_path)
+    (tmp_path / "extra/c/1.png").unlink()
     data = open_folder(tmp_path)
     assert data.classes == ("a", "b")
     assert data.notes == ("beside the parts, and left out: extra/",)

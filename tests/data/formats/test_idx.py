@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import gzip
 import hashlib
-import os
 import struct
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +11,7 @@ import pytest
 
 from vitreous.data.dataset import Part
 from vitreous.data.formats.idx import is_idx, open_idx
+from vitreous.data.formats.open import open as open_data
 from vitreous.data.splits.split import split
 from vitreous.errors import DataError
 
@@ -132,12 +133,13 @@ def test_two_sets_in_one_folder(tmp_path):
 
 # The official files
 
-mnist = Path(os.environ.get("VITREOUS_DATA", "nowhere")) / "mnist"
-needs_mnist = pytest.mark.skipif(not mnist.is_dir(), reason="no mnist/ below $VITREOUS_DATA")
+
+@pytest.fixture
+def mnist(real_set: Callable[[str], Path]) -> Path:
+    return real_set("mnist")
 
 
-@needs_mnist
-def test_mnist_has_its_canonical_parts():
+def test_mnist_has_its_canonical_parts(mnist: Path):
     data = open_idx(mnist)
     assert (len(data), data.channels, data.classes[9]) == (70_000, 1, "9")
     parts = split(data)
@@ -158,11 +160,29 @@ def test_mnist_has_its_canonical_parts():
     assert parts.unreadable == ()
 
 
-@needs_mnist
-def test_mnist_with_the_5000_test_images_of_the_lecture():
+def test_mnist_with_the_5000_test_images_of_the_lecture(mnist: Path):
     data = open_idx(mnist, test=5_000)
     assert split(data).sizes() == {"train": 50_000, "validation": 10_000, "test": 5_000}
     whole = open_idx(mnist)
     np.testing.assert_array_equal(
         data.targets["class"].array[60_000:], whole.targets["class"].array[60_000:65_000]
     )
+
+
+def test_mnist_by_its_names(mnist: Path):
+    """As a user has it: the variable names the folder, and the set is asked for by name."""
+    assert split(open_data("mnist")).sizes() == {
+        "train": 50_000, "validation": 10_000, "test": 10_000
+    }  # fmt: skip
+    assert split(open_data("mnist-5000")).sizes()["test"] == 5_000
+
+
+@pytest.mark.parametrize("suffix", ["", ".gz"])
+def test_gzip_is_told_by_its_bytes(tmp_path, suffix):
+    """Browsers unpack what they fetch and keep the name; others pack and drop it."""
+    plant(tmp_path, suffix=suffix)
+    wanted = open_idx(tmp_path).pixels
+    for path in tmp_path.iterdir():
+        content = path.read_bytes()
+        path.write_bytes(gzip.decompress(content) if suffix else gzip.compress(content))
+    np.testing.assert_array_equal(open_idx(tmp_path).pixels, wanted)

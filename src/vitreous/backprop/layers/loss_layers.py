@@ -129,6 +129,60 @@ class SquaredError(Loss):
         return 2 * self.difference / self.outputs[0].numel()
 
 
+class SmoothL1(Loss):
+    """The mean of h(o − t) over the outputs whose target is known, with slope o − t near the target
+    and never more than 1: h(d) = d²/2δ where |d| <= δ, else |d| − δ/2.
+
+    targets  of the outputs' shape, NaN where nothing is known
+    delta    above 0, in the unit of the outputs
+    """
+
+    def __init__(self, *, delta: float = 1.0):
+        super().__init__()
+        self.delta = delta
+
+    def losses(self, outputs: Tensor, targets: Tensor) -> Tensor:
+        self.outputs = outputs
+        targets = targets.reshape(outputs.shape).to(outputs.dtype)
+        self.counted = targets.isfinite().flatten(1).sum(1).clamp_min(1)
+        self.difference = (outputs - targets).nan_to_num(0)
+        distance = self.difference.abs()
+        near = distance.clamp_max(self.delta)
+        return (near * (distance - near / 2) / self.delta).flatten(1).sum(1) / self.counted
+
+    def slopes(self) -> Tensor:
+        known = self.counted.view(-1, *[1] * (self.outputs.dim() - 1))
+        return (self.difference / self.delta).clamp(-1, 1) / known
+
+
+class ClassAndBox(Loss):
+    """α S + (1 − α) R: the cross-entropy S of a class, and the smooth L1 loss R of a box.
+
+    outputs  (B, L + 4) logits, and four numbers of the box
+    targets  (B, 5) the class number, -1 where there is no box, and the box as the outputs give it,
+             NaN there
+    alpha    α, in [0, 1]
+    """
+
+    def __init__(self, alpha: float = 0.5):
+        super().__init__()
+        self.alpha = alpha
+        self.named, self.placed = SoftmaxCrossEntropy(ignore=-1), SmoothL1()
+
+    def losses(self, outputs: Tensor, targets: Tensor) -> Tensor:
+        self.outputs, logits = outputs, outputs[:, :-4]
+        placed = (1 - self.alpha) * self.placed.losses(outputs[:, -4:], targets[:, 1:])
+        if not logits.shape[1]:  # boxes of one kind have no class
+            return placed
+        return self.alpha * self.named.losses(logits, targets[:, 0].long()) + placed
+
+    def slopes(self) -> Tensor:
+        placed = (1 - self.alpha) * self.placed.slopes()
+        if self.outputs.shape[1] == 4:
+            return placed
+        return torch.cat([self.alpha * self.named.slopes(), placed], 1)
+
+
 class Hinge(Loss):
     """w/L Σ_y t_y Σ_{j≠y} max(0, m + o_j − o_y): the right class shall win by a margin m.
 
@@ -180,6 +234,7 @@ LOSSES: dict[str, Any] = {
     "cross_entropy": SoftmaxCrossEntropy,
     "binary_cross_entropy": SigmoidCrossEntropy,
     "squared_error": SquaredError,
+    "smooth_l1": SmoothL1,
     "hinge": Hinge,
     "binary_hinge": BinaryHinge,
 }

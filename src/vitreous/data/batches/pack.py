@@ -151,7 +151,10 @@ def key(
     state.update(json.dumps([type(dataset).__name__, place, len(dataset), *rules]).encode())
     maps = maps_of(columns)
     if moving(columns, contract):
-        kinds = [[n, c.dtype.name, len(c.classes), c.ignore] for n, c in maps.items()]
+        kinds = [
+            [name, kind.dtype.name, len(kind.classes), kind.ignore, kind.rows.rules().hex()]
+            for name, kind in maps.items()
+        ]
         state.update(json.dumps(["sizes", *kinds]).encode())
     sources: list[Dataset | MapRows] = [dataset, *(column.rows for column in maps.values())]
     for images in sources:

@@ -11,9 +11,11 @@ from typing import Any
 
 import numpy as np
 
+from vitreous.data.check.bias import findings_of_bias, findings_of_shift
 from vitreous.data.check.copies import copies, look_alikes, torn_groups, twins
-from vitreous.data.check.data_findings import Finding, Findings, Severity, collected
+from vitreous.data.check.data_findings import Finding, Findings, collected, noted
 from vitreous.data.check.image_findings import findings_of_damage, findings_of_images
+from vitreous.data.check.mask_pairs import masks_among_classes
 from vitreous.data.check.scan import survey
 from vitreous.data.check.target_findings import (
     findings_of_classes,
@@ -55,10 +57,13 @@ def check(
         *findings_of_masks(view),
         *copies(view, same),
         *torn_groups(view),
+        *masks_among_classes(view),
+        *findings_of_bias(view),
+        *findings_of_shift(view),
         *look_alikes(view, contents),
         *findings_of_images(view),
         _memory(view),
-        *(Finding(_weight_of(note), "opening", note) for note in dataset.notes),
+        *map(noted, dataset.notes),
     ]
     counts = view.counts(view.seen.good)
     return Findings(
@@ -94,8 +99,3 @@ def _physical_memory() -> int:
         return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     except (AttributeError, ValueError, OSError):  # not on Windows
         return 0
-
-
-def _weight_of(note: str) -> Severity:
-    """What was left out is a warning if it looks like an accident."""
-    return "warning" if note.startswith(("classes that differ", "no images in")) else "note"

@@ -8,7 +8,8 @@ from collections.abc import Iterator
 import numpy as np
 
 from vitreous.data.check.data_findings import Finding
-from vitreous.data.check.view import SERIOUS, View, these
+from vitreous.data.check.view import View, these
+from vitreous.data.doubt import SERIOUS
 from vitreous.data.images.read_file import printable
 from vitreous.data.images.remarks import WORDS, Remark
 from vitreous.data.images.unreadable import remedies

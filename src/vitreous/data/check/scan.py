@@ -31,7 +31,7 @@ ROW = np.dtype(
     [
         ("size", "<i4", 2),
         ("stored", "<i8"),
-        ("print", "<u8"),
+        ("prints", "<u8", likeness.FRAMES),
         ("mode", "S24"),
         ("flat", "?"),
         ("told", "u1"),
@@ -50,7 +50,7 @@ class Survey:
     modes    kinds of pixels, such as "JPEG RGB" or "PNG I;16"
     stored   (N,) bytes on disk, or in memory for arrays
     flat     (N,) bool: all pixels are equal
-    prints   (N,) fingerprints for likeness
+    prints   (N, frames) fingerprints for likeness
     told     (N,) remarks, such as that few shades are left
     """
 
@@ -110,7 +110,7 @@ def survey(
         tuple(mode.decode() for mode in modes.tolist()),
         rows["stored"],
         rows["flat"],
-        rows["print"],
+        rows["prints"],
         rows["told"],
     )
 

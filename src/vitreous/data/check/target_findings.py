@@ -8,9 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vitreous.data.check.data_findings import Finding
-from vitreous.data.check.view import LATER, SERIOUS, View, these
+from vitreous.data.check.view import LATER, View, these
 from vitreous.data.columns import Numbers, classed
 from vitreous.data.dataset import Part
+from vitreous.data.doubt import SERIOUS
 from vitreous.data.maps import Maps, maps_of
 
 SKEWED = 10  # times as many images in the largest class as in the smallest
@@ -19,7 +20,7 @@ FEW = 10  # images: a class with fewer can hardly be learned
 
 def findings_of_classes(view: View) -> Iterator[Finding]:
     """Of class numbers, marks, and whatever else tells classes apart."""
-    column, classes, good = classed(view.dataset.targets), view.dataset.classes, view.seen.good
+    column, classes, good = classed(view.dataset.targets), view.dataset.classes, view.readable
     if column is None:
         return
     counts = view.counts(good)
@@ -31,13 +32,17 @@ def findings_of_classes(view: View) -> Iterator[Finding]:
         )
     in_train = view.counts(good & (view.parts == Part.TRAIN))
     missing = [name for name, count in zip(classes, in_train, strict=True) if not count]
+    everywhere = dict(zip(classes, view.counts(np.ones(len(good), bool)).tolist(), strict=True))
+    numbers = all(name.isdecimal() and not everywhere[name] for name in missing)
     if missing:
         yield Finding(
             "error",
             "missing in train",
             f"{these(len(missing), 'class')} no training images",
             tuple(missing),
-            "Add images of it to the training part, or remove the class.",
+            "No image has this number: number the classes 0, 1, 2, … without gaps."
+            if numbers
+            else "Add images of it to the training part, or remove the class.",
         )
     for part in LATER:
         there = good & (view.parts == part)
@@ -93,7 +98,7 @@ def findings_of_numbers(view: View) -> Iterator[Finding]:
     for column in view.dataset.targets.values():
         if not isinstance(column, Numbers):
             continue
-        there = column.array[view.seen.good]
+        there = column.array[view.readable]
         for name, values in zip(column.names, there.T, strict=True):
             if len(values) and values.min() == values.max():
                 yield Finding(

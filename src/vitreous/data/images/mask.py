@@ -20,7 +20,10 @@ from vitreous.data.images.tiff import Layout
 from vitreous.errors import ImageError
 
 LARGEST = 255  # class number that a byte can hold
-REMEDY = "Save masks as PNG or TIFF of one channel, with the class number of each pixel."
+REMEDY = (
+    "Save masks as PNG or TIFF of one channel, with the class number of each pixel; or put a file "
+    "colors.txt beside their folder, with a line such as `128 64 128 road` for each class."
+)
 
 
 def read_mask(source: str | Path | bytes, *, where: str | None = None) -> NDArray[np.uint8]:
@@ -34,10 +37,7 @@ def read_mask(source: str | Path | bytes, *, where: str | None = None) -> NDArra
     if where is None and not isinstance(source, bytes):
         where = printable(source)
     with named(where):
-        data = source if isinstance(source, bytes) else read_bytes(source)
-        head, picture = opened(data)
-        if head.format == "JPEG":
-            raise ImageError("is a JPEG, which smears the numbers of a mask", remedy=REMEDY)
+        head, picture, data = _opened(source)
         if head.format == "NPY":
             return _numbers(read_npy(data))
         if isinstance(picture, Layout):
@@ -55,6 +55,42 @@ def read_mask(source: str | Path | bytes, *, where: str | None = None) -> NDArra
         gray = picture.mode == "P" and bool((palette == palette[:, :1]).all())
         array = _numbers(np.asarray(picture.convert("L") if gray else picture))
         return upright(array[:, :, None], picture.info.get("exif", b""))[:, :, 0]
+
+
+def read_colors(source: str | Path) -> NDArray[np.uint8]:
+    """A mask that is drawn in colors, (h, w, 3) RGB, exactly as they are stored.
+
+    Raises ImageError for JPEGs, and for what is no image of bytes.
+    """
+    with named(printable(source)):
+        head, picture, _ = _opened(source)
+        if not isinstance(picture, ImageFile.ImageFile):
+            raise ImageError(f"is a {head.format} file, which has no colors", remedy=REMEDY)
+        picture.load()
+        if picture.mode not in ("RGB", "RGBA", "P", "L", "1"):
+            raise ImageError(f"has pixels of the kind {picture.mode}, not RGB", remedy=REMEDY)
+        array = np.asarray(picture.convert("RGB"))
+        return upright(array, picture.info.get("exif", b""))
+
+
+def in_colors(source: str | Path) -> bool:
+    """Is a mask drawn in three channels that differ? False for one that cannot be read."""
+    try:
+        array = read_colors(source)
+        with named(printable(source)):
+            _, picture, _ = _opened(source)
+    except ImageError:
+        return False
+    several = isinstance(picture, ImageFile.ImageFile) and picture.mode in ("RGB", "RGBA")
+    return several and bool((array != array[:, :, :1]).any())
+
+
+def _opened(source: str | Path | bytes) -> tuple[Any, Any, bytes]:
+    data = source if isinstance(source, bytes) else read_bytes(source)
+    head, picture = opened(data)
+    if head.format == "JPEG":
+        raise ImageError("is a JPEG, which smears the numbers of a mask", remedy=REMEDY)
+    return head, picture, data
 
 
 def _numbers(array: NDArray[Any]) -> NDArray[np.uint8]:

@@ -6,7 +6,6 @@ record lies in the cache folder, one file for each test part, and is never evict
 
 from __future__ import annotations
 
-import json
 from datetime import UTC, datetime
 from hashlib import blake2b
 
@@ -18,7 +17,7 @@ from vitreous.data.dataset import Dataset, Part
 from vitreous.data.splits.content_hashes import digests
 from vitreous.data.splits.split import Split
 from vitreous.errors import StorageError
-from vitreous.files import read_lines
+from vitreous.files import append_line, read_lines
 
 Use = dict[str, str | None]
 
@@ -40,8 +39,7 @@ def record(dataset: Dataset, parts: Split, run: str | None) -> list[Use]:
     try:
         with storage_errors(path):
             path.parent.mkdir(parents=True, exist_ok=True)
-            with path.open("a", encoding="utf-8") as file:
-                file.write(json.dumps(line) + "\n")
+        append_line(path, line)
     except StorageError:
         pass
     return earlier
