@@ -102,15 +102,15 @@ def test_rectifiers_with_their_initialization_keep_gradients(
     initializer: str, activation: str, kept: float
 ) -> None:
     """The square of the gradient changes by `kept` at each layer: flat for the right pair."""
-    depth, width, tries = 30, 256, 8
+    depth, width, tries = 30, 256, 16
     generator = torch.Generator().manual_seed(0)
     deviation = INITIALIZERS[initializer](width, width)
     first = last = 0.0
     for _ in range(tries):
         weights = [deviation * torch.randn(width, width, generator=generator) for _ in range(depth)]
-        x = torch.randn(width, generator=generator)
+        x, signal = torch.randn(2, width, generator=generator)
         errors = backpropagate(
-            weights, [torch.zeros(width)] * depth, x, lambda output: torch.ones(width),
+            weights, [torch.zeros(width)] * depth, x, lambda output, signal=signal: signal,
             RULES[activation],
         ).errors  # fmt: skip
         first += errors[0].double().square().sum().item()
