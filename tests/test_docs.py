@@ -85,7 +85,9 @@ def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def lay_out(desk: Path) -> None:
-    """The files that the README speaks of: photos/, labels.csv, mnist/, cat.jpg, dog.png."""
+    """The files that the README speaks of: photos/, labels.csv, heights.csv, cells/, mnist/,
+    cat.jpg, dog.png.
+    """
     random = np.random.default_rng(0)
     rows = ["path,label"]
     for label, suffix, level in (("cat", "jpg", 150), ("dog", "png", 0)):
@@ -96,6 +98,16 @@ def lay_out(desk: Path) -> None:
             pixels = random.integers(level, level + 90, (18, 18, 3), dtype=np.uint8)
             Image.fromarray(pixels).save(desk / name)
     (desk / "labels.csv").write_text("\n".join(rows) + "\n", encoding="utf-8")
+    numbers = [f"{row.partition(',')[0]},{1.5 + place}" for place, row in enumerate(rows[1:])]
+    (desk / "heights.csv").write_text("\n".join(["path,height_m", *numbers]), encoding="utf-8")
+    for folder in ("images", "masks"):
+        (desk / "cells" / folder).mkdir(parents=True)
+    for number in range(12):
+        mask = np.zeros((24, 24), np.uint8)
+        mask[4 : 12 + number % 8, 6:18] = 1
+        pixels = random.integers(0, 90, (24, 24), dtype=np.uint8) + 120 * mask
+        Image.fromarray(mask).save(desk / "cells" / "masks" / f"{number}.png")
+        Image.fromarray(pixels).save(desk / "cells" / "images" / f"{number}.png")
     (desk / "mnist").mkdir()
     for part, count in (("train", 60), ("t10k", 30)):
         images = random.integers(0, 256, (count, 28, 28), dtype=np.uint8)

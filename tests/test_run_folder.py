@@ -50,8 +50,13 @@ def test_any_name_makes_a_folder_below_runs(name: str, folder: str) -> None:
 
 def test_what_is_there_is_never_overwritten(place: Path) -> None:
     (place / "here").mkdir()
-    with pytest.raises(RunError, match="never overwritten"):
+    with pytest.raises(RunError, match="never overwritten") as caught:
         RunFolder.create("x", place / "here")
+    assert caught.value.remedy == "There is no run in it: choose another --out."
+    (place / "here" / "recipe.yaml").touch()
+    with pytest.raises(RunError, match="never overwritten") as caught:
+        RunFolder.create("x", place / "here")
+    assert "vitreous resume" in str(caught.value.remedy)
     assert RunFolder.create("x", place / "a" / "b").path.is_dir()
 
 
@@ -61,6 +66,18 @@ def test_the_journal_survives_a_line_that_was_cut(place: Path) -> None:
     with folder.journal.open("a") as file:
         file.write('{"time": "2026-0')
     assert [line["data"] for line in folder.events("start")] == ["photos"]
+
+
+@pytest.mark.parametrize("rest", [b'{"time": "2026-0', b"\xff\x00\xc3", b'{"event": "start"}'])
+def test_a_cut_line_takes_no_other_with_it(place: Path, rest: bytes) -> None:
+    """A full disk cuts a line in the middle, and a crash may leave any bytes."""
+    folder = RunFolder(place)
+    folder.log_event("test", value=1)
+    with folder.journal.open("ab") as file:
+        file.write(rest)
+    folder.log_event("test", value=2)
+    folder.log_event("test", value=3)
+    assert [line["value"] for line in folder.events("test")] == [1, 2, 3]
 
 
 def test_tables_keep_names_that_are_no_utf8(place: Path) -> None:

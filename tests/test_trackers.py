@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from vitreous import trackers as logs
-from vitreous.errors import RunError, UsageError
+from vitreous.errors import DivergedError, RunError, UsageError
 from vitreous.files import read_json, read_lines
 from vitreous.recipes.recipe import Recipe
 from vitreous.run_folder import RunFolder
@@ -163,10 +163,10 @@ def test_a_log_has_the_rows(folder: RunFolder, name: str) -> None:
 
 
 @pytest.mark.parametrize("back", [0, 1, 3])
-def test_a_sitting_that_was_set_back_doubles_nothing(
+def test_a_resume_from_before_the_last_row_doubles_nothing(
     folder: RunFolder, name: str, back: int
 ) -> None:
-    """Three rows are written, and the next sitting begins at a checkpoint before some of them."""
+    """Three rows are written, and the run is resumed from a checkpoint before some of them."""
     recipe = Recipe(log=(name,))
     for begun, ended in ((0, 3), (3 - back, 3 - back + 1), (3 - back, 5)):
         log = Logs(folder, recipe.to_mapping(), ROWS[:begun])
@@ -225,16 +225,72 @@ def test_a_folder_of_the_name_is_no_package(place: Path, monkeypatch: pytest.Mon
         check_installed(["wandb"])
 
 
-def test_what_a_tool_raises_says_how_to_go_on(
-    folder: RunFolder, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    class Broken(logs.Log):
-        def add(self, epoch: int, values: dict[str, float]) -> None:
+class Broken(logs.Log):
+    """A tool whose server does not answer at one of its calls."""
+
+    at = "add"
+
+    def call(self, name: str) -> None:
+        if self.at == name:
             raise ConnectionError("no answer")
 
+    def __init__(self, *arguments: Any):
+        super().__init__(*arguments)
+        self.call("begin")
+
+    def add(self, epoch: int, values: dict[str, float]) -> None:
+        self.call("add")
+
+    def close(self, ended: bool) -> None:
+        self.call("close")
+
+
+@pytest.fixture
+def broken(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> type[Broken]:
+    monkeypatch.setattr(Broken, "at", request.param)
     monkeypatch.setitem(LOGS, "csv", Broken)
-    log = Logs(folder, Recipe(log=("csv",)).to_mapping(), [])
+    return Broken
+
+
+@pytest.mark.parametrize("broken", ["begin"], indirect=True)
+def test_a_tool_that_fails_at_the_start_is_an_error(
+    folder: RunFolder, broken: type[Broken]
+) -> None:
+    """Nothing is lost yet. A resume is another matter: what has been trained goes on."""
+    recipe = Recipe(log=("csv",)).to_mapping()
     with pytest.raises(RunError, match="csv failed: no answer") as caught:
-        log.write(ROWS[:1])
+        Logs(folder, recipe, [])
     assert folder.resume_command in str(caught.value.remedy)
-    assert read_lines(folder.metrics) == ROWS[:1]
+    said: list[str] = []
+    log = Logs(folder, recipe, ROWS[:1], said.append)
+    log.write(ROWS)
+    assert said == ["--log csv failed and is left out from here on: no answer"]
+    assert read_lines(folder.metrics) == ROWS
+
+
+@pytest.mark.parametrize("broken", ["add", "close"], indirect=True)
+def test_training_goes_on_without_a_tool_that_fails(broken: type[Broken]) -> None:
+    run = train("digits", model="linear", epochs=3, log=("csv",), out="run")
+    assert len(read_lines(run.folder.metrics)) == 3
+    (event,) = run.folder.events("log")
+    assert event["message"] == "--log csv failed and is left out from here on: no answer"
+    assert event["message"] in run.summary()["notes"]
+
+
+@pytest.mark.parametrize("broken", ["close"], indirect=True)
+def test_what_stops_a_run_is_not_hidden_by_a_tool(broken: type[Broken]) -> None:
+    """Neither the interruption, which has its exit code, nor a divergence, whose best weights are
+    saved: while they stop the run, the tool fails once more.
+    """
+
+    def interrupted(self: Any, *arguments: Any) -> None:
+        raise KeyboardInterrupt
+
+    def diverged(self: Any, *arguments: Any) -> None:
+        raise DivergedError("the loss is no longer a number")
+
+    for stop, error in ((interrupted, KeyboardInterrupt), (diverged, DivergedError)):
+        with pytest.MonkeyPatch.context() as patch, pytest.raises(error):
+            patch.setattr(Checkpoints, "phase_ended", stop)
+            train("digits", model="linear", epochs=1, log=("csv",), out=f"{stop.__name__}")
+    assert Path("diverged", "model.safetensors").is_file()

@@ -1,7 +1,8 @@
 """Atomic writes: a file is either the old one or the new one, whatever happens in between.
 
 A file is written beside its target, flushed to the disk, and renamed over it; then the folder is
-flushed, so that the name survives a power cut as well.
+flushed, so that the name survives a power cut as well. A link stays a link: what it leads to is
+replaced. What is no file, such as /dev/stdout or a pipe, is written to as it is.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
-import tempfile
+import secrets
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import IO
@@ -32,23 +33,25 @@ def replacing(path: str | Path) -> Iterator[IO[bytes]]:
 
     Raises StorageError, with the old file untouched, where it cannot be written.
     """
-    path = Path(path)
     with storage_errors(path):
-        descriptor, temporary = tempfile.mkstemp(
-            prefix=f".{path.name}.", suffix=".tmp", dir=path.parent
-        )
+        if os.path.exists(path) and not (os.path.isfile(path) or os.path.isdir(path)):
+            with open(path, "wb") as file:  # a device or a pipe: renamed over, it would be gone
+                yield file
+            return
+        target = Path(os.path.realpath(path))
+        # Its own name is not in it: that may be as long as names can be.
+        temporary = target.parent / f".{secrets.token_hex(8)}.tmp"
         try:
-            with os.fdopen(descriptor, "wb") as file:
+            with open(temporary, "xb") as file:
                 yield file
                 file.flush()
                 os.fsync(file.fileno())
-            os.chmod(temporary, 0o666 & ~_umask())
-            os.replace(temporary, path)
+            os.replace(temporary, target)
         except BaseException:
             with contextlib.suppress(OSError):
                 os.unlink(temporary)
             raise
-        sync_folder(path.parent)
+        sync_folder(target.parent)
 
 
 def write_bytes(path: str | Path, content: bytes) -> Path:
@@ -99,9 +102,3 @@ def sync_folder(folder: Path) -> None:
             os.fsync(descriptor)
         finally:
             os.close(descriptor)
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask

@@ -1,10 +1,10 @@
 """A run folder: everything that a run leaves behind, each file written atomically.
 
-recipe.yaml         the settled recipe, with the reason of each automatic choice
+recipe.yaml         the resolved recipe, with the reason of each automatic choice
 environment.json    versions, processor, the command
 split.csv           which example is in which part
 copies.csv          equal images within a part, and in two parts; absent if there are none
-quarantine.csv      images that cannot be read, with the reason; absent if there are none
+quarantine.csv      images that cannot be read, with reason and remedy; absent if there are none
 metrics.jsonl       one line an epoch; the same bytes whether interrupted or not
 metrics.csv         the same as a table, if asked for; likewise events.out.tfevents…
 tracking.json       which run of Weights & Biases (wandb/) or MLflow (mlruns/) this is
@@ -18,7 +18,6 @@ report.html         all of it to look at
 
 from __future__ import annotations
 
-import json
 import re
 import shlex
 from collections.abc import Iterator
@@ -32,7 +31,7 @@ from typing import Any
 
 from vitreous.atomic import storage_errors
 from vitreous.errors import RunError, StorageError
-from vitreous.files import read_lines
+from vitreous.files import append_line, read_events
 
 fcntl: ModuleType | None
 try:
@@ -161,20 +160,21 @@ class RunFolder:
     def log_event(self, event: str, **fields: Any) -> None:
         """Append one line to the journal, with the time."""
         line = {"time": datetime.now(UTC).isoformat(timespec="seconds"), "event": event, **fields}
-        with storage_errors(self.journal), self.journal.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(line) + "\n")
+        append_line(self.journal, line)
 
     def events(self, event: str) -> list[dict[str, Any]]:
         """The journal's lines of one kind, oldest first; a line cut by a crash is passed over."""
-        return [line for line in read_lines(self.journal) if line.get("event") == event]
+        return [line for line in read_events(self.journal) if line.get("event") == event]
 
 
 def _new(path: Path) -> Path:
     if path.exists():
+        folder, other = RunFolder(path), "choose another --out."
+        known = f"Go on with it by `{folder.resume_command}`, or {other}"
         raise RunError(
             "exists already, and a run folder is never overwritten",
             where=str(path),
-            remedy=f"Go on with it by `{RunFolder(path).resume_command}`, or choose another --out.",
+            remedy=known if folder.recipe.is_file() else f"There is no run in it: {other}",
         )
     with storage_errors(path):
         path.mkdir(parents=True)

@@ -2,18 +2,20 @@
 
 Each log gets the same rows, one an epoch, and numbers them by their epoch. A run that was set back
 to a checkpoint makes some rows again: what a log has of them already does not come twice. Nothing
-goes to a network unless the tool's own environment variables ask for it.
+goes to a network unless the tool's own environment variables ask for it. A tool that fails once
+training has begun, such as for a server that does not answer, is left out from there on and named:
+training is worth more than its log.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from importlib.util import find_spec
 from typing import Any, ClassVar
 
-from vitreous.errors import RunError, VitreousError, missing
+from vitreous.errors import RunError, StorageError, VitreousError, missing
 from vitreous.files import read_json, write_json, write_lines, write_table
 from vitreous.run_folder import RunFolder
 
@@ -44,7 +46,7 @@ class Log:
         """Take in one row."""
 
     def close(self, ended: bool) -> None:
-        """No more rows come in this sitting, because training has ended or was broken off."""
+        """No more rows come from this process: training has ended or was broken off."""
 
 
 class Lines(Log):
@@ -64,7 +66,7 @@ class Table(Log):
 
 
 class TensorBoard(Log):
-    """Events in the run folder. A sitting that goes on makes a file of its own, which says from
+    """Events in the run folder. A resumed run makes a file of its own, which says from
     which epoch on it replaces the files before it.
     """
 
@@ -87,7 +89,7 @@ class TensorBoard(Log):
 
 class Tracked(Log):
     """A log in a tool that keeps runs under names of its own. Under which, and how many rows it
-    has, is kept in tracking.json, since an earlier sitting may have been ahead of its checkpoint.
+    has, is kept in tracking.json, since a killed process may have been ahead of its checkpoint.
     """
 
     name: ClassVar[str]
@@ -198,11 +200,22 @@ def check_installed(names: Iterable[str]) -> None:
 
 
 class Logs:
-    """All logs of one sitting, metrics.jsonl first."""
+    """All logs of one process, metrics.jsonl first.
 
-    def __init__(self, folder: RunFolder, recipe: Mapping[str, Any], history: Sequence[Row]):
+    tell  takes a sentence about a tool that has failed; the journal has it too
+
+    Raises RunError for a tool that fails before anything has been trained.
+    """
+
+    def __init__(
+        self,
+        folder: RunFolder,
+        recipe: Mapping[str, Any],
+        history: Sequence[Row],
+        tell: Callable[[str], None] = lambda text: None,
+    ):
         check_installed(recipe["log"])
-        self.resume_command = folder.resume_command
+        self.folder, self.tell, self.begun = folder, tell, bool(history)
         self.opened: dict[str, Log] = {}
         kinds: dict[str, type[Log]] = {"jsonl": Lines} | {
             name: LOGS[name] for name in recipe["log"]
@@ -210,28 +223,35 @@ class Logs:
         for name, kind in kinds.items():
             with self.failures(name):
                 self.opened[name] = kind(folder, recipe, history)
+        self.begun = True
 
     def write(self, history: Sequence[Row]) -> None:
         """Give the history to each; it has one row more than before, or the same as before."""
-        for name, log in self.opened.items():
+        for name, log in [*self.opened.items()]:
             with self.failures(name):
                 log.write(history)
 
     def close(self, ended: bool) -> None:
-        for name, log in self.opened.items():
+        for name, log in [*self.opened.items()]:
             with self.failures(name):
                 log.close(ended)
 
     @contextmanager
     def failures(self, name: str) -> Iterator[None]:
-        """What a tool raises, such as for a server that does not answer, as a RunError."""
+        """What a tool raises: a RunError at the start; later on it is told, and the tool left."""
         try:
             yield
         except VitreousError:
             raise
         except Exception as error:
-            raise RunError(
-                f"{name} failed: {error}",
-                where=f"--log {name}",
-                remedy=f"Once that is put right, `{self.resume_command}` goes on.",
-            ) from error
+            if not self.begun:
+                raise RunError(
+                    f"{name} failed: {error}",
+                    where=f"--log {name}",
+                    remedy=f"Once that is put right, `{self.folder.resume_command}` goes on.",
+                ) from error
+            self.opened.pop(name, None)
+            text = f"--log {name} failed and is left out from here on: {error}"
+            with suppress(StorageError):
+                self.folder.log_event("log", message=text)
+            self.tell(text)

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import dataclasses
+
 import pytest
 
 from vitreous.augment import RECIPES, named_policy
@@ -92,3 +94,9 @@ def test_symbols_are_told_by_names(classes, dataset, expected):
 def test_directions_are_told_by_whole_words():
     assert directed(["Keep-Left", "stop"])
     assert not directed(["cleft", "bright"])
+
+
+def test_numbers_in_masks_are_no_digits():
+    masks = dataclasses.replace(PHOTO, exact=True)
+    assert named_policy("light", contract=masks, classes=("0", "1", "2")).flip == 0.5
+    assert named_policy("light", contract=masks, classes=("left", "right")).flip == 0

@@ -99,7 +99,7 @@ def test_every_verb_explains_itself(
         (["train", "digits", "--time", "soon"], "1h30m"),
         (["train", "digit"], "digits"),
         (["train", "digits", "--config", "nowhere.yaml"], "no such file"),
-        (["train", "digits", "--task", "label"], "one label"),
+        (["train", "digits", "--task", "segment"], "one label"),
         (["predict", "model.safetensors"], "no images"),
         (["predict", "a", "b.png", "--top", "0"], "--top"),
         (["evaluate"], "evaluate"),

@@ -16,10 +16,12 @@ import numpy as np
 import pytest
 import torch
 
+from vitreous.data.boxes import Boxes
 from vitreous.data.columns import ClassNumbers, Column, Marks, Numbers
 from vitreous.data.dataset import Dataset
 from vitreous.data.formats.arrays import ArrayDataset
 from vitreous.data.maps import Maps
+from vitreous.data.points import Points
 from vitreous.errors import DataError, ModelFileError, UsageError
 from vitreous.files import read_json, read_table
 from vitreous.inference.model_file import load
@@ -47,6 +49,8 @@ IMAGES, BLOCKS = (np.stack(each) for each in zip(*map(scene, range(COUNT)), stri
 COLORS = np.arange(COUNT) % 3
 NAMES = ("red", "green", "blue")
 PLACES = np.array([np.argwhere(block).mean(axis=0) for block in BLOCKS])
+CORNERS = np.array([np.argwhere(block)[[0, -1], ::-1] for block in BLOCKS])  # (N, 2, 2) x and y
+SEEN = np.where(np.arange(COUNT)[:, None] % 5, 1, [[1, 0]])  # the second corner is at times hidden
 
 SAMPLES: dict[str, dict[str, Column]] = {
     "classify": {"class": ClassNumbers(COLORS, NAMES)},
@@ -54,6 +58,9 @@ SAMPLES: dict[str, dict[str, Column]] = {
     "regress": {"value": Numbers(PLACES, ("y (px)", "x (px)"))},
     "segment": {"mask": Maps(np.where(BLOCKS, 1 + COLORS[:, None, None], 0).astype(np.uint8),
                              ("ground", *NAMES))},
+    "locate": {"box": Boxes.of(np.column_stack([CORNERS[:, 0], CORNERS[:, 1] + 1, COLORS])[:, None],
+                               NAMES)},
+    "keypoints": {"point": Points(np.dstack([CORNERS, SEEN]), ("left top", "right bottom"), ())},
 }  # fmt: skip
 
 

@@ -111,3 +111,18 @@ def test_unet(name: str, width: int, depth: int, side: int) -> None:
     joined = depth * 9 * 2 * level  # from what comes up and what comes across
     up = depth * 4 * level // 2
     assert row.macs == first + down + same + joined + up + row.num_classes * width * side**2
+
+
+def test_unet_with_an_encoder() -> None:
+    """An encoder without its dense layer costs what it costs at that size; on the way up, every
+    weight of a convolution meets every pixel of its map, of a transposed one every pixel before it.
+    """
+    side, widths, skips = 256, (96, 64, 48, 32, 16), (512, 256, 128, 64, 64, 0)
+    expected = counted("resnet18", side) - 512 * 1000
+    below = skips[0]
+    for level, (width, skip) in enumerate(zip(widths, skips[1:], strict=True)):
+        pixels = (side // 2 ** (4 - level)) ** 2
+        expected += pixels // 4 * 4 * below * width
+        expected += pixels * 9 * ((skip + width) * width + width**2)
+        below = width
+    assert MODELS["unet_resnet18"].macs == expected + side**2 * below * 2

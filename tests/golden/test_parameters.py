@@ -98,6 +98,18 @@ def unet(channels: int, classes: int, width: int, depth: int, bn: bool = False) 
     return total + conv(width, classes, 1)
 
 
+def way_up(skips: Sequence[int], widths: Sequence[int] = (96, 64, 48, 32, 16)) -> int:
+    """From the smallest map of an encoder back to the image, and a head for 2 classes.
+
+    skips  channels of the encoder's maps, the smallest first
+    """
+    total, below = 0, skips[0]
+    for skip, width in zip((*skips[1:], 0), widths, strict=True):
+        total += conv(below, width, 2) + conv_bn(skip + width, width, 3) + conv_bn(width, width, 3)
+        below = width
+    return total + conv(below, 2, 1)
+
+
 def resnet(depths: Sequence[int], bottleneck: bool = False, groups: int = 1, base: int = 64) -> int:
     total, channels = conv_bn(3, 64, 7), 64
     for stage, depth in enumerate(depths):
@@ -235,6 +247,11 @@ CLOSED: dict[str, int] = {
     "googlenet_bn": googlenet(bn=True),
     "unet": unet(1, 2, 64, 4),
     "unet_small": unet(3, 2, 16, 3, bn=True),
+    "unet_efficientnet_lite0": efficientnet(lite=True)
+    - conv_bn(320, 1280, 1)
+    - fc(1280, 1000)
+    + way_up((320, 112, 40, 24, 16)),
+    "unet_resnet18": resnet((2, 2, 2, 2)) - fc(512, 1000) + way_up((512, 256, 128, 64, 64)),
     "resnet18": resnet((2, 2, 2, 2)),
     "resnet34": resnet((3, 4, 6, 3)),
     "resnet50": resnet((3, 4, 6, 3), True),

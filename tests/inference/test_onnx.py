@@ -165,3 +165,12 @@ def test_the_missing_extra_is_named(
 def test_it_is_silent(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     to_onnx(Shift(), tmp_path / "shift.onnx", images=torch.rand(2, 3, 5, 4))
     assert capfd.readouterr() == ("", "")
+
+
+def test_a_network_with_several_outputs_is_refused(tmp_path: Path) -> None:
+    class Named(nn.Module):
+        def forward(self, images: torch.Tensor) -> dict[str, torch.Tensor]:
+            return {"logits": images.mean((2, 3))}
+
+    with pytest.raises(ModelError, match="gives a dict"):
+        to_onnx(Named(), tmp_path / "x.onnx", images=torch.rand(1, 3, 4, 4))

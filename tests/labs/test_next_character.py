@@ -114,7 +114,7 @@ def test_the_same_seed_learns_the_same(fable: Book) -> None:
 
 
 def test_what_was_written_is_read(model: LanguageTransformer, fable: Book) -> None:
-    """Going on in two sittings is going on in one: the text so far is all that there is."""
+    """Going on in two steps is going on in one: the text so far is all that there is."""
     one = language.go_on(model, fable, Writing("Alice", 40, temperature=0))
     two = language.go_on(model, fable, Writing("Alice", 15, temperature=0))
     assert one.startswith("Alice")

@@ -38,6 +38,15 @@ def test_smoothing_moves_targets_to_one_half() -> None:
     )
 
 
+def test_smoothing_gives_no_answer_another_weight() -> None:
+    """The weight is that of the answer, "yes" or "no", and not of what it is smoothed to."""
+    positives = torch.tensor([1.0, 30.0, 0.5]).double()
+    plain = F.binary_cross_entropy_with_logits(LOGITS, TARGETS * 0.9 + 0.05, reduction="none")
+    weights = torch.where(TARGETS > 0, positives, 1.0)
+    ours = binary_cross_entropy(LOGITS, TARGETS, smoothing=0.1, positives=positives)
+    torch.testing.assert_close(ours, (plain * weights).mean())
+
+
 def test_hinge_by_hand() -> None:
     logits, targets = torch.tensor([[2.0, 0.5, -1.0]]), torch.tensor([[1.0, 0.0, 1.0]])
     torch.testing.assert_close(binary_hinge(logits, targets), torch.tensor((0 + 1.5 + 2.0) / 3))

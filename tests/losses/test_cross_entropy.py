@@ -38,10 +38,18 @@ def test_hard_and_soft_targets_agree() -> None:
 
 
 def test_weighted_means_are_those_of_torch() -> None:
-    for smoothing in (0.0, 0.1):
-        expected = torch.nn.CrossEntropyLoss(WEIGHTS, label_smoothing=smoothing)(LOGITS, HARD)
-        ours = cross_entropy(LOGITS, HARD, weights=WEIGHTS, smoothing=smoothing)
-        torch.testing.assert_close(ours, expected)
+    expected = torch.nn.CrossEntropyLoss(WEIGHTS)(LOGITS, HARD)
+    torch.testing.assert_close(cross_entropy(LOGITS, HARD, weights=WEIGHTS), expected)
+
+
+def test_smoothing_gives_no_class_another_weight() -> None:
+    """An example weighs what its own class weighs; torch would weigh the smoothed target."""
+    plain = torch.nn.CrossEntropyLoss(label_smoothing=0.1, reduction="none")(LOGITS, HARD)
+    for targets in (HARD, torch.nn.functional.one_hot(HARD, 3).double()):
+        ours = cross_entropy(LOGITS, targets, weights=WEIGHTS, smoothing=0.1, reduction="none")
+        torch.testing.assert_close(ours, plain * torch.tensor([0.5, 2.0]))
+    mean = cross_entropy(LOGITS, HARD, weights=WEIGHTS, smoothing=0.1)
+    torch.testing.assert_close(mean, (plain * torch.tensor([0.5, 2.0])).sum() / 2.5)
 
 
 def test_smoothing_spreads_a_share_over_all_classes() -> None:

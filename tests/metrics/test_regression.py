@@ -85,10 +85,13 @@ def test_constant_truth_has_no_variance_to_explain() -> None:
 
 
 def test_draws_of_one_value_alone_are_left_out() -> None:
-    """Two examples: half of all draws have no variance, and no division by nothing follows."""
-    found = regression([[1.0], [2.0]], [[0.3], [0.7]], ["a"])
+    """Of three examples a ninth of all draws has no variance, and no division by nothing follows;
+    of two, half, and the others are all alike.
+    """
+    found = regression([[1.0], [2.0], [0.0]], [[0.3], [0.7], [0.1]], ["a"])
     assert found.r2_interval is not None
     assert np.isfinite(found.r2_interval).all()
+    assert regression([[1.0], [2.0]], [[0.3], [0.7]], ["a"]).r2_interval is None
 
 
 def test_one_example_has_no_interval() -> None:

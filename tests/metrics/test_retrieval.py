@@ -37,9 +37,9 @@ def test_relevance_of_classes_and_of_labels() -> None:
         [True, False],
         [True, True],
     ]
-    asked = np.array([[1, 1, 0]])
+    queries = np.array([[1, 1, 0]])
     found = np.array([[[0, 1, 1], [0, 0, 1]]])
-    assert relevance(asked, found).tolist() == [[True, False]]
+    assert relevance(queries, found).tolist() == [[True, False]]
 
 
 def test_queries_with_nothing_to_find_do_not_count() -> None:

@@ -1,5 +1,6 @@
 import pickle
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -109,7 +110,7 @@ def test_weights_of_another_network(published: Path) -> None:
 def test_order_of_layers_is_not_guessed_from_sorted_names() -> None:
     """Sorted by name, biases come before weights: such a file under foreign names is refused."""
     state = create("mobilenet_v2", num_classes=3).state_dict()
-    foreign = {f"net.{name}": tensor for name, tensor in state.items()}
+    foreign = {f"x{name}": tensor for name, tensor in state.items()}
     assert adopt(create("mobilenet_v2", num_classes=3), foreign) == ()
     with pytest.raises(ModelFileError, match="another network"):
         adopt(create("mobilenet_v2", num_classes=3), dict(sorted(foreign.items())))
@@ -137,3 +138,75 @@ def test_old_files_without_counters(published: Path) -> None:
     state = {k: v for k, v in read(published).items() if "num_batches_tracked" not in k}
     assert adopt(create("resnet20"), state) == ()
     assert adopt(create("resnet20"), {f"net.{k}": v for k, v in state.items()}) == ()
+
+
+@pytest.mark.parametrize(
+    ("deeper", "model"),
+    [
+        ("resnet56", "resnet20"),
+        ("resnet34", "resnet18"),
+        ("resnet101", "resnet50"),
+        ("vgg19", "vgg11"),
+        ("densenet169", "densenet121"),
+        ("mobilenet_v2", "mobilenet_v2"),  # with a layer behind its last one
+    ],
+)
+def test_tensors_left_over_are_another_network(deeper: str, model: str) -> None:
+    """Weights of a deeper network have every name that a shallower one asks for."""
+    with torch.device("meta"):
+        state = create(deeper).state_dict()
+        ours = create(model)
+    state = {name: torch.zeros(tensor.shape) for name, tensor in state.items()}
+    if deeper == model:
+        state["classifier.9.weight"] = torch.zeros(3, 3)
+    with pytest.raises(ModelFileError, match=r"another network.*(left over are|no ) ?[a-z]"):
+        adopt(ours, state)
+
+
+def test_auxiliary_heads_and_counters_may_be_left_over(published: Path) -> None:
+    state = create("googlenet", num_classes=3, size=64, auxiliary=True).state_dict()
+    assert adopt(create("googlenet", num_classes=3, size=64), state) == ()
+    averaged = {"n_averaged": torch.tensor(7)}
+    averaged |= {f"module.{name}": tensor for name, tensor in read(published).items()}
+    model = create("resnet20")
+    assert adopt(model, averaged) == ()
+    assert torch.equal(model.fc.weight, averaged["module.fc.weight"])
+
+
+@pytest.mark.parametrize(
+    "wrap",
+    [
+        "module.{}".format,
+        "_orig_mod.{}".format,
+        "model.{}".format,
+        "module._orig_mod.model.{}".format,
+        "net.backbone.{}".format,
+        lambda name: name.replace("layer1.", "layer1._orig_mod."),
+        lambda name: name.replace("layer1.", "layer1.module."),
+    ],
+)
+@pytest.mark.parametrize("suffix", [".pth", ".safetensors"])
+def test_prefixes_of_wrappers_are_taken_off(published: Path, wrap: Any, suffix: str) -> None:
+    state = read(published)
+    path = published.with_name(f"wrapped{suffix}")
+    wrapped = {wrap(name): tensor for name, tensor in state.items()}
+    (save_file if suffix == ".safetensors" else torch.save)(wrapped, path)
+    model = create("resnet20", pretrained=path)
+    assert model.notes == ()
+    assert all(torch.equal(tensor, state[name]) for name, tensor in model.state_dict().items())
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+@pytest.mark.parametrize("name", ["layer1.0.conv1.weight", "layer1.0.bn1.running_var"])
+def test_weights_that_are_no_numbers_are_named(published: Path, value: float, name: str) -> None:
+    state = read(published)
+    state[name].view(-1)[3] = value
+    with pytest.raises(ModelFileError, match=f"{name} holds numbers that are not finite"):
+        adopt(create("resnet20"), state)
+
+
+def test_whole_numbers_are_no_weights(published: Path) -> None:
+    state = read(published)
+    state["conv1.weight"] = (state["conv1.weight"] * 100).to(torch.int8)
+    with pytest.raises(ModelFileError, match=r"conv1.weight holds numbers of type torch.int8"):
+        adopt(create("resnet20"), state)

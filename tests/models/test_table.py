@@ -1,4 +1,5 @@
 from dataclasses import replace
+from typing import Any
 
 import pytest
 import torch
@@ -129,3 +130,21 @@ def test_features_do_not_run_the_head() -> None:
 def test_the_printed_network_shows_what_follows_what() -> None:
     first = repr(create("resnet20")).splitlines()[1].strip()
     assert first == "normalize → conv1 → bn1 → relu → layer1 → layer2 → layer3 → avgpool → fc"
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        {"num_classes": "10"},
+        {"num_classes": 2.5},
+        {"in_channels": "3"},
+        {"size": "32"},
+        {"size": 8.5},
+    ],
+)
+def test_arguments_of_another_type_are_named(arguments: dict[str, Any]) -> None:
+    (name,) = arguments
+    with pytest.raises(UsageError, match=name):
+        create("lenet5", **arguments)
+    with pytest.raises(UsageError, match="model"):
+        create(5)  # type: ignore[arg-type]

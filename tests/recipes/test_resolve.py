@@ -10,6 +10,7 @@ import torch
 import yaml
 
 from vitreous.data.columns import Marks
+from vitreous.data.maps import Maps
 from vitreous.errors import RunError, UsageError
 from vitreous.models import MODELS
 from vitreous.recipes.data_facts import DataFacts
@@ -128,6 +129,14 @@ def test_a_network_for_masks_does_not_classify() -> None:
     with pytest.raises(UsageError, match="unet_small answers for each pixel") as error:
         resolve(Recipe(model="unet_small"), PHOTOS)
     assert error.value.where == "--model"
+
+
+def test_what_cannot_be_blended_is_not_blended_by_a_recipe() -> None:
+    masks = dataclasses.replace(PHOTOS, kinds={"mask": Maps})
+    recipe = resolve(Recipe(augment="strong"), masks).recipe
+    assert (recipe.mixup, recipe.cutmix) == (0, 0)
+    with pytest.raises(UsageError, match="cannot be blended"):
+        resolve(Recipe(mixup=0.2), masks)
 
 
 def test_nothing_is_downloaded_unasked(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -153,6 +153,10 @@ def test_counts_of_a_split_that_was_written_before_counts_were() -> None:
     # A label may be called as the column of class names is.
     marks = [{"path": "1", "label": "1", "b": "1", "split": "train"}]
     assert class_counts(marks, ("label", "b")) == {"train": {"label": 1, "b": 1}}
+    quoted = [{"path": "1", '"label"': "1", "b": "0", "split": "val"}]
+    assert class_counts(quoted, ("label", "b")) == {"validation": {"label": 1, "b": 0}}
+    apart = [{"path": "1", "label": '"a;b"', "split": "test"}]
+    assert class_counts(apart, ("a;b", "c")) == {"test": {"a;b": 1, "c": 0}}
     assert class_counts(exclusive, ()) == {}
     assert class_counts([{"path": "1", "age": "30", "split": "train"}], ("a",)) == {}
     assert class_counts([], ("a", "b")) == {}

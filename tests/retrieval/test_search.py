@@ -82,6 +82,21 @@ def test_loose_images_have_no_classes(photos: Path, seeing: Bundle) -> None:
     assert found.scores is None
     assert json.loads(json.dumps(found.to_json()))["scores"] is None
     assert {match.labels for match in found.matches} == {()}
+    assert any("searched without classes" in note for note in found.notes)
+
+
+def test_an_album_in_folders_of_any_names(photos: Path, seeing: Bundle) -> None:
+    """Years with months are no classes, but images all the same; what is passed over is said."""
+    for year in ("2023", "2024"):
+        for month, name in (("may", "red"), ("june", "blue")):
+            place = photos / "album" / year / month
+            place.mkdir(parents=True)
+            for path in sorted((photos / name).iterdir())[:3]:
+                (place / path.stem).write_bytes(path.read_bytes())
+    (photos / "album/1.heic").write_bytes(b"\0\0\0\x18ftypheic\0\0\0\0mif1heic" + bytes(64))
+    found = search(seeing, photos / "album", photos / "blue" / "1.png", top=3)
+    assert found.count == 12
+    assert any("1 HEIC photo (.heic)" in note for note in found.notes)
 
 
 def test_several_labels_an_image(seeing: Bundle) -> None:

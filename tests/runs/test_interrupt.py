@@ -45,7 +45,7 @@ STAGES = {
     "reading images": "runs.run:pack",
     "creating the network": "runs.setup:build_network",
     "computing features": "runs.phases:features",
-    "a training step": "training.fit:seed_step",
+    "a training step": "training.reproduce:seed_step",
     "validating": "runs.phases:score",
     "saving a checkpoint": "training.checkpoint:write_bytes",
     "measuring": "tasks.classify:majority",
@@ -130,7 +130,7 @@ def test_python_gets_a_keyboard_interrupt(photos: Path, monkeypatch: pytest.Monk
 def test_signals_act_at_once() -> None:
     with Interrupt() as interrupt, pytest.raises(KeyboardInterrupt):
         signal.raise_signal(signal.SIGINT)
-    assert interrupt.asked
+    assert interrupt.requested
 
 
 def test_a_deferred_signal_acts_at_the_blocks_end() -> None:

@@ -20,7 +20,7 @@ from vitreous.metrics.score import Score
 from vitreous.progress.progress import Progress
 from vitreous.recipes.recipe import Recipe
 from vitreous.run_folder import RunFolder
-from vitreous.runs import loop as learning
+from vitreous.runs import loop
 from vitreous.runs.consumers import Checkpoints
 from vitreous.runs.interrupt import Interrupt
 from vitreous.runs.loop_state import LoopState
@@ -33,7 +33,7 @@ from vitreous.training.schedule import Schedule
 State = dict[str, Tensor]
 
 
-class Supply:
+class PointBatches:
     """Batches of points that lie left or right, each drawn from (epoch, number)."""
 
     def __init__(self, count: int = 4, before: Callable[[int, int], None] | None = None):
@@ -101,12 +101,12 @@ def network() -> nn.Module:
 
 
 def phase(
-    net: nn.Module, supply: Supply, epochs: int, validate: Any = None, **rest: Any
+    net: nn.Module, batches: PointBatches, epochs: int, validate: Any = None, **rest: Any
 ) -> TrainingPhase:
     return TrainingPhase(
         name=rest.get("name", "network"),
         network=net,
-        batches=supply,
+        batches=batches,
         validate=validate,
         optimizer=torch.optim.SGD(net.parameters(), lr=rest.get("lr", 0.1)),
         loss=Classify(classes=("left", "right")).loss,
@@ -117,7 +117,7 @@ def phase(
 
 
 @dataclass
-class Sitting:
+class RunContext:
     """A place for a run: its folder, and who looks on."""
 
     whole: nn.Module
@@ -128,7 +128,7 @@ class Sitting:
     fingerprint: str
 
 
-def learn(makers: Sequence[Callable[[], TrainingPhase]], place: Sitting) -> list[dict[str, Any]]:
+def learn(makers: Sequence[Callable[[], TrainingPhase]], place: RunContext) -> list[dict[str, Any]]:
     """Through phases that are each made when their turn comes."""
     recipe = place.recipe
 
@@ -139,19 +139,19 @@ def learn(makers: Sequence[Callable[[], TrainingPhase]], place: Sitting) -> list
             yield replace(made, **settings)
 
     checkpoints = Checkpoints(place.folder, place.whole, place.fingerprint, recipe.checkpoint)
-    return learning.train_phases(
+    return loop.train_phases(
         remaining, recipe, place.folder, checkpoints, place.progress, place.interrupt
     )
 
 
 @pytest.fixture
-def sitting(tmp_path: Path) -> Callable[..., Sitting]:
-    def made(net: nn.Module, **fields: Any) -> Sitting:
+def context(tmp_path: Path) -> Callable[..., RunContext]:
+    def made(net: nn.Module, **fields: Any) -> RunContext:
         folder = RunFolder(tmp_path / "run")
         folder.path.mkdir(exist_ok=True)
         progress = fields.pop("progress", None) or Recorder(net)
         fingerprint = fields.pop("fingerprint", "mine")
-        return Sitting(
+        return RunContext(
             whole=net,
             recipe=Recipe(**{"schedule": "constant", "checkpoint": 1000.0} | fields),
             folder=folder,
@@ -163,14 +163,14 @@ def sitting(tmp_path: Path) -> Callable[..., Sitting]:
     return made
 
 
-Made = Callable[..., Sitting]
+Made = Callable[..., RunContext]
 
 
-def test_one_row_an_epoch(sitting: Made) -> None:
+def test_one_row_an_epoch(context: Made) -> None:
     net = network()
     validate = Script(net, [0.5, 0.75], [0.7, 0.6])
-    place = sitting(net)
-    history = learn([lambda: phase(net, Supply(4), 2, validate)], place)
+    place = context(net)
+    history = learn([lambda: phase(net, PointBatches(4), 2, validate)], place)
     assert history == read_lines(place.folder.metrics)
     assert [row["epoch"] for row in history] == [1, 2]
     assert [row["step"] for row in history] == [4, 8]
@@ -183,10 +183,10 @@ def test_one_row_an_epoch(sitting: Made) -> None:
     assert history[1]["validation_accuracy"] == 0.75
 
 
-def test_without_a_validation_part_the_last_weights_are_kept(sitting: Made) -> None:
+def test_without_a_validation_part_the_last_weights_are_kept(context: Made) -> None:
     net = network()
-    place = sitting(net)
-    history = learn([lambda: phase(net, Supply(), 2)], place)
+    place = context(net)
+    history = learn([lambda: phase(net, PointBatches(), 2)], place)
     assert "validation_loss" not in history[0]
     assert same(copy(net), place.progress.states[-1])
 
@@ -204,19 +204,19 @@ def test_without_a_validation_part_the_last_weights_are_kept(sitting: Made) -> N
     ],
 )
 def test_the_best_weights_are_kept(
-    sitting: Made, accuracies: list[float], losses: list[float] | None, best: int
+    context: Made, accuracies: list[float], losses: list[float] | None, best: int
 ) -> None:
     net = network()
     validate = Script(net, accuracies, losses)
-    learn([lambda: phase(net, Supply(), 3, validate)], sitting(net))
+    learn([lambda: phase(net, PointBatches(), 3, validate)], context(net))
     assert same(copy(net), validate.states[best])
     assert not any(same(copy(net), s) for i, s in enumerate(validate.states) if i != best)
 
 
-def test_patience_ends_learning(sitting: Made) -> None:
+def test_patience_ends_learning(context: Made) -> None:
     net = network()
     validate = Script(net, [0.5, 0.8, 0.7, 0.8, 0.9])
-    history = learn([lambda: phase(net, Supply(), 5, validate)], sitting(net, patience=2))
+    history = learn([lambda: phase(net, PointBatches(), 5, validate)], context(net, patience=2))
     assert len(history) == 4
     assert same(copy(net), validate.states[1])
 
@@ -232,13 +232,13 @@ def test_patience_ends_learning(sitting: Made) -> None:
     ],
 )
 def test_steps_may_reach_over_the_end_of_an_epoch(
-    sitting: Made, count: int, accumulate: int, epochs: int, ends: list[int]
+    context: Made, count: int, accumulate: int, epochs: int, ends: list[int]
 ) -> None:
     """Each batch is used once an epoch, whatever the steps; an epoch ends with its last batch."""
-    net, supply = network(), Supply(count)
-    place = sitting(net, accumulate=accumulate)
-    history = learn([lambda: phase(net, supply, epochs)], place)
-    assert supply.given == [(epoch, k) for epoch in range(epochs) for k in range(count)]
+    net, batches = network(), PointBatches(count)
+    place = context(net, accumulate=accumulate)
+    history = learn([lambda: phase(net, batches, epochs)], place)
+    assert batches.given == [(epoch, k) for epoch in range(epochs) for k in range(count)]
     assert [row["step"] for row in history] == ends
     assert len(place.progress.losses) == math.ceil(count * epochs / accumulate)
 
@@ -247,41 +247,64 @@ def test_losses_are_added_wherever_they_lie() -> None:
     """A sum that comes back from a file lies on the CPU, and new losses on the device."""
     position = LoopState()
     for value in (1.0, 2.0):
-        position.add(torch.tensor(value))
-    assert (float(position.loss), position.taken) == (3.0, 2)
+        position.add(torch.tensor(value), 5)
+    assert (float(position.loss), position.weight, position.mean) == (15.0, 10, 1.5)
     assert position.loss.dtype == torch.float64
-    position.add(torch.tensor(3.0, device="meta"))
+    position.add(torch.tensor(3.0, device="meta"), 5)
     assert position.loss.device.type == "meta"
 
 
+def test_an_epochs_loss_is_the_mean_over_its_examples() -> None:
+    """Batches of 30, 30 and 19; weights of examples count as in each step."""
+    state = LoopState()
+    losses = torch.linspace(0.0, 3.0, 79).square()
+    for part in losses.split(30):
+        state.add(part.mean(), len(part))
+    assert state.mean == pytest.approx(float(losses.mean()), rel=1e-6)
+    state.begin_epoch()
+    weights = torch.linspace(0.1, 2.0, 79)
+    for part, weight in zip(losses.split(30), weights.split(30), strict=True):
+        state.add((part * weight).sum() / weight.sum(), weight.sum())
+    assert state.mean == pytest.approx(float((losses * weights).sum() / weights.sum()), rel=1e-6)
+
+
+def test_a_checkpoint_that_counts_steps_goes_on_with_their_mean() -> None:
+    """As older ones do: three steps of eight examples, with the mean loss 2."""
+    saved = {"phase": 0, "step": 3, "loss": torch.tensor(6.0), "taken": 3, "history": []}
+    state = LoopState.of({**saved, "elapsed": 1.0}, 8)
+    assert state.mean == 2.0
+    state.add(torch.tensor(6.0), 4)
+    assert state.mean == pytest.approx((24 * 2 + 4 * 6) / 28)
+
+
 @pytest.mark.gpu
-def test_an_interrupted_epoch_goes_on_on_a_gpu(sitting: Made) -> None:
-    class Far(Supply):
+def test_an_interrupted_epoch_goes_on_on_a_gpu(context: Made) -> None:
+    class Far(PointBatches):
         def epoch(self, number: int, start: int = 0) -> Iterator[Batch]:
             for batch in super().epoch(number, start):
                 targets = {"class": batch.targets["class"].cuda()}
                 yield Batch(batch.images.cuda(), targets, batch.ids)
 
     net = network().cuda()
-    place = sitting(net)
+    place = context(net)
 
     def ask(epoch: int, number: int) -> None:
-        place.interrupt.asked |= (epoch, number) == (1, 1)
+        place.interrupt.requested |= (epoch, number) == (1, 1)
 
     with pytest.raises(KeyboardInterrupt):
         learn([lambda: phase(net, Far(4, ask), 2)], place)
     again = network().cuda()
-    history = learn([lambda: phase(again, Far(4), 2)], sitting(again))
+    history = learn([lambda: phase(again, Far(4), 2)], context(again))
     assert [row["step"] for row in history] == [4, 8]
     assert all(0 < row["train_loss"] < 2 for row in history)
 
 
-def test_penalties_act_from_their_epoch(sitting: Made, tmp_path: Path) -> None:
+def test_penalties_act_from_their_epoch(context: Made, tmp_path: Path) -> None:
     states = []
     for fields in ({}, {"l2": 0.1, "penalty_from": 1}, {"l1": 0.1}):
         net = network()
         validate = Script(net, [0.5, 0.6])
-        learn([lambda n=net, v=validate: phase(n, Supply(), 2, v)], sitting(net, **fields))
+        learn([lambda n=net, v=validate: phase(n, PointBatches(), 2, v)], context(net, **fields))
         states.append(validate.states)
         for path in (tmp_path / "run" / "checkpoints").iterdir():
             path.unlink()
@@ -292,10 +315,10 @@ def test_penalties_act_from_their_epoch(sitting: Made, tmp_path: Path) -> None:
     assert later[1]["weight"].norm() < plain[1]["weight"].norm()
 
 
-def test_the_average_is_what_is_judged_and_kept(sitting: Made, tmp_path: Path) -> None:
+def test_the_average_is_what_is_judged_and_kept(context: Made, tmp_path: Path) -> None:
     raw, decay = network(), 0.8
-    place = sitting(raw)
-    learn([lambda: phase(raw, Supply(), 2)], place)
+    place = context(raw)
+    learn([lambda: phase(raw, PointBatches(), 2)], place)
     for path in place.folder.checkpoints.iterdir():
         path.unlink()
     expected, looks = copy(network()), []
@@ -306,8 +329,8 @@ def test_the_average_is_what_is_judged_and_kept(sitting: Made, tmp_path: Path) -
 
     net = network()
     validate = Script(net, [0.5, 0.6])
-    averaged = sitting(net, ema=decay)
-    learn([lambda: phase(net, Supply(), 2, validate)], averaged)
+    averaged = context(net, ema=decay)
+    learn([lambda: phase(net, PointBatches(), 2, validate)], averaged)
     for look, state in zip((looks[3], looks[7]), validate.states, strict=True):
         for name in state:
             torch.testing.assert_close(state[name], look[name])
@@ -316,12 +339,12 @@ def test_the_average_is_what_is_judged_and_kept(sitting: Made, tmp_path: Path) -
     assert same(averaged.progress.states[-1], place.progress.states[-1])
 
 
-def test_stochastic_weight_averaging(sitting: Made) -> None:
+def test_stochastic_weight_averaging(context: Made) -> None:
     """In the last half the rate stays, and what is judged and kept is the mean of the weights."""
     net = network()
     validate = Script(net, [0.5, 0.6, 0.7, 0.8])
-    place = sitting(net, swa=0.5, schedule="cosine")
-    history = learn([lambda: phase(net, Supply(), 4, validate)], place)
+    place = context(net, swa=0.5, schedule="cosine")
+    history = learn([lambda: phase(net, PointBatches(), 4, validate)], place)
     states = place.progress.states
     for look, first in ((2, 8), (3, 8)):
         for name, value in validate.states[look].items():
@@ -339,20 +362,20 @@ def test_stochastic_weight_averaging(sitting: Made) -> None:
 
 @pytest.mark.parametrize("moment", [(0, 2), (1, 3), (2, 0), (3, 1)])
 def test_an_interrupted_average_ends_in_the_same_bits(
-    sitting: Made, moment: tuple[int, int]
+    context: Made, moment: tuple[int, int]
 ) -> None:
     def run(net: nn.Module, ask: Any = None) -> Any:
-        place = sitting(net, swa=0.5, time="1h", schedule="cosine")
-        supply = Supply(4, lambda *at: ask and ask(place, at))
-        return place, learn([lambda: phase(net, supply, 4)], place)
+        place = context(net, swa=0.5, time="1h", schedule="cosine")
+        batches = PointBatches(4, lambda *at: ask and ask(place, at))
+        return place, learn([lambda: phase(net, batches, 4)], place)
 
     plain = network()
     expected, reference = run(plain)
     for path in expected.folder.checkpoints.iterdir():
         path.unlink()
 
-    def ask(place: Sitting, at: tuple[int, int]) -> None:
-        place.interrupt.asked |= at == moment
+    def ask(place: RunContext, at: tuple[int, int]) -> None:
+        place.interrupt.requested |= at == moment
 
     with pytest.raises(KeyboardInterrupt):
         run(network(), ask)
@@ -387,13 +410,13 @@ class Clock:
 
 @pytest.mark.parametrize("slowed", [False, True])
 def test_time_ends_in_time_even_if_the_machine_slows_down(
-    sitting: Made, monkeypatch: pytest.MonkeyPatch, slowed: bool
+    context: Made, monkeypatch: pytest.MonkeyPatch, slowed: bool
 ) -> None:
     clock = Clock(lambda taken: 30.0 if slowed and taken > 40 else 1.0)
-    monkeypatch.setattr(learning, "time", SimpleNamespace(monotonic=lambda: clock.now))
+    monkeypatch.setattr(loop, "time", SimpleNamespace(monotonic=lambda: clock.now))
     net = network()
-    place = sitting(net, time="100s", schedule="cosine")
-    history = learn([lambda: phase(net, Supply(10, clock.take), 1000)], place)
+    place = context(net, time="100s", schedule="cosine")
+    history = learn([lambda: phase(net, PointBatches(10, clock.take), 1000)], place)
     assert 80 <= clock.now < 100 + (30 if slowed else 1)
     assert history[-1]["step"] == len(place.progress.losses)
     if not slowed:  # the schedule has ended with the time
@@ -401,24 +424,24 @@ def test_time_ends_in_time_even_if_the_machine_slows_down(
 
 
 def test_all_epochs_are_enough_if_time_is_left(
-    sitting: Made, monkeypatch: pytest.MonkeyPatch
+    context: Made, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     clock = Clock(lambda taken: 1.0)
-    monkeypatch.setattr(learning, "time", SimpleNamespace(monotonic=lambda: clock.now))
+    monkeypatch.setattr(loop, "time", SimpleNamespace(monotonic=lambda: clock.now))
     net = network()
-    history = learn([lambda: phase(net, Supply(10, clock.take), 3)], sitting(net, time="1h"))
+    history = learn([lambda: phase(net, PointBatches(10, clock.take), 3)], context(net, time="1h"))
     assert [row["step"] for row in history] == [10, 20, 30]
 
 
-def test_time_is_shared_by_the_phases(sitting: Made, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_time_is_shared_by_the_phases(context: Made, monkeypatch: pytest.MonkeyPatch) -> None:
     clock = Clock(lambda taken: 1.0)
-    monkeypatch.setattr(learning, "time", SimpleNamespace(monotonic=lambda: clock.now))
+    monkeypatch.setattr(loop, "time", SimpleNamespace(monotonic=lambda: clock.now))
     net = network()
     phases = [
-        lambda name=name: phase(net, Supply(10, clock.take), 1000, name=name)
+        lambda name=name: phase(net, PointBatches(10, clock.take), 1000, name=name)
         for name in ("head", "network")
     ]
-    history = learn(phases, sitting(net, time="200s"))
+    history = learn(phases, context(net, time="200s"))
     steps = {
         name: [r["step"] for r in history if r["phase"] == name] for name in ("head", "network")
     }
@@ -429,15 +452,15 @@ def test_time_is_shared_by_the_phases(sitting: Made, monkeypatch: pytest.MonkeyP
 
 @pytest.mark.parametrize(("later", "kept"), [([0.4, 0.3], "first"), ([0.4, 0.95], "second")])
 def test_a_later_phase_has_to_beat_the_one_before(
-    sitting: Made, later: list[float], kept: str
+    context: Made, later: list[float], kept: str
 ) -> None:
     net = network()
     scripts = {"first": Script(net, [0.9, 0.5]), "second": Script(net, later)}
     phases = [
-        lambda: phase(net, Supply(), 2, scripts["first"], name="head"),
-        lambda: phase(net, Supply(), 2, scripts["second"], name="network"),
+        lambda: phase(net, PointBatches(), 2, scripts["first"], name="head"),
+        lambda: phase(net, PointBatches(), 2, scripts["second"], name="network"),
     ]
-    history = learn(phases, sitting(net))
+    history = learn(phases, context(net))
     assert [row["epoch"] for row in history] == [1, 2, 3, 4]
     best = {"first": 0, "second": 1}[kept]
     assert same(copy(net), scripts[kept].states[best])
@@ -451,7 +474,7 @@ def test_the_best_epoch_is_the_first_of_the_best() -> None:
     assert best_epoch([]) is None
 
 
-def test_what_diverges_keeps_the_best_weights(sitting: Made) -> None:
+def test_what_diverges_keeps_the_best_weights(context: Made) -> None:
     net = network()
 
     def spoil(epoch: int, place: int) -> None:
@@ -461,68 +484,70 @@ def test_what_diverges_keeps_the_best_weights(sitting: Made) -> None:
 
     validate = Script(net, [0.6, 0.9])
     with pytest.raises(DivergedError, match="step 10"):
-        learn([lambda: phase(net, Supply(4, spoil), 5, validate)], sitting(net))
+        learn([lambda: phase(net, PointBatches(4, spoil), 5, validate)], context(net))
     assert same(copy(net), validate.states[1])
 
 
 @pytest.mark.parametrize("moment", [(0, 0), (0, 2), (0, 3), (1, 1), (2, 3)])
 def test_an_interrupt_ends_after_a_checkpoint_and_nothing_is_done_twice(
-    sitting: Made, moment: tuple[int, int]
+    context: Made, moment: tuple[int, int]
 ) -> None:
     plain = network()
-    expected = sitting(plain)
-    reference = learn([lambda: phase(plain, Supply(), 3, Script(plain, [0.5, 0.7, 0.6]))], expected)
+    expected = context(plain)
+    reference = learn(
+        [lambda: phase(plain, PointBatches(), 3, Script(plain, [0.5, 0.7, 0.6]))], expected
+    )
     for path in expected.folder.checkpoints.iterdir():
         path.unlink()
 
     net = network()
-    place = sitting(net)
+    place = context(net)
 
     def ask(epoch: int, number: int) -> None:
-        place.interrupt.asked |= (epoch, number) == moment
+        place.interrupt.requested |= (epoch, number) == moment
 
-    supply = Supply(4, ask)
+    batches = PointBatches(4, ask)
     scores = Script(net, [0.5, 0.7, 0.6])
     with pytest.raises(KeyboardInterrupt):
-        learn([lambda: phase(net, supply, 3, scores)], place)
+        learn([lambda: phase(net, batches, 3, scores)], place)
     again = network()
-    rest = Supply()
+    rest = PointBatches()
     scores = Script(again, [0.5, 0.7, 0.6][len(scores.states) :])
-    history = learn([lambda: phase(again, rest, 3, scores)], sitting(again))
+    history = learn([lambda: phase(again, rest, 3, scores)], context(again))
     assert history == reference
     assert same(copy(again), copy(plain))
-    assert supply.given + rest.given == [(epoch, k) for epoch in range(3) for k in range(4)]
+    assert batches.given + rest.given == [(epoch, k) for epoch in range(3) for k in range(4)]
 
 
-def test_a_phase_that_has_ended_is_not_even_prepared(sitting: Made) -> None:
+def test_a_phase_that_has_ended_is_not_even_prepared(context: Made) -> None:
     net = network()
-    learn([lambda: phase(net, Supply(), 1)], sitting(net))
+    learn([lambda: phase(net, PointBatches(), 1)], context(net))
 
     def never() -> TrainingPhase:
         raise AssertionError("this phase has ended")
 
     again = network()
-    history = learn([never], sitting(again))
+    history = learn([never], context(again))
     assert len(history) == 1
     assert same(copy(again), copy(net))
 
 
-def test_checkpoints_of_something_else_are_refused(sitting: Made) -> None:
+def test_checkpoints_of_something_else_are_refused(context: Made) -> None:
     net = network()
-    learn([lambda: phase(net, Supply(), 1)], sitting(net))
+    learn([lambda: phase(net, PointBatches(), 1)], context(net))
     with pytest.raises(RunError, match="other data or another recipe") as caught:
-        learn([lambda: phase(net, Supply(), 1)], sitting(net, fingerprint="yours"))
+        learn([lambda: phase(net, PointBatches(), 1)], context(net, fingerprint="yours"))
     assert "new run" in str(caught.value.remedy)
 
 
-def test_a_damaged_checkpoint_is_named_and_passed_over(sitting: Made) -> None:
+def test_a_damaged_checkpoint_is_named_and_passed_over(context: Made) -> None:
     net = network()
-    place = sitting(net, checkpoint=0.0)
-    history = learn([lambda: phase(net, Supply(), 2)], place)
+    place = context(net, checkpoint=0.0)
+    history = learn([lambda: phase(net, PointBatches(), 2)], place)
     newest = max(place.folder.checkpoints.iterdir())
     newest.write_bytes(newest.read_bytes()[:-1])
     again = network()
-    place = sitting(again, checkpoint=0.0)
-    assert learn([lambda: phase(again, Supply(), 2)], place) == history
+    place = context(again, checkpoint=0.0)
+    assert learn([lambda: phase(again, PointBatches(), 2)], place) == history
     assert any(newest.name in note for note in place.progress.notes)
     assert same(copy(again), copy(net))

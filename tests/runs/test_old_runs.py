@@ -66,4 +66,6 @@ def test_an_interrupted_run_goes_on_to_the_weights_of_an_uninterrupted_one(old: 
     rows = read_lines(run.folder.metrics)
     for row, then in zip(rows, read_lines(old / "finished" / "metrics.jsonl"), strict=True):
         assert row.keys() == then.keys()
-        assert row["train_loss"] == pytest.approx(then["train_loss"], rel=1e-4)
+        assert row["validation_loss"] == pytest.approx(then["validation_loss"], rel=1e-4)
+        # Then it was the mean of the steps' means, with a last step of few examples.
+        assert row["train_loss"] == pytest.approx(then["train_loss"], rel=0.05)

@@ -85,8 +85,8 @@ def same(run: Path, reference: Path) -> None:
 
 
 def finish(processes: Any, data: str, run: Path, cache: Path) -> int:
-    """Go on until the run has ended; returns how many sittings it took."""
-    for sitting in range(1, 20):
+    """Go on until the run has ended; returns how many processes it took."""
+    for attempt in range(1, 20):
         started = (run / "split.csv").exists() and (run / "journal.jsonl").exists()
         if not started and run.exists():
             # Killed before the folder was whole: nothing has been learned, it begins anew.
@@ -97,7 +97,7 @@ def finish(processes: Any, data: str, run: Path, cache: Path) -> int:
         process.start()
         process.join()
         if process.exitcode == 0:
-            return sitting
+            return attempt
     raise AssertionError("the run never ended")
 
 

@@ -59,7 +59,7 @@ def test_it_learns_what_the_network_learns(net, batches, compiler: None, name: s
 
 @pytest.mark.slow
 def test_resumed_it_ends_in_the_same_bits(net, batches, tmp_path: Path, compiler: None) -> None:
-    """With dropout, and with a step of another size first in the second sitting."""
+    """With dropout, and with a step of another size first after a resume."""
     data = batches([8, 8, 5, 8, 8])
     whole = net(3)
     learn(whole, data, compiled(whole), optimizer("adamw", whole))

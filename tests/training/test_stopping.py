@@ -20,7 +20,7 @@ def train(scores: list[float], patience: int | None) -> tuple[EarlyStopping, nn.
 
 
 @pytest.mark.parametrize(
-    ("scores", "best", "looks"),
+    ("scores", "best", "epochs"),
     [
         ([0.1, 0.2, 0.3], 3, 3),  # the last
         ([0.1, 0.3, 0.2, 0.2, 0.9], 2, 4),  # in the middle, and never the one after patience
@@ -30,16 +30,16 @@ def train(scores: list[float], patience: int | None) -> tuple[EarlyStopping, nn.
         ([-math.inf, -2.0, -1.0], 3, 3),
     ],
 )
-def test_the_live_model_becomes_the_best(scores: list[float], best: int, looks: int) -> None:
+def test_the_live_model_becomes_the_best(scores: list[float], best: int, epochs: int) -> None:
     stopping, model = train(scores, patience=2)
     stopping.restore(model)
-    assert (model.weight.item(), stopping.best_look, stopping.looks) == (best, best, looks)
+    assert (model.weight.item(), stopping.best_epoch, stopping.epochs) == (best, best, epochs)
 
 
 def test_without_patience_it_never_stops_but_keeps_the_best() -> None:
     stopping, model = train([0.5, *[0.1] * 50], patience=None)
     stopping.restore(model)
-    assert (stopping.looks, model.weight.item()) == (51, 1)
+    assert (stopping.epochs, model.weight.item()) == (51, 1)
 
 
 def test_an_interruption_leaves_the_best_at_hand() -> None:

@@ -16,8 +16,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from vitreous.augment import color, erase, warp
-from vitreous.data.images.frame import move_boxes, move_points, sample_map
+from vitreous.augment import color, elastic, erase, warp
+from vitreous.data.images.frame import move_boxes, move_points, sample_map, sample_map_at
 from vitreous.errors import ShapeError
 from vitreous.shapes import Images
 
@@ -34,6 +34,7 @@ class Changes:
     noise           (B, 2): deviation, and place in the table of noise
     erased          (B, 4) boxes, see `erase`
     grays           (B,): what these boxes are filled with
+    bends           (B, n, n, 2) displacements, see `elastic`
     """
 
     count: int
@@ -45,6 +46,7 @@ class Changes:
     noise: NDArray[np.float64] | None = None
     erased: erase.Boxes | None = None
     grays: NDArray[np.float64] | None = None
+    bends: elastic.Fields | None = None
 
     def rows(
         self, rows: NDArray[np.uint8], out: NDArray[np.uint8] | None = None
@@ -54,7 +56,10 @@ class Changes:
         rows  may be overwritten
         out   memory for the result, which may be used or not
         """
-        if self.homographies is not None:
+        if self.bends is not None:
+            how = self.homographies, self.bends, self.size
+            rows = elastic.bend_rows(rows, *how, border=self.border)
+        elif self.homographies is not None:
             rows = warp.warp_rows(rows, self.homographies, self.size, border=self.border, out=out)
         if self.color_matrices is not None:
             color.recolor_rows(rows, self.color_matrices)
@@ -69,7 +74,10 @@ class Changes:
 
         The same as `rows`, except that values are not rounded to whole gray levels in between.
         """
-        if self.homographies is not None:
+        if self.bends is not None:
+            how = self.homographies, self.bends, self.size
+            images = elastic.bend_images(images, *how, border=self.border)
+        elif self.homographies is not None:
             images = warp.warp_images(images, self.homographies, self.size, border=self.border)
         if self.color_matrices is not None:
             images = color.recolor_images(images, self.color_matrices)
@@ -95,9 +103,15 @@ class Changes:
                 f"maps of {maps.shape[1:3]} over images of {self.source} (height, width)",
                 remedy="Fit them with the frame of the images' own pixel contract.",
             )
-        if self.homographies is None:
+        if self.homographies is None and self.bends is None:
             return maps
         moved = np.empty((len(maps), *self.size, *maps.shape[3:]), maps.dtype)
+        if self.bends is not None:
+            found = elastic.places(self.homographies, self.bends, self.size)
+            for out, one, places in zip(moved, maps, found, strict=True):
+                out[:] = sample_map_at(one, places, nearest=nearest, fill=fill)
+            return moved
+        assert self.homographies is not None
         for place, one, matrix in zip(moved, maps, self.homographies, strict=True):
             place[:] = sample_map(one, matrix, self.size, nearest=nearest, fill=fill)
         return moved
@@ -108,19 +122,35 @@ class Changes:
         A mirror leaves them in their order: see `mirrored` for what is called left and right.
         """
         self._check(len(points))
+        if self.bends is not None:
+            return elastic.bend_points(points, self.homographies, self.bends, self.size)
         if self.homographies is None:
             return points
         return move_points(points, _inverted(self.homographies))
 
     def boxes(self, boxes: Sequence[NDArray[np.float64]]) -> list[NDArray[np.float64]]:
         """Boxes (n, 4) of each of the B images, half-open: the upright boxes around their moved
-        corners, unclipped. `frame.clipped` drops what has left the image.
+        corners, unclipped. `frame.clipped` drops what has left the image. Of a bent image the
+        middles of the sides count as well.
         """
         self._check(len(boxes))
+        if self.bends is not None:
+            return [self._bent(own, index) for index, own in enumerate(boxes)]
         if self.homographies is None:
             return list(boxes)
         matrices = _inverted(self.homographies)
         return [move_boxes(own, matrix) for own, matrix in zip(boxes, matrices, strict=True)]
+
+    def _bent(self, boxes: NDArray[np.float64], index: int) -> NDArray[np.float64]:
+        """Boxes (n, 4) of one image around their bent corners and the middles of their sides."""
+        assert self.bends is not None
+        one = None if self.homographies is None else self.homographies[index : index + 1]
+        shares = np.array([[0, 0], [1, 0], [1, 1], [0, 1], [0.5, 0], [1, 0.5], [0.5, 1], [0, 0.5]])
+        first, last = boxes[:, None, :2], boxes[:, None, 2:]
+        edges = (first + shares * (last - first)).reshape(1, -1, 2) - 0.5  # of pixels to centers
+        moved = elastic.bend_points(edges, one, self.bends[index : index + 1], self.size)
+        around = moved.reshape(len(boxes), len(shares), 2) + 0.5
+        return np.concatenate([around.min(axis=1), around.max(axis=1)], axis=1)
 
     @property
     def mirrored(self) -> NDArray[np.bool_]:

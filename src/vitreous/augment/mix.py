@@ -1,7 +1,7 @@
-"""Mixing pairs: a picture that is λ of one class and 1 - λ of another, with targets to match.
+"""Mixing pairs: an image that is λ of one class and 1 - λ of another, with targets to match.
 
-Mixup blends two pictures, cutmix pastes a box of one into the other. Cross-entropy is linear in its
-target, so the loss of a mixed picture is λ times that of one target plus 1 - λ times the other's.
+Mixup blends two images, cutmix pastes a box of one into the other. Cross-entropy is linear in its
+target, so the loss of a mixed image is λ times that of one target plus 1 - λ times the other's.
 
 Zhang et al. (2018), "mixup", arXiv:1710.09412. Yun et al. (2019), "CutMix", arXiv:1905.04899.
 """
@@ -27,24 +27,24 @@ def share(strength: float, uniform: float) -> float:
 
 
 def mixup(images: Images, partners: Tensor, λ: float) -> Images:
-    """Blend each picture with its partner.
+    """Blend each image with its partner.
 
     images    (B, C, H, W)
     partners  (B,) int64: positions in the batch
-    λ         share of the picture itself; 1 changes nothing
+    λ         share of the image itself; 1 changes nothing
     """
     return torch.lerp(images[partners], images, λ)
 
 
 def cutmix(images: Images, partners: Tensor, λ: float, x: float, y: float) -> tuple[Images, float]:
-    """Paste a box of each picture's partner; also the share of its pixels that a picture keeps.
+    """Paste a box of each image's partner; also the share of its pixels that an image keeps.
 
-    λ     share of the picture itself, before the box is rounded to whole pixels
+    λ     share of the image itself, before the box is rounded to whole pixels
     x, y  in [0, 1): where the box lies
     """
     size = images.shape[2], images.shape[3]
     one: NDArray[np.float64] = np.ones(1)
-    # The box has the picture's own aspect, as in the paper.
+    # The box has the image's own aspect, as in the paper.
     where = boxes((1 - λ) * one, size[0] / size[1] * one, x * one, y * one, size)
     inside = inside_boxes(where, size, images.device)
     left, top, right, bottom = where[0].tolist()

@@ -20,6 +20,7 @@ TINY = 64  # pixels a side, up to which interpolation costs more detail than it 
 MIRROR: dict[str, Any] = {"flip": 0.5}
 MILD: dict[str, Any] = {"brightness": 0.2, "contrast": 0.2, "saturation": 0.2}
 VIVID: dict[str, Any] = {"brightness": 0.4, "contrast": 0.4, "saturation": 0.4, "hue": 15}
+SHADES: dict[str, Any] = {"brightness": 0.2, "contrast": 0.2}
 BENT: dict[str, Any] = {"shift": 0.1, "rotate": 20, "scale": 0.2, "shear": 15}
 
 # name → what the images are → policy. Symbols are digits and letters of any size.
@@ -53,6 +54,11 @@ RECIPES: dict[str, dict[str, Augment]] = {
             noise=0.05,
             border="edge",
         ),
+    },
+    "elastic": {
+        "photos": Augment(**MIRROR, **SHADES, crop=0.5, rotate=20, elastic=0.02),
+        "tiny": Augment(**MIRROR, shift=1 / 8, rotate=10, elastic=0.04),
+        "symbols": Augment(shift=1 / 14, rotate=10, scale=0.1, elastic=0.04, border="edge"),
     },
     "randaugment": {
         "photos": Augment(**MIRROR, **VIVID, **BENT, crop=0.35, erase=1, num_ops=2),
@@ -105,7 +111,9 @@ def named_policy(
         if key not in known:
             raise unknown("augmentation", key, known)
     kind = "tiny" if max(contract.height, contract.width) <= TINY else "photos"
-    chosen = RECIPES[name]["symbols" if symbols(classes or (), dataset or "") else kind]
+    # Classes of targets that move are of places in an image: "3" is a number in a mask there.
+    whole = () if contract.exact else classes or ()
+    chosen = RECIPES[name]["symbols" if symbols(whole, dataset or "") else kind]
     if directed(classes or ()):
         chosen = dataclasses.replace(chosen, flip=0.0)
     given = {key: value for key, value in changes.items() if value is not None}

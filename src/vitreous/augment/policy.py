@@ -13,6 +13,7 @@ from torch import Tensor
 
 from vitreous.augment import mix
 from vitreous.augment.changes import Blend, Changes
+from vitreous.augment.elastic import DRAWS
 from vitreous.augment.sample import SLOTS, Uniforms, blended, changes
 from vitreous.augment.strengths import Strengths
 from vitreous.shapes import Images
@@ -25,7 +26,7 @@ class Augment(Strengths):
     @property
     def num_uniforms(self) -> int:
         """How many uniform numbers an example takes."""
-        return len(SLOTS) * (self.num_chains + 1)
+        return len(SLOTS) * (self.num_chains + 1) + (DRAWS if self.elastic else 0)
 
     def sample(
         self, uniforms: Uniforms, source: tuple[int, int, int], size: tuple[int, int]
@@ -39,12 +40,12 @@ class Augment(Strengths):
         return (blended if self.num_chains else changes)(self, uniforms, source, size)
 
     def mix(self, images: Images, order: Uniforms, batch: Uniforms) -> tuple[Images, Tensor, float]:
-        """Mix each picture of a batch with a partner of the same batch.
+        """Mix each image of a batch with a partner of the same batch.
 
         images  (B, C, H, W)
         order   (B,) uniform numbers, which decide on the partners
         batch   (4,) uniform numbers of the whole batch: method, λ, and place of a box
-        return  images; (B,) int64 their partners; the share that each picture has of its own image,
+        return  images; (B,) int64 their partners; the share that each image keeps of itself,
                 by which targets are blended
         """
         method, level, x, y = batch.tolist()

@@ -12,7 +12,7 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from vitreous.augment import color, erase, warp
+from vitreous.augment import color, elastic, erase, warp
 from vitreous.augment.changes import Blend, Changes
 from vitreous.augment.strengths import KINDS, STRENGTH, Strengths
 
@@ -31,8 +31,8 @@ LEAST_ERASED = 0.02  # of the image
 def changes(
     policy: Strengths, uniforms: Uniforms, source: tuple[int, int, int], size: tuple[int, int]
 ) -> Changes:
-    """Uniforms (B, slots) to the changes of B images."""
-    columns = dict(zip(SLOTS, uniforms.T, strict=True))
+    """Uniforms (B, slots) to the changes of B images; `elastic` takes those behind the slots."""
+    columns = dict(zip(SLOTS, uniforms[:, : len(SLOTS)].T, strict=True))
     amounts = _amounts(policy, columns)
     noise = erased = grays = None
     if policy.noise:
@@ -43,7 +43,10 @@ def changes(
     homographies = _homographies(policy, columns, amounts, source[:2], size)
     colors = _color_matrices(policy, amounts, source[2])
     frame = len(uniforms), source[:2], size, policy.border
-    return Changes(*frame, homographies, colors, noise, erased, grays)
+    bends = None
+    if policy.elastic:
+        bends = elastic.fields(uniforms[:, len(SLOTS) :], policy.elastic, size)
+    return Changes(*frame, homographies, colors, noise, erased, grays, bends)
 
 
 def blended(

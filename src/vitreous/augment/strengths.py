@@ -47,6 +47,9 @@ class Strengths:
     """largest lean of vertical and horizontal lines, in degrees"""
     perspective: float = 0.0
     """largest change of depth from the center to the edge"""
+    elastic: float = 0.0
+    """standard deviation by which the points of a coarse grid are pulled about, as a share of the
+    shorter side"""
     brightness: float = 0.0
     """largest change of the factor on all values"""
     contrast: float = 0.0
@@ -81,6 +84,12 @@ class Strengths:
                 where="augmentation crop",
                 remedy="Give a share of the area from 0.05 to 1.",
             )
+        if self.elastic and (self.num_chains or self.num_ops):
+            raise UsageError(
+                "bending is not one of the kinds of change that are chosen or blended",
+                where="augmentation elastic",
+                remedy="Leave num_ops and num_chains at 0, or elastic.",
+            )
 
     @property
     def is_identity(self) -> bool:
@@ -88,7 +97,7 @@ class Strengths:
         default = type(self)()
         return all(
             getattr(self, name) == getattr(default, name)
-            for name in ("flip", "flip_vertical", "crop", *STRENGTH.values())
+            for name in ("flip", "flip_vertical", "crop", "elastic", *STRENGTH.values())
         )
 
     @property
@@ -126,6 +135,7 @@ LIMITS: dict[str, tuple[float, str]] = {
     "scale": (4, "scale ±{1:g} %"),
     "shear": (60, "shear ±{0:g}°"),
     "perspective": (0.4, "perspective ±{1:g} %"),
+    "elastic": (0.2, "bending {1:.3g} %"),
     "brightness": (1, "brightness ±{1:g} %"),
     "contrast": (1, "contrast ±{1:g} %"),
     "saturation": (1, "saturation ±{1:g} %"),

@@ -151,13 +151,19 @@ def warp_images(
     corners[~aligned] = (-OUTSIDE, -OUTSIDE), (OUTSIDE, OUTSIDE)
     first, last = torch.from_numpy(corners - [[0], [1]]).to(torch.float32).to(device).unbind(1)
     places = places.clamp(first[:, None], last[:, None])
+    return sample_images(images, places.reshape(-1, *size, 2), border)
+
+
+def sample_images(images: Images, places: Tensor, border: Border) -> Images:
+    """Images (B, C, h, w) at places (B, H, W, 2), x and y of pixel centers in float32."""
+    h, w = images.shape[2:]
     # torch counts from -1 to 1, here the centers of the outer pixels, about which it can reflect as
     # OpenCV does, and otherwise their edges, which are apart even on a side of one pixel.
     centers = border == "reflect"
-    sides = torch.tensor([max(w - 1, 1), max(h - 1, 1)] if centers else [w, h], device=device)
-    places = (2 * places + (0 if centers else 1)) / sides - 1
-    places = places.reshape(-1, *size, 2).to(images.dtype)
-    return F.grid_sample(images, places, "bilinear", BORDERS[border][1], centers)
+    sides = torch.tensor([max(w - 1, 1), max(h - 1, 1)] if centers else [w, h])
+    places = (2 * places + (0 if centers else 1)) / sides.to(places.device) - 1
+    mode = BORDERS[border][1]
+    return F.grid_sample(images, places.to(images.dtype), "bilinear", mode, centers)
 
 
 def _windows(

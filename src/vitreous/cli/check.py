@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import json as notation
 from typing import Annotated
 
 from cyclopts import Parameter
+
+from vitreous.files import json_text
 
 
 def check(
@@ -42,5 +43,5 @@ def check(
     with progress(style="none" if quiet else "auto") as shown:
         task = shown.task("reading images")
         findings = examine(data, validation=validation, test=test, progress=task)
-    print(notation.dumps(findings.to_json()) if json else findings.text())
+    print(json_text(findings.to_json()) if json else findings.text())
     return 1 if findings.fatal else 0

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-import json
+import contextlib
 import sys
 
+from vitreous.cli.streams import give_up
 from vitreous.errors import VitreousError
+from vitreous.files import json_text
 
 
 def tell(error: VitreousError | KeyboardInterrupt, as_json: bool = False) -> int:
-    """Print the error, to stdout as JSON if asked for, else to stderr; returns its exit code."""
+    """Print the error, to stdout as JSON if asked for and if it can be written to, else to stderr;
+    returns its exit code.
+    """
     if isinstance(error, KeyboardInterrupt):
         # A run's own has a place and a remedy; one from anywhere else has neither.
         kind, exit_code, message, mark = "interrupted", 130, "interrupted", ""
@@ -18,8 +22,12 @@ def tell(error: VitreousError | KeyboardInterrupt, as_json: bool = False) -> int
     where, remedy = getattr(error, "where", None), getattr(error, "remedy", None)
     if as_json:
         fields = {"kind": kind, "message": message, "where": where, "remedy": remedy}
-        print(json.dumps({"error": fields}))
-    else:
-        place = f"{where}: " if where else ""
+        try:
+            print(json_text({"error": fields}), flush=True)
+            return exit_code
+        except OSError:
+            give_up()
+    place = f"{where}: " if where else ""
+    with contextlib.suppress(OSError):
         print(f"{mark}{place}{message}" + (f"\n  {remedy}" if remedy else ""), file=sys.stderr)
     return exit_code

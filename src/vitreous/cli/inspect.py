@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json as notation
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 from cyclopts import Parameter
 
 from vitreous.cli.network import opened
+from vitreous.files import json_text
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -64,7 +64,7 @@ def inspect(
         whole = replace(graph(network.model, network.shape), title=network.title)
         write_text(out, drawing(found, whole))
     if json:
-        print(notation.dumps(found.to_json()))
+        print(json_text(found.to_json()))
     elif out is not None:
         print(out)
     else:

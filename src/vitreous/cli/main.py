@@ -6,19 +6,16 @@ stdout carries results, stderr progress and errors. Exit codes: 0 done, 1 failed
 
 from __future__ import annotations
 
-import io
 import itertools
-import os
 import sys
 from collections.abc import Sequence
-from pathlib import Path
-from typing import Any
 
 from cyclopts import App, CycloptsError, Group, Parameter, UnusedCliTokensError
-from cyclopts.config import Dict, Env
 
 from vitreous.cli.failure import tell
-from vitreous.errors import RunError, StorageError, UsageError, VitreousError
+from vitreous.cli.settings import Variables, converted, take_config
+from vitreous.cli.streams import give_up, is_broken, prepare
+from vitreous.errors import StorageError, UsageError, VitreousError
 from vitreous.version import __version__
 
 TRAIN = Group("Train", sort_key=1)
@@ -53,7 +50,9 @@ def app(asked: str = "") -> App:
         version=__version__,
         help="A glass box for neural networks that see. Train it, see through it, trust it.",
         help_format="markdown",
-        default_parameter=Parameter(show_env_var=False, negative_iterable=(), show_default=default),
+        default_parameter=Parameter(
+            show_env_var=False, negative_iterable=(), show_default=default, converter=converted
+        ),
         version_flags=["--version"],
         group_commands=Group("Options", sort_key=4),
         result_action="return_value",
@@ -82,8 +81,8 @@ def run(arguments: Sequence[str]) -> int:
     verb = verb_of(arguments)
     cli = app(verb)
     try:
-        arguments, config = take_config(arguments)
-        cli.config = [Env("VITREOUS_"), *config]
+        arguments, flags_of_file = take_config(arguments, verb)
+        cli.config = [Variables("VITREOUS_"), *flags_of_file]
         command, bound, _ = cli.parse_args(arguments, exit_on_error=False, print_error=False)
         wants_json = bool(bound.arguments.get("json"))
         result = command(*bound.args, **bound.kwargs)
@@ -98,11 +97,11 @@ def run(arguments: Sequence[str]) -> int:
     except VitreousError as error:
         return tell(error, wants_json)
     except BrokenPipeError:
-        # The reader of our output has left (`| head`): nothing to say, and nobody to say it to.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        give_up()  # the reader has left (`| head`): nothing to say, and nobody to say it to
         return 1
     except OSError as error:
-        where = None if error.filename is None else str(error.filename)
+        where = "standard output" if is_broken() else None
+        where = where if error.filename is None else str(error.filename)
         return tell(StorageError(error.strerror or str(error), where=where), wants_json)
     except MemoryError:
         remedy = "Use smaller images, a smaller --batch-size or a smaller model."
@@ -111,45 +110,11 @@ def run(arguments: Sequence[str]) -> int:
         return tell(error, wants_json)
 
 
-def take_config(arguments: Sequence[str]) -> tuple[list[str], list[Dict]]:
-    """The arguments without `--config FILE`, and that file as a source of flags."""
-    rest, config = list(arguments), []
-    for index, word in enumerate(rest):
-        if word == "--":
-            break
-        name, _, value = word.partition("=")
-        if name == "--config":
-            if not value and index + 1 == len(rest):
-                raise UsageError("a file is missing", where="--config")
-            path = value or rest[index + 1]
-            del rest[index : index + (1 if value else 2)]
-            config.append(Dict(_flags(path), use_commands_as_keys=False, source=path))
-            break
-    return rest, config
-
-
-def _flags(path: str) -> dict[str, Any]:
-    from vitreous.files import read_yaml
-
-    where = f"--config {path}"
-    if not os.path.isfile(path):
-        raise UsageError("there is no such file", where=where)
-    remedy = "Write one flag a line, as name: value."
-    try:
-        flags = read_yaml(Path(path))
-    except RunError as error:
-        raise UsageError(error.message, where=where, remedy=remedy) from error
-    if flags is not None and not isinstance(flags, dict):
-        raise UsageError(f"holds a {type(flags).__name__}", where=where, remedy=remedy)
-    return flags or {}
-
-
 def verb_of(arguments: Sequence[str]) -> str:
     known = {verb for verb, _, _ in VERBS}
     return next((word for word in arguments if word in known), "")
 
 
 def main() -> None:
-    if isinstance(sys.stdout, io.TextIOWrapper):  # names of files need not be UTF-8
-        sys.stdout.reconfigure(errors="surrogateescape")
+    prepare()
     sys.exit(run(sys.argv[1:]))

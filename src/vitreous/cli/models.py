@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import fnmatch
-import json as notation
 import textwrap
 from itertools import groupby
 from typing import TYPE_CHECKING, Annotated
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 from cyclopts import Parameter
 
 from vitreous.errors import unknown
+from vitreous.files import json_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -52,7 +52,7 @@ def models(pattern: str = "*", /, *, json: Annotated[bool, Parameter(negative=""
             }
             for row in rows
         ]
-        print(notation.dumps({"models": fields}))
+        print(json_text({"models": fields}))
         return
     console = Console(highlight=False)
     for line, style in table(rows, console.width):

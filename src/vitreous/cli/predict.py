@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv as table
 import io
-import json as notation
 import os
 import sys
 from collections.abc import Iterator, Sequence
@@ -13,8 +12,11 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
+from vitreous.cli.drawn_answers import draw, drawn_names
 from vitreous.cli.network import must_exist
+from vitreous.data.images.read_file import printable
 from vitreous.errors import DataError, ImageError, UsageError
+from vitreous.files import json_text
 
 if TYPE_CHECKING:
     from vitreous.inference.model_file import Bundle
@@ -36,6 +38,7 @@ def predict(
     quiet: Annotated[bool, Parameter(negative="")] = False,
 ) -> int:
     """Name what is in images. One that cannot be read is named on stderr, and the others go on.
+    Exit code 1 when not all were read: also where a folder holds none, or images of other kinds.
 
     Parameters
     ----------
@@ -50,7 +53,8 @@ def predict(
     csv
         print a CSV table
     out
-        write to this file instead of stdout
+        write to this file instead of stdout; or into this folder, where it has no ending: the
+        answers, each drawn on its image, and those that are masks as PNG files
     quiet
         no progress
     """
@@ -66,26 +70,33 @@ def predict(
         raise UsageError("only one can be printed", where="--json, --csv", remedy="Choose one.")
     must_exist(model)
     bundle = load(model)
-    paths = [path for image in images for path in (_below(image) if image.is_dir() else [image])]
+    for note in bundle.notes:
+        print(f"note: {note}", file=sys.stderr)
+    paths, missed = _gathered(images)
+    folder = out if out is not None and (out.is_dir() or not out.suffix) else None
+    names = drawn_names(paths) if folder else {}
     if not paths:
-        places = ", ".join(str(image) for image in images)
-        raise DataError("there is no image in it", where=places, remedy="Name image files.")
+        raise missed[0]
     answers: list[Answered] = []
     with progress(style="none" if quiet else "auto") as shown:
         shown.stage("predicting", len(paths))
-        for answer in _answers(bundle, paths, top):
-            answers.append(answer)
+        for path, answer in _answers(bundle, paths, top):
+            answers.append((path, answer))
+            if folder is not None and not isinstance(answer, ImageError):
+                draw(folder, names[path], path, answer, channels=bundle.contract.channels)
             shown.advance_to(len(answers), len(paths))
-    write = _json if json else _csv if csv else _plain
-    text = write(answers)
+    failures = [answer for _, answer in answers if isinstance(answer, ImageError)]
+    write = _csv if csv else _plain
+    text = _json(answers, missed) if json else write(answers)
+    if folder is not None:
+        out = folder / f"answers.{'json' if json else 'csv' if csv else 'txt'}"
     if out is None:
         sys.stdout.write(text)
     else:
         write_text(out, text)
-    failures = [answer for _, answer in answers if isinstance(answer, ImageError)]
-    for failure in failures:
-        print(f"error: {failure}", file=sys.stderr)
-    return 1 if failures else 0
+    for error in (*missed, *failures):
+        print(f"error: {error}", file=sys.stderr)
+    return 1 if failures or missed else 0
 
 
 def _answers(bundle: Bundle, paths: Sequence[Path], top: int) -> Iterator[Answered]:
@@ -102,27 +113,51 @@ def _answers(bundle: Bundle, paths: Sequence[Path], top: int) -> Iterator[Answer
                     yield path, error
 
 
-def _below(folder: Path) -> list[Path]:
-    """The images in a folder and its folders, in order; hidden ones are passed over."""
-    from vitreous.data.formats.image_files import SUFFIXES
+def _gathered(images: Sequence[Path]) -> tuple[list[Path], list[DataError]]:
+    """The images that are named or lie in folders; and what was passed over and should not be."""
+    from vitreous.data.formats.folder_walk import images_below, kinds_of, remedies
 
-    return sorted(
-        path
-        for path in folder.rglob("*")
-        if os.fsencode(path.suffix.lower()) in SUFFIXES
-        and not any(part.startswith(".") for part in path.relative_to(folder).parts)
-    )
+    paths: list[Path] = []
+    missed: list[DataError] = []
+    for place in images:
+        if not place.is_dir():
+            paths.append(place)
+            continue
+        found, left = images_below(os.fsencode(place))
+        paths += sorted(place / os.fsdecode(name) for name in found)
+        missed += left.refused
+        if left.unread:
+            lost = left.unread.total()
+            missed.append(
+                DataError(
+                    f"{lost:,} of {lost + len(found):,} images are left out: "
+                    f"{kinds_of(left.unread)}",
+                    where=printable(place),
+                    remedy=remedies(left.unread),
+                )
+            )
+        elif not found and not left.refused:
+            remedy = "Name image files, or folders of them."
+            missed.append(
+                DataError("there is no image in it", where=printable(place), remedy=remedy)
+            )
+        for words in left.words():
+            print(f"note: {printable(place)}: {words}", file=sys.stderr)
+    return paths, missed
 
 
-def _json(answers: Sequence[Answered]) -> str:
-    predictions, errors = [], []
+def _json(answers: Sequence[Answered], missed: Sequence[DataError]) -> str:
+    predictions = []
+    errors = [
+        {"path": error.where, "message": error.message, "remedy": error.remedy} for error in missed
+    ]
     for path, answer in answers:
         if isinstance(answer, ImageError):
             errors.append({"path": str(path), "message": answer.message, "remedy": answer.remedy})
         else:
             predictions.append({"path": str(path), **answer.to_json()})
     found = {"predictions": predictions, **({"errors": errors} if errors else {})}
-    return notation.dumps(found) + "\n"
+    return json_text(found) + "\n"
 
 
 def _csv(answers: Sequence[Answered]) -> str:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import json as notation
 from pathlib import Path
 from typing import Annotated
 
 from cyclopts import Parameter
+
+from vitreous.files import json_text
 
 
 def report(
@@ -39,7 +40,7 @@ def report(
     with progress(style="none" if quiet else "auto") as shown:
         shown.stage("drawing the report")
         path = write_report(run, out)
-    print(notation.dumps({"report": str(path)}) if json else path)
+    print(json_text({"report": str(path)}) if json else path)
     if open:
         import webbrowser
 

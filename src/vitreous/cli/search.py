@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json as notation
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -10,6 +9,7 @@ from cyclopts import Parameter
 
 from vitreous.cli.network import is_path
 from vitreous.errors import unknown
+from vitreous.files import json_text
 
 if TYPE_CHECKING:
     from vitreous.retrieval import Search
@@ -64,7 +64,7 @@ def search(
         found = find(model, dataset, image, top=top, progress=shown)
     if out is not None:
         write_bytes(out, sheet(found, dataset, image, out))
-    print(notation.dumps(found.to_json()) if json else text(found, out))
+    print(json_text(found.to_json()) if json else text(found, out))
 
 
 def text(found: Search, out: Path | None) -> str:
@@ -80,12 +80,12 @@ def text(found: Search, out: Path | None) -> str:
     if found.votes:
         facts.append(("labels", ", ".join(f"{label} {count}" for label, count in found.votes)))
     if found.scores is not None:
-        low, high = found.scores.interval
+        sure = found.scores.interval
+        told = f", 95 % interval {percent(sure[0])} to {percent(sure[1])}" if sure else ""
         facts += [
             (
                 f"map@{found.scores.k}",
-                f"{percent(found.scores.map)}   mean average precision, 95 % interval "
-                f"{percent(low)} to {percent(high)}",
+                f"{percent(found.scores.map)}   mean average precision{told}",
             ),
             ("first", f"{percent(found.scores.first)}   of the nearest images are of the class"),
             ("", f"measured on {found.measured}"),

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import json as notation
 from pathlib import Path
 from typing import Annotated
 
 from cyclopts import Parameter
+
+from vitreous.files import json_text
 
 
 def split(
@@ -56,7 +57,7 @@ def split(
     if dataset.groups is not None:
         overlap["torn_groups"] = len(torn(dataset.groups, parts.parts))
     if json:
-        print(notation.dumps({"split": str(out), "parts": parts.sizes(), **overlap}))
+        print(json_text({"split": str(out), "parts": parts.sizes(), **overlap}))
         return
     for name, count in parts.sizes().items():
         print(f"{name:<12}{count:>9,}")

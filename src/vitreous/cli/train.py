@@ -28,9 +28,10 @@ def train(
     Parameters
     ----------
     data
-        a folder with one folder a class (or train/ val/ test/ of these), a CSV with the columns
-        path and label, a folder with MNIST's or CIFAR's files, an .npz, or the name of a set:
-        `digits` comes along, others lie under $VITREOUS_DATA
+        a folder with one folder a class (or train/ val/ test/ of these), a folder with images/ and
+        masks/, a CSV with the columns path and label (or mask, or numbers), a folder with MNIST's
+        or CIFAR's files, an .npz, or the name of a set: `digits` comes along, others lie under
+        $VITREOUS_DATA
     out
         the run folder; it must not exist yet. Default: runs/NAME
     json

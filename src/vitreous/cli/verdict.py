@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
+
+from vitreous.files import json_text
 
 
 def verdict(summary: dict[str, Any], as_json: bool, report: Path | None = None) -> None:
@@ -13,7 +14,7 @@ def verdict(summary: dict[str, Any], as_json: bool, report: Path | None = None) 
     summary  {"run", "model", "task", "seconds", "scores": {part: {...}}, "notes": [...]}
     """
     if as_json:
-        print(json.dumps(summary))
+        print(json_text(summary))
         return
     from vitreous.report.findings import in_short
     from vitreous.tasks import TASKS

@@ -67,6 +67,11 @@ class Boxes(Column):
     def __len__(self) -> int:
         return len(self.sizes)
 
+    @property
+    def empty(self) -> bool:
+        """Is there no box?"""
+        return not self.sizes.any()
+
     def take(self, ids: Ids) -> Self:
         sizes = self.sizes[ids]
         first = np.repeat(self._starts[:-1][ids] - (np.cumsum(sizes) - sizes), sizes)

@@ -10,7 +10,9 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
+from collections import Counter
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar, Protocol, Self
 
@@ -19,6 +21,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from vitreous.data.manifest_words import header_cell, label_cell
+from vitreous.data.rounded import rounded
 from vitreous.errors import DataError, UsageError
 
 Ids = NDArray[np.int64]
@@ -90,6 +94,11 @@ class Column(ABC):
     def value(self, index: int) -> Any:
         """One target as a program would hold it, a copy."""
         return self.gather(np.array([index]))[0]
+
+    @property
+    def empty(self) -> bool:
+        """Do all targets say nothing, so that no answer can be held against them?"""
+        return self.moves and not len(self.strata()[0])
 
     def moved(self, values: Any, changes: Changes) -> Any:
         """What `gather` gave, moved with the images of its batch."""
@@ -182,6 +191,10 @@ class ClassNumbers(Values):
     def take(self, ids: Ids) -> Self:
         return type(self)(self.array[ids], self.classes)
 
+    def marks(self) -> Marks:
+        """The same labels as marks, exactly one an image."""
+        return Marks(np.equal.outer(self.array, np.arange(len(self.classes))), self.classes)
+
     def value(self, index: int) -> int:
         return int(self.array[index])
 
@@ -192,7 +205,7 @@ class ClassNumbers(Values):
         return ["label"]
 
     def cells(self, index: int, folder: str | Path | None = None) -> list[str]:
-        return [self.text(index)]
+        return [label_cell(self.text(index))]
 
     def strata(self) -> tuple[Ids, Ids]:
         return np.arange(len(self)), self.array
@@ -222,6 +235,11 @@ class Marks(Values):
     def take(self, ids: Ids) -> Self:
         return type(self)(self.array[ids], self.classes)
 
+    def one_each(self) -> ClassNumbers | None:
+        """The same labels as class numbers, if each image has exactly one."""
+        one = bool((self.array.sum(axis=1) == 1).all())
+        return ClassNumbers(self.array.argmax(axis=1), self.classes) if one else None
+
     def names(self, index: int) -> tuple[str, ...]:
         return tuple(self.classes[number] for number in np.flatnonzero(self.array[index]))
 
@@ -229,7 +247,7 @@ class Marks(Values):
         return ", ".join(self.names(index)) or "none"
 
     def header(self, name: str) -> list[str]:
-        return list(self.classes)
+        return [*map(header_cell, self.classes)]
 
     def cells(self, index: int, folder: str | Path | None = None) -> list[str]:
         return [str(mark) for mark in self.array[index].tolist()]
@@ -251,19 +269,15 @@ class Numbers(Values):
     array  (N, K) float32
     names  of the K quantities, such as "age" or "width"
 
-    Raises DataError for numbers that are not finite.
+    Raises DataError for numbers that float32 does not hold (see `rounded`), and for two quantities
+    of one name.
     """
 
     def __init__(self, array: NDArray[Any], names: Sequence[str]):
-        table = np.asarray(array, np.float32)
-        self.array: NDArray[np.float32] = table.reshape(len(table), len(names))
         self.names = tuple(names)
-        if not np.isfinite(self.array).all():
-            row, place = np.argwhere(~np.isfinite(self.array))[0].tolist()
-            raise DataError(
-                f"example {row} has the {self.names[place]} {self.array[row, place]}",
-                remedy="Give every example a finite number, or leave it out.",
-            )
+        if twins := [name for name, count in Counter(names).items() if count > 1]:
+            raise DataError(f"two quantities are called '{twins[0]}'", remedy="Rename one.")
+        self.array = rounded(np.reshape(array, (len(array), len(names))), self.names)
 
     def take(self, ids: Ids) -> Self:
         return type(self)(self.array[ids], self.names)
@@ -275,10 +289,19 @@ class Numbers(Values):
         return ", ".join(f"{n} {v}" for n, v in zip(self.names, values, strict=True))
 
     def header(self, name: str) -> list[str]:
-        return list(self.names)
+        if self.names == ("label",) and (self.array != np.rint(self.array)).any():
+            return ["label"]  # of which some are not whole: it is read as numbers again
+        return [*map(header_cell, self.names)]
 
     def cells(self, index: int, folder: str | Path | None = None) -> list[str]:
-        return [exact(value) for value in self.array[index].tolist()]
+        values = self.array[index].tolist()
+        if self._are_marks:  # 1.0 would be read as a mark, 1e0 is a number
+            return [f"{value:.0f}e0" for value in values]
+        return [exact(value) for value in values]
+
+    @cached_property
+    def _are_marks(self) -> bool:
+        return len(self.names) > 1 and bool(np.isin(self.array, (0, 1)).all())
 
 
 def exact(value: float) -> str:

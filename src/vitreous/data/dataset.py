@@ -1,4 +1,4 @@
-"""What a data set is: images that can be read one by one, their targets, and their parts.
+"""Dataset: images that can be read one by one, their targets, and their parts.
 
 A `Dataset` holds its index in a few flat arrays, never a Python list of objects: a million entries
 stay below 200 bytes each and forked workers share them. Pixels are read on demand, as bytes.
@@ -98,7 +98,7 @@ class Dataset(ABC):
         """16 bytes that identify the content (not the name) of an example. Raises ImageError."""
 
     def stamp(self, index: int) -> bytes:
-        """Bytes that change whenever the content may have: for a file, its size and time.
+        """Bytes that change whenever the content may have: for a file, its size, times and number.
 
         Asked of every example before a cached pack is used, so it should cost less than decoding.
         This default does not: every image is read. Where images have no size and time of their own,

@@ -25,7 +25,7 @@ VALUES = 256  # that a byte can hold
 IGNORED = 255  # the number that masks give to pixels that count nowhere
 
 # What is known of one map of bytes: height and width, and the pixels of each value.
-LOOK = np.dtype([("size", "<i4", 2), ("counts", "<u4", VALUES)])
+SUMMARY = np.dtype([("size", "<i4", 2), ("counts", "<u4", VALUES)])
 
 
 class MapRows(ABC):
@@ -46,6 +46,10 @@ class MapRows(ABC):
         """Bytes that identify the content of a map."""
         return self.stamp(index)
 
+    def rules(self) -> bytes:
+        """Bytes that tell how what is stored becomes numbers of classes."""
+        return b""
+
     def source(self, index: int) -> str | None:
         """The path of a map that lies in a file."""
         return None
@@ -64,14 +68,14 @@ class MapRows(ABC):
         return np.stack(read)
 
     def scan(self) -> NDArray[np.void]:
-        """(N,) of `LOOK`; zeros for maps that cannot be read."""
-        looks = np.zeros(len(self), LOOK)
+        """(N,) of `SUMMARY`; zeros for maps that cannot be read."""
+        summaries = np.zeros(len(self), SUMMARY)
         for index in range(len(self)):
             try:
-                looks[index] = look(self.read(index))
+                summaries[index] = summary(self.read(index))
             except ImageError:
                 continue  # it is named when it is packed
-        return looks
+        return summaries
 
 
 class MapArray(MapRows):
@@ -114,6 +118,9 @@ class Chosen(MapRows):
 
     def digest(self, index: int) -> bytes:
         return self.rows.digest(int(self.ids[index]))
+
+    def rules(self) -> bytes:
+        return self.rows.rules()
 
     def source(self, index: int) -> str | None:
         return self.rows.source(int(self.ids[index]))
@@ -266,15 +273,15 @@ class Maps(Column):
         return [path]
 
     @cached_property
-    def looks(self) -> NDArray[np.void]:
-        """(N,) of `LOOK`: the sizes of all maps and their pixels of each number."""
+    def summaries(self) -> NDArray[np.void]:
+        """(N,) of `SUMMARY`: the sizes of all maps and their pixels of each number."""
         return self.rows.scan()
 
     def strata(self) -> tuple[Ids, Ids]:
         """A row belongs to each class of which it shows a pixel."""
         if not self.classes:
             return super().strata()
-        rows, numbers = np.nonzero(self.looks["counts"][:, : len(self.classes)])
+        rows, numbers = np.nonzero(self.summaries["counts"][:, : len(self.classes)])
         return rows, numbers
 
 
@@ -288,6 +295,6 @@ def histogram(array: NDArray[Any]) -> NDArray[np.int64]:
     return np.bincount(array.ravel(), minlength=VALUES)
 
 
-def look(array: NDArray[Any]) -> tuple[tuple[int, ...], NDArray[np.int64]]:
-    """A row of `LOOK`."""
+def summary(array: NDArray[Any]) -> tuple[tuple[int, ...], NDArray[np.int64]]:
+    """A row of `SUMMARY`."""
     return array.shape, histogram(array)

@@ -56,6 +56,11 @@ class Points(Column):
     def __len__(self) -> int:
         return len(self.array)
 
+    @property
+    def empty(self) -> bool:
+        """Is no point visible?"""
+        return not self.array[..., 2].any()
+
     def take(self, ids: Ids) -> Self:
         return type(self)(self.array[ids], self.names, self.pairs)
 

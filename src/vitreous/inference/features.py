@@ -23,6 +23,7 @@ from vitreous.data.batches.preprocess import PixelContract
 from vitreous.data.cache import cache_folder as caches
 from vitreous.data.columns import Column
 from vitreous.inference.model_file import digest
+from vitreous.inference.predictor import finite
 from vitreous.training.precision import Precision
 
 CHUNK = 32  # images that go through the backbone together
@@ -110,7 +111,7 @@ def features(
             images = contract.images(rows[ids[first : first + CHUNK]]).to(precision.device)
             views = [images, images.flip(3)] if mirrored else [images]
             seen = torch.stack([backbone(view) for view in views], dim=1)  # (B, V, K)
-            parts.append(seen.to("cpu", torch.float16).numpy())
+            parts.append(finite(seen.to("cpu", torch.float16), "features").numpy())
             if progress:
                 progress(min(first + CHUNK, len(ids)), len(ids))
     made = np.concatenate(parts)

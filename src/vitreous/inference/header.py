@@ -139,6 +139,7 @@ TRAINING_FIELDS: dict[str, Any] = {
     "best_epoch": int | None,
     "seed": int,
     "vitreous": str,
+    "diverged": str,
 }
 """What a file may tell of its training. Files that were not trained here may tell less."""
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -17,12 +18,17 @@ import torch
 from safetensors.torch import load as read_tensors
 from safetensors.torch import save as write_tensors
 from torch import Tensor, nn
+from torch.nn.parameter import is_lazy
 
 from vitreous.atomic import write_bytes
-from vitreous.errors import ModelFileError
+from vitreous.blocks.mode import evaluating
+from vitreous.data.batches.preprocess import PixelContract
+from vitreous.errors import ModelFileError, UsageError
 from vitreous.inference.header import FORMAT, Header, damaged
 from vitreous.inference.predictor import Predictor
 from vitreous.models import create
+from vitreous.models.tensor_names import unwrapped
+from vitreous.training.reproduce import undrawn
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,12 +44,31 @@ class Bundle(Predictor):
     arguments: dict[str, Any] = field(default_factory=dict)
     training: dict[str, Any] = field(default_factory=dict)
 
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What whoever uses its answers should know of its training."""
+        diverged = self.training.get("diverged")
+        if diverged is None:
+            return ()
+        epoch = self.training.get("best_epoch")
+        return (f"its training broke off ({diverged}); these are the weights of epoch {epoch}",)
+
     def save(self, path: str | Path) -> Path:
         """Write the file atomically; raises StorageError where it cannot be written."""
-        state = {
-            name: tensor.detach().cpu().contiguous()
-            for name, tensor in self.model.state_dict().items()
-        }
+        return write_bytes(Path(path), self.to_bytes())
+
+    def to_bytes(self) -> bytes:
+        """The content of the file. Raises UsageError for a network whose state is not tensors."""
+        state = {}
+        for name, tensor in self.model.state_dict().items():
+            if not isinstance(tensor, Tensor):
+                raise UsageError(
+                    f"the network's state has '{name}', a {type(tensor).__name__}; a model file "
+                    "holds tensors alone",
+                    where="model",
+                    remedy="Keep it in a buffer (register_buffer), or leave get_extra_state out.",
+                )
+            state[name] = tensor.detach().cpu().contiguous()
         header = {
             "format": FORMAT,
             "architecture": self.architecture,
@@ -58,22 +83,25 @@ class Bundle(Predictor):
         }
         # Tied weights share memory, which safetensors refuses; a copy keeps every name in the file.
         unshared = {name: tensor.clone() for name, tensor in state.items()}
-        metadata = {"vitreous": json.dumps(header, allow_nan=False)}
-        return write_bytes(Path(path), write_tensors(unshared, metadata))
+        return write_tensors(unshared, {"vitreous": json.dumps(header, allow_nan=False)})
 
 
 def load(path: str | Path, module: nn.Module | None = None) -> Bundle:
     """Read a model file, or the model of a run folder.
 
-    module  the network itself, for a file whose architecture is not in the table of models
+    module  the network itself, for a file whose architecture is not in the table of models; lazy
+            layers are run once on a black image
 
     Raises ModelFileError if anything in the file is missing, damaged or not what it claims.
     """
     path = Path(path)
     if path.is_dir():
         path = path / "model.safetensors"
-    where = str(path)
-    blob = _read(path)
+    return parse(_read(path), str(path), module)
+
+
+def parse(blob: bytes, where: str, module: nn.Module | None = None) -> Bundle:
+    """What the bytes of a model file hold; as `load`."""
     header = Header.read(blob, where)
     try:
         state = read_tensors(blob)
@@ -85,8 +113,11 @@ def load(path: str | Path, module: nn.Module | None = None) -> Bundle:
         # First without memory: a header that asks for a huge network is found out by its shapes.
         with torch.device("meta"):
             check(_build(header, where), state, where)
-        module = _build(header, where)
+        with undrawn():  # first weights, which are replaced
+            module = _build(header, where)
     else:
+        awaken(module, header.contract)
+        state = renamed(state, module.state_dict())
         check(module, state, where)
     module.load_state_dict(state)
     return Bundle(
@@ -110,11 +141,31 @@ def digest(state: dict[str, Tensor]) -> str:
     return total.hexdigest()
 
 
+def renamed(state: dict[str, Tensor], own: Iterable[str]) -> dict[str, Tensor]:
+    """The tensors under the names of a network that may be wrapped, or not wrapped any more, in
+    what puts prefixes before them: `torch.compile`, DataParallel.
+    """
+    ours = {bare: name for name, bare in unwrapped(own).items()}
+    theirs = unwrapped(state)
+    return {ours.get(theirs[name], name): tensor for name, tensor in state.items()}
+
+
+def awaken(module: nn.Module, contract: PixelContract) -> None:
+    """Let lazy layers make their weights, by a look at two black images."""
+    if not any(is_lazy(tensor) for tensor in (*module.parameters(), *module.buffers())):
+        return
+    height, width, channels = contract.shape
+    with torch.no_grad(), undrawn(), evaluating(module):
+        module(torch.zeros(2, channels, height, width))
+
+
 def check(module: nn.Module, state: dict[str, Tensor], where: str) -> None:
     """Do the tensors belong to this network, each one? Raises ModelFileError with the first that is
-    missing, foreign, of another shape or type, or that holds numbers that are not finite.
+    missing, foreign, of another shape or type, or that holds numbers that are not finite. Buffers
+    may be infinite, as masks of attention are.
     """
     expected = module.state_dict()
+    learned = {name for name, _ in module.named_parameters(remove_duplicate=False)}
     for name in sorted(expected.keys() | state.keys()):
         if name not in state:
             raise damaged(where, f"the tensor '{name}' is missing")
@@ -127,7 +178,7 @@ def check(module: nn.Module, state: dict[str, Tensor], where: str) -> None:
                 f"the tensor '{name}' is {found.dtype} {tuple(found.shape)}, "
                 f"where the network has {wanted.dtype} {tuple(wanted.shape)}",
             )
-        if found.is_floating_point() and not torch.isfinite(found).all():
+        if bool(found.isnan().any()) or (name in learned and bool(found.isinf().any())):
             raise damaged(where, f"the tensor '{name}' holds numbers that are not finite")
 
 

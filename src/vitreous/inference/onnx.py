@@ -83,6 +83,13 @@ def convert(
     onnx, runtime = packages()
     module = copy.deepcopy(module).cpu().eval()
     examples = torch.cat([examples, examples]).cpu()  # a single one would be taken for a constant
+    with torch.no_grad():
+        outputs = module(examples)
+    if not isinstance(outputs, Tensor):
+        raise ModelError(
+            f"{type(module).__name__} gives a {type(outputs).__name__}, and ONNX gets one output",
+            remedy="Let its forward pass return one tensor.",
+        )
     with torch.no_grad(), warnings.catch_warnings():
         # About torch's own description of the arguments, whenever torch copies it.
         warnings.filterwarnings("ignore", r"`isinstance\(treespec", FutureWarning)

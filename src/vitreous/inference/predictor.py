@@ -2,25 +2,27 @@
 
 This is the one place that runs a network to hear its answer: validation after each epoch, the final
 measurement, `evaluate`, `predict`, the playground and an export's comparison all come here, so they
-cannot disagree.
+cannot disagree. And no answer leaves here that is not a number: see `finite`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, overload
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import nn
+from torch import Tensor, nn
 
 from vitreous.blocks.mode import evaluating
 from vitreous.data.batches.pack import Rows
 from vitreous.data.batches.preprocess import PixelContract
 from vitreous.data.images.decode import Source, decode
-from vitreous.errors import UsageError
+from vitreous.errors import DivergedError, UsageError
+from vitreous.fields import checked
+from vitreous.formats import counted
 from vitreous.shapes import Images
 from vitreous.tasks import Answer, Task
 from vitreous.tasks.meter import Meter
@@ -64,13 +66,16 @@ class Predictor:
         return next((p.device for p in self.model.parameters()), torch.device("cpu"))
 
     def outputs(self, images: Images) -> Any:
-        """What the network gives for images (B, C, H, W) in [0, 1], at least in float32."""
+        """What the network gives for images (B, C, H, W) in [0, 1], at least in float32.
+
+        Raises DivergedError where that is not finite.
+        """
         with (
             evaluating(self.model),
             torch.inference_mode(),
             forward_context(self.precision, self.device),
         ):
-            return widened(self.model(images.to(self.device)))
+            return finite(widened(self.model(images.to(self.device))))
 
     def probabilities(self, images: Images) -> NDArray[np.float64]:
         """(B, C, H, W) in [0, 1] to (B, L), where the task is about classes, else UsageError."""
@@ -121,8 +126,10 @@ class Predictor:
         source  a path, the bytes of a file, or an array (h, w, C) uint8; or a list of these
         top     how many alternatives to rank, where the task has any
 
-        Raises ImageError for an image that cannot be read.
+        Raises ImageError for an image that cannot be read, and DivergedError if the network has no
+        answer that is a number.
         """
+        checked("top", top, int)
         if isinstance(source, list):
             chunks = [source[i : i + BATCH] for i in range(0, len(source), BATCH)]
             return [found for chunk in chunks for found in self._predict(chunk, top)]
@@ -138,3 +145,27 @@ class Predictor:
             frames.append(contract.frame(*image.shape[:2]))
         outputs = self.outputs(contract.images(np.stack(rows)))
         return [*self.task.decode(outputs, frames, top)]
+
+
+def finite(outputs: Any, what: str = "outputs") -> Any:
+    """The same outputs: a tensor, or several by name or in a row. Raises DivergedError if any
+    number in them is infinite or none at all.
+
+    what  they are called in the error
+    """
+    if isinstance(outputs, Tensor):
+        sound = torch.isfinite(outputs)
+        if not bool(sound.all()):
+            wrong = (~sound.reshape(len(outputs), -1).all(1)).sum() if outputs.ndim else 1
+            count = len(outputs) if outputs.ndim else 1
+            raise DivergedError(
+                f"the network's {what} are not finite numbers for {int(wrong):,} of "
+                f"{counted(count, 'image')}",
+                remedy="It has diverged in training: train again with a lower --lr or --clip 1; "
+                "or it needs --precision float32.",
+            )
+    else:
+        parts = outputs.values() if isinstance(outputs, Mapping) else outputs
+        for part in parts:
+            finite(part, what)
+    return outputs

@@ -16,6 +16,7 @@ from vitreous.labs import next_character as language
 from vitreous.labs import painting, saturation, splat, xor
 from vitreous.labs.book import book
 from vitreous.labs.writing import Writing
+from vitreous.training.reproduce import seeded
 
 SIDE, GAUSSIANS, STEPS = 64, 200, 300  # of the painting
 READING_STEPS = 1000
@@ -99,8 +100,8 @@ def run_language(request: Request) -> Iterator[str]:
     novel = book()
     novel.encode(request.writing.prompt)  # a strange letter is noticed before the training
     seed = request.writing.seed
-    torch.manual_seed(seed)
-    model = language.reader(novel)
+    with seeded(seed):
+        model = language.reader(novel)
     bars, readings = language.bars(novel), []
     bar = (BarColumn(), MofNCompleteColumn(), TextColumn("steps"), TimeRemainingColumn())
     with Progress(TextColumn("reading"), *bar, console=Console(stderr=True)) as shown:

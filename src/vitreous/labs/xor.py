@@ -21,6 +21,7 @@ from torch.func import functional_call, grad, stack_module_state, vmap
 from vitreous.data.synthetic import Points
 from vitreous.labs.picture import figure, save
 from vitreous.models.mlp import perceptron
+from vitreous.training.reproduce import seeded
 
 CORNER, STEP = 1.5, 0.3  # nine points around each corner (±1.5, ±1.5)
 BIAS = 0.5
@@ -75,8 +76,7 @@ def corners() -> Points:
 
 def build(case: Case, seed: int) -> nn.Sequential:
     """The network of one seed before training."""
-    with torch.random.fork_rng(devices=[]):
-        torch.default_generator.manual_seed(seed)
+    with seeded(seed):
         network = perceptron(2, *case.hidden, 1, act=case.act)
     if case.awake:
         awaken(network)

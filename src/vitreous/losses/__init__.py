@@ -2,8 +2,11 @@
 
 from vitreous.losses.absolute import absolute_error
 from vitreous.losses.binary import binary_cross_entropy, binary_hinge
+from vitreous.losses.border import border_cross_entropy, border_weights
+from vitreous.losses.box import box_iou, giou_loss
 from vitreous.losses.class_weights import class_weights, positive_weights
 from vitreous.losses.cross_entropy import cross_entropy
+from vitreous.losses.dice import cross_entropy_dice, dice
 from vitreous.losses.focal import focal
 from vitreous.losses.hinge import hinge
 from vitreous.losses.huber import huber, smooth_l1
@@ -15,9 +18,15 @@ __all__ = [
     "absolute_error",
     "binary_cross_entropy",
     "binary_hinge",
+    "border_cross_entropy",
+    "border_weights",
+    "box_iou",
     "class_weights",
     "cross_entropy",
+    "cross_entropy_dice",
+    "dice",
     "focal",
+    "giou_loss",
     "hinge",
     "huber",
     "positive_weights",

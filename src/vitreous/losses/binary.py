@@ -2,11 +2,16 @@
 
 A softmax would make the labels compete for one unit of probability; each gets its own sigmoid:
 
-    l = - 1/L · Σ_c [ a_c · t_c · ln σ(z_c) + (1 - t_c) · ln(1 - σ(z_c)) ],   dl/dz = (σ(z) - t) / L
+    l = - 1/L · Σ_c w_c · [ t_c · ln σ(z_c) + (1 - t_c) · ln(1 - σ(z_c)) ]
+    dl/dz = w · (σ(z) - t) / L
+
+An answer weighs w = a · t + (1 - t): a where the label applies and 1 where it does not. Smoothing
+then moves t without weights: else the little "yes" that it gives to every "no" would count a times.
 """
 
 from __future__ import annotations
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor
 
@@ -35,9 +40,7 @@ def binary_cross_entropy(
     yes, no = -F.logsigmoid(logits), -F.logsigmoid(-logits)  # -ln σ(z), -ln(1 - σ(z))
     if gamma:
         yes, no = yes * (-no * gamma).exp(), no * (-yes * gamma).exp()  # (1 - p)^γ = e^{-γ·no}
-    if positives is not None:
-        yes = yes * positives
-    return reduced((wanted * yes + (1 - wanted) * no).mean(1), reduction)
+    return _weighted(wanted * yes + (1 - wanted) * no, targets, positives, reduction)
 
 
 def binary_hinge(
@@ -50,6 +53,13 @@ def binary_hinge(
 ) -> Tensor:
     """max(0, m - z) where a label applies and max(0, m + z) where not, the mean over the labels."""
     yes, no = (margin - logits).relu(), (margin + logits).relu()
+    return _weighted(targets * yes + (1 - targets) * no, targets, positives, reduction)
+
+
+def _weighted(
+    losses: Tensor, targets: Tensor, positives: Tensor | None, reduction: Reduction
+) -> Tensor:
+    """The mean over labels (B, L) of each answer's loss, times what the answer weighs."""
     if positives is not None:
-        yes = yes * positives
-    return reduced((targets * yes + (1 - targets) * no).mean(1), reduction)
+        losses = losses * torch.lerp(torch.ones_like(losses), positives, targets.to(losses.dtype))
+    return reduced(losses.mean(1), reduction)

@@ -1,11 +1,15 @@
 """Cross-entropy: the surprise of a network at the right answer, for images and for their pixels.
 
-    l = - Σ_c w_c · t_c · ln p_c,   p = softmax(logits),   dl/dlogits = p - t  where all w_c = 1
+    l = - w · Σ_c t_c · ln p_c,   p = softmax(logits),   dl/dlogits = w · (p - t)
 
 Its gradient does not vanish where the softmax saturates, which is why it suits classes better
 than the squared error does. Targets are class numbers, or distributions when images are mixed. For
 segmentation they are masks, and the loss of an image is the mean of the pixels that count.
-Label smoothing: Szegedy et al. (2016), "Rethinking the Inception architecture", arXiv:1512.00567.
+
+An example weighs w, what its own classes weigh; label smoothing then spreads t without weights. If
+the smoothed target were weighted class by class, as torch does it, the little that it gives to a
+rare and heavy class would outweigh the class that is true.
+Szegedy et al. (2016), "Rethinking the Inception architecture", arXiv:1512.00567.
 """
 
 from __future__ import annotations
@@ -34,7 +38,7 @@ def cross_entropy(
 
     targets    (B,) class numbers, or (B, L) probabilities that sum to 1; of maps (B, H, W) int64
     smoothing  share of each target that is spread evenly over all L classes
-    weights    (L,) importance of each class, w above; see `class_weights`
+    weights    (L,) importance of each class, see `class_weights`; w above is Σ_c w_c · t_c
     ignore     the number in masks of pixels without a class. They do not count: neither in the mean
                of their image, nor does an image without any other pixel, whose loss is 0
     reduction  "none" gives (B,), "mean" divides Σ l by the weights of the targets, Σ w·t
@@ -46,14 +50,25 @@ def cross_entropy(
     losses = F.cross_entropy(
         logits,
         targets,
-        weight=weights,
         label_smoothing=smoothing,
         ignore_index=NO_CLASS if ignore is None else ignore,
         reduction="none",
     )
+    if weights is not None:
+        losses = losses * own_weights(targets, weights, counted)
     return reduced(
         image_means(losses, counted), reduction, target_weights(targets, weights, ignore=ignore)
     )
+
+
+def own_weights(targets: Labels | Masks, weights: Tensor, counted: Tensor | None) -> Tensor:
+    """(B,) or (B, H, W): what the class of each example or pixel weighs, Σ_c w_c · t_c.
+
+    counted  where there is a class; None is everywhere
+    """
+    if targets.is_floating_point():
+        return targets @ weights.to(targets.dtype)
+    return weights[targets if counted is None else targets.where(counted, 0)]
 
 
 def target_weights(
@@ -62,14 +77,12 @@ def target_weights(
     """(B,) the weight of each example's classes, Σ_c w_c · t_c; of a mask, the mean of its pixels
     that count, and 0 if none does. None where all weigh the same.
     """
-    if targets.is_floating_point():
-        return None if weights is None else targets @ weights
-    if ignore is None:
-        return None if weights is None else image_means(weights[targets], None)
-    counted = targets != ignore
-    if weights is None:
-        return image_means(counted.to(torch.get_default_dtype()), counted)
-    return image_means(weights[targets.where(counted, 0)], counted)
+    counted = None if ignore is None else targets != ignore
+    if weights is not None:
+        return image_means(own_weights(targets, weights, counted), counted)
+    if counted is None:
+        return None
+    return image_means(counted.to(torch.get_default_dtype()), counted)
 
 
 def check_targets(logits: Logits, targets: Labels | Masks, *, maps: bool = True) -> None:

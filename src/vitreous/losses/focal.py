@@ -1,6 +1,6 @@
 """Focal loss: cross-entropy that looks away from what is already easy.
 
-    l = - Σ_c w_c · t_c · (1 - p_c)^γ · ln p_c
+    l = - w · Σ_c t_c · (1 - p_c)^γ · ln p_c
 
 With γ = 0 it is cross-entropy; with γ = 2 an example at p = 0.9 counts a hundredth.
 Made for a few objects among many backgrounds, it also helps where classes are very unequal.
@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from vitreous.losses.cross_entropy import check_targets, target_weights
+from vitreous.losses.cross_entropy import check_targets, own_weights, target_weights
 from vitreous.losses.reduction import Reduction, image_means, reduced
 from vitreous.shapes import Labels, Logits, Masks
 
@@ -34,8 +34,6 @@ def focal(
     check_targets(logits, targets)
     log_p = logits.log_softmax(1)
     terms = -(1 - log_p.exp()).clamp_min(0).pow(gamma) * log_p  # if each class were the right one
-    if weights is not None:
-        terms = terms * weights.view(-1, *[1] * (logits.ndim - 2))
     counted = None if ignore is None else targets != ignore
     if targets.is_floating_point():
         right = (targets * terms).sum(1)
@@ -43,6 +41,8 @@ def focal(
         numbers = targets if counted is None else targets.where(counted, 0)
         right = terms.gather(1, numbers.unsqueeze(1)).squeeze(1)
     losses = (1 - smoothing) * right + smoothing * terms.mean(1)
+    if weights is not None:
+        losses = losses * own_weights(targets, weights, counted)
     return reduced(
         image_means(losses, counted), reduction, target_weights(targets, weights, ignore=ignore)
     )

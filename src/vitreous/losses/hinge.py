@@ -13,7 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from vitreous.losses.cross_entropy import check_targets, target_weights
+from vitreous.losses.cross_entropy import check_targets, own_weights, target_weights
 from vitreous.losses.reduction import Reduction, reduced
 from vitreous.shapes import Labels, Logits
 
@@ -28,19 +28,19 @@ def hinge(
 ) -> Tensor:
     """Hinge loss of scores (B, L); for mixed targets (B, L), each class's loss times its share.
 
-    weights    (L,) importance of each class
+    weights    (L,) importance of each class, as in `cross_entropy`
     reduction  as in `cross_entropy`
 
     Raises ShapeError if targets do not fit the scores.
     """
     check_targets(logits, targets, maps=False)
     if not targets.is_floating_point():
-        losses = F.multi_margin_loss(
-            logits, targets, margin=margin, weight=weights, reduction="none"
-        )
+        losses = F.multi_margin_loss(logits, targets, margin=margin, reduction="none")
     else:
         others = 1 - torch.eye(logits.shape[1], dtype=logits.dtype, device=logits.device)
         gaps = (margin + logits.unsqueeze(1) - logits.unsqueeze(2)).relu()  # (B, y, j)
         by_class = (gaps * others).mean(2)
-        losses = (targets if weights is None else targets * weights).mul(by_class).sum(1)
+        losses = (targets * by_class).sum(1)
+    if weights is not None:
+        losses = losses * own_weights(targets, weights, None)
     return reduced(losses, reduction, target_weights(targets, weights))

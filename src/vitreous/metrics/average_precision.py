@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from vitreous.metrics.interval import Interval
+from vitreous.metrics.interval import Interval, percentiles
 
 FEW_POSITIVES = 10  # fewer examples of a label do not settle a threshold of its own
 
@@ -28,8 +28,9 @@ def mean_average_precision_interval(
     samples: int = 200,
     seed: int = 0,
     confidence: float = 0.95,
-) -> Interval:
-    """Bootstrap interval of the mean of the labels' average precisions; sorts only once.
+) -> Interval | None:
+    """Bootstrap interval of the mean of the labels' average precisions, see `percentiles`; sorts
+    only once.
 
     scores, targets  (N, L)
     """
@@ -41,9 +42,7 @@ def mean_average_precision_interval(
         weight = np.bincount(generator.integers(0, count, count), minlength=count).astype(float)
         areas = [_average_precision(ranking, weight) for ranking in rankings]
         means.append(np.mean([area for area in areas if area is not None] or [np.nan]))
-    tail = (1 - confidence) / 2
-    low, high = np.nanquantile(means, [tail, 1 - tail])
-    return float(low), float(high)
+    return percentiles(means, confidence)
 
 
 def choose_thresholds(

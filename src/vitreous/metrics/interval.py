@@ -17,6 +17,7 @@ from numpy.typing import ArrayLike, NDArray
 from vitreous.errors import UsageError
 
 Interval = tuple[float, float]
+ROUNDING = 1e-12  # relative: of the same example, twice and three times as much
 
 
 def wilson(successes: float, trials: float, confidence: float = 0.95) -> Interval:
@@ -76,8 +77,9 @@ def bootstrap(
     samples: int = 1000,
     seed: int = 0,
     confidence: float = 0.95,
-) -> Interval:
-    """Percentile interval of any statistic, by drawing the examples again with replacement.
+) -> Interval | None:
+    """Percentile interval of any statistic, by drawing the examples again with replacement; None
+    where that tells nothing, see `percentiles`.
 
     statistic  from row numbers (count,), with repetitions, to a number
     """
@@ -111,10 +113,18 @@ def resampled_sums(
     return np.concatenate(sums)
 
 
-def percentiles(values: ArrayLike, confidence: float = 0.95) -> Interval:
-    """The interval that holds this share of the values; NaN stands for an undefined one."""
+def percentiles(values: ArrayLike, confidence: float = 0.95) -> Interval | None:
+    """The interval that holds this share of the values; NaN stands for an undefined one.
+
+    None where all are alike. So are the draws from a single example, and from examples of which
+    none was missed: they say nothing about others, and a width of zero would claim certainty.
+    """
+    drawn = np.asarray(values, np.float64)
+    drawn = drawn[~np.isnan(drawn)]
+    if not len(drawn) or np.ptp(drawn) <= ROUNDING * np.abs(drawn).max():
+        return None
     tail = (1 - confidence) / 2
-    low, high = np.nanquantile(np.asarray(values, np.float64), [tail, 1 - tail])
+    low, high = np.quantile(drawn, [tail, 1 - tail])
     return float(low), float(high)
 
 

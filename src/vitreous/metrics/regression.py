@@ -23,7 +23,7 @@ from vitreous.metrics.simple_rule import SimpleRule
 
 @dataclass(frozen=True, kw_only=True)
 class QuantityScores:
-    """How well one quantity is predicted. Intervals are of 95 %, None for a single example.
+    """How well one quantity is predicted. Intervals are of 95 %, None where examples tell none.
 
     rmse  root of the mean squared error; mae: mean absolute error
     r2    share of the variance explained; None where the truth is constant
@@ -209,8 +209,7 @@ def _told(found: Columns, drawn: Columns | None) -> dict[str, Any]:
     for position, name in enumerate(("rmse", "mae", "r2")):
         value = float(found[position][0])
         fields[name] = None if np.isnan(value) else value
-        known = drawn is not None and not np.isnan(drawn[position]).all()
-        fields[f"{name}_interval"] = percentiles(drawn[position]) if drawn and known else None
+        fields[f"{name}_interval"] = percentiles(drawn[position]) if drawn else None
     return fields
 
 

@@ -21,7 +21,8 @@ class RetrievalScores:
 
     k          length of the ranked lists
     queries    number of queries
-    map        mean average precision at k; interval: its 95 % bootstrap interval
+    map        mean average precision at k; interval: its 95 % bootstrap interval, or
+               None where all queries did alike
     precision  share of the k found images that are relevant
     recall     share of the relevant images that are among the k found
     first      share of queries whose first image is relevant, the accuracy of a nearest neighbor;
@@ -31,7 +32,7 @@ class RetrievalScores:
     k: int
     queries: int
     map: float
-    interval: Interval
+    interval: Interval | None
     precision: float
     recall: float
     first: float
@@ -64,16 +65,16 @@ def recall_at(relevant: NDArray[np.bool_], totals: NDArray[np.integer]) -> NDArr
     return np.asarray(relevant.sum(axis=1) / totals, np.float64)
 
 
-def relevance(asked: NDArray[np.integer], found: NDArray[np.integer]) -> NDArray[np.bool_]:
+def relevance(queries: NDArray[np.integer], found: NDArray[np.integer]) -> NDArray[np.bool_]:
     """Do images share the class, or at least one label, with their query?
 
-    asked   (Q,) class numbers, or (Q, L) zeros and ones
-    found   (Q, k) or (Q, k, L) of the found images
-    return  (Q, k)
+    queries  (Q,) class numbers, or (Q, L) zeros and ones
+    found    (Q, k) or (Q, k, L) of the found images
+    return   (Q, k)
     """
-    if asked.ndim == 1:
-        return np.asarray(found == asked[:, None], np.bool_)
-    return np.asarray((found * asked[:, None]).any(axis=2), np.bool_)
+    if queries.ndim == 1:
+        return np.asarray(found == queries[:, None], np.bool_)
+    return np.asarray((found * queries[:, None]).any(axis=2), np.bool_)
 
 
 def retrieval(relevant: NDArray[np.bool_], totals: NDArray[np.integer]) -> RetrievalScores | None:
@@ -81,8 +82,8 @@ def retrieval(relevant: NDArray[np.bool_], totals: NDArray[np.integer]) -> Retri
 
     relevant  (Q, k); totals: (Q,), as in `average_precision_at`
     """
-    asked = totals > 0
-    relevant, totals = relevant[asked], totals[asked]
+    possible = totals > 0
+    relevant, totals = relevant[possible], totals[possible]
     count, k = relevant.shape
     if not count or not k:
         return None

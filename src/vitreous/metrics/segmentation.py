@@ -47,7 +47,7 @@ class RegionScores:
 
 @dataclass(frozen=True, kw_only=True)
 class SegmentationScores:
-    """All fractions are in [0, 1].
+    """All fractions are in [0, 1]; an interval is None where images tell none.
 
     classes    names, in the model's order
     count      number of images; pixels: of those with a class in them
@@ -64,11 +64,11 @@ class SegmentationScores:
     pixels: int
     loss: float
     mean_iou: float
-    mean_iou_interval: Interval
+    mean_iou_interval: Interval | None
     mean_dice: float
-    mean_dice_interval: Interval
+    mean_dice_interval: Interval | None
     accuracy: float
-    accuracy_interval: Interval
+    accuracy_interval: Interval | None
     per_class: tuple[RegionScores, ...]
     confusion: NDArray[np.int64]
     baselines: tuple[SimpleRule, ...] = ()
@@ -104,7 +104,7 @@ class SegmentationScores:
         """The inverse of `to_json`."""
         known = {key: state[key] for key in cls.__dataclass_fields__ if key in state}
         for key in ("mean_iou_interval", "mean_dice_interval", "accuracy_interval", "classes"):
-            known[key] = tuple(known[key])
+            known[key] = known[key] and tuple(known[key])
         known["per_class"] = tuple(_row_from_json(dict(row)) for row in known["per_class"])
         known["confusion"] = np.array(known["confusion"], np.int64)
         known["baselines"] = tuple(map(SimpleRule.from_json, known.get("baselines", ())))
@@ -212,7 +212,7 @@ def _mean(values: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _row(
-    name: str, matrix: NDArray[np.int64], k: int, iou: float, dice: float, interval: Interval
+    name: str, matrix: NDArray[np.int64], k: int, iou: float, dice: float, interval: Interval | None
 ) -> RegionScores:
     found, pixels, called = (int(n) for n in (matrix[k, k], matrix[k].sum(), matrix[:, k].sum()))
     return RegionScores(

@@ -115,7 +115,7 @@ def neighbor_class(
 
     train_targets, targets  (N,) class numbers
     """
-    answers, truth = train_targets[found.nearest], targets[found.asked]
+    answers, truth = train_targets[found.nearest], targets[found.queries]
     return _one_class("neighbor", found.detail, answers, truth, num_classes)
 
 
@@ -127,19 +127,19 @@ def neighbor_labels(
     train_marks, marks  (N, L) zeros and ones
     """
     answers = train_marks[found.nearest].astype(float)
-    return _labels("neighbor", found.detail, answers, marks[found.asked])
+    return _labels("neighbor", found.detail, answers, marks[found.queries])
 
 
 @dataclass(frozen=True)
 class Neighbors:
     """The most similar training image of each image that was asked about.
 
-    asked    (M,) rows of the images
+    queries  (M,) rows of the images
     nearest  (M,) rows of the training images
     detail   the rule in words
     """
 
-    asked: NDArray[np.int64]
+    queries: NDArray[np.int64]
     nearest: NDArray[np.int64]
     detail: str
 
@@ -155,11 +155,11 @@ def nearest_neighbors(
     train_images, images  (N, H, W, C) uint8, of equal H, W and C
     """
     remembered = _draw(len(train_images), limit, seed)
-    asked = _draw(len(images), limit, seed + 1)
+    queries = _draw(len(images), limit, seed + 1)
     memory = _small(train_images, remembered, side)
-    nearest = remembered[_nearest(memory, _small(images, asked, side))]
+    nearest = remembered[_nearest(memory, _small(images, queries, side))]
     detail = f"answers as the most similar of {len(remembered):,} training images"
-    return Neighbors(asked, nearest, detail)
+    return Neighbors(queries, nearest, detail)
 
 
 def _one_class(
@@ -235,15 +235,15 @@ def _averaging(length: int, side: int) -> NDArray[np.float32]:
 
 
 def _nearest(
-    memory: NDArray[np.float32], asked: NDArray[np.float32], chunk: int = 500
+    memory: NDArray[np.float32], queries: NDArray[np.float32], chunk: int = 500
 ) -> NDArray[np.int64]:
-    """For each row of `asked` the nearest row of `memory`; of equals, the first.
+    """For each row of `queries` the nearest row of `memory`; of equals, the first.
 
     |a - m|² = |a|² - 2 a·m + |m|², and |a|² does not matter for the order.
     """
     squares = (memory**2).sum(axis=1)
     parts = [
-        (squares - 2 * asked[start : start + chunk] @ memory.T).argmin(axis=1)
-        for start in range(0, len(asked), chunk)
+        (squares - 2 * queries[start : start + chunk] @ memory.T).argmin(axis=1)
+        for start in range(0, len(queries), chunk)
     ]
     return np.concatenate(parts)

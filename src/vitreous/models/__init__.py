@@ -8,6 +8,7 @@ from vitreous.models.fold import fold
 from vitreous.models.listing import Listing
 from vitreous.models.network import Output
 from vitreous.models.surgery import (
+    anew,
     backbone_and_head,
     freeze,
     head,
@@ -27,6 +28,7 @@ __all__ = [
     "MODELS",
     "Ensemble",
     "Output",
+    "anew",
     "backbone_and_head",
     "convolutionalize",
     "create",

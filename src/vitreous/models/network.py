@@ -94,11 +94,13 @@ class Network(nn.Module):
     auxiliary  children that are no stages (heads that only help training)
     aliases    names of tensors in published files, and ours
     notes      what was adapted when weights were loaded
+    unpublished  stages beside the head that published weights do not have
     """
 
     auxiliary: ClassVar[tuple[str, ...]] = ()
     aliases: ClassVar[Mapping[str, str]] = {}
     notes: tuple[str, ...] = ()
+    unpublished: tuple[str, ...] = ()
     normalize: Normalize
     sizes: Sizes = Sizes()
     name: str
@@ -127,6 +129,10 @@ class Network(nn.Module):
         for name, stage in self.stages():
             x = stage(x)
             yield name, x
+
+    def published(self) -> Network:
+        """The network that published weights are loaded into: this one, or what it is built on."""
+        return self
 
     def forward(self, images: Images) -> Logits:
         x: Tensor = images

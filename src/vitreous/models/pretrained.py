@@ -7,7 +7,7 @@ agree, tensor by tensor, so that weights published for torchvision load without 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,8 +22,15 @@ from vitreous.models.network import Network
 from vitreous.models.release import find
 from vitreous.models.rows import Variant
 from vitreous.models.surgery import adapt_channels, first_convolution, head, name_of, spread
+from vitreous.models.tensor_names import prefix, unwrapped
 
 State = dict[str, Tensor]
+
+STATES = ("state_dict", "model_state_dict", "model")
+"""Under which names checkpoints hold the state of their network."""
+COUNTERS = ("num_batches_tracked", "n_averaged")
+"""Last parts of the names of tensors that count steps and decide no answer."""
+SHOWN = 3  # names in an error
 
 
 def load_weights(
@@ -54,7 +61,10 @@ def load_weights(
         learned: tuple[str, ...] = (f"weights learned on {weights.trained_on}",)
     else:
         path, (usual_mean, usual_std), learned = find(str(source)), IMAGENET, ()
-    model.notes += (*adopt(model, read(path), where=str(path)), *learned)
+    state = read(path)
+    own = source is not True and state.keys() >= model.state_dict().keys()
+    taker = model if own else model.published()
+    model.notes += (*adopt(taker, state, where=str(path)), *learned)
     channels = model.in_channels
     if learned or first_convolution(model) is not None:
         mean = spread(torch.tensor(usual_mean), channels) if mean is None else mean
@@ -83,7 +93,7 @@ def read(path: Path) -> State:
             remedy="Save its state dict alone, best as safetensors.",
         ) from None
     if isinstance(state, Mapping):
-        for key in ("state_dict", "model"):
+        for key in STATES:
             if isinstance(state.get(key), Mapping):
                 state = state[key]
     if not isinstance(state, Mapping) or not all(isinstance(v, Tensor) for v in state.values()):
@@ -104,6 +114,7 @@ def adopt(model: Network, state: State, *, where: str | None = None) -> tuple[st
     """
     own = model.state_dict()
     state = rename(model, state, where)
+    check_numbers(state, own, where)
     stem, last = first_convolution(model), name_of(model, head(model))
     first = f"{name_of(model, stem)}.weight" if stem is not None else None
     notes: list[str] = []
@@ -138,31 +149,70 @@ def rename(model: Network, state: State, where: str | None) -> State:
     sorted by name are refused by that, since they have biases before weights.
     """
     own = model.state_dict()
+    state = bare(state, own)
     state = {model.aliases.get(name, name): tensor for name, tensor in state.items()}
     # Old files lack the counters of batch norm, and auxiliary heads are only for training.
     heads = model.auxiliary
     extra = () if any(name.startswith(heads) for name in own) else heads
-    ours = [name for name in own if not name.endswith("num_batches_tracked")]
-    theirs = [
-        name
-        for name in state
-        if not name.endswith("num_batches_tracked") and not name.startswith(extra)
-    ]
-    if not state.keys() >= {*ours}:
+    ours = [name for name in own if _kind(name) not in COUNTERS]
+    theirs = [n for n in state if _kind(n) not in COUNTERS and not n.startswith(extra)]
+    missing = [name for name in ours if name not in state]
+    foreign = [name for name in theirs if name not in own]
+    if missing:
         same = [
             _kind(a) == _kind(b) and own[a].dim() == state[b].dim()
             for a, b in zip(ours, theirs, strict=False)
         ]
         if len(ours) != len(theirs) or not all(same):
-            missing = next(name for name in ours if name not in state)
-            raise ModelFileError(
-                f"these weights belong to another network: {len(theirs)} tensors for "
-                f"{len(ours)}, and no {missing}",
-                where=where,
-                remedy="Choose the network they were trained with; `vitreous models` lists all.",
-            )
+            raise _of_another(f"no {missing[0]}", theirs, ours, where)
         state = {a: state[b] for a, b in zip(ours, theirs, strict=True)}
+    elif foreign:
+        raise _of_another(f"left over are {_listed(foreign)}", theirs, ours, where)
     return {name: state.get(name, tensor) for name, tensor in own.items()}
+
+
+def bare(state: State, own: Iterable[str]) -> State:
+    """The tensors without the prefixes of whatever their network was wrapped in."""
+    names = unwrapped(state)
+    common = prefix([name for name in names.values() if _kind(name) not in COUNTERS], own)
+    return {names[name].removeprefix(common): tensor for name, tensor in state.items()}
+
+
+def check_numbers(state: State, own: State, where: str | None) -> None:
+    """Raises ModelFileError for the first tensor that holds numbers that are not finite, or whole
+    numbers in place of real ones: nothing that was trained.
+    """
+    for name, tensor in state.items():
+        if not own[name].is_floating_point():
+            continue
+        if not tensor.is_floating_point():
+            raise ModelFileError(
+                f"the tensor {name} holds numbers of type {tensor.dtype}",
+                where=where,
+                remedy="Weights that were quantized cannot be learned from: take the originals.",
+            )
+        if not bool(torch.isfinite(tensor).all()):
+            raise ModelFileError(
+                f"the tensor {name} holds numbers that are not finite",
+                where=where,
+                remedy="The training that wrote it had diverged: take earlier weights.",
+            )
+
+
+def _of_another(
+    reason: str, theirs: Sequence[str], ours: Sequence[str], where: str | None
+) -> ModelFileError:
+    return ModelFileError(
+        f"these weights belong to another network: {len(theirs)} tensors for {len(ours)}, and "
+        f"{reason}",
+        where=where,
+        remedy="Choose the network they were trained with; `vitreous models` lists all.",
+    )
+
+
+def _listed(names: Sequence[str]) -> str:
+    more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
+    return ", ".join(names[:SHOWN]) + more
 
 
 def _but(tensor: Tensor, axis: int) -> tuple[int, ...]:

@@ -30,6 +30,12 @@ def head(model: nn.Module) -> nn.Module:
     return dense[-1]
 
 
+def anew(model: nn.Module) -> nn.Module:
+    """What begins anew beside pretrained weights: the head, and stages that these do not have."""
+    names = model.unpublished if isinstance(model, Network) else ()
+    return nn.ModuleList([head(model), *(model.get_submodule(name) for name in names)])
+
+
 class Pointwise(nn.Module):
     """A 1×1 convolution applied to vectors: since averaging is linear, it may come after it."""
 

@@ -9,11 +9,13 @@ from typing import Any
 
 from vitreous.blocks.normalize import Normalize, Statistic
 from vitreous.errors import UsageError, unknown
+from vitreous.fields import checked
 from vitreous.models import (
     alexnet,
     convnet,
     densenet,
     efficientnet,
+    encoder_unet,
     googlenet,
     lenet,
     linear,
@@ -44,6 +46,7 @@ MODELS: dict[str, Variant] = {
         densenet.VARIANTS,
         mobilenet.VARIANTS,
         efficientnet.VARIANTS,
+        encoder_unet.VARIANTS,
         vit.VARIANTS,
         convnet.VARIANTS,
     )
@@ -81,8 +84,9 @@ def create(
     num_classes = row.num_classes if num_classes is None else num_classes
     in_channels = row.in_channels if in_channels is None else in_channels
     for what, number in (("num_classes", num_classes), ("in_channels", in_channels)):
-        if number < 1:
+        if checked(what, number, int) < 1:
             raise UsageError(f"{number} of them", where=what, remedy="Give at least 1.")
+    checked("size", size, int | tuple[int, int] | None)
     height, width = _sides(row.sizes.default if size is None else size)
     row.sizes.check(height, width, name)
     details = {**row.arguments, **arguments}
@@ -104,7 +108,7 @@ def create(
 
 def variant(name: str) -> Variant:
     """The row of the table. Raises UsageError that offers the nearest names."""
-    if name not in MODELS:
+    if checked("model", name, str) not in MODELS:
         raise unknown("model", name, MODELS)
     return MODELS[name]
 

@@ -40,19 +40,27 @@ class Encoder(nn.Sequential):
 
 
 class Decoder(nn.Module):
-    """`up` doubles the map and halves its channels, the map from the way down joins them, and two
-    3×3 convolutions, `conv1` and `conv2`, follow.
+    """`up` doubles the map, the map from the way down joins it, and two 3×3 convolutions, `conv1`
+    and `conv2`, follow.
+
+    channels, skip, width  of the small map, of the one from the way down (0: there is none), and of
+                           the result
     """
 
-    def __init__(self, channels: int, width: int, norm: Norm) -> None:
+    def __init__(self, channels: int, skip: int, width: int, norm: Norm) -> None:
         super().__init__()
         self.up = nn.ConvTranspose2d(channels, width, 2, 2)
-        self.conv1 = ConvNormAct(2 * width, width, norm=norm)
+        self.conv1 = ConvNormAct(skip + width, width, norm=norm)
         self.conv2 = ConvNormAct(width, width, norm=norm)
+        # No rectifier follows the first; and each pixel of a doubled map is made from one.
+        nn.init.normal_(self.up.weight, 0, math.sqrt(1 / channels))
+        assert self.up.bias is not None
+        nn.init.zeros_(self.up.bias)
 
-    def forward(self, x: Features, skip: Features) -> Features:
-        """x (B, 2K, h, w) and skip (B, K, 2h, 2w) to (B, K, 2h, 2w)."""
-        joined = torch.cat([skip, self.up(x)], 1)
+    def forward(self, x: Features, skip: Features | None = None) -> Features:
+        """x (B, C, h, w) and skip (B, S, 2h, 2w) to (B, K, 2h, 2w)."""
+        doubled: Tensor = self.up(x)
+        joined = doubled if skip is None else torch.cat([skip, doubled], 1)
         out: Tensor = self.conv2(self.conv1(joined))
         return out
 
@@ -88,20 +96,15 @@ class UNet(Network):
             self.add_module(f"encoder{level}", Encoder(widths[level - 2], widths[level - 1], norm))
         self.bottleneck = Encoder(widths[-2], widths[-1], norm)
         for level in range(depth, 0, -1):
-            self.add_module(f"decoder{level}", Decoder(widths[level], widths[level - 1], norm))
+            wide, narrow = widths[level], widths[level - 1]
+            self.add_module(f"decoder{level}", Decoder(wide, narrow, narrow, norm))
         self.head = nn.Conv2d(width, num_classes, 1)
         he_convolutions(self, keep="signals")
-        doubling = (m for m in self.modules() if isinstance(m, nn.ConvTranspose2d))
-        for layer in (self.head, *doubling):
-            # No rectifier follows; and each pixel of a doubled map is made from one.
-            nn.init.normal_(layer.weight, 0, math.sqrt(1 / layer.in_channels))
-            assert layer.bias is not None
-            nn.init.zeros_(layer.bias)
+        start_head(self.head)
 
     def run_stages(self, images: Images) -> Iterator[tuple[str, Tensor]]:
         self.check(images)
-        height, width = images.shape[2:]
-        around = (*_halves(-width % 2**self.depth), *_halves(-height % 2**self.depth))
+        around = missing(images, 2**self.depth)
         x: Tensor = self.normalize(images)
         if any(around):
             x = F.pad(x, around)
@@ -124,6 +127,19 @@ class UNet(Network):
         levels = range(1, self.depth + 1)
         skips = "; ".join(f"encoder{level} → decoder{level}" for level in levels)
         return f"{super().extra_repr()}\n{skips}"
+
+
+def start_head(head: nn.Conv2d) -> None:
+    """Weights for a last layer, behind which no rectifier follows."""
+    nn.init.normal_(head.weight, 0, math.sqrt(1 / head.in_channels))
+    assert head.bias is not None
+    nn.init.zeros_(head.bias)
+
+
+def missing(images: Images, multiple: int) -> tuple[int, int, int, int]:
+    """Pixels left, right, above and below the images that make their sides multiples."""
+    height, width = images.shape[2:]
+    return *_halves(-width % multiple), *_halves(-height % multiple)
 
 
 def _halves(pixels: int) -> tuple[int, int]:

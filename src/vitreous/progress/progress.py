@@ -88,13 +88,13 @@ class Progress:
         epochs: int | None = None,
         epochs_done: int | None = None,
     ) -> None:
-        """Training begins, of which `done` steps were taken in an earlier sitting.
+        """Training begins, of which `done` steps were taken before it was resumed.
 
         epochs       the number of its last epoch, where that is known
-        epochs_done  how many are measured, those of earlier phases and sittings too
+        epochs_done  how many are measured, those of earlier phases and before a resume too
         """
         self.end()
-        # Nobody here has seen the epochs of another sitting: no number is better than a wrong one.
+        # Nobody here has seen the epochs before a resume: no number is better than a wrong one.
         epoch = None if done else self.training.next_epoch
         epoch = epoch if epochs_done is None else epochs_done + 1
         self.training = StepMeter(text, self.clock, total_steps, done, epochs=epochs, epoch=epoch)

@@ -11,7 +11,9 @@ from numpy.typing import NDArray
 
 from vitreous.data.columns import ClassNumbers, Column
 from vitreous.data.dataset import Dataset
+from vitreous.data.manifest_words import bare
 from vitreous.errors import DataError, ImageError
+from vitreous.tasks.registry import described
 
 SMALL = 64  # pixels; up to here images are learned from scratch at their own size
 TINY = 16  # pixels; smaller ones are enlarged to this, or too little is left of their last map
@@ -28,7 +30,8 @@ class DataFacts:
     classes        their names; what other targets are called where there are no classes
     examples       number of training images
     kinds          the columns of targets by name
-    dataset        its name, which may tell what the pictures are
+    dataset        its name, which may tell what the images are
+    description    what the targets are like, as a sentence
     """
 
     channels: int
@@ -39,6 +42,7 @@ class DataFacts:
     examples: int
     kinds: Kinds = field(default_factory=lambda: {"class": ClassNumbers})
     dataset: str = ""
+    description: str = ""
 
     @classmethod
     def of(cls, dataset: Dataset, training: NDArray[np.int64]) -> DataFacts:
@@ -59,7 +63,8 @@ class DataFacts:
             )
         (height, width), _ = sizes.most_common(1)[0]
         columns = dataset.targets.items()
-        quantities = tuple(name for key, column in columns for name in column.header(key))
+        headers = (name for key, column in columns for name in column.header(key))
+        quantities = tuple(bare(name) or name for name in headers)
         return cls(
             dataset.channels,
             height,
@@ -69,6 +74,7 @@ class DataFacts:
             len(training),
             {name: type(column) for name, column in dataset.targets.items()},
             dataset.name,
+            described({name: column.take(training) for name, column in dataset.targets.items()}),
         )
 
     @property

@@ -27,8 +27,11 @@ from vitreous.training.optimizer import OPTIMIZERS
 from vitreous.training.precision import Precision
 from vitreous.training.schedule import SCHEDULES
 
+FEW = 100  # examples
 MAPPER = "unet_small"  # the network for answers that are maps
+PHOTO_MAPPER = "unet_efficientnet_lite0"  # that for photos
 MOST_MAPPED = 256  # pixels a side of its images, unless more are asked for
+FEW_MAPPED = 512  # where there are few of them
 
 
 def resolve(recipe: Recipe, facts: DataFacts, *, own_module: bool = False) -> ResolvedRecipe:
@@ -52,14 +55,30 @@ def resolve(recipe: Recipe, facts: DataFacts, *, own_module: bool = False) -> Re
     warm = choices["pretrained"] != "no"
     # A pretrained network saw RGB; gray images are shown to it as RGB.
     channels = 3 if warm and facts.channels == 1 else facts.channels
+    height, width = _window(choices, facts, task)
     contract = PixelContract(
-        height=choices["size"],
-        width=choices["size"],
+        height=height,
+        width=width,
         channels=channels,
         fit=choices["fit"],
         exact=any(kind.moves for kind in facts.kinds.values()),
     )
     return ResolvedRecipe(Recipe.from_mapping(choices.values), contract, choices.reasons)
+
+
+def _window(choices: Choices, facts: DataFacts, task: type[Task]) -> tuple[int, int]:
+    """Height and width of the network's input: square, unless all images of maps have one shape
+    that nothing needs to be cut from or added to.
+    """
+    size: int = choices["size"]
+    name = choices["model"]
+    square = task.answers != "map" or choices["fit"] != "pad" or not facts.uniform or name is None
+    if square or variant(name).sized:
+        return size, size
+    longer = max(facts.height, facts.width)
+    sides = (max(1, round(size * side / longer)) for side in (facts.height, facts.width))
+    height, width = (variant(name).sizes.fit(side) for side in sides)
+    return height, width
 
 
 class Choices:
@@ -85,9 +104,9 @@ class Choices:
 
 def _choose_task(choices: Choices, facts: DataFacts) -> type[Task]:
     """The first task whose targets the data have. Raises UsageError where there is none."""
-    asked = choices["task"]
-    if asked not in ("auto", *TASKS):
-        raise unknown("task", asked, ("auto", *TASKS), where="--task")
+    chosen = choices["task"]
+    if chosen not in ("auto", *TASKS):
+        raise unknown("task", chosen, ("auto", *TASKS), where="--task")
     names = fitting(facts.kinds)
     if not names:
         there = f"targets '{', '.join(facts.kinds)}'" if facts.kinds else "no labels"
@@ -96,13 +115,13 @@ def _choose_task(choices: Choices, facts: DataFacts) -> type[Task]:
             where=facts.dataset or "data",
             remedy="Put images into one folder a class, or list them with labels in a CSV file.",
         )
-    told = TASKS[names[0]].told
-    choices.fill("task", names[0], told)
+    description = facts.description or TASKS[names[0]].requirement
+    choices.fill("task", names[0], description)
     if choices["task"] not in names:
         raise UsageError(
-            f"the data cannot be used so: {told}",
-            where=f"--task {asked}",
-            remedy="Leave --task out; a CSV file gives several labels as `cat;dog`.",
+            f"the data cannot be used so: {description}",
+            where=f"--task {chosen}",
+            remedy="Leave --task out; a CSV file gives one label as `cat`, several as `cat;dog`.",
         )
     return TASKS[choices["task"]]
 
@@ -111,6 +130,9 @@ def _choose_network(choices: Choices, facts: DataFacts, task: type[Task]) -> Non
     pixels = f"{facts.height} × {facts.width}"
     rgb = facts.channels in (1, 3)
     if task.answers == "map":
+        if facts.channels == 3 and not facts.small:
+            reason = "it answers for each pixel, and photos profit from weights learned on ImageNet"
+            choices.fill("model", PHOTO_MAPPER, reason)
         choices.fill("model", MAPPER, "it answers for each pixel")
     elif facts.small:
         name = "convnet_medium" if facts.channels >= 3 else "convnet"
@@ -132,7 +154,8 @@ def _choose_network(choices: Choices, facts: DataFacts, task: type[Task]) -> Non
     else:
         choices.fill("pretrained", "no", "none come along")
     if task.answers == "map":
-        longer = min(max(facts.height, facts.width), MOST_MAPPED)
+        most = MOST_MAPPED if facts.examples > FEW else FEW_MAPPED
+        longer = min(max(facts.height, facts.width), most)
         choices.fill("size", fitting_size(name, longer), f"the images have {pixels} pixels")
     elif facts.small or name.startswith("convnet"):
         own = min(max(facts.height, facts.width, TINY), SMALL)
@@ -146,10 +169,14 @@ def _choose_network(choices: Choices, facts: DataFacts, task: type[Task]) -> Non
 
 def _choose_learning(choices: Choices, facts: DataFacts, task: type[Task]) -> None:
     liked = task.prefers(facts.channels, facts.examples, choices["loss"])
+    if choices["engine"] == "manual":  # knows the plain losses only
+        liked.pop("loss", None)
     for name, (value, reason) in liked.items():
         choices.fill(name, value, reason)
     if choices["pretrained"] == "no":
         choices.fill("freeze", "none", "all layers begin from scratch")
+    elif task.answers == "map":
+        choices.fill("freeze", "none", "what was learned on whole images has to learn about pixels")
     else:
         choices.fill("freeze", "backbone", "its features serve as they are; see --fine-tune")
     if choices.frozen:
@@ -189,6 +216,9 @@ def _choose_learning(choices: Choices, facts: DataFacts, task: type[Task]) -> No
         choices.fill("augment", "light", "small images lose much to strong changes")
     else:
         choices.fill("augment", "standard", "usual for photos")
+    if not task.blends():
+        for name in ("mixup", "cutmix"):
+            choices.fill(name, 0.0, "targets of this kind cannot be blended")
     for name in ("ema", "dropout"):
         choices.fill(name, 0.0, "off unless asked for")
     choices.fill("threads", 2, "decoding keeps up with training")

@@ -10,7 +10,7 @@ from typing import Literal
 import numpy as np
 
 from vitreous.drawing.axis import Axis, axis
-from vitreous.formats import plain, round_percent
+from vitreous.formats import counted, plain, round_percent
 from vitreous.metrics import overfit
 from vitreous.metrics.score import Score, Scores
 from vitreous.tasks.section import Note
@@ -62,7 +62,7 @@ def verdict(parts: Mapping[str, Scores]) -> Verdict:
     for part, one in parts.items():
         found = next((score for score in one.all if score.name == headline.name), None)
         if found is not None and isfinite(found.value):
-            measured.append((found, f"{part} part", "model", f"{one.count:,} images"))
+            measured.append((found, f"{part} part", "model", counted(one.count, "image")))
     for rule in scores.baselines:
         reached = rule.score(headline.name)
         if reached is not None and isfinite(reached.value):
@@ -116,7 +116,7 @@ def in_short(part: str, scores: Scores) -> list[tuple[str, str]]:
     if headline.bounds:
         low, high = (_brief(headline, limit) for limit in headline.bounds)
         text += f", 95 % interval {low} to {high}"
-    lines.append((part, f"{text}, on {scores.count:,} images"))
+    lines.append((part, f"{text}, on {counted(scores.count, 'image')}"))
     for rule in scores.baselines:
         reached = rule.score(headline.name)
         if reached is not None:

@@ -8,33 +8,32 @@ from pathlib import Path
 import numpy as np
 
 from vitreous.data.dataset import Dataset, Part
-from vitreous.data.formats.image_files import SUFFIXES, FileDataset
+from vitreous.data.doubt import Doubt
+from vitreous.data.formats.folder_walk import images_below, kinds_of
+from vitreous.data.formats.image_files import FileDataset
 from vitreous.data.formats.open import open as open_data
+from vitreous.data.images.read_file import printable
 from vitreous.data.names import Names
 from vitreous.errors import DataError
 
 
 def collection(data: object) -> Dataset:
-    """Whatever `vt.open` takes, or a folder of loose images. Raises DataError, UsageError."""
+    """Whatever `vt.open` takes, or a folder of images in any order, which then have no classes.
+
+    Raises DataError, UsageError.
+    """
     try:
         return open_data(data)
-    except DataError:
-        names = loose(Path(data)) if isinstance(data, str | Path) else []
+    except DataError as error:
+        if not (isinstance(data, str | Path) and os.path.isdir(data)):
+            raise
+        names, left = images_below(os.fsencode(data))
         if not names:
             raise
+        notes = [*left.words(), f"searched without classes: {printable(data)} {error.message}"]
+    if left.unread:
+        lost, kinds = left.unread.total(), kinds_of(left.unread)
+        notes.append(Doubt(f"{lost:,} images are left out: {kinds}", kind="left out"))
+    notes += (f"{folder.where} {folder.message}" for folder in left.refused)
     parts = np.full(len(names), Part.UNASSIGNED, np.int8)
-    return FileDataset(Path(str(data)), Names(names), {}, parts=parts)
-
-
-def loose(folder: Path) -> list[bytes]:
-    """The visible image files right in a folder, sorted by name."""
-    if not folder.is_dir():
-        return []
-    with os.scandir(os.fsencode(folder)) as entries:
-        return sorted(
-            entry.name
-            for entry in entries
-            if os.path.splitext(entry.name)[1].lower() in SUFFIXES
-            and not entry.name.startswith(b".")
-            and entry.is_file()
-        )
+    return FileDataset(Path(data), Names(names), {}, parts=parts, notes=notes)

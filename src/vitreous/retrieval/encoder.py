@@ -24,9 +24,11 @@ from vitreous.data.images.decode import Source
 from vitreous.errors import UsageError
 from vitreous.inference.features import features
 from vitreous.inference.model_file import Bundle, load
+from vitreous.inference.predictor import finite
 from vitreous.models import MODELS, backbone_and_head, create
 from vitreous.trace.measure.cost import macs
 from vitreous.training.precision import Precision, choose
+from vitreous.training.reproduce import undrawn
 
 Vectors = NDArray[np.float16]
 
@@ -48,12 +50,16 @@ class Encoder:
     architecture: tuple[str, Mapping[str, Any]] | None = None
 
     def of(self, sources: Sequence[Source]) -> Vectors:
-        """Files, bytes or arrays to (B, K). Raises ImageError for what cannot be read."""
+        """Files, bytes or arrays to (B, K). Raises ImageError for what cannot be read, and
+        DivergedError for features that are not finite.
+        """
         rows = np.stack([self.contract.load(source) for source in sources])
         backbone, _ = backbone_and_head(self.model)
         images = self.contract.images(rows).to(self.precision.device)
         with torch.inference_mode(), self.precision.autocast():
-            return backbone(images).to("cpu", torch.float16).numpy()
+            found = finite(backbone(images).to("cpu", torch.float16), "features")
+        vectors: Vectors = found.numpy()
+        return vectors
 
     def of_rows(
         self,
@@ -108,7 +114,9 @@ def _published(name: str) -> Encoder:
             f"no weights come with {name}, and an untrained network knows nothing of likeness",
             remedy=f"Use {known}, a run folder or a model file.",
         )
-    network = create(name, pretrained=True).eval().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    with undrawn():
+        network = create(name, pretrained=True).eval()
+    network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     contract = PixelContract(height=weights.size, width=weights.size, channels=network.in_channels)
     work = macs(network, (network.in_channels, weights.size, weights.size))
     return Encoder(name, network, contract, choose("auto", "cpu", work), architecture=(name, {}))

@@ -82,8 +82,8 @@ def compare(
     test_targets: NDArray[np.integer],
 ) -> dict[str, float]:
     """The accuracy of every head on other examples than those it was fitted to."""
-    asked = unit(test_vectors)
+    queries = unit(test_vectors)
     return {
-        name: float((fit_head(name, vectors, targets).predict(asked) == test_targets).mean())
+        name: float((fit_head(name, vectors, targets).predict(queries) == test_targets).mean())
         for name in HEADS
     }

@@ -19,6 +19,7 @@ from vitreous.data.images.read_file import printable
 from vitreous.data.images.unreadable import report
 from vitreous.data.splits.split import split
 from vitreous.errors import UsageError
+from vitreous.fields import checked
 from vitreous.inference.model_file import Bundle
 from vitreous.metrics.retrieval import RetrievalScores, relevance, retrieval
 from vitreous.progress.progress import Progress, silent
@@ -26,7 +27,7 @@ from vitreous.retrieval.collection import collection
 from vitreous.retrieval.encoder import Encoder, Vectors, encoder
 from vitreous.retrieval.index import Index
 
-ASKED = 1000  # images that are drawn as queries, to measure how good the answers are
+QUERIES = 1000  # images that are drawn as queries, to measure how good the answers are
 
 
 @dataclass(frozen=True)
@@ -111,7 +112,7 @@ def search(
     Raises UsageError, DataError, ImageError, ModelFileError.
     """
     start = time.perf_counter()
-    if top < 1:
+    if checked("top", top, int, "--top") < 1:
         raise UsageError(f"{top} is out of range", where="--top", remedy="Give 1 or more.")
     shown = progress or silent()
     seeing = model if isinstance(model, Encoder) else encoder(model)
@@ -137,7 +138,11 @@ def search(
         scores=scores,
         measured=measured,
         seconds=time.perf_counter() - start,
-        notes=(report(packed.bad, len(dataset)),) if packed.bad else (),
+        notes=(
+            *dataset.notes,
+            *packed.remarks,
+            *([report(packed.bad, len(dataset))] if packed.bad else ()),
+        ),
     )  # fmt: skip
 
 
@@ -150,7 +155,7 @@ def measure(
 
     Where the data have parts, or the network was trained on a part of them, images of the
     validation part (or, without one, of the test part) look for training images; else each image
-    looks for all others. Of many, `ASKED` are drawn.
+    looks for all others. Of many, `QUERIES` are drawn.
     """
     column = _compared(dataset)
     if column is None or len(column.classes) < 2 or len(ids) < 2:
@@ -162,23 +167,23 @@ def measure(
     here = parts[ids]
     asking = next((p for p in (Part.VALIDATION, Part.TEST) if (here == p).any()), None)
     if asking is not None and (here == Part.TRAIN).any():
-        asked, asked_about = np.flatnonzero(here == asking), np.flatnonzero(here == Part.TRAIN)
-        measured = f"{asking.name.lower()} images among {len(asked_about):,} training images"
+        queries, gallery = np.flatnonzero(here == asking), np.flatnonzero(here == Part.TRAIN)
+        measured = f"{asking.name.lower()} images among {len(gallery):,} training images"
         own = None
     else:
-        asked = asked_about = np.arange(len(ids))
+        queries = gallery = np.arange(len(ids))
         measured = f"images among the {len(ids) - 1:,} others"
-        own = asked
-    drawn = np.sort(np.random.default_rng(0).permutation(len(asked))[:ASKED])
-    asked = asked[drawn]
+        own = queries
+    drawn = np.sort(np.random.default_rng(0).permutation(len(queries))[:QUERIES])
+    queries = queries[drawn]
     targets = column.array[ids]
-    among = targets[asked_about]
-    near = Index(vectors[asked_about]).nearest(
-        vectors[asked], k, leave_out=None if own is None else own[drawn]
+    among = targets[gallery]
+    near = Index(vectors[gallery]).nearest(
+        vectors[queries], k, leave_out=None if own is None else own[drawn]
     )
-    relevant = relevance(targets[asked], among[near.rows])
-    totals = relevant_in_all(targets[asked], among) - (own is not None)
-    return retrieval(relevant, totals), f"{len(asked):,} {measured}"
+    relevant = relevance(targets[queries], among[near.rows])
+    totals = relevant_in_all(targets[queries], among) - (own is not None)
+    return retrieval(relevant, totals), f"{len(queries):,} {measured}"
 
 
 def labels_of(dataset: Dataset, index: int) -> tuple[str, ...]:
@@ -195,13 +200,13 @@ def _compared(dataset: Dataset) -> ClassNumbers | Marks | None:
     return next((each for each in columns if isinstance(each, ClassNumbers | Marks)), None)
 
 
-def relevant_in_all(asked: NDArray[Any], among: NDArray[Any]) -> NDArray[np.int64]:
+def relevant_in_all(queries: NDArray[Any], among: NDArray[Any]) -> NDArray[np.int64]:
     """(Q,) how many of all images have the class of the query, or one of its labels.
 
-    asked, among  (Q,) and (N,) class numbers, or (Q, L) and (N, L) zeros and ones
+    queries, among  (Q,) and (N,) class numbers, or (Q, L) and (N, L) zeros and ones
     """
-    if asked.ndim == 1:
-        counts = np.bincount(among, minlength=int(asked.max(initial=0)) + 1)
-        return np.asarray(counts[asked], np.int64)
-    shared = asked.astype(np.float32) @ among.T.astype(np.float32)
+    if queries.ndim == 1:
+        counts = np.bincount(among, minlength=int(queries.max(initial=0)) + 1)
+        return np.asarray(counts[queries], np.int64)
+    shared = queries.astype(np.float32) @ among.T.astype(np.float32)
     return np.asarray((shared > 0).sum(axis=1), np.int64)

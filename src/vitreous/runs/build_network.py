@@ -14,7 +14,8 @@ from vitreous.blocks.init import initialize
 from vitreous.blocks.mode import evaluating
 from vitreous.data.batches.preprocess import PixelContract
 from vitreous.data.statistics import statistics
-from vitreous.errors import ShapeError, UsageError
+from vitreous.errors import DivergedError, ModelFileError, ShapeError, UsageError
+from vitreous.inference.model_file import Bundle, parse
 from vitreous.models import create, variant
 from vitreous.models.network import Network, Output
 from vitreous.models.release import find
@@ -48,7 +49,11 @@ def build_network(
 def arguments(recipe: Recipe, contract: PixelContract, output: Output) -> dict[str, Any]:
     """What the recipe's network is created with, apart from weights and normalization."""
     dropout = {"dropout": recipe.dropout} if recipe.dropout else {}
-    shape = {"in_channels": contract.channels, "size": contract.height}
+    height, width = contract.height, contract.width
+    shape = {
+        "in_channels": contract.channels,
+        "size": height if height == width else [height, width],
+    }
     return {"num_classes": output.channels, **shape, **dropout}
 
 
@@ -87,18 +92,19 @@ def check_network(
 
 def check_module(module: nn.Module, contract: PixelContract, output: Output) -> None:
     """Pass two black images through a network. Raises ShapeError if it does not take them, and
-    UsageError if it does not answer as the task needs.
+    UsageError if it does not answer as the task needs, or if nothing in it can learn.
     """
     height, width, channels = contract.shape
     device = next((p.device for p in module.parameters()), torch.device("cpu"))
     images = torch.zeros(2, channels, height, width, device=device)
     try:
         # Lazy layers make their weights now, which inference mode would not let them train.
-        with torch.no_grad(), evaluating(module):
+        with torch.enable_grad(), evaluating(module):
             outputs = module(images)
-    except (RuntimeError, ValueError) as error:
+    except Exception as error:  # a foreign network may raise anything
         raise ShapeError(
-            f"the network does not take images (B, {channels}, {height}, {width}): {error}",
+            f"the network does not take images (B, {channels}, {height}, {width}): "
+            f"{str(error) or type(error).__name__}",
             where="model",
             remedy="Choose another size, such as size=32, or a network that takes these.",
         ) from error
@@ -109,4 +115,44 @@ def check_module(module: nn.Module, contract: PixelContract, output: Output) -> 
             f"the network answers two images with {found}, where the data need {wanted}",
             where="model",
             remedy=f"Let it return a tensor ({', '.join(['B', *map(str, wanted[1:])])}).",
+        )
+    if not outputs.requires_grad:
+        raise UsageError(
+            "nothing in the network can learn: its outputs depend on no parameter with a gradient",
+            where="model",
+            remedy="Leave torch.no_grad, detach and numpy out of its forward pass, and let a "
+            "parameter have requires_grad=True.",
+        )
+
+
+def check_file(bundle: Bundle) -> None:
+    """Write a network of the user's own into a model file in memory, and load it again.
+
+    Raises UsageError where that is impossible or gives other answers: better now than after the
+    last epoch.
+    """
+    height, width, channels = bundle.contract.shape
+    probe = torch.full((2, channels, height, width), 0.5)
+    with evaluating(bundle.model):
+        try:
+            before = bundle.outputs(probe)
+            after = parse(bundle.to_bytes(), "model.safetensors", bundle.model).outputs(probe)
+        except ModelFileError as error:
+            raise UsageError(
+                f"a model file of this network could not be loaded again: {error.message}",
+                where="model",
+                remedy="Let its state be tensors of finite numbers, each under a name of its own.",
+            ) from error
+        except DivergedError as error:
+            raise UsageError(
+                "the network's answers to a gray image are not finite numbers",
+                where="model",
+                remedy="Look at its first weights; mask with -1e9 in place of -inf.",
+            ) from error
+    if not torch.allclose(before, after, rtol=1e-3, atol=1e-5):
+        raise UsageError(
+            "the network gives other answers to the same image, once it is loaded from a file",
+            where="model",
+            remedy="Let nothing be random in evaluation mode, and keep what it depends on in "
+            "parameters and buffers.",
         )

@@ -6,13 +6,14 @@ each parameter still holds the step's gradient (see `training.fit`), so a consum
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from torch import nn
 
-from vitreous.errors import RunError
+from vitreous.errors import ModelFileError, RunError
 from vitreous.metrics.score import Scores
 from vitreous.progress.progress import Progress
 from vitreous.run_folder import RunFolder
@@ -44,7 +45,7 @@ class Consumer:
         """A phase has ended; `state.phase` is the number of the next one."""
 
     def close(self, ended: bool) -> None:
-        """Nothing more comes in this sitting, because training has ended or was broken off."""
+        """Nothing more comes from this process: training has ended or was broken off."""
 
 
 class Shown(Consumer):
@@ -63,18 +64,24 @@ class Shown(Consumer):
 
     def epoch(self, history: Sequence[Mapping[str, Any]], scores: Scores | None) -> None:
         row = history[-1]
-        losses = {"loss": row["train_loss"]}
+        losses = {"loss": row.get("train_loss", math.nan)}
         if scores is not None:
             losses["validation loss"] = scores.loss
-        told = () if scores is None else tuple(dict.fromkeys((scores.headline, scores.all[0])))
-        self.progress.epoch(row["epoch"], losses, told)
+        shown = () if scores is None else tuple(dict.fromkeys((scores.headline, scores.all[0])))
+        self.progress.epoch(row["epoch"], losses, shown)
 
 
 class Tracked(Consumer):
     """metrics.jsonl, and whatever else the recipe asks for."""
 
-    def __init__(self, folder: RunFolder, settings: Mapping[str, Any], state: LoopState):
-        self.logs = Logs(folder, settings, state.history)
+    def __init__(
+        self,
+        folder: RunFolder,
+        settings: Mapping[str, Any],
+        state: LoopState,
+        progress: Progress,
+    ):
+        self.logs = Logs(folder, settings, state.history, progress.note)
 
     def epoch(self, history: Sequence[Mapping[str, Any]], scores: Scores | None) -> None:
         self.logs.write(history)
@@ -106,12 +113,14 @@ class Checkpoints(Consumer):
             return None
         for path in latest.damaged:
             progress.note(f"{path.name} is damaged; going on from the one before it")
-        if latest.state["fingerprint"] != self.fingerprint:
+        if latest.state.get("fingerprint") != self.fingerprint:
             raise RunError(
                 "its checkpoints belong to other data or another recipe",
                 where=str(self.folder.path),
                 remedy="Bring the data back as they were, or start a new run.",
             )
+        if "position" not in latest.state:
+            raise ModelFileError("the checkpoint does not tell where it is", where=str(latest.path))
         return latest.state
 
     def save(self, state: LoopState, **parts: Any) -> None:

@@ -1,4 +1,4 @@
-"""Where a run took place: versions, processor, command. Written once, shown in the report."""
+"""Environment of a run: versions, processor, command. Written once, shown in the report."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Ctrl-C, politely: what can be done again stops at once, a training step is finished first."""
+"""Interrupts, such as Ctrl-C: what can be done again stops at once, a training step ends first."""
 
 from __future__ import annotations
 
@@ -32,15 +32,15 @@ class Interrupt:
         with Interrupt() as interrupt:
             read()                          # stops at once
             with interrupt.deferred():
-                for step in steps:          # stops when it looks at `asked`, or with the block
-                    if interrupt.asked: ...
+                for step in steps:          # stops when it looks at `requested`, or with the block
+                    if interrupt.requested: ...
 
     A second signal acts at once. Outside the main thread, where Python delivers no signals, it does
     nothing.
     """
 
     def __init__(self) -> None:
-        self.asked = self.patient = False
+        self.requested = self.patient = False
 
     def __enter__(self) -> Self:
         self.previous = {}
@@ -65,10 +65,10 @@ class Interrupt:
             yield
         finally:
             self.patient = False
-        if self.asked:
+        if self.requested:
             raise KeyboardInterrupt
 
     def _note(self, number: int, frame: FrameType | None) -> None:
-        again, self.asked = self.asked, True
+        again, self.requested = self.requested, True
         if again or not self.patient:
             raise KeyboardInterrupt

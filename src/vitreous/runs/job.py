@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from copy import copy
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -17,16 +18,19 @@ from vitreous.data.splits.split import Split
 from vitreous.data.splits.split import split as assign
 from vitreous.errors import DataError, RunError, UsageError
 from vitreous.files import read_yaml, write_json, write_table
+from vitreous.inference.model_file import Bundle
 from vitreous.progress.progress import Progress
 from vitreous.recipes.data_facts import DataFacts
 from vitreous.recipes.recipe import Recipe
 from vitreous.recipes.resolve import resolve
 from vitreous.recipes.resolved import ResolvedRecipe
 from vitreous.run_folder import RunFolder
-from vitreous.runs.build_network import check_network
+from vitreous.runs.build_network import check_file, check_network
 from vitreous.runs.environment import environment
 from vitreous.tasks import TASKS, Task
 from vitreous.tasks.task import Columns, Ids
+
+MOST_WEIGHT = 1e30  # of an example: a batch of larger ones has no sum in float32
 
 
 @dataclass(frozen=True)
@@ -54,6 +58,11 @@ class Job:
         return TASKS[self.recipe.task]
 
     @property
+    def task_is_a_guess(self) -> bool:
+        """Was the task told from the data, and not chosen?"""
+        return "task" in self.resolved.reasons
+
+    @property
     def fingerprint(self) -> str:
         """A hash of data and recipe: only a checkpoint of the same is gone on with."""
         return self.resolved.fingerprint(self.dataset.fingerprint)
@@ -64,13 +73,14 @@ class Job:
 
     def learned(self, training: Ids) -> Task:
         """The task with what it takes from the training part, such as the weights of classes."""
-        recipe = self.recipe
-        return self.task.of(
+        recipe, window = self.recipe, self.resolved.contract
+        task = self.task.of(
             self.taken(training),
             criterion=recipe.loss,
             smoothing=recipe.label_smoothing or 0.0,
             balance=recipe.balance,
         )
+        return task.within(window.height, window.width)
 
     def check_trainable(self, training: Ids, found: str) -> None:
         """Raises DataError where there is nothing to learn.
@@ -79,6 +89,8 @@ class Job:
         found     what there is instead, in words
         """
         check_not_empty(self.dataset, training, found)
+        check_weights(self.dataset, training)
+        self.task.check_targets(self.dataset.targets, self.dataset.name)
         self.task.check_trainable(self.taken(training), found, self.dataset.name)
 
     def write(self, folder: RunFolder) -> None:
@@ -117,7 +129,7 @@ def prepare(
         fields["model"] = model
     recipe = (recipe or Recipe()).replace(**fields)
     check_one_network(recipe, module)
-    dataset = open_data(data, bad_images=recipe.bad_images)
+    dataset = as_asked(open_data(data, bad_images=recipe.bad_images), recipe.task)
     given = parts is not None
     parts = handed_in(parts, dataset) if parts else assigned(dataset, recipe, progress)
     training = parts.indices(Part.TRAIN)
@@ -126,8 +138,8 @@ def prepare(
     resolved = resolve(recipe, facts, own_module=module is not None)
     job = Job(dataset, parts, replace(resolved, parts_given=given), where(data), module)
     job.check_trainable(training, parts.describe())
-    check_network(job.recipe, resolved.contract, job.learned(training).output(), module)
-    for name in ("model", "loss"):
+    check_fits(job, training)
+    for name in ("task", "model", "loss"):
         if name in resolved.reasons:
             progress.note(f"{name}: {getattr(job.recipe, name)}; {resolved.reasons[name]}")
     return job
@@ -156,18 +168,18 @@ def take_up(folder: RunFolder, data: object, model: nn.Module | None, progress: 
             where=str(folder.path),
             remedy=f"Its report is {folder.report}; start another with `vitreous train`.",
         )
-    dataset = open_data(data if data is not None else written["data"])
+    dataset = as_asked(found_again(folder, data, written["data"]), resolved.recipe.task)
     parts = assigned(dataset, resolved.recipe, progress)
     found = {"files or labels": dataset.fingerprint, "images": parts.content}
     for what, key in (("files or labels", "fingerprint"), ("images", "content")):
         if found[what] != written.get(key):
             raise RunError(
                 f"the data are not those that this run was started on: {what} have changed",
-                where=str(written["data"] or folder.path),
+                where=str(data if isinstance(data, str | Path) else written["data"] or folder.path),
                 remedy="Bring them back as they were, or start a new run.",
             )
     if folder.split.is_file():
-        parts = replace(Split.read(folder.split, dataset), content=parts.content)
+        parts = replace(parts, parts=Split.read(folder.split, dataset).parts)
     elif resolved.parts_given:
         raise RunError(
             "the split that this run was started with is gone",
@@ -176,9 +188,34 @@ def take_up(folder: RunFolder, data: object, model: nn.Module | None, progress: 
         )
     job = Job(dataset, parts, resolved, written["data"], model)
     if model is not None:
-        output = job.learned(parts.indices(Part.TRAIN)).output()
-        check_network(job.recipe, resolved.contract, output, model)
+        check_fits(job, parts.indices(Part.TRAIN))
     return job
+
+
+def found_again(folder: RunFolder, data: object, place: str | None) -> Dataset:
+    """The data of a run, or those that are given in their place. Raises RunError where they are not
+    where they were.
+    """
+    if data is not None:
+        return open_data(data)
+    try:
+        return open_data(place)
+    except UsageError as error:  # no such path, and no such name
+        raise RunError(
+            "the data that this run was started on are not there any more",
+            where=str(place),
+            remedy=f"Give their new place: `{folder.resume_command} --data PLACE`.",
+        ) from error
+
+
+def check_fits(job: Job, training: Ids) -> None:
+    """Raises what `check_network` and `check_file` raise, for a network that cannot be trained, or
+    not be loaded again.
+    """
+    task, contract = job.learned(training), job.resolved.contract
+    check_network(job.recipe, contract, task.output(), job.module)
+    if job.module is not None:
+        check_file(Bundle(model=job.module, task=task, contract=contract))
 
 
 def check_not_empty(dataset: Dataset, training: Ids, found: str) -> None:
@@ -190,6 +227,26 @@ def check_not_empty(dataset: Dataset, training: Ids, found: str) -> None:
         )
 
 
+def check_weights(dataset: Dataset, training: Ids) -> None:
+    """Raises DataError for weights by which no training image counts, or which overflow in sums."""
+    if dataset.weights is None:
+        return
+    largest = float(dataset.weights[training].max())
+    if not largest:
+        raise DataError(
+            f"each of the {len(training):,} training images has the weight 0: none would be "
+            "learned from",
+            where=dataset.name,
+            remedy="Leave the weights out, or give some images another one.",
+        )
+    if not largest <= MOST_WEIGHT:
+        raise DataError(
+            f"a training image has the weight {largest:.3g}",
+            where=dataset.name,
+            remedy="Only their ratios count: divide all by the largest.",
+        )
+
+
 def check_one_network(recipe: Recipe, module: nn.Module | None) -> None:
     """Raises UsageError where there are two: the file would name one, and hold the other."""
     if module is not None and recipe.model is not None:
@@ -198,6 +255,19 @@ def check_one_network(recipe: Recipe, module: nn.Module | None) -> None:
             where="model",
             remedy="Leave one of them out.",
         )
+
+
+def as_asked(dataset: Dataset, task: str) -> Dataset:
+    """The data with their targets as the task asks for them, which was chosen by its name."""
+    if task not in TASKS:
+        return dataset
+    targets = TASKS[task].adapt(dataset.targets, dataset.name)
+    if targets is dataset.targets:
+        return dataset
+    asked = copy(dataset)
+    asked.__dict__.pop("fingerprint", None)  # it is that of other targets
+    asked.targets = targets
+    return asked
 
 
 def assigned(dataset: Dataset, recipe: Recipe, progress: Progress) -> Split:

@@ -14,7 +14,7 @@ from contextlib import nullcontext
 from typing import Any
 
 from vitreous.data.batches.batches import Batch
-from vitreous.errors import DivergedError
+from vitreous.errors import DivergedError, ModelFileError
 from vitreous.losses.penalty import Penalty
 from vitreous.progress.progress import Progress
 from vitreous.recipes.recipe import Recipe
@@ -25,6 +25,7 @@ from vitreous.runs.loop_state import LoopState
 from vitreous.runs.phases import EpochBatches, TrainingPhase, ends_epoch, steps_in
 from vitreous.training import checkpoint
 from vitreous.training.budget import Budget
+from vitreous.training.checkpoint import same_shapes
 from vitreous.training.fit import Step, fit
 from vitreous.training.history import best_epoch, row, selection_score
 
@@ -46,11 +47,11 @@ def train_phases(
     """
     state, saved = LoopState(), checkpoints.found(progress)
     if saved is not None:
-        state = LoopState(**saved["position"])
+        state = LoopState.of(saved["position"], (recipe.batch_size or 1) * recipe.accumulate)
         if state.step == 0:  # between two phases
             checkpoint.restore(saved, whole=checkpoints.whole)
             saved = None
-    tracked = Tracked(folder, recipe.to_mapping(), state)
+    tracked = Tracked(folder, recipe.to_mapping(), state, progress)
     consumers = [Shown(progress), tracked, checkpoints]
     ended = False
     try:
@@ -80,7 +81,7 @@ def train_phase(
 ) -> None:
     """One phase, from its beginning or from a checkpoint, to its end; it leaves the best weights.
 
-    saved  the checkpoint of an earlier sitting in the midst of this phase
+    saved  the checkpoint of a run that was interrupted in the midst of this phase
 
     Raises KeyboardInterrupt after a step, when the interrupt asks for it, and DivergedError with
     the best weights restored.
@@ -108,7 +109,7 @@ def train_phase(
     try:
         for step in steps:
             state.step = step.number
-            state.add(step.loss)
+            state.add(step.loss, step.weight)
             state.elapsed = earlier + time.monotonic() - began
             if isinstance(phase.schedule, Budget):
                 phase.schedule.observe(step.number, step.seconds, state.elapsed)
@@ -121,8 +122,8 @@ def train_phase(
             if over:
                 break
             for consumer in consumers:
-                consumer.between(phase, state, last=interrupt.asked)
-            if interrupt.asked:
+                consumer.between(phase, state, last=interrupt.requested)
+            if interrupt.requested:
                 raise KeyboardInterrupt
     except DivergedError:
         phase.stopping.restore(phase.network)
@@ -139,6 +140,9 @@ def begin(phase: TrainingPhase, state: LoopState, saved: dict[str, Any] | None) 
     """Bring a phase to where a checkpoint left it; a fresh one learns what it has to beat."""
     if saved is not None:
         checkpoint.restore(saved, **phase.stateful)
+        best_weights = phase.stopping.weights
+        if best_weights and not same_shapes(best_weights, phase.network.state_dict()):
+            raise ModelFileError("the checkpoint's best weights are those of another network")
     elif (best := best_epoch(state.history)) is not None:
         score = state.history[best - 1].get("validation_score", -math.inf)
         phase.stopping.observe(score, phase.network)
@@ -158,7 +162,7 @@ def end_epoch(
         if scores is not None:
             exhausted = phase.stopping.observe(selection_score(scores), phase.network)
     averaged = average.steps if average and recipe.swa else None
-    number, loss = len(state.history) + 1, float(state.loss / state.taken)
+    number, loss = len(state.history) + 1, state.mean
     state.history.append(row(number, phase.name, step, loss, scores, averaged))
     state.begin_epoch()
     for consumer in consumers:

@@ -17,8 +17,7 @@ from vitreous.data.dataset import Part
 from vitreous.inference.features import FeatureBatches, FeatureViews, features
 from vitreous.inference.predictor import Predictor
 from vitreous.metrics.score import Scores
-from vitreous.models import backbone_and_head
-from vitreous.models import head as head_of
+from vitreous.models import anew, backbone_and_head
 from vitreous.progress.progress import Progress
 from vitreous.recipes.recipe import Recipe, seconds
 from vitreous.runs.setup import TrainingSetup
@@ -91,7 +90,7 @@ def phases(setup: TrainingSetup, progress: Progress, done: int = 0) -> Iterator[
     """One for the whole network; or one for its last layer on features computed once, and a second
     one for the whole network if it is to be fine-tuned. Each is prepared when its turn comes.
 
-    done  how many have ended in an earlier sitting; these are not prepared
+    done  how many had ended before a resume; these are not prepared
     """
     recipe = setup.recipe
     if recipe.freeze == "none":
@@ -122,14 +121,13 @@ def whole(setup: TrainingSetup, epochs: int, lr: float | None, *, share: float) 
         threads=recipe.threads or 2,
     )
     warm = recipe.pretrained not in (None, "no")
-    last = head_of(network) if warm else None
     method = optimizer(
         recipe.optimizer or "adamw",
         network,
         lr=lr,
         weight_decay=recipe.weight_decay,
         momentum=recipe.momentum,
-        head=last,
+        head=anew(network) if warm else None,
         backbone_lr=recipe.backbone_lr if warm else 1.0,
         layer_decay=recipe.layer_decay or 1.0,
     )

@@ -8,8 +8,9 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
+import torch
 from torch import nn
 
 from vitreous.data.batches.pack import Pack, pack
@@ -17,8 +18,10 @@ from vitreous.data.dataset import Part
 from vitreous.data.formats.open import open as open_data
 from vitreous.data.images import unreadable
 from vitreous.data.splits.split import Split
-from vitreous.errors import DivergedError, StorageError
-from vitreous.files import read_json, read_table, write_json, write_table
+from vitreous.errors import DivergedError, RunError, StorageError
+from vitreous.fields import Between, fits
+from vitreous.files import read_json, read_lines, understood, write_json, write_table
+from vitreous.formats import counted
 from vitreous.inference.model_file import Bundle, load
 from vitreous.metrics.score import Scores
 from vitreous.progress.progress import Progress, silent
@@ -31,9 +34,12 @@ from vitreous.runs.interrupt import Interrupt, Interrupted
 from vitreous.runs.job import Job, prepare, take_up
 from vitreous.runs.loop import train_phases
 from vitreous.runs.phases import phases
+from vitreous.runs.run_notes import notes
 from vitreous.runs.setup import TrainingSetup, build
 from vitreous.training.history import averaged
-from vitreous.training.reproduce import deterministic, seed_everything
+from vitreous.training.reproduce import deterministic
+
+MOST_THREADS = 1024
 
 
 @dataclass(frozen=True)
@@ -116,16 +122,17 @@ def resume(
     if not folder.split.is_file():  # killed before it had begun
         job.write(folder)
     folder.log_event("resume")
-    return go_on(folder, job, shown)
+    with threads_of(folder, shown):
+        return go_on(folder, job, shown)
 
 
 def go_on(folder: RunFolder, job: Job, progress: Progress) -> Run:
-    """From a folder with a job to a finished run. What has been done before, in this sitting or
-    another, is recognized by its files and not done again.
+    """From a folder with a job to a finished run. Finished stages are recognized by their files,
+    and not done again when a run is resumed.
 
     Raises Interrupted, StorageError and DivergedError that say how to go on.
     """
-    with folder.locked(), Interrupt() as interrupt, stops_told(folder):
+    with folder.locked(), Interrupt() as interrupt, resumable(folder):
         if not folder.finished:
             with deterministic(job.recipe.deterministic):
                 clock = Clock()
@@ -139,10 +146,12 @@ def go_on(folder: RunFolder, job: Job, progress: Progress) -> Run:
                 found.bundle.save(folder.model)
                 clock.lap("measuring")
                 write_json(folder.scores, summary(setup, found.scores, clock, folder))
-        # What lies on disk is what is returned, also where measuring was done in another sitting.
+        # What lies on disk is what is returned, also where measuring was done before a resume.
         model = load(folder.model, job.module)
-        told = read_json(folder.scores)["scores"]
-        scores = {part: model.task.SCORES.from_json(found) for part, found in told.items()}
+        written = read_json(folder.scores)
+        with understood(folder.scores):
+            parts = written["scores"].items()
+            scores = {part: model.task.SCORES.from_json(found) for part, found in parts}
         if "test" in scores and not folder.events("test"):
             use_test(job.dataset, job.parts, scores["test"], folder)
         write_report(folder.path, dataset=job.dataset, predict=model.predict)
@@ -154,7 +163,6 @@ def read_images(job: Job, folder: RunFolder, progress: Progress) -> Pack:
     """Every image decoded once; those that cannot be are named in the folder and left out."""
     for note in job.dataset.notes:
         progress.note(note)
-    seed_everything(job.recipe.seed)
     packed = pack(
         job.dataset,
         job.resolved.contract,
@@ -164,12 +172,16 @@ def read_images(job: Job, folder: RunFolder, progress: Progress) -> Pack:
     )
     if packed.note:
         progress.note(packed.note)
+    for remark in packed.remarks:
+        progress.note(remark)
     readable = unreadable.report(packed.bad, len(job.dataset))
     if packed.bad:
         unreadable.write(packed.bad, folder.quarantine)
         progress.note(readable)
     training = job.parts.indices(Part.TRAIN)
     job.check_trainable(training[packed.good[training]], readable)
+    for note in notes(job, packed):
+        progress.note(note)
     return packed
 
 
@@ -179,7 +191,8 @@ def learn(
     """Train through all phases, from the latest checkpoint if there is one; the network ends with
     its best weights. Returns the history, one row an epoch.
 
-    Raises KeyboardInterrupt after a checkpoint, and DivergedError with the best weights saved.
+    Raises KeyboardInterrupt after a checkpoint, and DivergedError with the best weights saved, if
+    an epoch was measured.
     """
     recipe = setup.recipe
     checkpoints = Checkpoints(folder, setup.network, setup.job.fingerprint, recipe.checkpoint)
@@ -189,7 +202,7 @@ def learn(
     except DivergedError as error:
         with suppress(StorageError):
             folder.log_event("diverged", message=error.message)
-        raise setup.rescued(error, folder) from error
+        raise setup.rescued(error, folder, read_lines(folder.metrics)) from error
     if recipe.bn_recalibrate or averaged(history):
         setup.recalibrate()
     return history
@@ -205,13 +218,39 @@ def summary(
         "seconds": clock.total,
         "scores": {name: found.to_json() for name, found in scores.items()},
         "timings": clock.laps,
-        "notes": [*setup.dataset.notes, *setup.notes(read_table(folder.copies))],
+        "notes": [
+            *setup.dataset.notes,
+            *setup.packed.remarks,
+            *notes(setup.job, setup.packed),
+            *(str(line["message"]) for line in folder.events("log")),
+        ],
         "data": {"counts": setup.counts()},
     }
 
 
 @contextmanager
-def stops_told(folder: RunFolder) -> Iterator[None]:
+def threads_of(folder: RunFolder, progress: Progress) -> Iterator[None]:
+    """Within the block torch computes with as many threads as when the run began: the order of its
+    sums depends on their number, and so do the last bits.
+    """
+    number, before = None, torch.get_num_threads()
+    with suppress(RunError):  # written for readers, and not needed
+        found = read_json(folder.environment)
+        number = found.get("threads") if isinstance(found, dict) else None
+    valid = fits(number, Annotated[int, Between(1, MOST_THREADS)])
+    if number is None or not valid or number == before:
+        yield
+        return
+    progress.note(f"computing with {counted(number, 'thread')}, as when the run began")
+    torch.set_num_threads(number)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+@contextmanager
+def resumable(folder: RunFolder) -> Iterator[None]:
     """Whatever stops the run in the block says how to go on with it."""
     try:
         yield
@@ -225,7 +264,7 @@ def stops_told(folder: RunFolder) -> Iterator[None]:
 
 
 class Clock:
-    """Seconds of each stage of this sitting, in order."""
+    """Seconds of each stage in this process, in order."""
 
     def __init__(self) -> None:
         self.began = self.last = time.monotonic()

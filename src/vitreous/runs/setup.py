@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -18,13 +18,13 @@ from vitreous.data.batches.batches import Batch
 from vitreous.data.batches.pack import Pack, Rows
 from vitreous.data.dataset import Dataset, Part
 from vitreous.errors import DivergedError
-from vitreous.formats import counted
 from vitreous.inference.model_file import Bundle
 from vitreous.progress.progress import Progress
 from vitreous.recipes.recipe import Recipe
 from vitreous.run_folder import RunFolder
 from vitreous.runs.build_network import build_network
 from vitreous.runs.job import Job
+from vitreous.runs.run_notes import class_counts, scorable
 from vitreous.tasks import Task
 from vitreous.tasks.task import Columns, Ids
 from vitreous.trace.capture.operations import trace
@@ -33,6 +33,7 @@ from vitreous.training.fit import Gradients
 from vitreous.training.history import best_epoch
 from vitreous.training.precision import Precision, choose, strides_over_points
 from vitreous.training.recalibrate import recalibrate
+from vitreous.training.reproduce import seeded
 from vitreous.version import __version__
 
 CHUNK = 64  # batch size of the batch-norm recalibration pass
@@ -123,44 +124,19 @@ class TrainingSetup:
                 found[part.name.lower()] = dict(zip(names, numbers.tolist(), strict=True))
         return found
 
-    def notes(self, copies: Sequence[Mapping[str, str]]) -> list[str]:
-        """What a reader of the scores should know about the data.
-
-        copies  rows of copies.csv
+    def rescued(
+        self, error: DivergedError, folder: RunFolder, history: Sequence[Mapping[str, Any]]
+    ) -> DivergedError:
+        """After a divergence: save the best weights, if any were ever measured, and say so. The
+        file tells that its training broke off.
         """
-        notes = []
-        if self.packed.bad:
-            notes.append(f"left out as unreadable: {counted(len(self.packed.bad), 'image')}")
-        leaks = sum(row["kind"] == "leak" for row in copies)
-        if leaks:
-            notes.append(
-                f"in more than one part: {counted(leaks, 'image')}, so the scores "
-                "flatter the network; `vitreous check` names them"
-            )
-        if not len(self.ids[Part.TEST]):
-            notes.append(
-                "there is no test part: the validation scores were used for choosing, and are a "
-                "little too good"
-            )
-        found = class_counts(self.targets, self.ids[Part.TRAIN])
-        if found is not None and self.recipe.balance == "none":
-            names, counts = found
-            if counts.max() > 4 * max(counts.min(), 1):
-                most, least = names[counts.argmax()], names[counts.argmin()]
-                notes.append(
-                    f"classes are unequal: {counts.max():,} training images of '{most}', "
-                    f"{counts.min():,} of '{least}'; --balance weights or sampler may help"
-                )
-        return notes
-
-    def rescued(self, error: DivergedError, folder: RunFolder) -> DivergedError:
-        """After a divergence: save what was best, and say so."""
-        weights = [t for t in self.network.state_dict().values() if t.is_floating_point()]
-        if all(bool(torch.isfinite(t).all()) for t in weights):
-            self.bundle().save(folder.model)
-            kept = f" The best weights before that are in {folder.model}."
-        else:
-            kept = ""
+        kept = " No epoch was measured before that, so there is no model file."
+        if any("validation_score" in row for row in history):
+            found = self.bundle(history)
+            training = {**found.training, "diverged": error.message}
+            replace(found, training=training).save(folder.model)
+            best = best_epoch(history)
+            kept = f" The best weights before that, of epoch {best}, are in {folder.model}."
         return DivergedError(error.message, where=error.where, remedy=f"{error.remedy or ''}{kept}")
 
 
@@ -169,15 +145,15 @@ def build(job: Job, packed: Pack, progress: Progress) -> TrainingSetup:
     recipe, contract = job.recipe, job.resolved.contract
     ids = {}
     for part in (Part.TRAIN, Part.VALIDATION, Part.TEST):
-        chosen = job.parts.indices(part)
-        ids[part] = chosen[packed.good[chosen]]
+        ids[part] = scorable(job, packed, part)
     task = job.learned(ids[Part.TRAIN])
     arguments: dict[str, Any] = {}
     if job.module is not None:
         network = job.module
     else:
         rows = chunks(packed.rows, ids[Part.TRAIN], 1024)
-        network, arguments = build_network(recipe, contract, task.output(), rows)
+        with seeded(recipe.seed):
+            network, arguments = build_network(recipe, contract, task.output(), rows)
         for note in network.notes:
             progress.note(note)
     network = network.to(recipe.device)
@@ -227,12 +203,3 @@ def by_hand(network: nn.Module, task: Task, probe: Tensor) -> Gradients:
 def chunks(rows: Rows, ids: Ids, size: int) -> Iterator[NDArray[np.uint8]]:
     """These rows, so many at a time."""
     return (rows[ids[i : i + size]] for i in range(0, len(ids), size))
-
-
-def class_counts(targets: Columns, ids: Ids) -> tuple[tuple[str, ...], Ids] | None:
-    """(names, counts) of the classes among these rows; None where there are no classes."""
-    for column in targets.values():
-        counts = column.take(ids).counts()
-        if counts is not None:
-            return column.classes, counts
-    return None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,3 +30,11 @@ class Answer(Protocol):
 
         image  (h, w, C) uint8, of the size that was answered about
         """
+
+
+@runtime_checkable
+class Kept(Protocol):
+    """An answer that is an image itself, beside being drawn on one."""
+
+    def png(self) -> bytes:
+        """The answer as a PNG file, of the size of the image."""

@@ -1,4 +1,4 @@
-"""Which head and which loss fit a kind of target: the rules of output coding, as a table.
+"""Output coding: which head and which loss fit a kind of target, as a table.
 
 Head and loss belong together: each pair below comes from one assumption about how targets are
 distributed, by maximum likelihood, and makes the gradient at the last layer the plain difference

@@ -49,7 +49,7 @@ class Label(ClassTask):
 
     name = "label"
     noun = "label"
-    told = "some images have several labels"
+    requirement = "some images have several labels"
     needs: ClassVar = {"class": Marks}
     LOSSES: ClassVar[Mapping[str, Callable[..., Tensor]]] = {
         "cross_entropy": binary_cross_entropy,
@@ -68,6 +68,18 @@ class Label(ClassTask):
                 where="--balance sampler",
                 remedy="Choose --balance weights.",
             )
+
+    @classmethod
+    def adapt(cls, targets: Columns, where: str) -> Columns:
+        """One label an image asks the same question of each label."""
+        labels = targets.get("class")
+        return {**targets, "class": labels.marks()} if isinstance(labels, ClassNumbers) else targets
+
+    @classmethod
+    def describe(cls, targets: Columns) -> str:
+        labels = targets["class"]
+        several = isinstance(labels, Marks) and (labels.array.sum(axis=1) > 1).any()
+        return cls.requirement if several else "some images have no label"
 
     @classmethod
     def explain(cls, outputs: Sequence[str]) -> str:
@@ -109,10 +121,10 @@ class Label(ClassTask):
         chosen = choose_thresholds(meter.answers, meter.truth.astype(np.int64))
         return replace(self, thresholds=tuple(float(threshold) for threshold in chosen))
 
-    def baselines(self, rows: Rows, targets: Columns, train: Ids, asked: Ids) -> tuple[Rule, ...]:
+    def baselines(self, rows: Rows, targets: Columns, train: Ids, ids: Ids) -> tuple[Rule, ...]:
         labels = targets["class"]
-        learned, wanted = labels.gather(train), labels.gather(asked)
-        found = neighbors(rows, train, asked)
+        learned, wanted = labels.gather(train), labels.gather(ids)
+        found = neighbors(rows, train, ids)
         return frequency(learned, wanted), neighbor_labels(found, learned, wanted)
 
     def judged(
@@ -130,10 +142,7 @@ class Label(ClassTask):
 
     def align(self, targets: Columns, where: str) -> Aligned:
         """Data with one label an image ask the same question of each label."""
-        labels = targets.get("class")
-        if isinstance(labels, ClassNumbers):
-            marks = np.equal.outer(labels.array, np.arange(len(labels.classes)))
-            labels = Marks(marks, labels.classes)
+        labels = self.adapt(targets, where).get("class")
         if not isinstance(labels, Marks):
             return super().align(targets, where)
         names = align(self.classes, labels.classes)

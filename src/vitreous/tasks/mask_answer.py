@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import io
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
-from vitreous.drawing.palette import overlay
+from vitreous.data.maps import IGNORED
+from vitreous.drawing.palette import overlay, palette
 from vitreous.formats import percent
 
 
@@ -42,6 +45,19 @@ class Mask:
     def to_json(self) -> dict[str, Any]:
         height, width = self.labels.shape
         return {"label": [*self.shares], "shares": self.shares, "height": height, "width": width}
+
+    def png(self) -> bytes:
+        """Class numbers as pixels, with the colors of the classes as palette; pixels without a
+        class are 255, white.
+        """
+        colors = np.full((256, 3), 255, np.uint8)
+        colors[: len(self.classes)] = palette(len(self.classes))
+        numbers = np.where(self.labels < len(self.classes), self.labels, IGNORED).astype(np.uint8)
+        picture = Image.fromarray(numbers)
+        picture.putpalette(colors.tobytes())
+        file = io.BytesIO()
+        picture.save(file, "PNG", optimize=True)
+        return file.getvalue()
 
     def draw(self, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
         return overlay(image, self.labels, len(self.classes))

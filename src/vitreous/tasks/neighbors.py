@@ -24,6 +24,6 @@ class Chosen:
         return self.rows[int(self.ids[position])]
 
 
-def neighbors(rows: Rows, train: Ids, asked: Ids) -> Neighbors:
-    """The most similar row among `train` for rows among `asked`; positions in these, not ids."""
-    return nearest_neighbors(Chosen(rows, train), Chosen(rows, asked))
+def neighbors(rows: Rows, train: Ids, ids: Ids) -> Neighbors:
+    """The most similar row among `train` for rows among `ids`; positions in these."""
+    return nearest_neighbors(Chosen(rows, train), Chosen(rows, ids))

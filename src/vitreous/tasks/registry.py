@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from vitreous.errors import DataError
 from vitreous.tasks.classify import Classify
+from vitreous.tasks.keypoints import Keypoints
 from vitreous.tasks.label import Label
+from vitreous.tasks.locate import Locate
 from vitreous.tasks.regress import Regress
 from vitreous.tasks.segment import Segment
 from vitreous.tasks.task import Columns, Kinds, Task
 
-TASKS: dict[str, type[Task]] = {task.name: task for task in (Classify, Label, Segment, Regress)}
+TASKS: dict[str, type[Task]] = {
+    task.name: task for task in (Classify, Label, Segment, Regress, Keypoints, Locate)
+}
 """The tasks by name, in the order in which they are tried on data."""
 
 
@@ -18,12 +22,18 @@ def fitting(kinds: Kinds) -> list[str]:
     return [name for name, task in TASKS.items() if task.recognizes(kinds)]
 
 
+def described(targets: Columns) -> str:
+    """What these targets are like, in the words of the likeliest task; "" where there is none."""
+    names = fitting({name: type(column) for name, column in targets.items()})
+    return TASKS[names[0]].describe(targets) if names else ""
+
+
 def task_of(targets: Columns) -> Task:
     """The likeliest task of these targets, with its default loss. Raises DataError for none."""
     names = fitting({name: type(column) for name, column in targets.items()})
     if not names:
         raise DataError(
             f"no task learns from the targets {', '.join(targets) or 'of unlabeled images'} alone",
-            remedy=f"Known tasks need: {'; '.join(task.told for task in TASKS.values())}.",
+            remedy=f"Known tasks need: {'; '.join(task.requirement for task in TASKS.values())}.",
         )
     return TASKS[names[0]].of(targets)

@@ -14,7 +14,8 @@ from torch import Tensor
 
 from vitreous.backprop.layers import Loss, SquaredError
 from vitreous.data.batches.pack import Rows
-from vitreous.data.columns import Column, Numbers
+from vitreous.data.columns import ClassNumbers, Column, Marks, Numbers
+from vitreous.data.manifest_words import number
 from vitreous.errors import DataError, ModelFileError
 from vitreous.fields import misfit
 from vitreous.formats import plain
@@ -30,7 +31,9 @@ from vitreous.tasks.ranks import ranks
 from vitreous.tasks.section import Case, Gallery, Kind, Scatter, Section, Table
 from vitreous.tasks.task import Aligned, Columns, Ids, Task
 
+FEW, USUAL = 20, 5  # different values, and images of each, that look like classes
 SHOWN = 24  # images in a gallery
+NAMELESS = {("label",), ("value",)}  # of a quantity that nobody has given a name
 SCATTERED = 2000  # points of a scatter chart
 UNIT = re.compile(r"\(([^()]+)\)$|_(px|mm|cm|m|km|deg|kg|g|s|ms|years)$")
 
@@ -47,7 +50,7 @@ class Regress(Task):
     """
 
     name = "regress"
-    told = "each image has numbers"
+    requirement = "each image has numbers"
     needs: ClassVar = {"value": Numbers}
     noun = "quantity"
     SCORES = RegressionScores
@@ -66,6 +69,37 @@ class Regress(Task):
         """What all numbers are counted in, where their names tell: `width (px)` or `width_px`."""
         found = {unit_of(name) for name in self.names}
         return found.pop() if len(found) == 1 else ""
+
+    @classmethod
+    def adapt(cls, targets: Columns, where: str) -> Columns:
+        """Classes all called by numbers are quantities, if asked for as such; so are 0 and 1."""
+        labels = targets.get("class")
+        if isinstance(labels, Marks) and "value" not in targets:
+            return {"value": Numbers(labels.array, labels.classes)}
+        if not isinstance(labels, ClassNumbers) or "value" in targets:
+            return targets
+        values = [number(name) for name in labels.classes]
+        if None in values:
+            word = labels.classes[values.index(None)]
+            raise DataError(
+                f"the label '{word}' is no number",
+                where=where,
+                remedy="Leave --task out, or give every image a number.",
+            )
+        table = np.array(values, np.float64)[labels.array]
+        return {"value": Numbers(table, ["value"])}
+
+    @classmethod
+    def doubts(cls, targets: Columns) -> list[str]:
+        column = numbers(targets)
+        values, repeats = np.unique(column.array, return_counts=True)
+        whole = bool((values == np.round(values)).all())
+        if not whole or len(column.names) > 1 or len(values) > FEW or repeats.mean() < USUAL:
+            return []
+        return [
+            f"'{column.names[0]}' has {len(values)} different values, all of them whole: if they "
+            "are classes, give whole numbers or names in their place"
+        ]
 
     @classmethod
     def explain(cls, outputs: Sequence[str]) -> str:
@@ -111,7 +145,9 @@ class Regress(Task):
     def standardized(self, values: Tensor) -> Tensor:
         """Numbers as the network gives them."""
         center, scale = (values.new_tensor(each) for each in (self.center, self.scale))
-        return (values - center) / scale
+        # What float32 rounds off the center would be off in each answer.
+        rest = values.new_tensor(np.subtract(self.center, center.tolist()))
+        return (values - center - rest) / scale
 
     def numbers(self, outputs: Tensor) -> Tensor:
         """What the network gives, in the quantities' own units, (B, K) float64."""
@@ -145,13 +181,13 @@ class Regress(Task):
             baselines=baselines,
         )
 
-    def baselines(self, rows: Rows, targets: Columns, train: Ids, asked: Ids) -> tuple[Rule, ...]:
+    def baselines(self, rows: Rows, targets: Columns, train: Ids, ids: Ids) -> tuple[Rule, ...]:
         column = targets["value"]
-        learned, wanted = column.gather(train), column.gather(asked)
-        found = neighbors(rows, train, asked)
+        learned, wanted = column.gather(train), column.gather(ids)
+        found = neighbors(rows, train, ids)
         neighbor = answering(
             learned[found.nearest],
-            wanted[found.asked],
+            wanted[found.queries],
             name="neighbor",
             title="nearest neighbor on pixels",
             detail=found.detail,
@@ -176,6 +212,8 @@ class Regress(Task):
         """Quantities by name, in the model's order."""
         found = super().align(targets, where)
         column = numbers(found.targets)
+        if {self.names, column.names} <= NAMELESS:
+            column = Numbers(column.array, self.names)
         missing = [name for name in self.names if name not in column.names]
         if missing:
             raise DataError(

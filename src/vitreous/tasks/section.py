@@ -136,6 +136,7 @@ class Gallery:
     short  its title in the table of contents, where that should be shorter
     kind   mistakes and right are marked as wrong and as right; cases are shown as they are
     drawn  are truth and answer drawn on the image, side by side?
+    legend what is drawn in which color: names, and RGB from 0 to 255
     """
 
     anchor: str
@@ -145,3 +146,4 @@ class Gallery:
     intro: str = ""
     kind: Literal["mistakes", "right", "cases"] = "cases"
     drawn: bool = False
+    legend: Sequence[tuple[str, tuple[int, int, int]]] = ()

@@ -19,19 +19,26 @@ from vitreous.data.maps import IGNORED, Maps
 from vitreous.data.renumbered import Renumbered
 from vitreous.errors import DataError, ModelFileError, UsageError
 from vitreous.formats import percent
-from vitreous.losses import class_weights, cross_entropy, focal
+from vitreous.losses import (
+    border_cross_entropy,
+    class_weights,
+    cross_entropy,
+    cross_entropy_dice,
+    dice,
+    focal,
+)
 from vitreous.metrics.align import UNKNOWN, align
 from vitreous.metrics.pixel_confusion import PixelConfusion
 from vitreous.metrics.score import Rule
 from vitreous.metrics.segmentation import SegmentationScores, image_iou, one_class, segmentation
 from vitreous.models.network import Output
+from vitreous.tasks import mask_sections
 from vitreous.tasks.coding import CODINGS
 from vitreous.tasks.mask_answer import Mask
 from vitreous.tasks.ranks import ranks
-from vitreous.tasks.section import Case, Gallery, Kind, Matrix, Note, Section, Table
+from vitreous.tasks.section import Gallery, Note, Section
 from vitreous.tasks.task import Aligned, Columns, Ids, Task
 
-SHOWN = 12  # images in a gallery
 CHUNK = 64  # masks that are read together
 LOOKS = 12_000  # at images, that a small network takes to learn
 
@@ -48,7 +55,9 @@ class MaskMeter:
 
     def add(self, outputs: Tensor, targets: Mapping[str, Any]) -> None:
         truth = targets["mask"].to(outputs.device)
-        self.loss += float(self.task.loss(outputs, {"mask": truth}).sum())
+        # Cross-entropy whatever was trained on: a model file does not know of its criterion.
+        loss = cross_entropy(outputs, truth, ignore=self.task.ignore, reduction="none")
+        self.loss += float(loss.sum())
         self.confusion.add(outputs.argmax(1), truth)
 
     def merge(self, other: Self) -> None:
@@ -64,13 +73,16 @@ class Segment(Task):
     """
 
     name = "segment"
-    told = "each image has a mask"
+    requirement = "each image has a mask"
     needs: ClassVar = {"mask": Maps}
     answers = "map"
     SCORES = SegmentationScores
     LOSSES: ClassVar[Mapping[str, Callable[..., Tensor]]] = {
         "cross_entropy": cross_entropy,
         "focal": focal,
+        "dice": dice,
+        "cross_entropy_dice": cross_entropy_dice,
+        "border": border_cross_entropy,
     }
 
     ignore: int | None = IGNORED
@@ -84,6 +96,8 @@ class Segment(Task):
                 where="--balance sampler",
                 remedy="Choose --balance weights.",
             )
+        if smoothing and criterion == "dice":
+            raise cls.useless("--label-smoothing", "Dice is of regions, and these are whole")
 
     @classmethod
     def explain(cls, outputs: Sequence[str]) -> str:
@@ -96,6 +110,7 @@ class Segment(Task):
         return {
             **super().prefers(channels, examples, criterion),
             "epochs": (epochs, looks),
+            "loss": ("cross_entropy_dice", "small regions count as much as large ones"),
             "batch_size": (8, "an image is as many examples as it has pixels"),
         }
 
@@ -163,12 +178,12 @@ class Segment(Task):
         loss = meter.loss / max(len(meter), 1)
         return segmentation(meter.confusion, self.classes, loss=loss, baselines=baselines)
 
-    def baselines(self, rows: Rows, targets: Columns, train: Ids, asked: Ids) -> tuple[Rule, ...]:
+    def baselines(self, rows: Rows, targets: Columns, train: Ids, ids: Ids) -> tuple[Rule, ...]:
         masks = maps(targets)
         often = int(pixels_of(masks.take(train)).argmax())
         truth = PixelConfusion(len(self.classes), self.ignore)
-        for first in range(0, len(asked), CHUNK):
-            some = masks.batch(asked[first : first + CHUNK])
+        for first in range(0, len(ids), CHUNK):
+            some = masks.batch(ids[first : first + CHUNK])
             assert isinstance(some, Tensor)
             truth.add(some, some)
         return (one_class(truth, self.classes, often),)
@@ -233,39 +248,10 @@ class Segment(Task):
     def sections(
         self, scores: SegmentationScores, rows: Sequence[Mapping[str, str]] = ()
     ) -> Iterator[Section]:
-        weakest = sorted(scores.per_class, key=lambda row: 2.0 if row.iou is None else row.iou)
-        cells = [
-            (row.name, row.pixels, row.iou, row.interval, row.dice, row.precision, row.recall)
-            for row in weakest
-        ]
-        columns: list[tuple[str, Kind]] = [
-            ("Class", "name"),
-            ("Pixels", "count"),
-            ("IoU", "share"),
-            ("95 % interval", "range"),
-            ("Dice", "share"),
-            ("Precision", "share"),
-            ("Recall", "share"),
-        ]
-        table = Table("Weakest first", columns, cells, first="weakest")
-        yield Section("classes", "Classes", [table])
-        matrix = Matrix(scores.classes, scores.confusion, noun="pixel")
-        yield Section("confusion", "Confusion", [matrix])
+        return mask_sections.sections(scores)
 
     def galleries(self, rows: Sequence[Mapping[str, str]]) -> Iterator[Gallery]:
-        ranked = sorted((row for row in rows if row["rank"]), key=lambda row: int(row["rank"]))
-        middle = len(ranked) // 2
-        half = SHOWN // 2
-        for anchor, title, chosen in (
-            ("weakest", "Weakest masks", ranked[:SHOWN]),
-            ("middling", "Masks of the middle", ranked[middle : middle + half]),
-            ("best", "Best masks", ranked[::-1][:half]),
-        ):
-            cases = [
-                Case(id=row["path"], note=f"IoU {percent(float(row['iou']))}") for row in chosen
-            ]
-            intro = "The truth on the left, the answer on the right."
-            yield Gallery(anchor=anchor, title=title, intro=intro, cases=cases, drawn=True)
+        return mask_sections.galleries(rows, self.classes)
 
     def to_json(self) -> dict[str, Any]:
         return {"ignore": self.ignore}
@@ -291,5 +277,5 @@ def maps(targets: Columns) -> Maps:
 def pixels_of(masks: Column) -> NDArray[np.int64]:
     """(L,) pixels of each class in all masks together."""
     assert isinstance(masks, Maps)
-    counts = masks.looks["counts"][:, : len(masks.classes)]
+    counts = masks.summaries["counts"][:, : len(masks.classes)]
     return np.asarray(counts.sum(axis=0, dtype=np.int64))

@@ -50,23 +50,23 @@ class Aligned:
 class Task(ABC):
     """A kind of question about an image, with all that its answers depend on.
 
-    name       its key in TASKS
-    told       what data of this kind are like, as a sentence about them
-    needs      the columns that data must have, by name
-    answers    vector: a network gives some numbers an image; map: some for each pixel
-    window     how an image that is not square is fitted, unless the user says otherwise
-    noun       what one of the classes is called
-    views      changed copies of an image that belong together in training
-    LOSSES     criteria by name; the first is the default
-    SCORES     the type of its scores
-    classes    names, in the order of the network's outputs; empty where there are none
-    criterion  name of the loss
-    smoothing  share of each target that is spread evenly over the possible answers
-    balance    (L,) factors on classes, or on the presence of labels, against rare ones
+    name         its key in TASKS
+    requirement  what data of this kind are like, as a sentence about them
+    needs        the columns that data must have, by name
+    answers      vector: a network gives some numbers an image; map: some for each pixel
+    window       how an image that is not square is fitted, unless the user says otherwise
+    noun         what one of the classes is called
+    views        changed copies of an image that belong together in training
+    LOSSES       criteria by name; the first is the default
+    SCORES       the type of its scores
+    classes      names, in the order of the network's outputs; empty where there are none
+    criterion    name of the loss
+    smoothing    share of each target that is spread evenly over the possible answers
+    balance      (L,) factors on classes, or on the presence of labels, against rare ones
     """
 
     name: ClassVar[str]
-    told: ClassVar[str]
+    requirement: ClassVar[str]
     needs: ClassVar[Kinds]
     answers: ClassVar[Literal["vector", "map"]] = "vector"
     window: ClassVar[Literal["crop", "squash", "pad"]] = "pad"
@@ -96,10 +96,15 @@ class Task(ABC):
             raise cls.useless("--balance", "there are no classes to balance")
 
     @classmethod
+    def blends(cls) -> bool:
+        """Can two images be blended, and their targets with them?"""
+        return all(kind.mixes for kind in cls.needs.values())
+
+    @classmethod
     def check_mixing(cls, mixup: float | None, cutmix: float | None) -> None:
         """Raises UsageError where pairs of images cannot be blended with their targets."""
         for flag, strength in (("--mixup", mixup), ("--cutmix", cutmix)):
-            if strength and not all(kind.mixes for kind in cls.needs.values()):
+            if strength and not cls.blends():
                 raise cls.useless(flag, "targets of this kind cannot be blended")
 
     @classmethod
@@ -121,6 +126,27 @@ class Task(ABC):
         )
 
     @classmethod
+    def adapt(cls, targets: Columns, where: str) -> Columns:
+        """The targets as this task asks for them, where they can be read so: it was chosen by name.
+
+        Raises DataError where they look as if they could and cannot.
+        """
+        return targets
+
+    @classmethod
+    def describe(cls, targets: Columns) -> str:
+        """What these targets are like, as a sentence."""
+        return cls.requirement
+
+    @classmethod
+    def doubts(cls, targets: Columns) -> list[str]:
+        """What speaks for another task than this one, with the remedy, where nobody has chosen it.
+
+        targets  of the training part
+        """
+        return []
+
+    @classmethod
     @abstractmethod
     def explain(cls, outputs: Sequence[str]) -> str:
         """Which head and loss fit, and why, in one sentence.
@@ -132,6 +158,16 @@ class Task(ABC):
     def prefers(cls, channels: int, examples: int, criterion: str) -> dict[str, tuple[Any, str]]:
         """Settings that suit this task, each with the reason, where the user has chosen none."""
         return {"label_smoothing": (0.0, "off unless asked for")}
+
+    @classmethod
+    def check_targets(cls, targets: Columns, where: str) -> None:
+        """Raises DataError for targets, of whatever part, that do not fit the question.
+
+        targets  of the whole data set
+        """
+        missing = cls.needs.keys() - targets.keys()
+        if missing:
+            raise DataError(f"without targets '{', '.join(sorted(missing))}'", where=where)
 
     @classmethod
     def check_trainable(cls, targets: Columns, found: str, where: str) -> None:
@@ -154,6 +190,10 @@ class Task(ABC):
         targets  of the training part
         balance  weights: the loss counts rare classes more
         """
+
+    def within(self, height: int, width: int) -> Self:
+        """This task for a network whose window has this size, where answers lie in the window."""
+        return self
 
     # Training.
 
@@ -202,8 +242,8 @@ class Task(ABC):
         """This task with what is chosen on validation data, such as thresholds."""
         return self
 
-    def baselines(self, rows: Rows, targets: Columns, train: Ids, asked: Ids) -> tuple[Rule, ...]:
-        """What simple rules reach on the rows `asked`, having seen the rows `train`."""
+    def baselines(self, rows: Rows, targets: Columns, train: Ids, ids: Ids) -> tuple[Rule, ...]:
+        """What simple rules reach on the rows `ids`, having seen the rows `train`."""
         return ()
 
     @abstractmethod
@@ -220,7 +260,7 @@ class Task(ABC):
         kinds = {name: type(column) for name, column in targets.items()}
         if not self.recognizes(kinds):
             raise DataError(
-                f"the data do not have what the model was trained for: {self.told}",
+                f"the data do not have what the model was trained for: {self.requirement}",
                 where=where,
                 remedy="Evaluate on data like those of training.",
             )

@@ -27,7 +27,7 @@ from vitreous.losses.penalty import Penalty, weights_of
 from vitreous.training.average import Average
 from vitreous.training.divergence import DivergenceGuard
 from vitreous.training.precision import Precision, widened
-from vitreous.training.reproduce import seed_step
+from vitreous.training.reproduce import step_seeded
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +40,7 @@ class Step:
     lr        learning rate of the first group of parameters
     seconds   from asking for the examples to the end of the step, without the consumer's own time
     examples  how many were used
+    weight    the sum of their weights: their number, unless they have some
     """
 
     number: int
@@ -47,6 +48,7 @@ class Step:
     lr: float
     seconds: float
     examples: int
+    weight: Tensor | float
 
 
 Gradients = Callable[[Batch, Tensor | float], Tensor]
@@ -85,7 +87,7 @@ def fit(
     gradients   computes them; None is autograd, `backprop.manual_gradients` does it by hand
     call        computes the outputs in place of the model, such as `compiler.compiled(model)`
     seed        torch's generators are seeded from (seed, step number), so that dropout in a
-                resumed run needs no stored state
+                resumed run needs no stored state; between steps they are as they were found
     first_step  number of steps taken before
 
     Examples are weighted by their batch's weights, if it has any: the loss is Σ w·l / Σ w.
@@ -104,7 +106,6 @@ def fit(
     for number, parts in enumerate(grouped(batches, accumulate), first_step):
         if not model.training:  # a consumer may have evaluated it
             model.train()
-        seed_step(seed, number)
         factor = schedule(number)
         for group in optimizer.param_groups:
             group["lr"] = group["initial_lr"] * factor
@@ -113,16 +114,17 @@ def fit(
         optimizer.zero_grad()
         total = sum(weight(batch) for batch in parts)
         shares = []
-        for batch in parts:
-            if gradients is not None:
-                shares.append(gradients(batch, total))
-                continue
-            with precision.autocast():
-                outputs = forward(call or model, batch)
-            losses = loss(widened(outputs), batch.targets)
-            share = weighted_sum(losses, batch.weights, len(batch)) / total
-            torch.autograd.backward(scaler.scale(share))
-            shares.append(share.detach())
+        with step_seeded(seed, number):
+            for batch in parts:
+                if gradients is not None:
+                    shares.append(gradients(batch, total))
+                    continue
+                with precision.autocast():
+                    outputs = forward(call or model, batch)
+                losses = loss(widened(outputs), batch.targets)
+                share = weighted_sum(losses, batch.weights, len(batch)) / total
+                torch.autograd.backward(scaler.scale(share))
+                shares.append(share.detach())
         mean = shares[0] if len(shares) == 1 else torch.stack(shares).sum()
         if penalty and number >= penalty.first_step:
             size = penalty(penalized)
@@ -141,7 +143,8 @@ def fit(
             average.update(model, number)
 
         seconds = time.perf_counter() - start
-        yield Step(number + 1, mean, lr, seconds, sum(len(batch) for batch in parts))
+        examples = sum(len(batch) for batch in parts)
+        yield Step(number + 1, mean, lr, seconds, examples, total)
         start = time.perf_counter()
     guard.check()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -12,9 +13,10 @@ from vitreous.training.fit import Step
 def row(
     epoch: int, phase: str, step: Step, loss: float, scores: Scores | None, averaged: int | None
 ) -> dict[str, Any]:
-    """One line of metrics.jsonl: nothing in it depends on the clock.
+    """One line of metrics.jsonl: nothing in it depends on the clock. What is no finite number is
+    left out, as a score that was not measured.
 
-    loss      mean of the epoch's steps
+    loss      mean of the epoch's examples
     averaged  steps whose weights were averaged (SWA) for the scores; None if that is not done
     """
     found: dict[str, Any] = {
@@ -33,7 +35,11 @@ def row(
             **{f"validation_{score.name}": score.value for score in told},
             "validation_score": selection_score(scores),
         }
-    return found
+    return {name: value for name, value in found.items() if _finite(value)}
+
+
+def _finite(value: Any) -> bool:
+    return not isinstance(value, float) or math.isfinite(value)
 
 
 def selection_score(scores: Scores) -> float:

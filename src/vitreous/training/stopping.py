@@ -12,14 +12,14 @@ from torch import Tensor, nn
 
 
 class EarlyStopping:
-    """Remembers the best weights, and says when enough looks have brought nothing better.
+    """Remembers the best weights, and says when enough epochs have brought nothing better.
 
         if stopping.observe(score, model):      # after each epoch
             break
         ...
         stopping.restore(model)
 
-    patience  looks without an improvement that end training; None never ends it, but the best
+    patience  epochs without an improvement that end training; None never ends it, but the best
               weights are kept all the same
     least     the smallest gain that counts as one
 
@@ -30,27 +30,27 @@ class EarlyStopping:
     def __init__(self, patience: int | None = None, least: float = 0.0):
         self.patience = patience
         self.least = least
-        self.looks = 0
-        self.best_look = 0
+        self.epochs = 0
+        self.best_epoch = 0
         self.best_score = -math.inf
         self.weights: dict[str, Tensor] = {}
 
     def observe(self, score: float, model: nn.Module) -> bool:
         """Take in one score with the weights that it belongs to; is it time to stop?"""
-        self.looks += 1
+        self.epochs += 1
         if score > self.best_score + (self.least if self.weights else 0.0):
-            self.best_score, self.best_look = float(score), self.looks
+            self.best_score, self.best_epoch = float(score), self.epochs
             self.weights = {name: t.detach().clone() for name, t in model.state_dict().items()}
         return self.exhausted
 
     @property
     def improved(self) -> bool:
-        """Was the latest look the best?"""
-        return self.looks > 0 and self.best_look == self.looks
+        """Was the latest epoch the best?"""
+        return self.epochs > 0 and self.best_epoch == self.epochs
 
     @property
     def exhausted(self) -> bool:
-        return self.patience is not None and self.looks - self.best_look >= self.patience
+        return self.patience is not None and self.epochs - self.best_epoch >= self.patience
 
     def restore(self, model: nn.Module) -> None:
         """Give the model the best weights seen; without any it keeps its own."""
@@ -59,14 +59,14 @@ class EarlyStopping:
 
     def state_dict(self) -> dict[str, Any]:
         return {
-            "looks": self.looks,
-            "best_look": self.best_look,
+            "looks": self.epochs,  # named as in checkpoints of before
+            "best_look": self.best_epoch,
             "best_score": self.best_score,
             "weights": dict(self.weights),
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        self.looks = state["looks"]
-        self.best_look = state["best_look"]
+        self.epochs = state["looks"]
+        self.best_epoch = state["best_look"]
         self.best_score = state["best_score"]
         self.weights = dict(state["weights"])

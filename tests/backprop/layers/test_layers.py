@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.testing import assert_close
 
+from vitreous import losses
 from vitreous.backprop import layers as modules
 from vitreous.backprop.gradcheck import check
 from vitreous.backprop.layers import (
@@ -20,6 +21,7 @@ from vitreous.backprop.layers import (
     BinaryHinge,
     Branches,
     Chain,
+    ClassAndBox,
     ComputedConvolution,
     Concatenate,
     Convolution,
@@ -44,6 +46,7 @@ from vitreous.backprop.layers import (
     Scatter,
     SigmoidCrossEntropy,
     Slice,
+    SmoothL1,
     SoftmaxCrossEntropy,
     SquaredError,
 )
@@ -250,7 +253,7 @@ def test_every_layer_is_compared() -> None:
 
     tested = {type(build()) for build, _ in BY_HAND} | {type(layer(m)) for m, _ in TORCH}
     ours = {kind for kind in concrete(Layer) if kind.__module__.startswith("vitreous.")}
-    assert ours - {Layer, Loss} == tested | {SquaredError}
+    assert ours - {Layer, Loss} == tested | {ClassAndBox, SquaredError, SmoothL1}
     assert {kind.__name__ for kind in ours} <= set(modules.__all__)
 
 
@@ -264,21 +267,28 @@ TARGETS: list[tuple[Loss, Callable[[Tensor], Tensor], Tensor]] = [
     ),
     (
         SoftmaxCrossEntropy(weights=torch.tensor([1.0, 3.0, 0.5]), smoothing=0.1),
-        lambda o: nn.functional.cross_entropy(
-            o,
-            LABELS,
-            weight=torch.tensor([1.0, 3.0, 0.5], dtype=torch.float64),
-            label_smoothing=0.1,
-            reduction="none",
+        lambda o: (
+            nn.functional.cross_entropy(o, LABELS, label_smoothing=0.1, reduction="none")
+            * torch.tensor([1.0, 3.0, 0.5], dtype=torch.float64)[LABELS]
         ).mean(),
         LABELS,
     ),
     (SquaredError(), lambda o: nn.functional.mse_loss(o, SHARES), SHARES),
+    (SmoothL1(), lambda o: nn.functional.smooth_l1_loss(o, SHARES), SHARES),
+    (SmoothL1(delta=0.2), lambda o: nn.functional.smooth_l1_loss(o, SHARES, beta=0.2), SHARES),
     (Hinge(), lambda o: nn.functional.multi_margin_loss(o, LABELS), LABELS),
     (
         Hinge(margin=0.3),
         lambda o: nn.functional.multi_margin_loss(o, LABELS, margin=0.3),
         LABELS,
+    ),
+    (Hinge(), lambda o: losses.hinge(o, SHARES), SHARES),
+    (
+        Hinge(weights=torch.tensor([1.0, 3.0, 0.5])),
+        lambda o: losses.hinge(
+            o, SHARES, weights=torch.tensor([1.0, 3.0, 0.5]).double(), reduction="none"
+        ).mean(),
+        SHARES,
     ),
     (BinaryHinge(), lambda o: (1 - SIGNS * o).clamp(min=0).mean(), SIGNS),
     (
@@ -307,19 +317,13 @@ def test_over_a_map_the_pixels_that_count_are_averaged(
 ) -> None:
     """Image by image: one with few of them counts as much, and one with none has no loss."""
     outputs = inputs(3, 3, 2, 4).requires_grad_()
-    losses = [
-        nn.functional.cross_entropy(
-            image[None],
-            mask[None],
-            weight=weights,
-            ignore_index=9,
-            label_smoothing=smoothing,
-            reduction="none",
-        ).sum()
-        / max(int((mask != 9).sum()), 1)
-        for image, mask in zip(outputs, MASKS, strict=True)
-    ]
-    expected = torch.stack(losses).mean()
+    counted = MASKS != 9
+    pixels = nn.functional.cross_entropy(
+        outputs, MASKS, ignore_index=9, label_smoothing=smoothing, reduction="none"
+    )
+    if weights is not None:
+        pixels = pixels * weights[MASKS.where(counted, 0)]
+    expected = (pixels.sum((1, 2)) / counted.sum((1, 2)).clamp_min(1)).mean()
     (gradient,) = torch.autograd.grad(expected, outputs)
     loss = SoftmaxCrossEntropy(smoothing=smoothing, weights=weights, ignore=9)
     assert_close(loss(outputs.detach(), MASKS), expected.detach())

@@ -20,6 +20,7 @@ from vitreous.data.batches import pack as packs
 from vitreous.data.batches.pack import Streaming, key, pack
 from vitreous.data.batches.preprocess import PixelContract
 from vitreous.data.cache import cache_folder as caches
+from vitreous.data.cache import file_cache
 from vitreous.data.dataset import Dataset, Part
 from vitreous.data.formats.image_files import FileDataset
 from vitreous.data.images.unreadable import BadImage
@@ -168,21 +169,62 @@ def test_any_change_makes_another_pack(folder, change, monkeypatch):
     assert key(Files(folder), contract) != before
 
 
-@pytest.mark.parametrize("fresh", [True, False])
-def test_a_file_that_was_just_written_may_change_within_its_time(folder, fresh):
-    """Clocks of file systems tick coarsely: the same size and time need not be the same content."""
+def image_files(folder):
     parts = np.full(30, Part.UNASSIGNED, np.int8)
     names = Names(sorted(path.name for path in folder.iterdir()))
-    files = FileDataset(folder, names, {}, parts=parts, channels=3)
-    first = folder / "000.png"
-    time_ns = time.time_ns() - (0 if fresh else 10_000_000_000)
-    os.utime(first, ns=(time_ns, time_ns))
+    return FileDataset(folder, names, {}, parts=parts, channels=3)
+
+
+def test_a_file_that_was_just_written_may_change_within_its_time(folder, monkeypatch):
+    """Clocks of file systems tick coarsely: one size and time need not be one content."""
+    files = image_files(folder)
+    stamps = [files.stamp(index) for index in range(30)]
+    monkeypatch.setattr(FileDataset, "stamp", lambda _, index: stamps[index])
     before = key(files, CONTRACT)
-    content = bytearray(first.read_bytes())
+    content = bytearray((folder / "000.png").read_bytes())
     content[-1] ^= 1
-    first.write_bytes(content)
-    os.utime(first, ns=(time_ns, time_ns))
-    assert (key(files, CONTRACT) != before) is fresh  # old ones are not read for their key
+    (folder / "000.png").write_bytes(content)
+    assert key(files, CONTRACT) != before
+
+
+def test_old_files_are_not_read_for_their_key(folder, monkeypatch):
+    monkeypatch.setattr(file_cache, "MIN_AGE", -1)  # so that files count as old
+    monkeypatch.setattr(FileDataset, "digest", lambda *_: pytest.fail("a stamp is enough"))
+    for number, path in enumerate(sorted(folder.iterdir())):
+        os.utime(path, (number, number))
+    files = image_files(folder)
+    assert key(files, CONTRACT) == key(files, CONTRACT)
+
+
+@pytest.mark.parametrize("change", ["rewritten", "swapped"])
+def test_files_of_one_size_and_time_are_told_apart(folder, change, monkeypatch):
+    """As from an archive that is built twice alike; times of writing can be set, others cannot."""
+    monkeypatch.setattr(file_cache, "MIN_AGE", -1)  # so that files count as old
+    paths = sorted(folder.iterdir())
+    for path in paths:
+        path.write_bytes(bytes(1000))
+        os.utime(path, (0, 0))
+    monkeypatch.setattr(file_cache, "SAMPLE", 0)
+    before = key(image_files(folder), CONTRACT)
+    assert key(image_files(folder), CONTRACT) == before
+    if change == "rewritten":
+        paths[7].write_bytes(b"1" * 1000)
+        os.utime(paths[7], (0, 0))
+    else:
+        paths[7].rename(folder / "aside")
+        paths[8].rename(paths[7])
+        (folder / "aside").rename(paths[8])
+    assert key(image_files(folder), CONTRACT) != before
+
+
+def test_where_stamps_do_not_tell_a_sample_is_read(folder, monkeypatch):
+    """On a disk that is an image, numbers and all times may be the same for other content."""
+    stamp = file_cache.STAMP.pack(1000, 0, 0, 7)
+    monkeypatch.setattr(FileDataset, "stamp", lambda *_: stamp)
+    before = key(image_files(folder), CONTRACT)
+    for path in folder.iterdir():
+        path.write_bytes(bytes(1000))
+    assert key(image_files(folder), CONTRACT) != before
 
 
 def test_damaged_images_are_listed_and_not_replaced(folder, cache):

@@ -67,7 +67,11 @@ def test_words_and_marks():
         (COLOR[:0], [], "holds no images"),
         (COLOR.astype(np.int32), range(6), "type int32"),
         (COLOR * 1.0, range(6), "floats from 0 to 255"),
-        (np.zeros((2, 3, 8, 8), np.uint8), [0, 1], "with the channels first"),
+        (
+            np.zeros((2, 3, 8, 8), np.uint8),
+            [0, 1],
+            "2, 3, 8, 8., whose channels seem to come first",
+        ),
         (COLOR, [-1, 0, 1, 2, 0, 1], "labels run from -1 to 2"),
         (COLOR, [0.5, 1, 2, np.nan, 3, 4], "example 3 has the value nan"),
         (COLOR, np.zeros((6, 5, 3), int), "masks of"),
@@ -222,7 +226,7 @@ def test_floats_are_quantities():
     several = from_arrays(GRAY, np.arange(12.0).reshape(6, 2)).targets["value"]
     assert several.names == ("value 0", "value 1")
     assert several.array.tolist() == np.arange(12.0).reshape(6, 2).tolist()
-    assert isinstance(from_arrays(GRAY, np.eye(6)).targets["class"], Marks)
+    assert isinstance(from_arrays(GRAY, np.tri(6)).targets["class"], Marks)
 
 
 def test_floats_have_no_class_names(tmp_path):

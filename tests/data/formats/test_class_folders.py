@@ -124,6 +124,9 @@ def test_what_is_no_data_is_left_out_and_said(tmp_path):
 
 def test_folders_beside_the_parts(tmp_path):
     plant(tmp_path, "train/a/1.png", "train/b/1.png", "extra/c/1.png")
+    with pytest.raises(DataError, match="holds train/ and beside it extra/, with images"):
+        open_folder(tmp_path)
+    (tmp_path / "extra/c/1.png").unlink()
     data = open_folder(tmp_path)
     assert data.classes == ("a", "b")
     assert data.notes == ("beside the parts, and left out: extra/",)
@@ -237,10 +240,10 @@ def test_channels_are_told_from_the_files(tmp_path):
     assert [example.image.shape[2] for example in mixed] == [3, 3]
     for name in ("many/a", "many/b"):
         (tmp_path / name).mkdir(parents=True)
-        np.save(tmp_path / name / "1.npy", np.zeros((4, 5, 6), np.uint8))
+        np.save(tmp_path / name / "1.npy", np.zeros((7, 5, 6), np.uint8))
     many = open_folder(tmp_path / "many")
     assert many.channels == 6
-    assert many[1].image.shape == (4, 5, 6)
+    assert many[1].image.shape == (7, 5, 6)
 
 
 def test_a_set_survives_pickling(tmp_path):

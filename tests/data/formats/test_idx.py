@@ -175,3 +175,14 @@ def test_mnist_by_its_names(mnist: Path):
         "train": 50_000, "validation": 10_000, "test": 10_000
     }  # fmt: skip
     assert split(open_data("mnist-5000")).sizes()["test"] == 5_000
+
+
+@pytest.mark.parametrize("suffix", ["", ".gz"])
+def test_gzip_is_told_by_its_bytes(tmp_path, suffix):
+    """Browsers unpack what they fetch and keep the name; others pack and drop it."""
+    plant(tmp_path, suffix=suffix)
+    wanted = open_idx(tmp_path).pixels
+    for path in tmp_path.iterdir():
+        content = path.read_bytes()
+        path.write_bytes(gzip.decompress(content) if suffix else gzip.compress(content))
+    np.testing.assert_array_equal(open_idx(tmp_path).pixels, wanted)

@@ -1,16 +1,19 @@
 from __future__ import annotations
 
 import os
-import time
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from vitreous.data.batches.pack import key
+from vitreous.data.batches.preprocess import PixelContract
+from vitreous.data.cache import file_cache
 from vitreous.data.dataset import Part
-from vitreous.data.formats import mask_files
+from vitreous.data.formats import mask_files, masks
 from vitreous.data.formats.open import open
-from vitreous.errors import DataError
+from vitreous.data.images.frame import Frame
+from vitreous.errors import DataError, ImageError
 
 rng = np.random.default_rng(0)
 
@@ -51,7 +54,11 @@ def test_pairs_by_name(tmp_path, images, masks):
     for number, mask in enumerate(expected):
         np.testing.assert_array_equal(data[number].target, mask)
         assert column.source(number) == str(tmp_path / "set" / masks / f"deep/{number}.png")
-    assert data.notes == ("masks show the classes 0 to 2, which have no names",)
+    said, shown = data.notes
+    assert said == f"images and their masks lie in {images}/ with {masks}/"
+    assert shown.startswith(
+        "masks show the classes 0 to 2, which have no names; a file classes.txt"
+    )
 
 
 def test_parts_above(tmp_path):
@@ -70,7 +77,7 @@ def test_black_and_white_are_two_classes(tmp_path):
     pair(tmp_path / "set", "b", 255 - mask)
     data = open(tmp_path / "set")
     assert data.classes == ("background", "foreground")
-    assert data.notes == ("masks are black and white: background, foreground",)
+    assert data.notes[1:] == ("masks are black and white: background, foreground",)
     np.testing.assert_array_equal(data[0].target, mask // 255)
     assert data.targets["mask"].counts().tolist() == [2, 2]
 
@@ -90,7 +97,7 @@ def test_classes_are_named_by_a_file(tmp_path, name):
     (tmp_path / "set" / name).write_text("sky\ntree\nroad\n\n")
     data = open(tmp_path / "set")
     assert data.classes == ("sky", "tree", "road")
-    assert data.notes == (f"3 classes of masks, named by {tmp_path}/set/{name}",)
+    assert data.notes[1:] == (f"3 classes of masks, named by {tmp_path}/set/{name}",)
     pair(tmp_path / "set", "a", drawn(0, 2) * 255)  # black and white, of two named classes
     (tmp_path / "set" / name).write_text("sky\ntree\n")
     two = open(tmp_path / "set")
@@ -114,7 +121,7 @@ def test_what_has_no_partner_is_said(tmp_path):
     save(tmp_path / "set/masks/alone.png", drawn(0, 2))
     data = open(tmp_path / "set")
     assert len(data) == 2
-    assert data.notes[:2] == (
+    assert data.notes[1:3] == (
         "files without a mask, left out: 5 files, such as images/x0.png, images/x1.png, "
         "images/x2.png and 2 more",
         "files that belong to no image, left out: 1 file, such as masks/alone.png",
@@ -134,7 +141,7 @@ def test_names_may_end_in_a_word(tmp_path):
         open(tmp_path / "set")
 
 
-def test_masks_of_colors_are_refused(tmp_path):
+def test_masks_of_colors_without_a_table_are_refused(tmp_path):
     for name in "ab":
         pair(tmp_path / "set", name, drawn(0, 2))
         save(tmp_path / f"set/masks/{name}.png", drawn(0, 255, (6, 8, 3)))
@@ -149,10 +156,9 @@ def test_masks_that_show_nothing(tmp_path):
 
 
 def test_masks_are_looked_at_once(tmp_path, monkeypatch):
+    monkeypatch.setattr(file_cache, "MIN_AGE", -1)  # so that files count as old
     for number in range(3):
         pair(tmp_path / "set", str(number), drawn(0, number + 2))
-        for path in (tmp_path / "set/masks").iterdir():
-            os.utime(path, (time.time() - 100,) * 2)
     first = open(tmp_path / "set")
     assert first.classes == ("0", "1", "2", "3")
     reads = []
@@ -173,8 +179,8 @@ def test_counts_say_how_many_images_show_a_class(tmp_path):
         pair(tmp_path / "set", str(number), mask)
     column = open(tmp_path / "set").targets["mask"]
     assert column.counts().tolist() == [2, 1, 1]
-    assert column.looks["size"].tolist() == [[1, 2]] * 3
-    assert column.looks["counts"][2, [0, 2, 255]].tolist() == [0, 1, 1]
+    assert column.summaries["size"].tolist() == [[1, 2]] * 3
+    assert column.summaries["counts"][2, [0, 2, 255]].tolist() == [0, 1, 1]
     assert column.take(np.array([2, 1])).counts().tolist() == [1, 0, 1]
 
 
@@ -182,3 +188,148 @@ def test_folders_named_alike_without_images_are_class_folders(tmp_path):
     for name in ("images", "label"):  # no pair of words
         save(tmp_path / f"set/{name}/1.png", drawn(0, 255, (6, 8, 3)))
     assert open(tmp_path / "set").classes == ("images", "label")
+
+
+@pytest.mark.parametrize("behind", ["annot", "_labels", "_masks", "-mask", "gt"])
+def test_folders_of_masks_beside_the_parts(tmp_path, behind):
+    root = tmp_path / "set"
+    for part, count in (("train", 3), ("val", 2), ("test", 1)):
+        for number in range(count):
+            pair(root, f"{number}", drawn(0, 3), part, part + behind)
+    data = open(root)
+    parts = [Part.TRAIN] * 3 + [Part.VALIDATION] * 2 + [Part.TEST]
+    assert data.parts.tolist() == parts
+    assert [data.id(0), data.id(5)] == ["train/0.jpg", "test/0.jpg"]
+    assert data.targets["mask"].source(5) == str(root / f"test{behind}/0.png")
+    assert data.notes[0] == (
+        f"images and their masks lie in train/ with train{behind}/, val/ with val{behind}/, "
+        f"test/ with test{behind}/"
+    )
+
+
+def test_a_part_without_masks_is_said(tmp_path):
+    pair(tmp_path / "set", "a", drawn(0, 2), "train", "trainannot")
+    save(tmp_path / "set/test/a.png", drawn(0, 255, (6, 8, 3)))
+    data = open(tmp_path / "set")
+    assert len(data) == 1
+    assert data.notes[1] == "test/ has no folder of masks, and is left out"
+
+
+def test_parts_within_both_folders(tmp_path):
+    for name in ("train/a", "train/b", "val/a"):
+        pair(tmp_path / "set", name, drawn(0, 2), "images", "labels")
+    assert open(tmp_path / "set").parts.tolist() == [Part.TRAIN, Part.TRAIN, Part.VALIDATION]
+
+
+def test_folders_of_texts_hold_no_masks(tmp_path):
+    save(tmp_path / "set/images/a.png", drawn(0, 255, (6, 8, 3)))
+    (tmp_path / "set/labels").mkdir()
+    (tmp_path / "set/labels/a.txt").write_text("0 0.5 0.5 1 1")
+    assert not masks.is_masks(tmp_path / "set", {"images", "labels"})
+
+
+@pytest.mark.parametrize("mark", ["_L", "_P", "_mask", "-label", "_labelIds"])
+def test_marks_of_masks(tmp_path, mark):
+    for name in ("a", "b_L"):  # an image may have the mark itself
+        save(tmp_path / f"set/images/{name}.png", drawn(0, 255, (6, 8, 3)))
+        save(tmp_path / f"set/masks/{name}{mark}.png", drawn(0, 2))
+    data = open(tmp_path / "set")
+    names = [os.path.basename(data.targets["mask"].source(n)) for n in range(2)]
+    assert names == [f"a{mark}.png", f"b_L{mark}.png"]
+
+
+def test_numbers_that_are_no_class(tmp_path):
+    mask = np.array([[0, 1, 2, 3], [3, 2, 1, 0]], np.uint8)
+    pair(tmp_path / "set", "a", mask)
+    (tmp_path / "set/classes.txt").write_text("sky\n-\nroad\nVoid\n")
+    data = open(tmp_path / "set")
+    assert data.classes == ("sky", "road")
+    assert data.notes[1].endswith("classes.txt; 1 and 3 ignored")
+    expected = [[0, 255, 1, 255], [255, 1, 255, 0]]
+    np.testing.assert_array_equal(data[0].target, expected)
+    counts = data.targets["mask"].summaries["counts"][0]
+    assert counts[[0, 1, 255]].tolist() == [2, 2, 4]
+    pair(tmp_path / "set", "a", mask + 2)  # a value beyond the names stays an error
+    frame = Frame.identity(mask.shape)
+    with pytest.raises(ImageError, match="pixels of class 4, but there are 2 classes"):
+        open(tmp_path / "set").targets["mask"].row(0, frame)
+    (tmp_path / "set/classes.txt").write_text("-\n-\n")
+    with pytest.raises(DataError, match="empty lines"):
+        open(tmp_path / "set")
+
+
+def test_a_new_meaning_of_the_values_is_a_new_pack(tmp_path):
+    pair(tmp_path / "set", "a", drawn(0, 3))
+    contract = PixelContract(height=8, width=8, channels=3, exact=True)
+    keys = set()
+    for text in ("a\nb\nc\n", "a\nb\n-\nc\n", "a\n-\nb\nc\n"):
+        (tmp_path / "set/classes.txt").write_text(text)
+        keys.add(key(open(tmp_path / "set"), contract))
+    assert len(keys) == 3
+
+
+def test_camvid_names_its_classes(tmp_path):
+    mask = np.arange(12, dtype=np.uint8).reshape(3, 4)
+    for name in ("CamVid", "other"):
+        pair(tmp_path / name, "a", mask, "train", "trainannot")
+    data = open(tmp_path / "CamVid")
+    assert len(data.classes) == 11
+    assert (data.classes[0], data.classes[10]) == ("sky", "bicyclist")
+    assert data[0].target.tolist()[2] == [8, 9, 10, 255]
+    assert "masks show the 12 numbers of CamVid" in data.notes[1]
+    assert len(open(tmp_path / "other").classes) == 12
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("colors.txt", "0 0 0 void\n128 64 128\troad\n\n64 0 128   big car\n"),
+        ("label_colors.txt", "0,0,0,void\n128,64,128,road\n64,0,128,big car\n"),
+        ("class_dict.csv", "name, r, g, b\nvoid,0,0,0\nroad,128,64,128\nbig car,64,0,128\n"),
+    ],
+)
+def test_masks_of_colors(tmp_path, name, text):
+    colors = np.array([[0, 0, 0], [128, 64, 128], [64, 0, 128]], np.uint8)
+    numbers = drawn(0, 3)
+    root = tmp_path / "set"
+    pair(root, "a", numbers)
+    save(root / "masks/a.png", colors[numbers])
+    (root / name).write_text(text)
+    data = open(root)
+    assert data.classes == ("road", "big car")
+    expected = np.array([255, 0, 1])[numbers]
+    np.testing.assert_array_equal(data[0].target, expected)
+    assert data.notes[1] == f"2 classes of masks, by the colors in {root}/{name}; 0 ignored"
+    shown = data.targets["mask"].summaries["counts"][0]
+    assert shown[[0, 1, 255]].tolist() == [(expected == n).sum() for n in (0, 1, 255)]
+    wrong = colors[numbers]
+    wrong[0, 0] = 1, 2, 3
+    save(root / "masks/a.png", wrong)
+    with pytest.raises(ImageError, match="1 pixels of colors without a class, such as 1 2 3"):
+        open(root).targets["mask"].read(0)
+
+
+@pytest.mark.parametrize(
+    ("text", "match"),
+    [
+        ("0 0 0 void\n1 2 road\n", r"is no color and name"),
+        ("0 0 0 void\n1 2 256 road\n", r"is no color and name"),
+        ("0 0 0 a\n0 0 0 b\n", "a name or a color twice"),
+        ("", "is empty"),
+    ],
+)
+def test_tables_of_colors_that_are_none(tmp_path, text, match):
+    root = tmp_path / "set"
+    pair(root, "a", drawn(0, 2))
+    save(root / "masks/a.png", drawn(0, 255, (6, 8, 3)))
+    (root / "colors.txt").write_text(text)
+    with pytest.raises(DataError, match=match):
+        open(root)
+
+
+def test_a_table_of_colors_says_nothing_about_numbers(tmp_path):
+    pair(tmp_path / "set", "a", drawn(0, 2))
+    (tmp_path / "set/colors.txt").write_text("0 0 0 void\n128 64 128 road\n")
+    data = open(tmp_path / "set")
+    assert data.classes == ("0", "1")
+    assert "colors.txt is not used" in data.notes[1]

@@ -17,7 +17,6 @@ from hypothesis import strategies as st
 from PIL import Image, ImageOps
 
 from vitreous.data.images.decode import decode, header
-from vitreous.data.images.tiff import shape
 from vitreous.errors import ImageError, UsageError
 
 rng = np.random.default_rng(0)
@@ -204,14 +203,27 @@ def test_any_number_of_channels(channels):
 
 
 @pytest.mark.parametrize("imagej", [False, True])
-@pytest.mark.parametrize("first", [False, True])
-def test_tiff_with_a_page_for_each_slice_of_an_array(first, imagej):
-    """What `imwrite` does with an array of many channels when nothing is said about them."""
-    cube = np.random.default_rng(0).integers(0, 256, (7, 9, 6), np.uint8)
-    data = tiff(np.moveaxis(cube, 2, 0) if first else cube, imagej=imagej)
-    assert header(data).channels == 6
+@pytest.mark.parametrize("channels", [6, 40])
+def test_tiff_with_a_page_for_each_slice_of_an_array(channels, imagej):
+    """The pages are the channels, also if they are more than columns."""
+    cube = np.random.default_rng(0).integers(0, 256, (7, 9, channels), np.uint8)
+    data = tiff(np.moveaxis(cube, 2, 0), imagej=imagej)
+    assert header(data).channels == channels
     assert (header(data).height, header(data).width) == (7, 9)
     np.testing.assert_array_equal(decode(data), cube)
+
+
+@pytest.mark.parametrize("imagej", [False, True])
+def test_tiff_with_a_page_for_each_row_of_an_array(imagej):
+    """What `imwrite` does with (H, W, C) when nothing is said about the channels."""
+    cube = np.random.default_rng(0).integers(0, 256, (17, 19, 6), np.uint8)
+    with pytest.raises(ImageError, match=r"17 pages of 6 × 19 .* the channels") as caught:
+        decode(tiff(cube, imagej=imagej))
+    assert "planarconfig='contig'" in caught.value.remedy
+    named = tiff(cube, metadata={"axes": "YXC"})
+    np.testing.assert_array_equal(decode(named), cube)
+    pages = tiff(cube, metadata={"axes": "CYX"})
+    np.testing.assert_array_equal(decode(pages), np.moveaxis(cube, 0, 2))
 
 
 def test_tiff_of_color_and_more_keeps_all_channels():
@@ -233,8 +245,8 @@ TIFFS = {
     "two channels": tiff(CUBE[..., :2], photometric="minisblack", planarconfig="contig"),
     "color and more": tiff(CUBE[..., :5], photometric="rgb", extrasamples=[0, 0]),
     "color of floats": tiff(CUBE[..., :3] / np.float32(255), photometric="rgb"),
-    "slices": tiff(CUBE),
-    "slices of ImageJ": tiff(CUBE, imagej=True),
+    "slices": tiff(np.moveaxis(CUBE, 2, 0)),
+    "slices of ImageJ": tiff(np.moveaxis(CUBE, 2, 0), imagej=True),
     "big": tiff(CUBE, photometric="minisblack", planarconfig="contig", bigtiff=True),
     "big-endian": tiff(CUBE, photometric="minisblack", planarconfig="contig", byteorder=">"),
     "color": tiff(SMOOTH, photometric="rgb"),
@@ -249,7 +261,9 @@ TIFFS = {
 
 @pytest.mark.parametrize("name", TIFFS)
 def test_without_tifffile_a_tiff_is_read_in_full_or_refused(name, monkeypatch):
-    expected, beyond = decode(TIFFS[name]), shape(TIFFS[name]) is not None
+    expected = decode(TIFFS[name])
+    beyond = name in ("channels", "planes", "two channels", "color and more") or "slices" in name
+    beyond |= name in ("big", "big-endian")
     monkeypatch.setitem(sys.modules, "tifffile", None)
     if beyond:
         with pytest.raises(UsageError, match="needs the package tifffile") as error:
@@ -555,7 +569,6 @@ def test_a_huge_claim_is_refused_before_decoding(tmp_path, kind):
     program = """
 import resource, sys, time
 from vitreous.data.images.decode import decode
-from vitreous.data.images.tiff import shape
 from vitreous.errors import ImageError, UsageError
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 start = time.process_time()
@@ -618,3 +631,50 @@ def test_header_tells_without_decoding():
     )
     assert time.process_time() - start < 2
     assert header(npy(SMOOTH.astype(np.uint16))).mode == "uint16"
+
+
+# Oddities that a decoder forgives
+
+
+@pytest.mark.parametrize("junk", [bytes(3), b"\xff\xff", b"\xff\x00ab", b"\x12\xff\xff"])
+def test_bytes_between_the_segments_of_a_jpeg_are_passed_over(junk):
+    data = saved(SMOOTH, "JPEG")
+    for marker in (b"\xff\xdb", b"\xff\xc0", b"\xff\xc4"):
+        place = data.index(marker)
+        odd = data[:place] + junk + data[place:]
+        np.testing.assert_array_equal(decode(odd), decode(data))
+        assert header(odd).width == 120
+
+
+@pytest.mark.parametrize(("kind", "reason"), [(0xC3, "lossless"), (0xC5, "hierarchical")])
+def test_a_jpeg_that_is_coded_otherwise_is_to_be_converted(kind, reason):
+    data = bytearray(saved(SMOOTH, "JPEG"))
+    place = data.index(b"\xff\xc0")
+    data[place + 1] = kind
+    with pytest.raises(ImageError, match=f"is a JPEG that is {reason}") as caught:
+        decode(bytes(data))
+    assert "Convert it" in caught.value.remedy
+
+
+def test_a_jpeg_of_twelve_bits_is_named():
+    data = bytearray(saved(SMOOTH, "JPEG"))
+    data[data.index(b"\xff\xc0") + 4] = 12
+    for read in (decode, header):
+        with pytest.raises(ImageError, match="is a JPEG of 12 bits a value") as caught:
+            read(bytes(data))
+        assert "Convert it" in caught.value.remedy
+
+
+@pytest.mark.parametrize("major", [b"mif1", b"msf1"])
+def test_an_image_file_of_a_general_brand_is_told_by_the_others(major):
+    pytest.importorskip("PIL.AvifImagePlugin")
+    data = saved(SMOOTH, "AVIF")
+    general = data[:8] + major + data[12:]
+    assert b"avif" in general[16:64]
+    if major == b"mif1":
+        np.testing.assert_array_equal(decode(general), decode(data))
+    assert header(general).format == "AVIF"
+    for brands in (b"mif1heic", b"mif1hevc", b"mif1"):
+        size = (16 + len(brands)).to_bytes(4)
+        with pytest.raises(ImageError, match="is a HEIC photo"):
+            decode(size + b"ftyp" + major + bytes(4) + brands + b"avif")

@@ -26,10 +26,24 @@ def test_report_of_nothing_bad():
 
 
 def test_csv_keeps_awkward_names(tmp_path):
-    odd = BadImage(0, b"a,\xff\"b'.png".decode("utf-8", "surrogateescape"), "cut\nshort")
+    name = b"a,\xff\"b'.png".decode("utf-8", "surrogateescape")
+    odd = BadImage(0, name, "cut\nshort", "Fetch it again.")
     quarantine.write([odd], tmp_path / "bad.csv")
     with open(tmp_path / "bad.csv", newline="", errors="surrogateescape") as file:
-        assert list(csv.reader(file)) == [["index", "id", "reason"], ["0", odd.id, odd.reason]]
+        assert list(csv.reader(file)) == [
+            ["index", "id", "reason", "remedy"],
+            ["0", odd.id, odd.reason, "Fetch it again."],
+        ]
+
+
+def test_each_remedy_is_said_with_its_count():
+    unpack, convert = "Unpack it.", "Convert it."
+    one = [BadImage(index, "x", "is odd", convert) for index in range(3)]
+    assert quarantine.remedies(one) == convert
+    assert quarantine.report(one, 9).endswith("→ Convert it.")
+    mixed = [*one, BadImage(4, "y", "is packed", unpack), BadImage(5, "z", "is gone")]
+    assert quarantine.remedies(mixed) == "Convert it. (3 images) Unpack it. (1 image)"
+    assert quarantine.remedies(BAD) == ""
 
 
 def test_the_old_list_stays_when_the_disk_is_full(tmp_path, monkeypatch):

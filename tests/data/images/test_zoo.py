@@ -59,6 +59,17 @@ def many_channels(**options):
     return file.getvalue()
 
 
+def many_bits(kind=np.uint16, **options):
+    file = io.BytesIO()
+    top = 65535 if kind == np.uint16 else 1
+    tifffile.imwrite(file, (rng.random((30, 40)) * top).astype(kind), **options)
+    return file.getvalue()
+
+
+def hole(data):
+    return data[: len(data) // 2] + bytes(40) + data[len(data) // 2 + 40 :]
+
+
 def claims(side):
     head = struct.pack(">IIBBBBB", side, side, 8, 2, 0, 0, 0)
     chunk = b"IHDR" + head
@@ -110,6 +121,11 @@ FINE = {
     "floats.npy": (lambda file: (np.save(file, rng.random((30, 40, 3))), file.getvalue())[1])(
         io.BytesIO()
     ),
+    "junk in the header.jpg": JPEG[:20] + bytes(3) + JPEG[20:],
+    "white is zero.tif": many_bits(photometric="miniswhite"),
+    "big-endian.tif": many_bits(byteorder=">", compression="zlib"),
+    "doubles.tif": many_bits(np.float64),
+    "general.avif": (lambda data: data[:8] + b"mif1" + data[12:])(saved(picture(13), "AVIF")),
     **{f"exif {value}.jpg": oriented(value) for value in range(1, 9)},
 }
 
@@ -134,6 +150,15 @@ DAMAGED = {
     "huge claim.png": (claims(20_000), "100,000,000 pixels are allowed"),
     "huge.png": (one_color(20_000), "100,000,000 pixels are allowed"),
     "six channels.tif": (many_channels(), "6 channels where 3 are expected"),
+    "hole.png": (hole(PNG), "checksum of IDAT is another"),
+    "zero tail.png": (PNG[: len(PNG) // 2] + bytes(len(PNG) // 2), "checksum|truncated"),
+    "hole.tif": (hole(saved(picture(14), "TIFF", compression="tiff_deflate")), "TIFF is damaged"),
+    "cut ink.jpg": (FINE["cmyk.jpg"][:-200] + b"\xff\xd9", "lacks data|damaged|cut off"),
+    "twelve bits.jpg": (JPEG.replace(b"\xff\xc0\0\x11\x08", b"\xff\xc0\0\x11\x0c"), "12 bits"),
+    "signed.tif": (many_bits(np.int8), "type int8"),
+    "wide.tif": (many_bits(np.uint32), "type uint32"),
+    "channels first.npy": ((lambda file: (np.save(file, np.zeros((3, 30, 40), np.uint8)),
+                            file.getvalue())[1])(io.BytesIO()), "channels seem to come first"),
     "objects.npy": (b"\x93NUMPY\1\0\x46\0{'descr': '|O', 'fortran_order': False, "
                     b"'shape': (2, 2), }          \n", "cannot be decoded|pickle"),
 }  # fmt: skip

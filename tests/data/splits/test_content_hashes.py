@@ -2,11 +2,11 @@ from __future__ import annotations
 
 import hashlib
 import os
-import time
 
 import numpy as np
 import pytest
 
+from vitreous.data.cache import file_cache
 from vitreous.data.cache.file_cache import as_words
 from vitreous.data.formats.arrays import from_arrays
 from vitreous.data.formats.image_files import FileDataset
@@ -17,19 +17,14 @@ from vitreous.errors import ImageError
 
 @pytest.fixture
 def files(tmp_path, monkeypatch):
-    """600 files that were last written a minute ago, and an empty cache."""
+    """600 files that count as old, and an empty cache."""
+    monkeypatch.setattr(file_cache, "MIN_AGE", -1)  # the time of a change cannot be set back
     monkeypatch.setenv("VITREOUS_CACHE", str(tmp_path / "cache"))
     folder = tmp_path / "data"
     folder.mkdir()
     for number in range(600):
-        write(folder / f"{number}.png", b"content %d" % number)
+        (folder / f"{number}.png").write_bytes(b"content %d" % number)
     return folder
-
-
-def write(path, content, age=60):
-    path.write_bytes(content)
-    then = time.time() - age
-    os.utime(path, (then, then))
 
 
 def dataset(folder):
@@ -75,8 +70,8 @@ def test_files_are_read_once(files, monkeypatch):
     again, _ = digests(dataset(files))
     assert calls == []
     np.testing.assert_array_equal(first, again)
-    write(files / "7.png", b"another!!", age=50)
-    write(files / "new.png", b"new")
+    (files / "7.png").write_bytes(b"another!!")
+    (files / "new.png").write_bytes(b"new")
     (files / "9.png").rename(files / "renamed.png")
     data = dataset(files)
     changed, _ = digests(data)
@@ -85,11 +80,31 @@ def test_files_are_read_once(files, monkeypatch):
 
 
 def test_a_file_that_was_written_just_now_is_read_again(files, monkeypatch):
-    write(files / "7.png", b"content 7", age=0)
+    monkeypatch.setattr(file_cache, "MIN_AGE", 3600)
+    (files / "7.png").write_bytes(b"content 7")
     digests(dataset(files))
     calls = counted(monkeypatch)
     digests(dataset(files))
-    assert len(calls) == 1
+    assert len(calls) == 600
+
+
+@pytest.mark.parametrize("change", ["rewritten", "swapped"])
+def test_files_of_one_size_and_time_are_read_again(files, change):
+    for path in files.iterdir():
+        os.utime(path, (0, 0))
+    one, other = files / "100.png", files / "200.png"
+    first, _ = digests(dataset(files))
+    if change == "swapped":
+        one.rename(files / "aside")
+        other.rename(one)
+        (files / "aside").rename(other)
+    else:
+        one.write_bytes(b"content XYZ")
+        os.utime(one, (0, 0))
+    data = dataset(files)
+    again, _ = digests(data)
+    changed = {data.id(index) for index in np.flatnonzero((again != first).any(axis=1))}
+    assert changed == ({"100.png", "200.png"} if change == "swapped" else {"100.png"})
 
 
 def test_files_that_cannot_be_read_are_named(files):

@@ -31,9 +31,11 @@ from vitreous.backprop.layers.linear import Bias, Linear
 from vitreous.backprop.layers.loss_layers import (
     LOSSES,
     BinaryHinge,
+    ClassAndBox,
     Hinge,
     Loss,
     SigmoidCrossEntropy,
+    SmoothL1,
     SoftmaxCrossEntropy,
     SquaredError,
 )
@@ -58,6 +60,7 @@ __all__ = [
     "BinaryHinge",
     "Branches",
     "Chain",
+    "ClassAndBox",
     "ComputedConvolution",
     "Concatenate",
     "Convolution",
@@ -87,6 +90,7 @@ __all__ = [
     "SelfAttention",
     "SigmoidCrossEntropy",
     "Slice",
+    "SmoothL1",
     "SoftmaxCrossEntropy",
     "SquaredError",
     "TransposedConvolution",

@@ -62,8 +62,8 @@ class Loss(Layer):
 
 
 class SoftmaxCrossEntropy(Loss):
-    """−Σ t ln softmax(o), with slope p − t (for targets that sum to one); over the pixels of a map
-    the mean of those that count.
+    """−w Σ t ln softmax(o), with slope w (p − t), where w is what the example's own classes weigh;
+    over the pixels of a map the mean of those that count.
 
     outputs    (B, L) or (B, L, H, W) logits
     targets    (B,) or (B, H, W) class numbers, or (B, L) probabilities
@@ -87,11 +87,13 @@ class SoftmaxCrossEntropy(Loss):
                 targets = targets.where(counted > 0, 0)
             targets = F.one_hot(targets, classes).movedim(-1, 1)
         targets = targets.to(outputs.dtype)
-        if self.smoothing:
-            targets = targets * (1 - self.smoothing) + self.smoothing / classes
+        own: Tensor | float = 1.0
         if self.weights is not None:
             shape = -1, *[1] * (outputs.dim() - 2)
-            targets = targets * self.weights.to(outputs.dtype).view(shape)
+            own = (targets * self.weights.to(outputs).view(shape)).sum(1, keepdim=True)
+        if self.smoothing:
+            targets = targets * (1 - self.smoothing) + self.smoothing / classes
+        targets = targets * own
         pixels = counted.reshape(len(outputs), -1).sum(1).clamp_min(1)
         share = counted / pixels.view(-1, *[1] * (counted.dim() - 1))  # of each pixel in its image
         self.targets, self.log_p = targets * share[:, None], torch.log_softmax(outputs, 1)
@@ -127,28 +129,89 @@ class SquaredError(Loss):
         return 2 * self.difference / self.outputs[0].numel()
 
 
-class Hinge(Loss):
-    """1/L Σ_{j≠y} max(0, m + o_j − o_y): the right class shall win by a margin m.
+class SmoothL1(Loss):
+    """The mean of h(o − t) over the outputs whose target is known, with slope o − t near the target
+    and never more than 1: h(d) = d²/2δ where |d| <= δ, else |d| − δ/2.
 
-    outputs  (B, L) scores
-    targets  (B,) class numbers
+    targets  of the outputs' shape, NaN where nothing is known
+    delta    above 0, in the unit of the outputs
     """
 
-    def __init__(self, *, margin: float = 1.0):
+    def __init__(self, *, delta: float = 1.0):
         super().__init__()
-        self.margin = margin
+        self.delta = delta
 
     def losses(self, outputs: Tensor, targets: Tensor) -> Tensor:
-        self.outputs, self.right = outputs, targets[:, None]
-        gaps = self.margin + outputs - outputs.gather(1, self.right)
-        gaps.scatter_(1, self.right, 0)
-        self.violated = (gaps > 0).to(outputs.dtype)
-        return gaps.clamp(min=0).sum(1) / outputs.shape[1]
+        self.outputs = outputs
+        targets = targets.reshape(outputs.shape).to(outputs.dtype)
+        self.counted = targets.isfinite().flatten(1).sum(1).clamp_min(1)
+        self.difference = (outputs - targets).nan_to_num(0)
+        distance = self.difference.abs()
+        near = distance.clamp_max(self.delta)
+        return (near * (distance - near / 2) / self.delta).flatten(1).sum(1) / self.counted
 
     def slopes(self) -> Tensor:
-        slopes = self.violated.clone()
-        slopes.scatter_(1, self.right, -self.violated.sum(1, keepdim=True))
-        return slopes / self.outputs.shape[1]
+        known = self.counted.view(-1, *[1] * (self.outputs.dim() - 1))
+        return (self.difference / self.delta).clamp(-1, 1) / known
+
+
+class ClassAndBox(Loss):
+    """α S + (1 − α) R: the cross-entropy S of a class, and the smooth L1 loss R of a box.
+
+    outputs  (B, L + 4) logits, and four numbers of the box
+    targets  (B, 5) the class number, -1 where there is no box, and the box as the outputs give it,
+             NaN there
+    alpha    α, in [0, 1]
+    """
+
+    def __init__(self, alpha: float = 0.5):
+        super().__init__()
+        self.alpha = alpha
+        self.named, self.placed = SoftmaxCrossEntropy(ignore=-1), SmoothL1()
+
+    def losses(self, outputs: Tensor, targets: Tensor) -> Tensor:
+        self.outputs, logits = outputs, outputs[:, :-4]
+        placed = (1 - self.alpha) * self.placed.losses(outputs[:, -4:], targets[:, 1:])
+        if not logits.shape[1]:  # boxes of one kind have no class
+            return placed
+        return self.alpha * self.named.losses(logits, targets[:, 0].long()) + placed
+
+    def slopes(self) -> Tensor:
+        placed = (1 - self.alpha) * self.placed.slopes()
+        if self.outputs.shape[1] == 4:
+            return placed
+        return torch.cat([self.alpha * self.named.slopes(), placed], 1)
+
+
+class Hinge(Loss):
+    """w/L Σ_y t_y Σ_{j≠y} max(0, m + o_j − o_y): the right class shall win by a margin m.
+
+    outputs  (B, L) scores
+    targets  (B,) class numbers, or (B, L) probabilities t
+    weights  (L,) importance of each class, of which w is that of the example's own, or None
+    """
+
+    def __init__(self, *, margin: float = 1.0, weights: Tensor | None = None):
+        super().__init__()
+        self.margin, self.weights = margin, weights
+
+    def losses(self, outputs: Tensor, targets: Tensor) -> Tensor:
+        self.outputs, classes = outputs, outputs.shape[1]
+        if targets.is_floating_point():
+            shares, right = targets.to(outputs.dtype), torch.arange(classes, device=outputs.device)
+            right = right.expand(len(outputs), classes)
+        else:  # the one class that is right has the whole target
+            shares, right = outputs.new_ones(len(outputs), 1), targets[:, None]
+        gaps = self.margin + outputs[:, None, :] - outputs.gather(1, right)[:, :, None]  # (B, y, j)
+        gaps.scatter_(2, right[:, :, None], 0)
+        if self.weights is not None:
+            shares = shares * (shares * self.weights.to(outputs)[right]).sum(1, keepdim=True)
+        violated = (gaps > 0).to(outputs.dtype) * shares[:, :, None]
+        self.pulls = violated.sum(1).scatter_add(1, right, -violated.sum(2)) / classes
+        return (gaps.clamp(min=0).sum(2) * shares).sum(1) / classes
+
+    def slopes(self) -> Tensor:
+        return self.pulls
 
 
 class BinaryHinge(Loss):
@@ -171,6 +234,7 @@ LOSSES: dict[str, Any] = {
     "cross_entropy": SoftmaxCrossEntropy,
     "binary_cross_entropy": SigmoidCrossEntropy,
     "squared_error": SquaredError,
+    "smooth_l1": SmoothL1,
     "hinge": Hinge,
     "binary_hinge": BinaryHinge,
 }

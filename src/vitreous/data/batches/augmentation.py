@@ -13,7 +13,7 @@ from vitreous.shapes import Images
 
 
 class Change(Changes, Protocol):
-    """What happens to each picture of a batch, carried out on bytes or on tensors."""
+    """What happens to each image of a batch, carried out on bytes or on tensors."""
 
     def rows(
         self, rows: NDArray[np.uint8], out: NDArray[np.uint8] | None = None

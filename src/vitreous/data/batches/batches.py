@@ -1,8 +1,8 @@
 """Batches: rows of bytes gathered, augmented and handed over as floats, ahead of their use.
 
 The order is a function of (seed, epoch) alone, and augmentation one of (seed, epoch, row), so any
-number of threads gives the same batches and an epoch can be taken up at any of them. Small pictures
-are prepared for many batches at once: a batch then costs a few slices, not a few calls a picture.
+number of threads gives the same batches and an epoch can be taken up at any of them. Small images
+are prepared for many batches at once: a batch then costs a few slices, not a few calls an image.
 Targets that lie in the image are moved by the very change that moves their image.
 """
 
@@ -31,7 +31,7 @@ from vitreous.data.maps import Maps
 from vitreous.errors import ShapeError, UsageError, unknown
 from vitreous.shapes import Images
 
-BLOCK = 1 << 20  # values of the pictures that are prepared together, if a batch has fewer
+BLOCK = 1 << 20  # values of the images that are prepared together, if a batch has fewer
 CHUNK = 2 << 20  # bytes of rows that a thread takes at a time: they stay in its cache
 BALANCES = ("none", "sampler")
 
@@ -63,7 +63,7 @@ class Batches:
     rows        (N, H, W, C) uint8, such as `Pack.rows`
     targets     columns of N targets by name, such as `Pack.targets`; none for unlabeled images
     indices     which rows, in an order that `shuffle` may change
-    contract    of the network's input; with an augmentation that moves pictures, rows may be larger
+    contract    of the network's input; with an augmentation that moves images, rows may be larger
     batch_size  a last batch of one example joins the one before, which then has one more:
                 batch normalization has no variance of one example
     augment     None for evaluation: then images are exactly `contract.images` of the rows
@@ -145,8 +145,8 @@ class Batches:
         keys: NDArray[np.int64],
         sizes: list[int],
     ) -> list[Batch]:
-        pictures, moved = self._images(executor, epoch, ids, keys)
-        images = torch.split(pictures, sizes)
+        floats, moved = self._images(executor, epoch, ids, keys)
+        images = torch.split(floats, sizes)
         columns = {
             name: _divided(
                 column.tensors(moved[name] if name in moved else column.gather(ids), self.device),

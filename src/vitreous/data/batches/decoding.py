@@ -1,4 +1,7 @@
-"""Decoding: every image of a data set once, and its maps, ahead by threads."""
+"""Decoding: every image of a data set once, and its maps, ahead by threads.
+
+What is lost on the way is told: see `remarks`.
+"""
 
 from __future__ import annotations
 
@@ -11,13 +14,15 @@ from numpy.typing import NDArray
 
 from vitreous.data.batches.fitted import FittedMaps, Frames
 from vitreous.data.batches.preprocess import PixelContract
-from vitreous.data.batches.streaming import picture
+from vitreous.data.batches.streaming import decoded
 from vitreous.data.columns import Column
 from vitreous.data.dataset import Dataset, Progress
 from vitreous.data.images.map_images import map_images
+from vitreous.data.images.remarks import WORDS, Remark, listening, merged, sentences
 from vitreous.data.images.unreadable import BadImage
 from vitreous.data.maps import MapRows, maps_of
-from vitreous.errors import ImageError
+from vitreous.errors import DataError, ImageError
+from vitreous.formats import counted
 
 TASK = 4 << 20  # bytes of rows that one thread decodes at a time
 
@@ -38,6 +43,7 @@ class Decoding:
         self.threads, self.bad_images, self.progress = threads, bad_images, progress
         self.moved = any(column.moves for column in targets.values())
         self.bad: list[BadImage] = []
+        self.told = dict[str, NDArray[np.uint8]]()  # remarks on images, and on masks by column
         self.sizes = np.ones((len(dataset), 2), np.int32)
         self.frames = Frames(contract, self.sizes)
 
@@ -49,14 +55,15 @@ class Decoding:
 
     def pieces(self) -> Generator[NDArray[Any], None, None]:
         """What a pack holds, some rows at a time: images, then maps, then sizes."""
-        self.bad = []
+        self.bad, self.told = [], {}
         count, columns = len(self.dataset), maps_of(self.targets)
         total = count * (1 + len(columns))
-        yield from self._rows(self.contract.shape, np.dtype(np.uint8), self._image, 0, total)
+        yield from self._rows("", self.contract.shape, np.dtype(np.uint8), self._image, 0, total)
+        self._check_shades()
         for number, (name, column) in enumerate(columns.items(), 1):
             read = self.maps()[name].read
             yield from self._rows(
-                self.contract.shape[:2], column.dtype, read, number * count, total
+                name, self.contract.shape[:2], column.dtype, read, number * count, total
             )
         if self.moved:
             yield self.sizes
@@ -69,23 +76,54 @@ class Decoding:
         }
 
     def _image(self, index: int) -> NDArray[np.uint8]:
-        image = picture(self.dataset, self.contract, index)
+        image = decoded(self.dataset, self.contract, index)
         self.sizes[index] = image.shape[:2]
         return self.contract.row(image)
 
+    @property
+    def remarks(self) -> tuple[str, ...]:
+        """What was lost, in words."""
+        return tuple(
+            sentence
+            for name, told in self.told.items()
+            for sentence in sentences(told, self.dataset.id, "mask" if name else "image")
+        )
+
+    def _check_shades(self) -> None:
+        lost = (self.told[""] & Remark.LOST > 0)[self.good]
+        if len(lost) and lost.all():
+            words = WORDS[Remark.LOST]
+            raise DataError(
+                f"each of {counted(len(lost), 'image')} {words.one}",
+                where=self.dataset.name,
+                remedy=words.remedy,
+            )
+
     def _rows(
         self,
+        name: str,
         shape: tuple[int, ...],
         kind: np.dtype[Any],
         make: Callable[[int], NDArray[Any]],
         before: int,
         total: int,
     ) -> Generator[NDArray[Any], None, None]:
-        """All rows in order, some at a time."""
+        """All rows in order, some at a time.
+
+        name  of the column of masks; nothing for images
+        """
         row, progress = np.dtype((kind, shape)), self.progress
+        told = self.told[name] = np.zeros(len(self.dataset), np.uint8)
+
+        def heeded(index: int) -> NDArray[Any]:
+            with listening() as remarks:
+                made = make(index)
+            told[index] = merged(remarks)
+            return made
+
         passing = map_images(
             self.dataset,
-            make,
+            heeded,
             row,
             chunk=min(64, max(1, TASK // row.itemsize)),
             threads=self.threads,
@@ -100,8 +138,9 @@ class Decoding:
 
 
 def damaged(image: BadImage) -> ImageError:
+    remedy = image.remedy or "Repair or remove the file."
     return ImageError(
         image.reason,
         where=image.id,
-        remedy="Repair or remove the file, or leave it out with --bad-images skip.",
+        remedy=f"{remedy} Or leave it out with --bad-images skip.",
     )

@@ -15,7 +15,7 @@ import math
 import os
 import struct
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import astuple, dataclass, field, replace
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
@@ -31,14 +31,14 @@ from vitreous.data.batches.fitted import Frames, fitted, moving
 from vitreous.data.batches.preprocess import PixelContract
 from vitreous.data.batches.streaming import Streaming
 from vitreous.data.cache import cache_folder as caches
-from vitreous.data.cache.file_cache import is_settled
+from vitreous.data.cache.file_cache import is_cacheable, sample_digest
 from vitreous.data.columns import Column
 from vitreous.data.dataset import Dataset, Progress
 from vitreous.data.images.unreadable import BadImage
 from vitreous.data.maps import MapRows, maps_of
 from vitreous.errors import DataError, ImageError, StorageError
 
-VERSION = 3  # of the file's layout and of the rules by which rows are made
+VERSION = 4  # of the file's layout and of the rules by which rows are made
 FLUSH = 32 << 20  # bytes after which the disk has to write, while threads go on decoding
 END = struct.Struct("<Q8s")  # length of the footer, and a mark that the file is complete
 MARK = b"vitreous"
@@ -55,6 +55,7 @@ class Pack:
     bad      the damaged images, and those with a damaged mask
     path     the file behind the rows, if there is one
     note     why there is none, in words, if that costs time
+    remarks  what was lost when the images were read, in words
     targets  the data set's columns; those that lie in the image in the pixels of the rows
     frames   how each image became its row; None where no target asked for it
     """
@@ -65,6 +66,7 @@ class Pack:
     note: str | None = None
     targets: Mapping[str, Column] = field(default_factory=dict)
     frames: Frames | None = None
+    remarks: tuple[str, ...] = ()
 
     @property
     def good(self) -> NDArray[np.bool_]:
@@ -92,7 +94,7 @@ def pack(
     bad_images  skip: list damaged images in `bad`; raise: ImageError at the first
     progress    called with (images done, images in all), if images have to be decoded
 
-    Raises ImageError, and DataError if no image at all can be decoded.
+    Raises ImageError, and DataError if no image at all can be decoded, or all become one color.
     """
     columns = dataset.targets if targets is None else targets
     moved, maps = moving(columns, contract), maps_of(columns).values()
@@ -117,7 +119,7 @@ def pack(
             for _ in decoding.pieces():
                 pass
             rows, bad = Streaming(dataset, contract, decoding.good, threads), tuple(decoding.bad)
-            made = Pack(rows, bad, None, note, columns)
+            made = Pack(rows, bad, None, note, columns, remarks=decoding.remarks)
             if moved:
                 placed = fitted(columns, decoding.frames, decoding.maps())
                 made = replace(made, targets=placed, frames=decoding.frames)
@@ -127,7 +129,7 @@ def pack(
         raise DataError(
             f"none of the {len(dataset):,} images can be decoded; {made.bad[0].reason}",
             where=made.bad[0].id,
-            remedy="Look at the files with `vitreous check`.",
+            remedy=f"{made.bad[0].remedy or ''} Look at the files with `vitreous check`.".lstrip(),
         )
     return made
 
@@ -135,8 +137,9 @@ def pack(
 def key(
     dataset: Dataset, contract: PixelContract, targets: Mapping[str, Column] | None = None
 ) -> str:
-    """A hash of everything that the rows depend on: files, sizes, times, rules and contract; of
-    files that were just written the content, because the next write may not change their time.
+    """A hash of everything that the rows depend on: names, sizes, times and numbers of files, rules
+    and contract; of files that were just written the content, because the next write may not change
+    their times, and of some where all were written at one time.
 
     targets  whose maps are in the same file, and by default all of the data set's
     """
@@ -148,25 +151,29 @@ def key(
     state.update(json.dumps([type(dataset).__name__, place, len(dataset), *rules]).encode())
     maps = maps_of(columns)
     if moving(columns, contract):
-        kinds = [[n, c.dtype.name, len(c.classes), c.ignore] for n, c in maps.items()]
+        kinds = [
+            [name, kind.dtype.name, len(kind.classes), kind.ignore, kind.rows.rules().hex()]
+            for name, kind in maps.items()
+        ]
         state.update(json.dumps(["sizes", *kinds]).encode())
-    for index in range(len(dataset)):
-        try:
-            stamp = _certain(dataset, index)
-            for column in maps.values():
-                stamp += _certain(column.rows, index)
-        except ImageError as error:
-            stamp = error.message.encode("utf-8", "surrogateescape")
-        name = dataset.id(index).encode("utf-8", "surrogateescape")
-        state.update(struct.pack("<QQ", len(name), len(stamp)) + name + stamp)
+    sources: list[Dataset | MapRows] = [dataset, *(column.rows for column in maps.values())]
+    for images in sources:
+        stamps = [_stamp(images, index) for index in range(len(dataset))]
+        state.update(sample_digest(images, stamps))
+        for index, stamp in enumerate(stamps):
+            name = dataset.id(index).encode("utf-8", "surrogateescape")
+            state.update(struct.pack("<QQ", len(name), len(stamp)) + name + stamp)
     return state.hexdigest()
 
 
-def _certain(images: Dataset | MapRows, index: int) -> bytes:
+def _stamp(images: Dataset | MapRows, index: int) -> bytes:
     """The stamp of an image or a map, and the content of a file that was just written."""
-    stamp = images.stamp(index)
-    if images.source(index) is not None and not is_settled(stamp):
-        stamp += images.digest(index)
+    try:
+        stamp = images.stamp(index)
+        if images.source(index) is not None and not is_cacheable(stamp):
+            stamp += images.digest(index)
+    except ImageError as error:
+        return error.message.encode("utf-8", "surrogateescape")
     return stamp
 
 
@@ -207,7 +214,8 @@ def _write(path: Path, decoding: Decoding) -> Pack:
                 flushed = file.tell()
         footer = {
             "shape": _blocks(decoding)[0].shape,
-            "bad": [[image.index, image.id, image.reason] for image in decoding.bad],
+            "bad": [astuple(image) for image in decoding.bad],
+            "remarks": decoding.remarks,
         }
         text = json.dumps(footer).encode()
         file.write(text + END.pack(len(text), MARK))
@@ -236,7 +244,8 @@ def _find(path: Path, decoding: Decoding) -> Pack | None:
             whole = np.memmap(path, block.kind, "r", start, block.shape)
             mapped.append(whole.view(np.ndarray))
             start += block.size
-        made = Pack(mapped[0], tuple(BadImage(*image) for image in footer["bad"]), path)
+        bad = tuple(BadImage(*image) for image in footer["bad"])
+        made = Pack(mapped[0], bad, path, remarks=tuple(footer["remarks"]))
         if not decoding.moved:
             return replace(made, targets=decoding.targets)
         frames = Frames(decoding.contract, mapped[-1])

@@ -42,7 +42,7 @@ class Streaming:
         def fill(position: int) -> None:
             index = int(chosen.flat[position])
             if self._good[index]:
-                image = picture(self._dataset, self._contract, index)
+                image = decoded(self._dataset, self._contract, index)
                 rows[position] = self._contract.row(image)
 
         for _ in self._executor.map(fill, range(chosen.size)):
@@ -50,7 +50,7 @@ class Streaming:
         return rows.reshape(*chosen.shape, *self.shape[1:])
 
 
-def picture(dataset: Dataset, contract: PixelContract, index: int) -> Pixels:
+def decoded(dataset: Dataset, contract: PixelContract, index: int) -> Pixels:
     """One decoded image, as the contract wants to have it before it makes a row of it."""
     source = dataset.source(index)
     if source is None:

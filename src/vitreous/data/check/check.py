@@ -1,4 +1,4 @@
-"""What is wrong with this data, before an hour is spent on it: `vitreous check`.
+"""Check of a data set, before an hour is spent on it: what is wrong with it? `vitreous check`.
 
 Every image is decoded once and hashed once; the rest is counting. An error is what would spoil
 training or its numbers; a warning is worth a look; a note is good to know.
@@ -7,30 +7,27 @@ training or its numbers; a warning is worth a look; a note is good to know.
 from __future__ import annotations
 
 import os
-from collections import Counter
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 
+from vitreous.data.check.bias import findings_of_bias, findings_of_shift
 from vitreous.data.check.copies import copies, look_alikes, torn_groups, twins
-from vitreous.data.check.data_findings import Finding, Findings, Severity, collected
+from vitreous.data.check.data_findings import Finding, Findings, collected, noted
+from vitreous.data.check.image_findings import findings_of_damage, findings_of_images
+from vitreous.data.check.mask_pairs import masks_among_classes
 from vitreous.data.check.scan import survey
 from vitreous.data.check.target_findings import (
     findings_of_classes,
     findings_of_masks,
     findings_of_numbers,
 )
-from vitreous.data.check.view import SERIOUS, View, these
+from vitreous.data.check.view import View
 from vitreous.data.dataset import Progress
 from vitreous.data.formats.open import open
-from vitreous.data.images.read_file import printable
 from vitreous.data.splits.content_hashes import digests
 from vitreous.data.splits.split import split
-from vitreous.formats import binary, counted
-
-TINY, LONG = 8, 4  # pixels of the shorter side; times the longer side is longer
-DIM = 16  # of 255: the brightest value of a 16-bit image that uses 12 bits or fewer
+from vitreous.formats import binary
 
 
 def check(
@@ -54,16 +51,19 @@ def check(
     view = View(dataset, seen, parts)
     same = twins(contents, seen.good)
     found = [
-        *_damage(view),
+        *findings_of_damage(view),
         *findings_of_classes(view),
         *findings_of_numbers(view),
         *findings_of_masks(view),
         *copies(view, same),
         *torn_groups(view),
+        *masks_among_classes(view),
+        *findings_of_bias(view),
+        *findings_of_shift(view),
         *look_alikes(view, contents),
-        *_pictures(view),
+        *findings_of_images(view),
         _memory(view),
-        *(Finding(_weight_of(note), "opening", note) for note in dataset.notes),
+        *map(noted, dataset.notes),
     ]
     counts = view.counts(view.seen.good)
     return Findings(
@@ -73,76 +73,6 @@ def check(
         parts.sizes(),
         collected(found),
     )
-
-
-def _damage(view: View) -> Iterator[Finding]:
-    bad = view.seen.bad
-    if bad:
-        share = len(bad) / len(view.dataset)
-        yield Finding(
-            "error" if share >= SERIOUS else "warning",
-            "damaged",
-            f"{len(bad):,} of {len(view.dataset):,} images cannot be read",
-            tuple(f"{printable(image.id)}: {image.reason}" for image in bad),
-            "Repair or remove them; training leaves them out (--bad-images skip).",
-        )
-
-
-def _pictures(view: View) -> Iterator[Finding]:
-    seen, good = view.seen, view.seen.good
-    if not view.good:
-        return
-    flat = np.flatnonzero(good & seen.flat)
-    if len(flat):
-        yield Finding(
-            "warning" if len(flat) >= SERIOUS * view.good else "note",
-            "constant",
-            f"{these(len(flat), 'image')} one single color",
-            view.names(flat),
-            "Look at them: an image of one color shows nothing.",
-        )
-    modes = Counter(seen.modes[kind] for kind in seen.kinds[good])
-    deep = [mode for mode in modes if mode.split()[-1] in ("I", "I;16", "I;16B", "uint16")]
-    dim = good & np.isin(seen.kinds, [seen.modes.index(mode) for mode in deep])
-    dim &= (seen.peaks < DIM) & ~seen.flat
-    if dim.any():
-        yield Finding(
-            "warning",
-            "dim",
-            f"{these(int(dim.sum()), 'image')} 16 bits a value but use 12 or fewer of them",
-            view.names(np.flatnonzero(dim)),
-            "Of 16 bits the upper 8 are kept: scale them to the whole range first.",
-        )
-    if len(modes) > 1:
-        yield Finding(
-            "note",
-            "modes",
-            "images are of several kinds; all are brought to "
-            f"{counted(view.dataset.channels, 'channel')}",
-            tuple(f"{count:,} {mode}" for mode, count in modes.most_common()),
-        )
-    short, long = seen.sizes.min(axis=1), seen.sizes.max(axis=1)
-    for kind, odd, words in (
-        ("tiny", short < TINY, f"a shorter side below {TINY} pixels"),
-        ("long", long > LONG * np.maximum(short, 1), f"one side more than {LONG} times the other"),
-    ):
-        if (odd := odd & good).any():
-            yield Finding(
-                "note" if odd.all() else "warning",
-                kind,
-                f"{these(int(odd.sum()), 'image')} {words}",
-                view.names(np.flatnonzero(odd)),
-                "Look at them: cropping or enlarging may leave nothing to see.",
-            )
-    heights, widths = seen.sizes[good].T
-    if heights.min() != heights.max() or widths.min() != widths.max():
-        yield Finding(
-            "note",
-            "sizes",
-            f"heights from {heights.min():,} to {heights.max():,} pixels (median "
-            f"{np.median(heights):,.0f}), widths from {widths.min():,} to {widths.max():,} "
-            f"(median {np.median(widths):,.0f})",
-        )
 
 
 def _memory(view: View) -> Finding | None:
@@ -169,8 +99,3 @@ def _physical_memory() -> int:
         return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     except (AttributeError, ValueError, OSError):  # not on Windows
         return 0
-
-
-def _weight_of(note: str) -> Severity:
-    """What was left out is a warning if it looks like an accident."""
-    return "warning" if note.startswith(("classes that differ", "no images in")) else "note"

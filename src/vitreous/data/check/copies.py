@@ -12,8 +12,9 @@ from vitreous.data.cache.file_cache import SIZE, Ledger, as_words
 from vitreous.data.check import perceptual_hash as likeness
 from vitreous.data.check.data_findings import Finding
 from vitreous.data.check.scan import rules
-from vitreous.data.check.view import LATER, SERIOUS, View, these
+from vitreous.data.check.view import LATER, View, these
 from vitreous.data.dataset import Dataset, Part
+from vitreous.data.doubt import SERIOUS
 from vitreous.data.formats.image_files import FileDataset
 from vitreous.data.splits.groups import torn
 from vitreous.errors import ImageError
@@ -45,6 +46,20 @@ def copies(view: View, same: list[NDArray[np.int64]]) -> Iterator[Finding]:
             tuple(view.pair(*pair) for pair in pairs),
             "Remove the copies, or let `vitreous split` choose the parts.",
         )
+    yield from conflicts(view, same)
+    extra = sum(len(each) - 1 for each in same)
+    if extra:
+        yield Finding(
+            "warning" if extra >= SERIOUS * view.good else "note",
+            "duplicates",
+            these(extra, "image", "is an exact copy of another", "are exact copies of others"),
+            tuple(view.pair(int(each[0]), int(other)) for each in same for other in each[1:]),
+            "Copies always share a part; remove them if they were not meant.",
+        )
+
+
+def conflicts(view: View, same: list[NDArray[np.int64]]) -> Iterator[Finding]:
+    """Copies with contradicting labels."""
     clashes = [
         (int(each[0]), int(other))
         for each in same
@@ -58,15 +73,6 @@ def copies(view: View, same: list[NDArray[np.int64]]) -> Iterator[Finding]:
             f"{these(len(clashes), 'image')} copies with another label",
             tuple(view.labeled(*pair) for pair in clashes),
             "Find out which label is right, and remove the other copy.",
-        )
-    extra = sum(len(each) - 1 for each in same)
-    if extra:
-        yield Finding(
-            "warning" if extra >= SERIOUS * view.good else "note",
-            "duplicates",
-            these(extra, "image", "is an exact copy of another", "are exact copies of others"),
-            tuple(view.pair(int(each[0]), int(other)) for each in same for other in each[1:]),
-            "Copies always share a part; remove them if they were not meant.",
         )
 
 

@@ -1,4 +1,4 @@
-"""What was found out about a data set, as sentences with examples and remedies, and as JSON."""
+"""Findings of a check of data, as sentences with examples and remedies, and as JSON."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
+from vitreous.data.doubt import Doubt
 from vitreous.formats import counted
 
 Severity = Literal["error", "warning", "note"]
@@ -91,6 +92,13 @@ class Findings:
         else:
             lines.append("Nothing would spoil training.")
         return "\n".join(lines)
+
+
+def noted(note: str) -> Finding:
+    """What was noted when the data were opened."""
+    if isinstance(note, Doubt):
+        return Finding(note.severity, note.kind, str(note), note.examples, note.remedy)
+    return Finding("note", "opening", note)
 
 
 def collected(findings: Sequence[Finding | None]) -> tuple[Finding, ...]:

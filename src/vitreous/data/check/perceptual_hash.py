@@ -5,7 +5,7 @@ and another brightness. A border that was cut off moves all of them, so each ima
 the whole and of some slightly smaller frames, and the whole of one is sought among the frames of
 the others. Hashes that differ in few bits are found by sorting them under several orders of their
 bits, where near ones become neighbors: N log N work, never N². What the hash proposes counts only
-if the pictures themselves, laid over each other, correlate in their shades and in their edges.
+if the images themselves, laid over each other, correlate in their shades and in their edges.
 
 Zauner (2010), "Implementation and benchmarking of perceptual image hash functions".
 Charikar (2002), "Similarity estimation techniques from rounding algorithms" (the search).
@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 
 from vitreous.data.dataset import Pixels
 
-SIDE = 64  # of the small picture that hash and proof look at
+SIDE = 64  # of the small image that hash and proof look at
 SMALLEST = 32  # pixels: in smaller images different things look the same
 BITS = 64
 WAVES = 8  # lowest frequencies along each axis
@@ -119,7 +119,7 @@ def distances(one: NDArray[np.uint64], other: NDArray[np.uint64]) -> NDArray[np.
 
 
 def alike(one: NDArray[np.float32], other: NDArray[np.float32]) -> bool:
-    """Do two thumbnails show the same picture, up to a border that one of them lacks?"""
+    """Do two thumbnails show the same image, up to a border that one of them lacks?"""
     if _correlate(one, other, np.ones(one.shape, bool)):
         return True
     laid = _lay_over(one, other)
@@ -129,7 +129,7 @@ def alike(one: NDArray[np.float32], other: NDArray[np.float32]) -> bool:
 def _lay_over(
     one: NDArray[np.float32], other: NDArray[np.float32]
 ) -> tuple[NDArray[np.float32], NDArray[np.bool_]] | None:
-    """The second picture, moved and stretched to lie on the first, and where it shows anything."""
+    """The second image, moved and stretched to lie on the first, and where it shows anything."""
     stop = (cv2.TERM_CRITERIA_EPS | cv2.TERM_CRITERIA_COUNT, 50, 1e-4)
     matrix: NDArray[Any] = np.eye(2, 3, dtype=np.float32)
     everywhere = np.ones(one.shape, np.uint8)

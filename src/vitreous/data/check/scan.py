@@ -1,4 +1,4 @@
-"""One pass over all images: which can be decoded, how large they are, and how each one looks."""
+"""Scan of all images in one pass: which can be decoded, how large they are, how each one looks."""
 
 from __future__ import annotations
 
@@ -14,9 +14,12 @@ from vitreous.data.cache.file_cache import Ledger, file_keys
 from vitreous.data.check import perceptual_hash as likeness
 from vitreous.data.dataset import Dataset, Pixels, Progress
 from vitreous.data.formats.image_files import FileDataset
+from vitreous.data.images import png
 from vitreous.data.images.decode import decode, header
 from vitreous.data.images.map_images import map_images
+from vitreous.data.images.pixels import one_color
 from vitreous.data.images.read_file import printable, read_bytes
+from vitreous.data.images.remarks import Remark, listening, merged, tell
 from vitreous.data.images.unreadable import BadImage
 
 TASK = 64  # images that one thread takes at a time
@@ -30,8 +33,8 @@ ROW = np.dtype(
         ("stored", "<i8"),
         ("prints", "<u8", likeness.FRAMES),
         ("mode", "S24"),
-        ("peak", "u1"),
         ("flat", "?"),
+        ("told", "u1"),
     ]
 )
 
@@ -46,9 +49,9 @@ class Survey:
     kinds    (N,) positions in `modes`
     modes    kinds of pixels, such as "JPEG RGB" or "PNG I;16"
     stored   (N,) bytes on disk, or in memory for arrays
-    peaks    (N,) brightest value, 0 to 255
     flat     (N,) bool: all pixels are equal
     prints   (N, frames) fingerprints for likeness
+    told     (N,) remarks, such as that few shades are left
     """
 
     bad: tuple[BadImage, ...]
@@ -57,9 +60,9 @@ class Survey:
     kinds: NDArray[np.int16]
     modes: tuple[str, ...]
     stored: NDArray[np.int64]
-    peaks: NDArray[np.uint8]
     flat: NDArray[np.bool_]
     prints: NDArray[np.uint64]
+    told: NDArray[np.uint8]
 
 
 def survey(
@@ -77,16 +80,15 @@ def survey(
     good = np.zeros(count, bool)
     ledger = None
     if isinstance(dataset, FileDataset):
-        ledger, (keys, settled) = Ledger("surveys", dataset), file_keys(dataset, rules(dataset))
+        ledger, (keys, cacheable) = Ledger("surveys", dataset), file_keys(dataset, rules(dataset))
         good |= ledger.recall(keys, as_bytes(rows))
     unknown = np.flatnonzero(~good)
 
     def look(index: int) -> tuple[Any, ...]:
-        image, size, mode, stored = _read(dataset, index)
-        peak = image.max()
-        flat = image.min() == peak if image.shape[2] == 1 else _is_flat(image)
+        with listening() as remarks:
+            image, size, mode, stored = _read(dataset, index)
         looks = likeness.fingerprint(likeness.thumbnail(image))
-        return size, stored, looks, mode.encode(), peak, flat
+        return size, stored, looks, mode.encode(), one_color(image), merged(remarks)
 
     bad: list[BadImage] = []
     passing = map_images(
@@ -98,7 +100,7 @@ def survey(
         good[[image.index for image in damaged]] = False
         bad += damaged
     if ledger and len(unknown) > len(bad):
-        ledger.keep(keys[good & settled], as_bytes(rows)[good & settled])
+        ledger.keep(keys[good & cacheable], as_bytes(rows)[good & cacheable])
     modes, kinds = np.unique(rows["mode"], return_inverse=True)
     return Survey(
         tuple(bad),
@@ -107,9 +109,9 @@ def survey(
         kinds.astype(np.int16),
         tuple(mode.decode() for mode in modes.tolist()),
         rows["stored"],
-        rows["peak"],
         rows["flat"],
         rows["prints"],
+        rows["told"],
     )
 
 
@@ -131,9 +133,7 @@ def _read(dataset: Dataset, index: int) -> tuple[Pixels, tuple[int, int], str, i
         return image, image.shape[:2], f"array of {image.shape[2]} channels", image.nbytes
     data, where = read_bytes(path), printable(path)
     head = header(data, where=where)
+    if head.format == "PNG" and not png.is_whole(data):  # which decoding does not look at
+        tell(Remark.SKIPPED)
     image = decode(data, channels=dataset.channels, at_least=AT_LEAST, where=where)
     return image, (head.height, head.width), f"{head.format} {head.mode}", len(data)
-
-
-def _is_flat(image: Pixels) -> bool:
-    return bool((image == image[0, 0]).all())

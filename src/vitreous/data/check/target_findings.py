@@ -1,4 +1,4 @@
-"""What is wrong with targets: classes without images, constant numbers, masks that fit nothing."""
+"""Findings about targets: classes without images, constant numbers, masks that fit nothing."""
 
 from __future__ import annotations
 
@@ -8,9 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vitreous.data.check.data_findings import Finding
-from vitreous.data.check.view import LATER, SERIOUS, View, these
+from vitreous.data.check.view import LATER, View, these
 from vitreous.data.columns import Numbers, classed
 from vitreous.data.dataset import Part
+from vitreous.data.doubt import SERIOUS
 from vitreous.data.maps import Maps, maps_of
 
 SKEWED = 10  # times as many images in the largest class as in the smallest
@@ -19,7 +20,7 @@ FEW = 10  # images: a class with fewer can hardly be learned
 
 def findings_of_classes(view: View) -> Iterator[Finding]:
     """Of class numbers, marks, and whatever else tells classes apart."""
-    column, classes, good = classed(view.dataset.targets), view.dataset.classes, view.seen.good
+    column, classes, good = classed(view.dataset.targets), view.dataset.classes, view.readable
     if column is None:
         return
     counts = view.counts(good)
@@ -31,13 +32,17 @@ def findings_of_classes(view: View) -> Iterator[Finding]:
         )
     in_train = view.counts(good & (view.parts == Part.TRAIN))
     missing = [name for name, count in zip(classes, in_train, strict=True) if not count]
+    everywhere = dict(zip(classes, view.counts(np.ones(len(good), bool)).tolist(), strict=True))
+    numbers = all(name.isdecimal() and not everywhere[name] for name in missing)
     if missing:
         yield Finding(
             "error",
             "missing in train",
             f"{these(len(missing), 'class')} no training images",
             tuple(missing),
-            "Add images of it to the training part, or remove the class.",
+            "No image has this number: number the classes 0, 1, 2, … without gaps."
+            if numbers
+            else "Add images of it to the training part, or remove the class.",
         )
     for part in LATER:
         there = good & (view.parts == part)
@@ -93,7 +98,7 @@ def findings_of_numbers(view: View) -> Iterator[Finding]:
     for column in view.dataset.targets.values():
         if not isinstance(column, Numbers):
             continue
-        there = column.array[view.seen.good]
+        there = column.array[view.readable]
         for name, values in zip(column.names, there.T, strict=True):
             if len(values) and values.min() == values.max():
                 yield Finding(
@@ -110,15 +115,15 @@ def findings_of_masks(view: View) -> Iterator[Finding]:
     for column in maps_of(view.dataset.targets).values():
         if not column.classes:
             continue
-        looks, good = column.looks, view.seen.good
-        tall = looks["size"]
+        summaries, good = column.summaries, view.seen.good
+        tall = summaries["size"]
         unreadable = good & (tall == 0).any(axis=1)
         stored = view.seen.sizes
         # Stored sizes know nothing of EXIF's turns by 90 degrees, which packing does.
         fits = (tall == stored).all(axis=1) | (tall == stored[:, ::-1]).all(axis=1)
         known = [*range(len(column.classes))]
         known += [] if column.ignore is None else [column.ignore]
-        strange = looks["counts"].copy()
+        strange = summaries["counts"].copy()
         strange[:, known] = 0
         for kind, wrong, words in (
             ("damaged masks", unreadable, "masks cannot be read"),
@@ -134,9 +139,11 @@ def findings_of_masks(view: View) -> Iterator[Finding]:
                     view.names(np.flatnonzero(wrong)),
                     "Repair them; training leaves their images out (--bad-images skip).",
                 )
-        counts = looks["counts"][good & ~unreadable].sum(axis=0, dtype=np.int64)
+        counts = summaries["counts"][good & ~unreadable].sum(axis=0, dtype=np.int64)
         yield from _shares(column, counts)
-        ignored = good & ~unreadable & (looks["counts"][:, : len(column.classes)] == 0).all(axis=1)
+        ignored = (
+            good & ~unreadable & (summaries["counts"][:, : len(column.classes)] == 0).all(axis=1)
+        )
         if ignored.any():
             yield Finding(
                 "warning",
@@ -145,7 +152,7 @@ def findings_of_masks(view: View) -> Iterator[Finding]:
                 view.names(np.flatnonzero(ignored)),
                 "Nothing can be learned from them: leave these images out.",
             )
-        empty = good & ~ignored & (looks["counts"][:, 1 : len(column.classes)] == 0).all(axis=1)
+        empty = good & ~ignored & (summaries["counts"][:, 1 : len(column.classes)] == 0).all(axis=1)
         empty &= ~unreadable
         if empty.any():
             yield Finding(

@@ -6,7 +6,8 @@ import hashlib
 import math
 import zipfile
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -17,8 +18,9 @@ from numpy.typing import NDArray
 from vitreous.data.columns import ClassNumbers, Column
 from vitreous.data.dataset import Dataset, Part, Pixels
 from vitreous.data.formats.labels import encode
-from vitreous.data.images.pixels import as_bytes
+from vitreous.data.images.pixels import as_bytes, check_channel_axis
 from vitreous.data.images.read_file import printable
+from vitreous.data.images.remarks import WORDS, Remark, listening
 from vitreous.data.maps import Maps
 from vitreous.errors import DataError, ImageError
 from vitreous.formats import counted
@@ -196,11 +198,12 @@ def joined(name: str, pieces: Sequence[NDArray[np.uint8]]) -> NDArray[np.uint8]:
 def _join(
     name: str, found: Sequence[tuple[Part, Any, Any]], classes: Sequence[str] | None
 ) -> ArrayDataset:
-    pieces = [_images(images, f"{name}, {ID[part]}") for part, images, _ in found]
+    read = [_images(images, f"{name}, {ID[part]}") for part, images, _ in found]
+    pieces, lost = [images for images, _ in read], [note for _, notes in read for note in notes]
     parts = np.repeat([part for part, _, _ in found], [len(piece) for piece in pieces])
     parts = parts.astype(np.int8)
     if all(labels is None for _, _, labels in found):
-        return ArrayDataset(name, joined(name, pieces), {}, parts=parts)
+        return ArrayDataset(name, joined(name, pieces), {}, parts=parts, notes=lost)
     labels = [_array(each, f"labels of {name}, {ID[part]}") for part, _, each in found]
     for (part, _, _), images, targets in zip(found, pieces, labels, strict=True):
         if targets.ndim and len(images) != len(targets):
@@ -218,12 +221,17 @@ def _join(
             where=name,
             remedy="Bring both to one size.",
         )
-    return ArrayDataset(name, images, columns, parts=parts, notes=notes)
+    return ArrayDataset(name, images, columns, parts=parts, notes=[*notes, *lost])
 
 
-def _images(source: Any, where: str) -> NDArray[np.uint8]:
+def _images(source: Any, where: str) -> tuple[NDArray[np.uint8], tuple[str, ...]]:
+    """Images (N, H, W, C), and what is lost, in words. Raises DataError."""
     images = _array(source, where)
-    if hasattr(source, "detach") and images.ndim == 4:
+    tensor = hasattr(source, "detach")
+    if images.ndim == 4:
+        with _in_array(where):
+            check_channel_axis(images.shape, first=tensor)
+    if tensor and images.ndim == 4:
         images = np.moveaxis(images, 1, 3)
     if images.ndim == 3:
         images = images[..., None]
@@ -235,14 +243,23 @@ def _images(source: Any, where: str) -> NDArray[np.uint8]:
         )
     if not len(images):
         _refuse_empty(where)
-    if images.shape[1] in (1, 3) and images.shape[3] > 4 and images.shape[2] == images.shape[3]:
+    with listening() as told, _in_array(where):
+        made = as_bytes(images)
+    words = [WORDS[remark] for remark in told]
+    if Remark.LOST in told:
         raise DataError(
-            f"images have the shape {images.shape}, with the channels first",
+            f"each image {words[0].one}: all are {made.flat[0]} of 255",
             where=where,
-            remedy="Put the channels last: images.transpose(0, 2, 3, 1).",
+            remedy=words[0].remedy,
         )
+    return made, tuple(f"{where}: the array {each.one}. {each.remedy}" for each in words)
+
+
+@contextmanager
+def _in_array(where: str) -> Iterator[None]:
+    """What is wrong with one image is wrong with the array."""
     try:
-        return as_bytes(images)
+        yield
     except ImageError as error:
         raise DataError(f"images: {error.message}", where=where, remedy=error.remedy) from error
 

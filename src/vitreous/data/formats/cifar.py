@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from vitreous.data.dataset import Part
 from vitreous.data.formats.arrays import ArrayDataset, join
+from vitreous.data.formats.text_lines import read_text_lines
 from vitreous.data.images.read_file import printable
 from vitreous.errors import DataError
 
@@ -104,7 +105,7 @@ def _names(path: Path, count: int) -> list[str]:
     """Class names, one a line; numbers where the file is missing."""
     if not path.is_file():
         return [str(number) for number in range(count)]
-    names = path.read_text(encoding="utf-8", errors="replace").split()
+    names = [name for line in read_text_lines(path) for name in line.split()]
     if len(names) != count:
         raise DataError(
             f"names {len(names)} classes, not {count}",

@@ -110,10 +110,11 @@ def _read(path: Path, kind: str) -> NDArray[np.uint8]:
     where = printable(path)
     remedy = "Fetch the file again."
     try:
-        with gzip.open(path) if path.suffix == ".gz" else open(path, "rb") as file:
+        packed = _is_packed(path)
+        with gzip.open(path) if packed else open(path, "rb") as file:
             sizes = _sizes(file, axes, kind)
             count = int(np.prod(sizes, dtype=np.float64))
-            dense = DENSEST if path.suffix == ".gz" else 1
+            dense = DENSEST if packed else 1
             if count > min(MAX_VALUES, dense * path.stat().st_size):
                 raise ValueError(f"promises {count:,} bytes, more than the file can hold")
             content = file.read(count)
@@ -127,6 +128,12 @@ def _read(path: Path, kind: str) -> NDArray[np.uint8]:
     if 0 in sizes:
         raise DataError(f"holds nothing: its shape is {sizes}", where=where, remedy=remedy)
     return array[..., None] if len(sizes) == 3 else array
+
+
+def _is_packed(path: Path) -> bool:
+    """By its bytes: browsers unpack what they fetch, and keep the name."""
+    with open(path, "rb") as file:
+        return file.read(2) == b"\x1f\x8b"
 
 
 def _sizes(file: BinaryIO | gzip.GzipFile, axes: tuple[int, ...], kind: str) -> tuple[int, ...]:

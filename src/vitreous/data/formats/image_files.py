@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import os
-import struct
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from vitreous.data.cache.file_cache import stamp
 from vitreous.data.columns import Column
 from vitreous.data.dataset import Dataset, Pixels
 from vitreous.data.images.decode import decode, header
@@ -71,11 +71,7 @@ class FileDataset(Dataset):
         return hashlib.blake2b(read_bytes(self.path(index)), digest_size=16).digest()
 
     def stamp(self, index: int) -> bytes:
-        try:
-            status = os.stat(self.path(index))
-        except OSError:
-            return b"missing"
-        return struct.pack("<Qq", status.st_size, status.st_mtime_ns)
+        return stamp(self.path(index))
 
     def _sniff_channels(self) -> int:
         """1 if all of a sample are gray, C if all have the same many channels, else 3."""

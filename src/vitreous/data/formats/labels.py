@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from vitreous.data.class_names import clean, doubts, numerous
 from vitreous.data.columns import ClassNumbers, Column, Marks, Numbers
+from vitreous.data.doubt import Doubt
 from vitreous.data.formats.mask_values import meaning
 from vitreous.data.maps import IGNORED, VALUES, Maps
 from vitreous.errors import DataError
 
-Found = tuple[Mapping[str, Column], tuple[str, ...]]
+Found = tuple[dict[str, Column], tuple[str, ...]]
+ONE_HOT = "each row has exactly one 1: one label an image, unless --task label is asked for"
+QUANTITIES = (
+    "If they are quantities, train with --task regress; or give them as floats, and in a CSV file "
+    "call the column by its name, such as age, instead of label."
+)
 
 
 def encode(labels: Sequence[NDArray[Any]], names: Sequence[Any] | None, where: str) -> Found:
@@ -33,7 +40,52 @@ def encode(labels: Sequence[NDArray[Any]], names: Sequence[Any] | None, where: s
             remedy="Use one label or one row of 0 and 1 for each image, alike in all parts.",
         )
     values = np.concatenate(columns)
-    classes = None if names is None else tuple(str(name) for name in names)
+    classes = None if names is None else tuple(map(clean, names))
+    said = () if names is None or classes is None else tuple(doubts(classes, map(str, names)))
+    targets, notes = _encoded(values, classes, where)
+    return targets, (*said, *notes)
+
+
+def from_words(
+    words: Sequence[str], classes: Sequence[str] | None = None, where: str = ""
+) -> Found:
+    """A word for each image, which names its class.
+
+    classes  names in order, cleaned; None: the words are sorted
+    """
+    spelled = {word: clean(word) for word in set(words)}
+    there = sorted(set(spelled.values()))
+    notes = () if classes else tuple(doubts(there, spelled))
+    _check(classes is None or set(there) <= set(classes), len(there), classes or there, where)
+    notes += tuple(numerous(there, len(words), QUANTITIES))
+    place = {name: number for number, name in enumerate(classes or there)}
+    numbers = np.array([place[spelled[word]] for word in words])
+    return {"class": ClassNumbers(numbers, classes or there)}, notes
+
+
+def from_marks(marks: NDArray[Any], classes: Sequence[str], *, ordered: bool = True) -> Found:
+    """Rows of 0 and 1, a column for each class. Rows with exactly one 1 are one label an image.
+
+    ordered  do names keep their order then, and those without any 1? Otherwise they are sorted
+    """
+    names = tuple(classes)
+    if len(marks) < 2 or len(names) < 2 or not (marks.sum(axis=1) == 1).all():
+        return {"class": Marks(marks, names)}, tuple(doubts(names))
+    notes = [ONE_HOT]
+    numbers = marks.argmax(axis=1)
+    if not ordered:
+        empty = [name for name, count in zip(names, marks.sum(axis=0), strict=True) if not count]
+        if empty:
+            notes.append(Doubt(f"no image has the label {', '.join(empty)}", kind="class names"))
+        return _with_notes(from_words([names[number] for number in numbers]), notes)
+    return {"class": ClassNumbers(numbers, names)}, (*notes, *doubts(names))
+
+
+def _with_notes(found: Found, notes: Sequence[str]) -> Found:
+    return found[0], (*notes, *found[1])
+
+
+def _encoded(values: NDArray[Any], classes: tuple[str, ...] | None, where: str) -> Found:
     kind = values.dtype.kind
     if values.ndim == 4 and values.shape[3] == 1:
         values = values[..., 0]
@@ -42,7 +94,7 @@ def encode(labels: Sequence[NDArray[Any]], names: Sequence[Any] | None, where: s
     if values.ndim == 2 and set(np.unique(values).tolist()) <= {0, 1}:
         classes = classes or tuple(str(number) for number in range(values.shape[1]))
         _check(len(classes) == values.shape[1], values.shape[1], classes, where)
-        return {"class": Marks(values, classes)}, ()
+        return from_marks(values, classes)
     if values.ndim in (1, 2) and kind == "f":
         return _numbers(values, classes, where)
     if values.ndim != 1 or kind not in "iubUSO":
@@ -52,11 +104,7 @@ def encode(labels: Sequence[NDArray[Any]], names: Sequence[Any] | None, where: s
             remedy="Use whole numbers, names, rows of 0 and 1, real numbers, or masks.",
         )
     if kind in "USO":
-        words = [value.decode() if isinstance(value, bytes) else str(value) for value in values]
-        classes = classes or tuple(sorted(set(words)))
-        numbers = {name: number for number, name in enumerate(classes)}
-        _check(set(words) <= set(classes), len(set(words)), classes, where)
-        return {"class": ClassNumbers(np.array([numbers[word] for word in words]), classes)}, ()
+        return from_words([*map(_word, values)], classes, where)
     low, high = int(values.min()), int(values.max())
     if classes is None and low >= 0 and high < 10 * len(values):
         classes = tuple(str(number) for number in range(high + 1))
@@ -67,7 +115,12 @@ def encode(labels: Sequence[NDArray[Any]], names: Sequence[Any] | None, where: s
             remedy="Number the classes 0, 1, 2, …; or give floats, if they are quantities.",
         )
     _check(low >= 0 and high < len(classes), high + 1, classes, where)
-    return {"class": ClassNumbers(values, classes)}, ()
+    shown = [str(number) for number in np.unique(values).tolist()]
+    return {"class": ClassNumbers(values, classes)}, tuple(numerous(shown, len(values), QUANTITIES))
+
+
+def _word(value: Any) -> str:
+    return value.decode("utf-8", "surrogateescape") if isinstance(value, bytes) else str(value)
 
 
 def _numbers(values: NDArray[Any], classes: tuple[str, ...] | None, where: str) -> Found:

@@ -1,4 +1,4 @@
-"""A CSV file that lists images and their labels: the columns path, label[, split, group, weight].
+"""Manifest: a CSV file that lists images, with the columns path, label[, split, group, weight].
 
 Paths are relative to the CSV file. Several labels an image are written either as `cat;dog` (or
 `cat|dog`) in the label column, or as one column of 0 and 1 for each label; other numbers are
@@ -9,41 +9,34 @@ in different parts.
 
 from __future__ import annotations
 
-import csv
-import difflib
-import io
 import math
-import os
 from array import array
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Literal, NoReturn
 
 import numpy as np
 
 from vitreous.data.dataset import Part
-from vitreous.data.formats.class_folders import PARTS
+from vitreous.data.doubt import Doubt, weight
 from vitreous.data.formats.image_files import FileDataset
-from vitreous.data.formats.target_cells import TARGETS, TargetCells
+from vitreous.data.formats.listed_paths import URL, ListedPaths
+from vitreous.data.formats.part_words import PARTS
+from vitreous.data.formats.table_rows import Row, is_foreign, read_rows, refuse_encoding
+from vitreous.data.formats.target_cells import TargetCells
 from vitreous.data.images.read_file import printable
-from vitreous.data.maps import maps_of
+from vitreous.data.manifest_words import COLUMNS, FLAGS, OTHERS, bare, is_index, meant
 from vitreous.data.names import Names
 from vitreous.data.splits.groups import group_alone, group_of
 from vitreous.errors import DataError
 
-COLUMNS = ("path", "label", "split", "group", "weight")
-OTHERS = ("path", "split", "group", "weight")  # that hold no targets
-SYNONYMS = {
-    **dict.fromkeys(("file", "filename", "file_name", "image", "img", "image_path"), "path"),
-    **dict.fromkeys(("class", "target", "category", "class_name", "y", "labels"), "label"),
-    **dict.fromkeys(("masks", "mask_path", "segmentation"), "mask"),
-    **dict.fromkeys(("boxes", "bbox", "bboxes"), "box"),
-    **dict.fromkeys(("part", "fold", "set", "subset"), "split"),
-    **dict.fromkeys(("patient", "patient_id", "subject", "group_id"), "group"),
+# Flags of a part, with the part of what is marked, and of what is not.
+MARKED = {
+    **dict.fromkeys(FLAGS[:3], (Part.VALIDATION, Part.TRAIN)),
+    "is_test": (Part.TEST, Part.TRAIN),
+    **dict.fromkeys(FLAGS[4:], (Part.TRAIN, Part.TEST)),
 }
-ALIKE = {"height"}  # words that look like one of ours and mean something else
-SEPARATORS = ",;\t|"
+YES, NO = {"true", "t", "yes", "y", "1", "1.0"}, {"false", "f", "no", "n", "0", "0.0", ""}
 BadImages = Literal["raise", "skip"]
 
 
@@ -56,22 +49,17 @@ def open_manifest(path: Path, *, bad_images: BadImages = "skip") -> FileDataset:
     Raises DataError with the row or the column concerned.
     """
     where = printable(path)
-    try:
-        with open(path, newline="", encoding="utf-8-sig", errors="surrogateescape") as file:
-            table = _Table(where, _rows(file.read(), where))
-    except OSError as error:
-        raise DataError(
-            f"cannot be read: {error.strerror}", where=where, remedy="Check the file."
-        ) from error
-    names = Names(table.paths)
-    notes = _missing(path.parent, names, where, bad_images)
+    table = _Table(where, read_rows(path))
+    images = _listed(path.parent, table.paths, table.rows, where, bad_images)
+    notes = [*table.notes, *images.notes]
+    if table.targets.masks:
+        masks = _listed(path.parent, table.targets.masks, table.rows, where, bad_images)
+        table.targets.masks = masks.names
+        notes += [_said("masks: ", note) for note in masks.notes]
     targets = table.targets.columns(path.parent)
-    for column in maps_of(targets).values():
-        masks = Names(column.source(index) or "" for index in range(len(column)))
-        notes += [f"masks: {note}" for note in _missing(path.parent, masks, where, bad_images)]
     return FileDataset(
         path.parent,
-        names,
+        Names(images.names),
         targets,
         parts=np.frombuffer(table.parts, np.int8).copy(),
         name=path.stem,
@@ -81,36 +69,15 @@ def open_manifest(path: Path, *, bad_images: BadImages = "skip") -> FileDataset:
     )
 
 
-@dataclass(frozen=True)
-class _Row:
-    number: int  # as an editor counts lines
-    cells: list[str]
-
-
-def _rows(text: str, where: str) -> Iterator[_Row]:
-    """Rows that are not blank, the header first; the separator is the one that splits it best."""
-    first = text.lstrip("\r\n").split("\n", 1)[0]
-    separator = max(SEPARATORS, key=first.count)
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
-    try:
-        for cells in reader:
-            if any(cell.strip() for cell in cells):
-                yield _Row(reader.line_num, cells)
-    except csv.Error as error:
-        raise DataError(
-            f"row {reader.line_num} is no CSV: {error}",
-            where=where,
-            remedy="Check the quotes in that row.",
-        ) from error
-
-
 class _Table:
     """The columns, read row by row into flat arrays."""
 
-    def __init__(self, where: str, rows: Iterator[_Row]):
+    def __init__(self, where: str, rows: Iterator[Row]):
         self.where = where
+        self.notes: list[str] = []
         self.paths: list[str] = []
         self.parts, self.groups, self.weights = array("b"), array("q"), array("f")
+        self.rows = array("q")
         head = next(rows, None)
         if head is None:
             self._fail("is empty", f"Its first row names the columns: {','.join(COLUMNS)}.")
@@ -121,24 +88,26 @@ class _Table:
             self._fail("has a header and no rows", "Add one row for each image.")
 
     def _header(self, names: list[str]) -> None:
-        lowered = [name.lower() for name in names]
+        plain = [bare(name) is None for name in names]
+        lowered = [name.lower() if own else "" for name, own in zip(names, plain, strict=True)]
         self._at = {name: lowered.index(name) for name in OTHERS if name in lowered}
         self._width = len(names)
-        known = {*COLUMNS, *TARGETS}
-        twins = {name for name in names if lowered.count(name.lower()) > 1}
+        flags = [name for name in lowered if name in MARKED]
+        self._flags = {} if "split" in self._at else {name: lowered.index(name) for name in flags}
+        ours = {
+            name for name in names if lowered.count(name.lower()) > 1 and name.lower() in COLUMNS
+        }
+        twins = {name for name in names if names.count(name) > 1 and not is_index(name)} | ours
         if twins:
             self._fail(f"has the column '{min(twins)}' twice", "Name each column once.")
-        for name, low in zip(names, lowered, strict=True):
+        for name, own in zip(names, plain, strict=True):
             # Columns with names of their own are marks or numbers.
-            if low in known | ALIKE:
-                continue
-            meant = SYNONYMS.get(low) or next(
-                iter(difflib.get_close_matches(low, COLUMNS, 1, 0.75)), None
-            )
-            if meant and meant not in lowered:
+            column = meant(name) if own else None
+            if column and column not in lowered:
                 self._fail(
-                    f"has a column '{name}' and no column '{meant}'",
-                    f"Rename it to '{meant}'. Known columns: {', '.join(COLUMNS)}.",
+                    f"has a column '{name}' and no column '{column}'",
+                    f"Rename it to '{column}', or put it in quotes of its own if it is a label. "
+                    f"Known columns: {', '.join(COLUMNS)}.",
                 )
         if "path" not in self._at:
             self._fail(
@@ -148,20 +117,36 @@ class _Table:
         others = {
             name: place
             for place, (name, low) in enumerate(zip(names, lowered, strict=True))
-            if low not in OTHERS
+            if low not in OTHERS and low not in self._flags and not is_index(name)
         }
-        self.targets = TargetCells(others, self._fail)
+        if self._flags:
+            listed = " and ".join(f"'{name}'" for name in self._flags)
+            self.notes.append(f"parts are told by {listed}")
+        for name in others:
+            if is_foreign(name):
+                refuse_encoding(1, name, self.where)
+        self.targets = TargetCells(others, self._fail, self.where)
 
-    def _add(self, row: _Row) -> None:
+    def _add(self, row: Row) -> None:
         if len(row.cells) != self._width:
+            broken = any("\n" in cell for cell in row.cells)
             self._fail(
                 f"row {row.number} has {len(row.cells)} cells, the header {self._width}",
-                "Write one cell for each column; quote a path that holds the separator.",
+                "A quote that opens there closes in a later row: check it."
+                if broken
+                else "Write one cell for each column; quote a path that holds the separator.",
             )
         cells = {name: row.cells[place].strip() for name, place in self._at.items()}
+        path = row.cells[self._at["path"]]
         if not cells["path"]:
             self._fail(f"row {row.number} has no path", "Fill it in, or delete the row.")
-        self.paths.append(os.path.normpath(cells["path"]))
+        if URL.match(cells["path"]):
+            self._fail(
+                f"row {row.number} has the address {cells['path']}",
+                "Download the images first, and list the paths of the files.",
+            )
+        self.rows.append(row.number)
+        self.paths.append(path)
         self.targets.add(row.number, cells["path"], row.cells)
         self.parts.append(self._part(row, cells.get("split", "")))
         if "group" in cells:
@@ -170,7 +155,9 @@ class _Table:
         if "weight" in cells:
             self.weights.append(self._weight(row, cells["weight"]))
 
-    def _part(self, row: _Row, word: str) -> Part:
+    def _part(self, row: Row, word: str) -> Part:
+        if self._flags:
+            return self._marked(row)
         if not word:
             return Part.UNASSIGNED
         part = PARTS.get(word.lower())
@@ -181,7 +168,21 @@ class _Table:
             )
         return part
 
-    def _weight(self, row: _Row, word: str) -> float:
+    def _marked(self, row: Row) -> Part:
+        """The part that a flag marks, or else what the first flag means by being off."""
+        off = Part.UNASSIGNED
+        for name, place in self._flags.items():
+            word = row.cells[place].strip().lower()
+            if word not in YES | NO:
+                self._fail(
+                    f"row {row.number} has the {name} '{word}'", "Write true or false, or 1 or 0."
+                )
+            if word in YES:
+                return MARKED[name][0]
+            off = MARKED[name][1] if off == Part.UNASSIGNED else off
+        return off
+
+    def _weight(self, row: Row, word: str) -> float:
         try:
             weight = float(word or 1)
         except ValueError:
@@ -194,14 +195,31 @@ class _Table:
         raise DataError(message, where=self.where, remedy=remedy)
 
 
-def _missing(root: Path, names: Names, where: str, bad_images: BadImages) -> list[str]:
-    missing = [name for name in names if not os.path.exists(os.path.join(root, name))]
+def _listed(
+    root: Path, written: Sequence[str], rows: Sequence[int], where: str, bad_images: BadImages
+) -> ListedPaths:
+    """Paths with a file for each, as far as there is one. Raises DataError if there is none."""
+    listed = ListedPaths(root, written)
+    missing = [listed.names[position] for position in listed.missing]
     if not missing:
-        return []
+        return listed
+    foreign = next((at for at in listed.missing if is_foreign(written[at])), None)
+    if foreign is not None:
+        refuse_encoding(rows[foreign], written[foreign], where)
     shown = ", ".join(printable(name) for name in missing[:3])
-    message = f"{len(missing):,} of {len(names):,} files are missing, such as {shown}"
-    if bad_images == "raise" or len(missing) == len(names):
-        raise DataError(
-            message, where=where, remedy=f"Paths are relative to {printable(root)}/: check them."
-        )
-    return [message]
+    message = f"{len(missing):,} of {len(written):,} files are missing, such as {shown}"
+    remedy = f"Paths are relative to {printable(root)}/: check them."
+    if place := listed.elsewhere():
+        remedy = f"Paths are relative to the CSV file: move it to {printable(place)}/."
+    if bad_images == "raise" or len(missing) == len(written):
+        raise DataError(message, where=where, remedy=remedy)
+    severity = weight(len(missing), len(written))
+    listed.notes.append(Doubt(message, severity=severity, kind="missing", remedy=remedy))
+    return listed
+
+
+def _said(of: str, note: str) -> str:
+    """A note on something else than images."""
+    if not isinstance(note, Doubt):
+        return f"{of}{note}"
+    return Doubt(f"{of}{note}", severity=note.severity, kind=note.kind, remedy=note.remedy)

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import hashlib
 import os
-import struct
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from vitreous.data.cache.file_cache import Ledger, file_keys
-from vitreous.data.formats.mask_values import meaning
+from vitreous.data.cache.file_cache import Ledger, file_keys, stamp
+from vitreous.data.class_names import clean
+from vitreous.data.formats.mask_colors import COLOR_FILES, ColorTable
+from vitreous.data.formats.mask_values import is_void, meaning, named_values
+from vitreous.data.formats.text_lines import read_text_lines
 from vitreous.data.images.map_images import map_images
-from vitreous.data.images.mask import read_mask
+from vitreous.data.images.mask import in_colors, read_mask
 from vitreous.data.images.read_file import printable, read_bytes
-from vitreous.data.maps import LOOK, VALUES, MapRows, Maps, histogram, look
+from vitreous.data.maps import SUMMARY, VALUES, MapRows, Maps, histogram, summary
 from vitreous.data.names import Names
 from vitreous.errors import DataError, ImageError
 from vitreous.formats import counted
@@ -33,11 +35,18 @@ class MaskFiles(MapRows):
     root   the folder to which names are relative
     names  of the files, in order
     table  (256,) the class number of each stored value; None: they are class numbers
+    colors what stands for the values, where masks are drawn in colors
     """
 
-    def __init__(self, root: Path, names: Names, table: NDArray[np.uint8] | None = None):
+    def __init__(
+        self,
+        root: Path,
+        names: Names,
+        table: NDArray[np.uint8] | None = None,
+        colors: ColorTable | None = None,
+    ):
         self.root, self.name = os.fspath(root), "masks"
-        self.names, self.table = names, table
+        self.names, self.table, self.colors = names, table, colors
 
     def __len__(self) -> int:
         return len(self.names)
@@ -49,82 +58,104 @@ class MaskFiles(MapRows):
         return os.path.join(self.root, self.names[index])
 
     def read(self, index: int) -> NDArray[np.uint8]:
-        stored = read_mask(self.source(index))
+        stored = self.stored(index)
         return stored if self.table is None else self.table[stored]
+
+    def stored(self, index: int) -> NDArray[np.uint8]:
+        """The values in the file; of colors, the lines of their table."""
+        source = self.source(index)
+        return read_mask(source) if self.colors is None else self.colors.read(source)
 
     def digest(self, index: int) -> bytes:
         try:
-            return hashlib.blake2b(read_bytes(self.source(index)), digest_size=16).digest()
+            content = read_bytes(self.source(index)) + self.rules()
         except ImageError:
             return b"unreadable"
+        return hashlib.blake2b(content, digest_size=16).digest()
+
+    def rules(self) -> bytes:
+        table = b"" if self.table is None else self.table.tobytes()
+        return table + (self.colors.digest if self.colors else b"")
 
     def stamp(self, index: int) -> bytes:
-        try:
-            status = os.stat(self.source(index))
-        except OSError:
-            return b"missing"
-        return struct.pack("<Qq", status.st_size, status.st_mtime_ns)
+        return stamp(self.source(index))
 
     def scan(self) -> NDArray[np.void]:
         """Every mask is read once; what is known of its file is kept."""
-        looks = np.zeros(len(self), LOOK)
-        ledger, (keys, settled) = Ledger("masks", self), file_keys(self, RULES)
-        rows = looks.view(np.uint8).reshape(len(looks), LOOK.itemsize)
+        summaries = np.zeros(len(self), SUMMARY)
+        rules = RULES + (self.colors.digest if self.colors else b"")
+        ledger, (keys, cacheable) = Ledger("masks", self), file_keys(self, rules)
+        rows = summaries.view(np.uint8).reshape(len(summaries), SUMMARY.itemsize)
         unknown = np.flatnonzero(~ledger.recall(keys, rows))
 
         def examine(index: int) -> tuple[Any, ...]:
-            return look(read_mask(self.source(index)))
+            return summary(self.stored(index))
 
-        for indices, found, _ in map_images(self, examine, LOOK, unknown, chunk=TASK):
-            looks[indices] = found  # zeros for a mask that cannot be read: it is named when packed
-        there = settled & (looks["size"] > 0).all(axis=1)
+        for indices, found, _ in map_images(self, examine, SUMMARY, unknown, chunk=TASK):
+            summaries[indices] = (
+                found  # zeros for a mask that cannot be read: it is named when packed
+            )
+        there = cacheable & (summaries["size"] > 0).all(axis=1)
         if len(unknown) and there.any():
             ledger.keep(keys[there], rows[there])
         if self.table is not None:
-            counts = np.zeros_like(looks["counts"])
+            counts = np.zeros_like(summaries["counts"])
             for value, number in enumerate(self.table.tolist()):
-                counts[:, number] += looks["counts"][:, value]
-            looks["counts"] = counts
-        return looks
+                counts[:, number] += summaries["counts"][:, value]
+            summaries["counts"] = counts
+        return summaries
 
 
 def masks_in_files(root: Path, names: Names) -> tuple[Maps, str]:
     """The column of these masks, and what their values were taken for, in words.
 
-    Classes are named by the lines of a file classes.txt or codes.txt in `root` or above the masks,
-    or else by the numbers that all masks together show. Raises DataError if no mask can be read.
+    Colors mean the lines of a table of colors. Numbers are named by the lines of a file classes.txt
+    or codes.txt, or else by the numbers that all masks together show. These files lie in `root` or
+    above the masks. Raises DataError if no mask can be read.
     """
     files = MaskFiles(root, names)
-    path = _file_of_names(files)
+    found = _file_above(files, COLOR_FILES)
+    if found and in_colors(files.source(0)):
+        colors = ColorTable.of(found)
+        means = named_values(colors.names, printable(found))
+        told = f"{counted(len(means.classes), 'class')} of masks, by the colors in"
+        column = Maps(MaskFiles(root, names, means.table, colors), means.classes)
+        return column, f"{told} {printable(found)}{means.note}"
+    path = _file_above(files, NAMES)
     words = _lines(path) if path else None
     shown = _sampled(files) if words else np.asarray((files.scan()["counts"] > 0).any(axis=0))
     if words is None and not shown.any():
         raise _unreadable(files)
-    means = meaning(shown, words, printable(root))
-    note = means.note
+    means = meaning(shown, words, printable(path or root))
+    column = Maps(MaskFiles(root, names, means.table), means.classes)
     if path:
-        note = f"{counted(len(means.classes), 'class')} of masks, named by {printable(path)}"
-    return Maps(MaskFiles(root, names, means.table), means.classes), note
+        told = f"{counted(len(means.classes), 'class')} of masks, named by"
+        return column, f"{told} {printable(path)}{means.note}"
+    if found:
+        unused = f"{printable(found)} is not used: masks hold numbers, no colors"
+        return column, "; ".join(filter(None, (unused, means.note)))
+    return column, means.note
 
 
-def _file_of_names(files: MaskFiles) -> Path | None:
-    """The file that names the classes: in the root, or in one of the three folders above a mask."""
+def _file_above(files: MaskFiles, names: tuple[str, ...]) -> Path | None:
+    """The first file so called: in the root, or in one of the three folders above a mask."""
     above = Path(os.path.abspath(files.source(0))).parents[:3]
-    places = (folder / name for folder in (Path(files.root), *above) for name in NAMES)
+    places = (folder / name for folder in (Path(files.root), *above) for name in names)
     return next((place for place in places if place.is_file()), None)
 
 
 def _lines(path: Path) -> list[str]:
     """The names of the classes, the first line that of class 0."""
-    lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
-    words = [line.strip() for line in lines]
+    words = [clean(line) if line.strip() else "" for line in read_text_lines(path)]
     while words and not words[-1]:
         words.pop()
-    if not words or "" in words or len(set(words)) < len(words):
+    named = [word for word in words if not is_void(word)]
+    if not named or "" in words or len(set(named)) < len(named):
         raise DataError(
             "has empty lines, or a name twice",
             where=printable(path),
-            remedy="Write one name for each class, a line each, class 0 first.",
+            remedy="Write one name for each class, a line each, class 0 first, and - for a number "
+            "that is ignored.",
         )
     return words
 

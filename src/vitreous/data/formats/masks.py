@@ -1,7 +1,8 @@
-"""Masks beside images: `images/` and `masks/`, perhaps in each of `train/`, `val/` and `test/`.
+"""Masks beside images: `images/` and `masks/`, in each of `train/`, `val/` and `test/` or without;
+or `train/` and `trainannot/`, as in CamVid.
 
-An image and its mask have the same name, up to the ending and a word such as `_mask`. What has no
-partner is left out, counted and said.
+An image and its mask have the same name, up to the ending and a mark such as `_mask` or `_L`. What
+has no partner is left out, counted and said.
 """
 
 from __future__ import annotations
@@ -14,37 +15,45 @@ from pathlib import Path
 import numpy as np
 
 from vitreous.data.dataset import Part
-from vitreous.data.formats.class_folders import PARTS, walk
+from vitreous.data.formats.folder_walk import walk
 from vitreous.data.formats.image_files import FileDataset
 from vitreous.data.formats.mask_files import masks_in_files
+from vitreous.data.formats.mask_layout import Pair, layout
+from vitreous.data.formats.part_words import PARTS, WORD
 from vitreous.data.images.read_file import printable
 from vitreous.data.names import Names
 from vitreous.errors import DataError
 from vitreous.formats import counted
 
-PAIRS = (("images", "masks"), ("images", "mask"), ("image", "mask"), ("image", "label"))
-MARK = re.compile(r"[-_ ](masks?|labels?|seg|segmentation|gt)$", re.IGNORECASE)
+MARK = re.compile(
+    r"[-_ ](masks?|labels?|labelids|annot|annotations?|seg|segmentation|gt|L|P)$", re.IGNORECASE
+)
 SHOWN = 3  # names in a note
 
 
 def is_masks(folder: Path, names: set[str]) -> bool:
     """Does a folder with these names in it hold images and masks?"""
-    return bool(_layout(folder, names))
+    return bool(layout(folder, names))
 
 
 def open_masks(root: Path) -> FileDataset:
     """The images below `root` that have a mask. Raises DataError: what was found, and expected."""
-    layout = _layout(root, set(os.listdir(root)))
+    visible = {name for name in os.listdir(root) if not name.startswith(".")}
+    pairs = layout(root, visible)
     images: list[bytes] = []
     masks: list[bytes] = []
     parts: list[Part] = []
-    notes: list[str] = []
-    for part, of_images, of_masks in layout:
-        pictures, drawn = _by_name(root, of_images), _by_name(root, of_masks)
+    notes = [f"images and their masks lie in {', '.join(map(str, pairs))}"]
+    for pair in pairs:
+        word = pair.images.split(os.sep)[0]
+        if pair.part != Part.UNASSIGNED and word.lower() not in PARTS:
+            notes.append(f"{printable(word)}/ is taken for the {WORD[pair.part]} part")
+        pictures, drawn = _by_name(root, pair.images), _by_name(root, pair.masks)
+        drawn = _partners(root, pictures, drawn)
         stems = [stem for stem in pictures if stem in drawn]
         images += (pictures[stem] for stem in stems)
         masks += (drawn[stem] for stem in stems)
-        parts += [part] * len(stems)
+        parts += _parts(pair, stems)
         for found, others, words in (
             (pictures, drawn, "without a mask"),
             (drawn, pictures, "that belong to no image"),
@@ -52,9 +61,13 @@ def open_masks(root: Path) -> FileDataset:
             alone = [found[stem] for stem in found if stem not in others]
             if alone:
                 notes.append(f"files {words}, left out: {_some(alone)}")
+    if pairs[0].part != Part.UNASSIGNED:
+        used = {folder.split(os.sep)[0] for pair in pairs for folder in (pair.images, pair.masks)}
+        bare = sorted(n for n in visible - used if n.lower() in PARTS and (root / n).is_dir())
+        notes += (f"{name}/ has no folder of masks, and is left out" for name in bare)
     if not images:
         raise DataError(
-            f"no image has a mask of its name; {'; '.join(notes) or 'there are no images'}",
+            f"no image has a mask of its name; {'; '.join(notes[1:]) or 'there are no images'}",
             where=printable(root),
             remedy="Give both the same name, such as images/1.jpg and masks/1.png.",
         )
@@ -68,41 +81,41 @@ def open_masks(root: Path) -> FileDataset:
     )
 
 
-def _layout(root: Path, names: set[str]) -> list[tuple[Part, str, str]]:
-    """Each part with the folder of its images and that of its masks, relative to the root."""
-    lowered = {name.lower(): name for name in names}
-    for one, other in PAIRS:
-        if one in lowered and other in lowered:
-            pair = lowered[one], lowered[other]
-            return [(Part.UNASSIGNED, *pair)] if all((root / p).is_dir() for p in pair) else []
-    found = []
-    for word, name in sorted(lowered.items()):
-        if word in PARTS and (root / name).is_dir():
-            for _, one, other in _layout_of_part(root / name):
-                found.append((PARTS[word], os.path.join(name, one), os.path.join(name, other)))
-    return found
-
-
-def _layout_of_part(folder: Path) -> list[tuple[Part, str, str]]:
-    names = {name for name in os.listdir(folder) if name.lower() not in PARTS}
-    return _layout(folder, names)
+def _parts(pair: Pair, stems: list[str]) -> list[Part]:
+    """The part of each pair of files: that of its folders, or of the first folder within both."""
+    first = [stem.split("/")[0].lower() for stem in stems]
+    if pair.part == Part.UNASSIGNED and {"train"} <= {*first} <= PARTS.keys():
+        return [PARTS[word] for word in first]
+    return [pair.part] * len(stems)
 
 
 def _by_name(root: Path, folder: str) -> dict[str, bytes]:
-    """The image files below a folder, by their path in it, without endings and marks."""
+    """The image files below a folder, by their path in it without the ending."""
     found: dict[str, bytes] = {}
     for name in _files(root, folder):
         path = printable(os.fsdecode(os.path.relpath(name, os.fsencode(folder))))
-        stem = MARK.sub("", os.path.splitext(path)[0])
-        if stem in found:
-            raise DataError(
-                f"{printable(os.fsdecode(found[stem]))} and {printable(os.fsdecode(name))} have "
-                "one name",
-                where=printable(root),
-                remedy="Keep one of them.",
-            )
-        found[stem] = name
+        _add(root, found, os.path.splitext(path)[0], name)
     return found
+
+
+def _partners(root: Path, pictures: dict[str, bytes], drawn: dict[str, bytes]) -> dict[str, bytes]:
+    """The masks by the name of their image: their own, or that without its mark."""
+    found: dict[str, bytes] = {}
+    for stem, name in drawn.items():
+        unmarked = MARK.sub("", stem)
+        _add(root, found, unmarked if unmarked in pictures else stem, name)
+    return found
+
+
+def _add(root: Path, found: dict[str, bytes], stem: str, name: bytes) -> None:
+    if stem in found:
+        raise DataError(
+            f"{printable(os.fsdecode(found[stem]))} and {printable(os.fsdecode(name))} have "
+            "one name",
+            where=printable(root),
+            remedy="Keep one of them.",
+        )
+    found[stem] = name
 
 
 def _files(root: Path, folder: str) -> Iterator[bytes]:

@@ -17,10 +17,12 @@ from typing import Any
 import numpy as np
 
 from vitreous.data.dataset import Dataset
-from vitreous.data.formats import arrays, cifar, idx, masks
+from vitreous.data.formats import arrays, cifar, idx, masks, voc
 from vitreous.data.formats.class_folders import open_folder
+from vitreous.data.formats.foreign_layouts import refuse_foreign
 from vitreous.data.formats.image_files import SUFFIXES
 from vitreous.data.formats.manifest import BadImages, open_manifest
+from vitreous.data.formats.table_rows import refuse_other_kinds
 from vitreous.data.formats.torch_dataset import TorchDataset
 from vitreous.data.images.file_type import recognize
 from vitreous.data.images.read_file import printable
@@ -28,6 +30,7 @@ from vitreous.errors import DataError, UsageError
 
 MNIST_5000 = "mnist-5000"  # MNIST with the first 5,000 test images only
 TABLES = {".csv", ".tsv"}
+SHEETS = {".xlsx", ".xlsm", ".xls", ".parquet", ".txt", ".tab", ".dat"}  # of other programs
 NPZ = ".npz"
 
 
@@ -127,6 +130,11 @@ def _open_archive(path: Path) -> Dataset:
     return arrays.open_npz(path / (_archive(path, _visible(path)) or ""))
 
 
+def _open_classes(path: Path) -> Dataset:
+    refuse_foreign(path, _visible(path))
+    return open_folder(path)
+
+
 FILES = (
     FileFormat(
         lambda path: path.suffix.lower() in TABLES,
@@ -140,8 +148,9 @@ FOLDERS = (
     FolderFormat(lambda _, names: any(map(idx.is_idx, names)), idx.open_idx),
     FolderFormat(lambda _, names: cifar.is_cifar(names), cifar.open_cifar),
     FolderFormat(lambda path, names: bool(_archive(path, names)), _open_archive),
+    FolderFormat(voc.is_voc, voc.open_voc),
     FolderFormat(masks.is_masks, masks.open_masks),
-    FolderFormat(lambda *_: True, open_folder),
+    FolderFormat(lambda *_: True, _open_classes),
 )
 
 
@@ -183,11 +192,16 @@ def _no_data(path: Path) -> DataError:
     if not path.is_file():
         return DataError("is no regular file", where=where, remedy="Open a folder or a CSV file.")
     with path.open("rb") as file:
-        kind = recognize(file.read(512))
+        head = file.read(512)
+    if path.suffix.lower() in SHEETS:
+        refuse_other_kinds(head, where)
+    kind = recognize(head)
     if kind.decoder and os.fsencode(path.suffix.lower()) in SUFFIXES:
         remedy = "Open the folder that holds one folder of images for each class."
         return DataError("is a single image, no data set", where=where, remedy=remedy)
     remedy = "Open a folder of class folders, a CSV file (path,label), or an .npz file."
     if "archive" in kind.name:
         remedy = f"{kind.remedy} {remedy}"
+    if kind.name == "text":
+        remedy = f"If it is a table, rename it to .csv. {remedy}"
     return DataError(f"is {kind.name}", where=where, remedy=remedy)

@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
-import math
-import os
 from array import array
+from collections import Counter
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import NoReturn
 
 import numpy as np
+from numpy.typing import NDArray
 
 from vitreous.data.boxes import Boxes
-from vitreous.data.columns import ClassNumbers, Column, Marks, Numbers
+from vitreous.data.class_names import clean, doubts
+from vitreous.data.columns import Column, Marks, Numbers
+from vitreous.data.doubt import Doubt
+from vitreous.data.formats.labels import from_marks, from_words
 from vitreous.data.formats.mask_files import masks_in_files
+from vitreous.data.formats.table_rows import is_foreign, refuse_encoding
+from vitreous.data.manifest_words import POINT, SEPARATORS, TARGETS, bare, number
 from vitreous.data.names import Names
 from vitreous.data.points import Points
+from vitreous.errors import DataError
 
-TARGETS = ("label", "mask", "box")
-POINT = "point "  # what the names of the columns of points begin with
+MARKS = ("0", "1", "0.0", "1.0")
 
 Fail = Callable[[str, str], NoReturn]
 
@@ -28,16 +33,18 @@ class TargetCells:
 
     names  of the columns of the table that may hold targets, with their places
     fail   raises the error: a message and a remedy
+    where  the table lies
+    masks  their paths as they are written
     """
 
-    def __init__(self, names: Mapping[str, int], fail: Fail):
-        self._fail, self.notes = fail, list[str]()
+    def __init__(self, names: Mapping[str, int], fail: Fail, where: str):
+        self._fail, self._where, self.notes = fail, where, list[str]()
         lowered = {name.lower(): place for name, place in names.items()}
         self._at = {name: lowered[name] for name in TARGETS if name in lowered}
         points = [name for name in names if name.lower().startswith(POINT)]
         self._points = {name[len(POINT) :].strip(): names[name] for name in points}
         extra = {
-            name: place
+            bare(name) or name: place
             for name, place in names.items()
             if place not in self._at.values() and name not in points
         }
@@ -45,28 +52,40 @@ class TargetCells:
         self._extra = {} if self._left_out else extra
         self._rows: list[int] = []
         self._cells: dict[str, list[str]] = {name: [] for name in self._at}
-        self._places, self._values = array("f"), array("f")
+        self._places, self._values = array("f"), array("d")
         self._marks = True  # are all values written as 0 or 1?
+        self._whole = True  # and that without a point?
         self._odd: tuple[int, str, str] | None = None  # the first cell that is no number
+
+    @property
+    def masks(self) -> list[str]:
+        return self._cells.get("mask", [])
+
+    @masks.setter
+    def masks(self, paths: list[str]) -> None:
+        self._cells["mask"] = paths
 
     def add(self, row: int, path: str, cells: list[str]) -> None:
         """One row; `row` is its number in an editor, `path` that of its image."""
         self._rows.append(row)
         for name, place in self._at.items():
-            cell = cells[place].strip()
-            if not cell and name != "box":  # no box is an answer, too
+            cell = cells[place] if name == "mask" else cells[place].strip()
+            if not cell.strip() and name != "box":  # no box is an answer, too
                 self._fail(
                     f"row {row} ({path}) has no {name}",
                     "Fill it in, or delete the row. If no label may apply, write one column of 0 "
                     "and 1 for each label instead.",
                 )
+            if name != "mask" and is_foreign(cell):
+                refuse_encoding(row, cell, self._where)
             self._cells[name].append(cell)
         for name, place in self._points.items():
             self._places.extend(self._point(row, name, cells[place]))
         for name, place in self._extra.items():
             cell = cells[place].strip()
             value = number(cell)
-            self._marks = self._marks and cell in ("0", "1")
+            self._marks = self._marks and cell in MARKS
+            self._whole = self._whole and cell in ("0", "1")
             if value is None and self._odd is None:
                 self._odd = row, name, cell
             self._values.append(value or 0.0)
@@ -101,14 +120,24 @@ class TargetCells:
                 f"row {row}, column '{name}' holds '{cell}', which is no number",
                 "Write a column 'label', one column of 0 and 1 for each label, or numbers.",
             )
-        values = np.frombuffer(self._values, np.float32).reshape(len(self._rows), -1)
-        if self._marks:
-            return {"class": Marks(values.astype(np.uint8), names)}
+        values = np.frombuffer(self._values, np.float64).reshape(len(self._rows), -1)
+        if self._marks and (self._whole or len(names) > 1):
+            columns, notes = from_marks(
+                values.astype(np.uint8), [*map(clean, names)], ordered=False
+            )
+            self.notes += notes
+            return columns
         noun = "column" if len(names) == 1 else "columns"
         quoted = ", ".join(f"'{name}'" for name in names)
         verb = "holds" if len(names) == 1 else "hold"
         self.notes.append(f"the {noun} {quoted} {verb} numbers: regression")
-        return {"value": Numbers(values, names)}
+        return {"value": self._numbers(values, names)}
+
+    def _numbers(self, values: NDArray[np.float64], names: list[str]) -> Numbers:
+        try:
+            return Numbers(values, names)
+        except DataError as error:
+            self._fail(error.message, error.remedy or "")
 
     def _labels(self) -> dict[str, Column]:
         cells = self._cells["label"]
@@ -117,34 +146,62 @@ class TargetCells:
             values = np.array(numbers, np.float64)
             if (values != np.rint(values)).any():
                 self.notes.append("the column 'label' holds numbers: regression")
-                return {"value": Numbers(values, ["label"])}
-        several = [mark for mark in ";|" if any(mark in cell for cell in cells)]
+                return {"value": self._numbers(values, ["label"])}
+        open_cells = {cell for cell in cells if bare(cell) is None}
+        several = [mark for mark in SEPARATORS if any(mark in cell for cell in open_cells)]
         if len(several) > 1:
             self._fail(
-                "separates labels by ';' in some rows and by '|' in others", "Use one of them."
+                "separates labels by ';' in some rows and by '|' in others",
+                "Use one of them; a name that holds one stands in quotes of its own.",
             )
-        if several:
+        if several and not self._coupled(cells, open_cells, several[0]):
+            self.notes.append(f"labels are divided by '{several[0]}': several labels an image")
             return {"class": self._several(cells, several[0])}
-        classes = sorted(set(cells))
-        place = {name: position for position, name in enumerate(classes)}
-        return {"class": ClassNumbers(np.array([place[cell] for cell in cells]), classes)}
+        words = [bare(cell) or cell for cell in cells]
+        columns, notes = from_words(words)
+        self.notes += notes
+        return columns
+
+    def _coupled(self, cells: list[str], different: set[str], separator: str) -> bool:
+        """Are names with a separator in them one label each? They are if no piece of one is ever
+        seen in another: labels that apply by themselves would meet in other company.
+        """
+        pieces = Counter(
+            piece.strip() for cell in different for piece in set(cell.split(separator))
+        )
+        if len(different) == len(cells) or max(pieces.values()) > 1 or "" in pieces:
+            return False
+        example = next(cell for cell in cells if separator in cell and cell in different)
+        self.notes.append(
+            Doubt(
+                f"'{example}' is taken for one label: what '{separator}' divides never occurs "
+                "apart from the rest",
+                kind="several labels",
+                remedy="If these are several labels, write one column of 0 and 1 for each.",
+            )
+        )
+        return True
 
     def _several(self, cells: list[str], separator: str) -> Marks:
         """Several labels in a cell."""
-        split = [[piece.strip() for piece in cell.split(separator)] for cell in cells]
+        split = [
+            [quoted] if (quoted := bare(cell)) else [p.strip() for p in cell.split(separator)]
+            for cell in cells
+        ]
         for row, cell, pieces in zip(self._rows, cells, split, strict=True):
             if not all(pieces):
                 self._fail(f"row {row} has an empty label in '{cell}'", "Delete a separator.")
-        classes = sorted({piece for pieces in split for piece in pieces})
+        spelled = {piece: clean(piece) for pieces in split for piece in pieces}
+        classes = sorted(set(spelled.values()))
+        self.notes += doubts(classes, spelled)
         place = {name: position for position, name in enumerate(classes)}
         marks = np.zeros((len(cells), len(classes)), np.uint8)
         for index, pieces in enumerate(split):
-            marks[index, [place[piece] for piece in pieces]] = 1
+            marks[index, [place[spelled[piece]] for piece in pieces]] = 1
         return Marks(marks, classes)
 
     def _masks(self, root: Path) -> Column:
-        names = Names(os.path.normpath(cell) for cell in self._cells["mask"])
-        column, note = masks_in_files(root, names)
+        column, note = masks_in_files(root, Names(self._cells["mask"]))
         self.notes += [note] if note else []
         return column
 
@@ -165,11 +222,12 @@ class TargetCells:
                         "left < right and top < bottom; and then perhaps the class.",
                     )
                 corners.extend((left, top, right, bottom))
-                words.append(word)
+                words.append(clean(word) if word else "")
         table = np.frombuffer(corners, np.float32).reshape(-1, 4)
         classes = sorted(set(words))
         if not any(classes):
             return Boxes(table, np.array(sizes))
+        self.notes += doubts(set(classes) - {""})
         if "" in classes:
             self._fail("names the class of some boxes only", "Write a class after every box.")
         place = {name: position for position, name in enumerate(classes)}
@@ -194,14 +252,3 @@ class TargetCells:
             pairs = (" and ".join(column.names[point] for point in pair) for pair in column.pairs)
             self.notes.append(f"points that a mirror swaps: {', '.join(pairs)}")
         return column
-
-
-def number(cell: str) -> float | None:
-    """The finite number that a cell holds, if it does."""
-    if "_" in cell:  # which Python reads as a separator
-        return None
-    try:
-        value = float(cell)
-    except ValueError:
-        return None
-    return value if math.isfinite(value) else None

@@ -5,7 +5,9 @@ RGB; of 16 bits the upper 8 are kept; of an animation the first frame, of a many
 page, unless its pages are slices of one array of many channels. The kind of file is told from its
 bytes, and its size from its header, before any pixel is decoded: a small file that claims a huge
 picture costs nothing. JPEG goes through OpenCV, which can decode at 1/2, 1/4 or 1/8 of the size;
-arrays through NumPy; many-channel TIFF through tifffile; everything else through Pillow.
+arrays through NumPy; TIFF of deep numbers and of many channels through OpenCV and tifffile;
+everything else through Pillow. Damage that a decoder notices is an error; losses are told (see
+`remarks`).
 """
 
 from __future__ import annotations
@@ -34,11 +36,15 @@ from PIL import (
 
 from vitreous.data.dataset import Pixels
 from vitreous.data.images import tiff
+from vitreous.data.images.decoder_warnings import heard, judge, lines
 from vitreous.data.images.exif import turned, upright
-from vitreous.data.images.file_type import REMOVE, recognize
-from vitreous.data.images.jpeg import Frame, decode_jpeg, frame
+from vitreous.data.images.file_type import CONVERT, REMOVE, recognize
+from vitreous.data.images.jpeg import JpegHeader, decode_jpeg, jpeg_header
+from vitreous.data.images.npy import image_shape, npy_shape, read_npy
+from vitreous.data.images.pillow_image import check_depth, load, to_pixels
 from vitreous.data.images.pixels import as_bytes, over_white, with_channels
 from vitreous.data.images.read_file import printable, read_bytes
+from vitreous.data.images.tiff import Layout
 from vitreous.errors import ImageError, UsageError
 
 Source: TypeAlias = str | Path | bytes | NDArray[np.generic] | Image.Image
@@ -65,6 +71,7 @@ except ImportError:
     pass
 
 FORMATS = frozenset(PILLOW) | {"NPY"}
+UNKNOWN = ("unknown pixel mode", "unknown raw mode", "not configured")  # not damaged, but strange
 
 
 @dataclass(frozen=True)
@@ -121,9 +128,13 @@ def header(source: str | Path | bytes, *, where: str | None = None) -> Header:
 
 @contextlib.contextmanager
 def named(where: str | None) -> Iterator[None]:
-    """Any failure becomes an ImageError with the name of the image."""
+    """Any failure becomes an ImageError with the name of the image; so does damage that a decoder
+    warns of.
+    """
     try:
-        yield
+        with heard() as said:
+            yield
+            judge(said)
     except ImageError as error:
         error.where = error.where or where
         raise
@@ -132,7 +143,11 @@ def named(where: str | None) -> Iterator[None]:
     except Exception as error:
         # Damaged files raise nearly every exception there is, out of three foreign parsers.
         reason = str(error).rstrip(".") or type(error).__name__
-        raise ImageError(f"cannot be decoded: {reason}", where=where, remedy=REMOVE) from error
+        reason = "; ".join(dict.fromkeys([reason, *lines(said)]))
+        whole = any(word in reason for word in UNKNOWN)
+        raise ImageError(
+            f"cannot be decoded: {reason}", where=where, remedy=CONVERT if whole else REMOVE
+        ) from error
 
 
 def _decode(source: Source, at_least: int) -> Pixels:
@@ -140,31 +155,34 @@ def _decode(source: Source, at_least: int) -> Pixels:
         return _from_array(source)
     if isinstance(source, Image.Image):
         _bound(source.height, source.width, len(source.getbands()))
-        return _from_pillow(source)
+        source.load()
+        return to_pixels(source)
     data = source if isinstance(source, bytes) else read_bytes(source)
     head, picture = opened(data)
-    if isinstance(picture, Frame):
+    if isinstance(picture, JpegHeader):
         return upright(decode_jpeg(data, picture, at_least), picture.exif)
+    if isinstance(picture, Layout):
+        return _from_tiff(data, picture)
     if picture is None:
-        return _from_tiff(data) if head.format == "TIFF" else _from_npy(data)
-    return _from_pillow(picture)
+        return _from_array(read_npy(data))
+    return _from_pillow(picture, head.format, data)
 
 
-def opened(data: bytes) -> tuple[Header, Frame | ImageFile.ImageFile | None]:
-    """The header, checked; and what its decoder has read so far: OpenCV's frame of a JPEG, Pillow's
-    picture without its pixels, nothing for arrays."""
+def opened(data: bytes) -> tuple[Header, JpegHeader | Layout | ImageFile.ImageFile | None]:
+    """The header, checked; and what is known of the pixels so far: the header of a JPEG, the layout
+    of a TIFF of numbers, Pillow's picture without its pixels, nothing for arrays."""
     kind = recognize(data)
     if kind.decoder not in FORMATS:
         raise ImageError(f"is {kind.name}", remedy=kind.remedy)
-    picture: Frame | ImageFile.ImageFile | None = None
-    if kind.decoder == "JPEG" and (jpeg := frame(data)).components in (1, 3):
+    picture: JpegHeader | Layout | ImageFile.ImageFile | None = None
+    if kind.decoder == "JPEG" and (jpeg := jpeg_header(data)).components in (1, 3):
         gray, picture = jpeg.components == 1, jpeg
         mode = "L" if gray else "RGB"
         head = Header("JPEG", jpeg.height, jpeg.width, jpeg.components, mode)
     elif kind.decoder == "NPY":
-        head = _npy_header(data)
-    elif kind.decoder == "TIFF" and (many := tiff.shape(data)):
-        head = Header("TIFF", *many)
+        head = Header("NPY", *npy_shape(data))
+    elif kind.decoder == "TIFF" and (found := tiff.layout(data)) and found.reader != "pillow":
+        head, picture = Header("TIFF", found.height, found.width, found.shown, found.mode), found
     else:
         if kind.decoder == "WEBP":  # whose library reserves memory for the canvas at once
             _bound(*_webp_size(data), 4)
@@ -193,42 +211,25 @@ def _bound(height: int, width: int, channels: int) -> None:
 
 
 def _from_array(array: NDArray[np.generic]) -> Pixels:
-    if array.ndim == 2:
-        array = array[:, :, None]
-    if array.ndim != 3:
-        raise ImageError(
-            f"is an array of shape {array.shape}",
-            remedy="Use the shape (height, width) or (height, width, channels).",
-        )
-    _bound(*array.shape)
-    return as_bytes(array)
+    height, width, channels = image_shape(array.shape)
+    _bound(height, width, channels)
+    return as_bytes(array.reshape(height, width, channels))
 
 
-def _npy_header(data: bytes) -> Header:
-    file = io.BytesIO(data)
-    version = np.lib.format.read_magic(file)
-    if version == (1, 0):
-        shape, _, kind = np.lib.format.read_array_header_1_0(file)
-    else:
-        shape, _, kind = np.lib.format.read_array_header_2_0(file)
-    if kind.hasobject:
-        raise ImageError("holds Python objects (a pickle)", remedy="Save plain numbers instead.")
-    if len(shape) not in (2, 3):
-        raise ImageError(
-            f"is an array of shape {shape}",
-            remedy="Use the shape (height, width) or (height, width, channels).",
-        )
-    height, width, channels = (*shape, 1)[:3]
-    return Header("NPY", height, width, channels, str(kind))
+def _from_tiff(data: bytes, layout: Layout) -> Pixels:
+    image = as_bytes(tiff.numbers(data, layout), max(layout.bits, 8))
+    if layout.photometric == tiff.WHITE_IS_ZERO:
+        image = 255 - image
+    if layout.alpha:
+        image = over_white(image) if layout.alpha == 2 else image[:, :, :-1] + ~image[:, :, -1:]
+    return turned(image, layout.orientation)
 
 
-def _from_npy(data: bytes) -> Pixels:
-    return _from_array(np.load(io.BytesIO(data), allow_pickle=False))
-
-
-def _from_tiff(data: bytes) -> Pixels:
-    array, orientation = tiff.read(data)
-    return turned(_from_array(array), orientation)
+def _from_pillow(picture: ImageFile.ImageFile, kind: str, data: bytes) -> Pixels:
+    load(picture, kind, data)
+    image = to_pixels(picture)
+    check_depth(image, kind, data)
+    return image
 
 
 def _webp_size(data: bytes) -> tuple[int, int]:
@@ -245,31 +246,3 @@ def _webp_size(data: bytes) -> tuple[int, int]:
         int.from_bytes(body[8:10], "little") & 0x3FFF,
         int.from_bytes(body[6:8], "little") & 0x3FFF,
     )
-
-
-def _from_pillow(picture: Image.Image) -> Pixels:
-    """Any mode of Pillow's to gray or RGB; decodes the picture."""
-    picture.load()
-    mode, transparent = picture.mode, "transparency" in picture.info
-    if mode.startswith("I;16"):
-        image = as_bytes(np.asarray(picture).astype(np.uint16))
-    elif mode == "I":
-        values = np.asarray(picture)
-        if values.min() < 0 or values.max() > 0xFFFF:
-            raise ImageError(
-                f"holds integers from {values.min()} to {values.max()}",
-                remedy="Only 8 and 16 bits a value can be read.",
-            )
-        image = as_bytes(values.astype(np.uint16))
-    elif mode == "F":
-        image = as_bytes(np.asarray(picture))
-    elif mode in ("LA", "La") or (mode in ("1", "L") and transparent):
-        image = over_white(np.asarray(picture.convert("LA")))
-    elif mode in ("1", "L"):
-        image = np.asarray(picture.convert("L"))
-    elif mode in ("RGBA", "RGBa", "PA") or (mode in ("P", "RGB") and transparent):
-        image = over_white(np.asarray(picture.convert("RGBA")))
-    else:
-        image = np.asarray(picture.convert("RGB"))
-    exif = picture.info.get("exif", b"")  # a TIFF is turned already
-    return upright(image if image.ndim == 3 else image[:, :, None], exif)

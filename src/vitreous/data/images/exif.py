@@ -12,7 +12,7 @@ from vitreous.data.dataset import Pixels
 
 ORIENTATION = 0x0112
 
-# From the stored picture to the one meant.
+# From the stored image to the one meant.
 UPRIGHT: dict[int, Callable[[Pixels], Pixels]] = {
     2: lambda image: image[:, ::-1],
     3: lambda image: image[::-1, ::-1],

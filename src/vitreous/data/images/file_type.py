@@ -46,11 +46,17 @@ SIGNATURES = (
     Signature("a JPEG 2000 image", 0, b"\xff\x4f\xff\x51", "JPEG2000"),
     *(Signature("a PNM image", 0, b"P%d" % kind, "PPM") for kind in range(1, 7)),
     Signature("a HEIC photo", 4, b"ftyphei", remedy=CONVERT),
+    Signature("a HEIC photo", 4, b"ftyphev", remedy=CONVERT),
     Signature("a HEIC photo", 4, b"ftypmif1", remedy=CONVERT),
+    Signature("a HEIC photo", 4, b"ftypmsf1", remedy=CONVERT),
     Signature("a Photoshop document", 0, b"8BPS", remedy=CONVERT),
     Signature("an icon", 0, b"\0\0\1\0", remedy=CONVERT),
     Signature("a PDF document", 0, b"%PDF", remedy=CONVERT),
     Signature("a PostScript document", 0, b"%!PS", remedy=CONVERT),
+    Signature("a JPEG XL image", 0, b"\xff\x0a", remedy=CONVERT),
+    Signature("a JPEG XL image", 0, b"\0\0\0\x0cJXL \r\n\x87\n", remedy=CONVERT),
+    Signature("a DICOM image", 128, b"DICM", remedy=CONVERT),
+    Signature("an OpenEXR image", 0, b"\x76\x2f\x31\x01", remedy=CONVERT),
     Signature("a video", 4, b"ftyp", remedy="Extract its frames first."),
     Signature("a video", 0, b"\x1aE\xdf\xa3", remedy="Extract its frames first."),
     Signature("a zip archive", 0, b"PK\3\4", remedy=UNPACK),
@@ -82,6 +88,8 @@ UNKNOWN = Signature("no image format that is known here", 0, b"", remedy=CONVERT
 
 def recognize(data: bytes) -> Signature:
     """The kind of file that begins with these bytes; about 512 of them are enough."""
+    if data[4:12] in (b"ftypmif1", b"ftypmsf1"):  # any image: the brands behind it tell which
+        data = data[:8] + _coded_as(data) + data[12:]
     for signature in SIGNATURES:
         if data.startswith(signature.magic, signature.offset):
             return signature
@@ -94,3 +102,10 @@ def recognize(data: bytes) -> Signature:
     if not any(byte < 9 or 13 < byte < 32 or byte == 127 for byte in head):
         return TEXT
     return UNKNOWN
+
+
+def _coded_as(data: bytes) -> bytes:
+    """The first brand of an image file of ISO/IEC 23008-12 that names its coding."""
+    end = min(int.from_bytes(data[:4]), 512)
+    brands = (data[place : place + 4] for place in range(16, end, 4))
+    return next((brand for brand in brands if brand[:3] in (b"avi", b"hei", b"hev")), data[8:12])

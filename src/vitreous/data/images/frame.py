@@ -158,13 +158,40 @@ def sample_map(
     the map's type.
     """
     if not nearest and array.dtype.kind != "f":
-        raise UsageError(
-            f"a map of {array.dtype} cannot be interpolated",
-            remedy="Take nearest=True for numbers of classes, or convert quantities to float32.",
-        )
+        raise _no_floats(array)
     _check_fill(array.dtype, fill)
-    h, w = array.shape[:2]
     x, y = _places(matrix, size)
+    return _sampled(array, x, y, size, nearest=nearest, fill=fill)
+
+
+def sample_map_at(
+    array: NDArray[Any], places: NDArray[np.float64], *, nearest: bool, fill: float
+) -> NDArray[Any]:
+    """A map sampled at any places, (H, W, 2) x and y of its pixel centers; as `sample_map`."""
+    if not nearest and array.dtype.kind != "f":
+        raise _no_floats(array)
+    _check_fill(array.dtype, fill)
+    x, y = np.moveaxis(places, -1, 0)
+    return _sampled(array, x, y, x.shape, nearest=nearest, fill=fill)
+
+
+def _no_floats(array: NDArray[Any]) -> UsageError:
+    return UsageError(
+        f"a map of {array.dtype} cannot be interpolated",
+        remedy="Take nearest=True for numbers of classes, or convert quantities to float32.",
+    )
+
+
+def _sampled(
+    array: NDArray[Any],
+    x: NDArray[np.float64],
+    y: NDArray[np.float64],
+    size: tuple[int, ...],
+    *,
+    nearest: bool,
+    fill: float,
+) -> NDArray[Any]:
+    h, w = array.shape[:2]
     column, line = np.floor(x + (0.5 + ROUNDING)), np.floor(y + (0.5 + ROUNDING))
     inside = (column >= 0) & (column < w) & (line >= 0) & (line < h)
     if nearest:

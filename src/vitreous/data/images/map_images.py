@@ -62,7 +62,7 @@ def map_images(
             try:
                 rows[position] = function(index)
             except ImageError as error:
-                bad.append(BadImage(index, dataset.id(index), error.message))
+                bad.append(BadImage(index, dataset.id(index), error.message, error.remedy))
         return some, rows, bad
 
     chunks = (chosen[first : first + chunk] for first in range(0, len(chosen), chunk))

@@ -15,7 +15,16 @@ MAX_BYTES = 1 << 29  # of a file
 
 def printable(path: str | Path) -> str:
     """A path as text that any terminal can show: bytes that are no UTF-8 become `\\xff`."""
-    return os.fsencode(path).decode("utf-8", "backslashreplace")
+    try:
+        encoded = os.fsencode(path)
+    except UnicodeEncodeError:  # a text from elsewhere, and a locale without its letters
+        encoded = str(path).encode("utf-8", "surrogateescape")
+    return encoded.decode("utf-8", "backslashreplace")
+
+
+def in_locale(path: str) -> str:
+    """A path that was written as UTF-8, as this system's locale holds the same bytes."""
+    return os.fsdecode(path.encode("utf-8", "surrogateescape"))
 
 
 def read_bytes(path: str | Path) -> bytes:

@@ -24,7 +24,7 @@ def digests(
     result = np.zeros((len(dataset), SIZE), np.uint8)
     unknown = np.arange(len(dataset))
     if isinstance(dataset, FileDataset):
-        ledger, (keys, settled) = Ledger("digests", dataset), file_keys(dataset)
+        ledger, (keys, cacheable) = Ledger("digests", dataset), file_keys(dataset)
         unknown = np.flatnonzero(~ledger.recall(keys, result))
 
     def digest(index: int) -> NDArray[np.uint8]:
@@ -39,7 +39,7 @@ def digests(
         result[indices] = rows
         bad += damaged
     if isinstance(dataset, FileDataset) and len(unknown) > len(bad):
-        settled[[image.index for image in bad]] = False
-        if settled.any():
-            ledger.keep(keys[settled], result[settled])
+        cacheable[[image.index for image in bad]] = False
+        if cacheable.any():
+            ledger.keep(keys[cacheable], result[cacheable])
     return result, tuple(bad)

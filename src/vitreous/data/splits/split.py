@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import csv
 import hashlib
-import io
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -24,12 +23,14 @@ from vitreous.atomic import write_text
 from vitreous.data.cache.file_cache import as_words
 from vitreous.data.columns import classed
 from vitreous.data.dataset import Dataset, Part, Progress
-from vitreous.data.formats.class_folders import PARTS
-from vitreous.data.images.read_file import printable
+from vitreous.data.formats.part_words import PARTS
+from vitreous.data.images.read_file import in_locale, printable
 from vitreous.data.images.unreadable import BadImage
 from vitreous.data.splits.content_hashes import digests
 from vitreous.data.splits.units import places_of, units_of
 from vitreous.errors import DataError, UsageError
+from vitreous.fields import checked
+from vitreous.files import table_text
 
 SHORT = {Part.UNASSIGNED: "", Part.TRAIN: "train", Part.VALIDATION: "val", Part.TEST: "test"}
 
@@ -77,24 +78,23 @@ class Split:
         return hashlib.sha256(self.indices(part).astype("<i8").tobytes()).hexdigest()
 
     def write(self, path: str | Path, dataset: Dataset) -> None:
-        """A manifest with the columns path, label, split (and weight, if there are weights).
+        """A manifest with the columns path, label, split (and group, weight, if there are any).
 
         Other targets take the columns of their own `header` instead of `label`. For images in
         files, paths are relative to the manifest, so that it can be opened in turn.
         Raises StorageError.
         """
         path = Path(path)
-        lines = io.StringIO()
-        table = csv.writer(lines, lineterminator="\n")
-        weights = dataset.weights
+        extra = {"group": dataset.groups, "weight": dataset.weights}
+        more = {name: values for name, values in extra.items() if values is not None}
         columns = dataset.targets.values()
         names = [word for name, column in dataset.targets.items() for word in column.header(name)]
-        table.writerow(["path", *names, "split", *(["weight"] if weights is not None else [])])
+        rows = [["path", *names, "split", *more]]
         for index, part in enumerate(self.parts.tolist()):
             cells = [cell for column in columns for cell in column.cells(index, path.parent)]
-            weight = [f"{weights[index]:g}"] if weights is not None else []
-            table.writerow([_name(dataset, index, path), *cells, SHORT[Part(part)], *weight])
-        write_text(path, lines.getvalue())
+            last = [str(values[index]) for values in more.values()]  # as many digits as it takes
+            rows.append([_name(dataset, index, path), *cells, SHORT[Part(part)], *last])
+        write_text(path, table_text(rows))
 
     @classmethod
     def read(cls, path: str | Path, dataset: Dataset) -> Split:
@@ -106,8 +106,11 @@ class Split:
         where, remedy = printable(path), "The data have changed since: write the split again."
         try:
             with open(path, newline="", encoding="utf-8", errors="surrogateescape") as file:
-                rows = [(row["path"], row["split"]) for row in csv.DictReader(file)]
-        except (OSError, KeyError, csv.Error) as error:
+                head, *table = csv.reader(file)
+            last = len(head) - 1 - head[::-1].index("split")  # labels may be called so, too
+            path_at = head.index("path")
+            rows = [(in_locale(cells[path_at]), cells[last]) for cells in table if cells]
+        except (OSError, ValueError, IndexError, csv.Error) as error:
             raise DataError(
                 f"is no split that can be read: {error}", where=where, remedy=remedy
             ) from error
@@ -152,7 +155,7 @@ def split(
     are added: at most one a class and part.
     """
     for name, share in (("validation", validation), ("test", test)):
-        if not 0 <= share < 1:
+        if not 0 <= checked(name, share, float, f"--{name}") < 1:
             raise UsageError(
                 f"{share} is no share", where=f"--{name}", remedy="Choose from 0 to 0.5."
             )

@@ -6,7 +6,6 @@ record lies in the cache folder, one file for each test part, and is never evict
 
 from __future__ import annotations
 
-import json
 from datetime import UTC, datetime
 from hashlib import blake2b
 
@@ -18,7 +17,7 @@ from vitreous.data.dataset import Dataset, Part
 from vitreous.data.splits.content_hashes import digests
 from vitreous.data.splits.split import Split
 from vitreous.errors import StorageError
-from vitreous.files import read_lines
+from vitreous.files import append_line, read_events
 
 Use = dict[str, str | None]
 
@@ -35,13 +34,12 @@ def record(dataset: Dataset, parts: Split, run: str | None) -> list[Use]:
     test = hashes[parts.indices(Part.TEST)]
     name = blake2b(np.sort(test.view("V16").ravel()).tobytes(), digest_size=16).hexdigest()
     path = cache_folder.folder() / "test-uses" / f"{name}.jsonl"
-    earlier = read_lines(path)
+    earlier = read_events(path)
     line = {"time": datetime.now(UTC).isoformat(timespec="seconds"), "run": run}
     try:
         with storage_errors(path):
             path.parent.mkdir(parents=True, exist_ok=True)
-            with path.open("a", encoding="utf-8") as file:
-                file.write(json.dumps(line) + "\n")
+        append_line(path, line)
     except StorageError:
         pass
     return earlier

@@ -30,10 +30,10 @@ from vitreous.losses.cross_entropy import cross_entropy
 from vitreous.losses.penalty import Penalty
 from vitreous.models import create
 from vitreous.models.linear import Linear
-from vitreous.playground.plane.session import RANDOMNESS
 from vitreous.tasks import task_of
 from vitreous.training.fit import fit
 from vitreous.training.optimizer import optimizer
+from vitreous.training.reproduce import seeded
 from vitreous.training.schedule import Schedule
 from vitreous.version import __version__
 
@@ -100,8 +100,7 @@ def train(row: Reader) -> Bundle:
     """Train a network on the digits; a few seconds on one core."""
     batches = moved()
     arguments = {"num_classes": 10, "in_channels": 1, "size": SIDE, **row.arguments}
-    with RANDOMNESS, torch.random.fork_rng(devices=[]):
-        torch.default_generator.manual_seed(SEED)
+    with seeded(SEED):
         model = create(row.model, **arguments)
     if isinstance(model, Linear):  # a convex problem; from zero, templates hold no noise
         torch.nn.init.zeros_(model.head.weight)
@@ -115,9 +114,8 @@ def train(row: Reader) -> Bundle:
         penalty=Penalty(l2=row.l2) if row.l2 else None,
         seed=SEED,
     )
-    for _ in range(total):
-        with RANDOMNESS:  # for one step only: experiments in the plane go on meanwhile
-            next(steps)
+    for _ in steps:
+        pass
     bundle = Bundle(
         model=model.eval(),
         architecture=row.model,

@@ -19,6 +19,7 @@ from vitreous.errors import UsageError
 from vitreous.explain.cam import AVERAGES, Pooled, pooled
 from vitreous.explain.embedding import Embedding, embed
 from vitreous.inference.model_file import Bundle
+from vitreous.inference.predictor import finite
 from vitreous.models import head
 from vitreous.models.linear import Linear, templates
 from vitreous.playground.images.layers import (
@@ -120,7 +121,7 @@ class Lens:
         """The logits (B, L), computed as `Bundle.probabilities` does, and what layers made."""
         precision = forward_context(self.bundle.precision, images.device)
         with watched(layers) as found, torch.inference_mode(), precision:
-            return self.bundle.model(images), found
+            return finite(self.bundle.model(images)), found
 
     def see(self, image: Pixels) -> Frame:
         """Look at a decoded image (h, w, c): the image as it is fitted by the contract, every map,

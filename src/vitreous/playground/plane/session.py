@@ -6,7 +6,6 @@ test or a notebook asks it for steps and looks at what it holds in between.
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -29,9 +28,7 @@ from vitreous.playground.plane.plane_features import Features
 from vitreous.playground.plane.plane_losses import Loss, loss_for
 from vitreous.training.fit import Step, fit
 from vitreous.training.optimizer import optimizer
-
-# Dropout and first weights draw from torch's one global generator: sessions must take turns.
-RANDOMNESS = threading.Lock()
+from vitreous.training.reproduce import seeded
 
 # Weights shrink by the penalties of the settings alone, except where decay is the method's point.
 DECAY = {"adamw": 0.01}
@@ -98,8 +95,7 @@ class Session:
         self.features = Features(state.features)
         self.train, self.test = self._part(train), self._part(test)
         self.loss: Loss = loss_for(state.task, state.loss)
-        with RANDOMNESS, torch.random.fork_rng(devices=[]):
-            torch.default_generator.manual_seed(state.seed)
+        with seeded(state.seed):
             self.network = perceptron(
                 len(state.features), *state.hidden, 1, act=state.activation, dropout=state.dropout
             )
@@ -135,10 +131,9 @@ class Session:
         if self.failure:
             return 0
         first, start = self.steps, time.perf_counter()
-        with RANDOMNESS:
-            for _ in islice(self._steps(), steps):
-                if seconds is not None and time.perf_counter() - start >= seconds:
-                    break
+        for _ in islice(self._steps(), steps):
+            if seconds is not None and time.perf_counter() - start >= seconds:
+                break
         return self.steps - first
 
     def _steps(self) -> Iterator[Step]:

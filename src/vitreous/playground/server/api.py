@@ -49,12 +49,16 @@ def create_app(run: str | Path | None = None, *, sessions: int = MAX_SESSIONS) -
     run       a run folder or a model file to open in the view of images
     sessions  how many sockets may be open at a time
 
-    Raises ModelFileError if the run cannot be opened.
+    Raises ModelFileError if the run cannot be opened, and DivergedError if its answers are no
+    numbers.
     """
     app = FastAPI(title="vitreous playground", docs_url=None, redoc_url=None, openapi_url=None)
     app.add_middleware(Guard)
     app.state.open = 0
     bundle = None if run is None else (Path(run).resolve().name, load(run))
+    if bundle is not None:
+        height, width, channels = bundle[1].contract.shape
+        bundle[1].outputs(torch.zeros(1, channels, height, width))
 
     @app.get("/vocabulary")
     def words() -> dict[str, Any]:
@@ -185,9 +189,6 @@ def serve(port: int = 7007, run: str | Path | None = None, *, open_browser: bool
             where="--port",
             remedy="Choose another one; 0 takes any that is free.",
         ) from error
-    torch.set_num_threads(
-        1
-    )  # the networks are small: a second thread would cost more than it gives
     url = f"http://127.0.0.1:{listener.getsockname()[1]}"
     print(f"playground at {url} (Ctrl-C ends it)", file=sys.stderr)
     if open_browser:
@@ -200,5 +201,10 @@ def serve(port: int = 7007, run: str | Path | None = None, *, open_browser: bool
         ws_per_message_deflate=False,
         timeout_graceful_shutdown=1,
     )
-    with listener:
-        uvicorn.Server(config).run(sockets=[listener])
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)  # small networks: a second thread would cost more than it gives
+    try:
+        with listener:
+            uvicorn.Server(config).run(sockets=[listener])
+    finally:
+        torch.set_num_threads(threads)

@@ -36,9 +36,9 @@ def dense() -> nn.Sequential:
     )
 
 
-def sizes(model: nn.Module, supply: Batches) -> list[int]:
+def sizes(model: nn.Module, data: Batches) -> list[int]:
     method = optimizer("sgd", model)
-    steps = fit(model, supply.epoch(0), Classify().loss, method, lambda _: 1.0)
+    steps = fit(model, data.epoch(0), Classify().loss, method, lambda _: 1.0)
     return [step.examples for step in steps]
 
 

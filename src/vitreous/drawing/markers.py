@@ -1,0 +1,66 @@
+"""Markers on an image: points as dots and boxes as outlines, each in a color of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from vitreous.drawing.palette import palette
+
+FINE = 1 << 4  # parts of a pixel in which cv2 is told where a thing lies
+SHIFT = 4  # and the same as a power of two
+LARGEST = 1 << 15  # pixels from the origin, beyond which nothing is drawn; cv2's numbers are short
+WHITE = (255, 255, 255)
+
+
+def colored(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """An image (h, w, C) as RGB, a copy: 1 channel is gray, of more than 3 the first three."""
+    if image.shape[2] >= 3:
+        return np.ascontiguousarray(image[..., :3]).copy()
+    return np.repeat(image[..., :1], 3, axis=2)
+
+
+def dots(image: NDArray[np.uint8], points: NDArray[np.floating]) -> NDArray[np.uint8]:
+    """An image with a dot at each point that is seen, (h, w, 3).
+
+    image   (h, w, C) uint8
+    points  (P, 3) x and y of pixel centers, and whether the point is seen; what lies outside is
+            not drawn
+    """
+    drawn = colored(image)
+    radius = max(1.0, max(image.shape[:2]) / 80)
+    for (x, y, seen), color in zip(points.tolist(), _colors(len(points)), strict=True):
+        if seen and max(abs(x), abs(y)) < LARGEST:
+            center = round(x * FINE), round(y * FINE)
+            for size, shade in ((1.5 * radius, WHITE), (radius, color)):
+                cv2.circle(drawn, center, round(size * FINE), shade, -1, cv2.LINE_AA, SHIFT)
+    return drawn
+
+
+def outlines(
+    image: NDArray[np.uint8], boxes: NDArray[np.floating], numbers: Sequence[int]
+) -> NDArray[np.uint8]:
+    """An image with the outline of each box, (h, w, 3).
+
+    image    (h, w, C) uint8
+    boxes    (n, 4) left, top, right and bottom edge
+    numbers  of their classes, which choose the colors
+    """
+    drawn = colored(image)
+    width = max(1, round(max(image.shape[:2]) / 100))
+    colors = _colors(max(numbers, default=0) + 1)
+    for box, number in zip(boxes.tolist(), numbers, strict=True):
+        # From edges to centers of the pixels within, of which the first and last are drawn.
+        corners = [round(min(max(value, -LARGEST), LARGEST)) for value in box]
+        first, last = (corners[0], corners[1]), (corners[2] - 1, corners[3] - 1)
+        cv2.rectangle(drawn, first, last, WHITE, width + 2)
+        cv2.rectangle(drawn, first, last, colors[number], width)
+    return drawn
+
+
+def _colors(count: int) -> list[tuple[int, ...]]:
+    """Without the palette's first, which is black: it stands for the ground of a mask."""
+    return [tuple(color) for color in palette(count + 1)[1:].tolist()]

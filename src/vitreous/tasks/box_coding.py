@@ -1,0 +1,60 @@
+"""Box coding: one box an image as a row of a table, and as the four numbers that a network gives.
+
+The numbers are the middle of the box from the middle of the window, in fifths of its sides, and the
+logarithms of its width and height as shares of the window's, so that no box is turned inside out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from vitreous.errors import DataError
+from vitreous.tasks.meter import Table
+
+UNIT = 5  # outputs from one side of the window to the other
+LARGEST = 3.0  # logarithm of the largest size, in windows: a network must not answer infinity
+
+
+def encoded(boxes: Tensor, size: tuple[int, int]) -> Tensor:
+    """Boxes (B, 4), left, top, right, bottom in the window, as the network gives them.
+
+    size  height and width of the window
+    """
+    sides = boxes.new_tensor(size).flip(0)
+    low, high = boxes[:, :2] / sides, boxes[:, 2:] / sides
+    return torch.cat([((low + high) / 2 - 0.5) * UNIT, (high - low).log()], 1)
+
+
+def corners(numbers: Tensor, size: tuple[int, int]) -> Tensor:
+    """The inverse of `encoded`: boxes (B, 4) in the window."""
+    sides = numbers.new_tensor(size).flip(0)
+    middle, reach = numbers[:, :2] / UNIT + 0.5, numbers[:, 2:].clamp_max(LARGEST).exp() / 2
+    return torch.cat([(middle - reach) * sides, (middle + reach) * sides], 1)
+
+
+def one_box(found: Sequence[Tensor]) -> Tensor:
+    """(B, 5): the one box of each image and its class, 0 where it has none; NaN without a box.
+
+    Raises DataError for an image with several.
+    """
+    rows = []
+    for each in found:
+        if len(each) > 1:
+            raise DataError(
+                f"an image has {len(each)} boxes: detection of several things comes later",
+                remedy="Give each image exactly one box.",
+            )
+        row = each.new_full((5,), torch.nan) if not len(each) else each[0]
+        rows.append(torch.cat([row, row.new_zeros(1)])[:5])
+    return torch.stack(rows)
+
+
+class BoxMeter(Table):
+    """Outputs beside the one box of each image, (N, 5) with NaN where there is none."""
+
+    def add(self, outputs: Tensor, targets: Mapping[str, Any]) -> None:
+        super().add(outputs, {self.name: one_box(targets[self.name])})

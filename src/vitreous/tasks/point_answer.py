@@ -1,0 +1,46 @@
+"""Points as an answer: where each key point of one image lies, in that image's own pixels."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vitreous.drawing.markers import dots
+from vitreous.formats import plain
+
+
+@dataclass(frozen=True, eq=False)
+class KeyPoints:
+    """Places with names.
+
+    names   of the P points
+    places  (P, 3) float64: x and y of pixel centers, and 1 for a point that is told of
+    """
+
+    names: tuple[str, ...]
+    places: NDArray[np.float64]
+    score: float | None = None
+
+    def _told(self) -> Iterator[tuple[str, float, float]]:
+        for name, (x, y, seen) in zip(self.names, self.places.tolist(), strict=True):
+            if seen:
+                yield name, x, y
+
+    @property
+    def text(self) -> str:
+        return ", ".join(f"{name} {plain(x)} {plain(y)}" for name, x, y in self._told()) or "none"
+
+    @property
+    def line(self) -> str:
+        return self.text
+
+    def to_json(self) -> dict[str, Any]:
+        """x and y of each point, in pixels."""
+        return {"points": {name: [x, y] for name, x, y in self._told()}}
+
+    def draw(self, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        return dots(image, self.places)

@@ -1,0 +1,68 @@
+"""`vitreous predict`: what is read, and what is passed over."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from vitreous.cli.main import run
+
+HEIC = b"\0\0\0\x18ftypheic\0\0\0\0mif1heic" + bytes(64)
+
+
+@pytest.fixture
+def model(photos: Path, capsys: pytest.CaptureFixture[str]) -> str:
+    command = ["train", str(photos), "--model", "linear", "--epochs", "1", "--quiet"]
+    assert run([*command, "--out", "model"]) == 0
+    capsys.readouterr()
+    return "model"
+
+
+def new(photos: Path) -> Path:
+    """Five images in a folder, each in its own way."""
+    folder = photos.parent / "new"
+    folder.mkdir()
+    content = (photos / "ant/1.png").read_bytes()
+    for name in ("1.png", "2", "3.MPO"):
+        (folder / name).write_bytes(content)
+    (photos.parent / "elsewhere").mkdir()
+    (photos.parent / "elsewhere/5.png").write_bytes(content)
+    (folder / "linked").symlink_to("../elsewhere")
+    return folder
+
+
+def test_a_folder_is_read_as_training_reads_it(photos, model, capsys):
+    folder = new(photos)
+    assert run(["predict", model, str(folder), "--quiet"]) == 0
+    out, err = capsys.readouterr()
+    names = [line.split()[0] for line in out.splitlines()]
+    assert names == [str(folder / name) for name in ("1.png", "2", "3.MPO", "linked/5.png")]
+    assert not err
+
+
+def test_what_is_passed_over_is_said_and_told_by_the_exit_code(photos, model, capsys):
+    folder = new(photos)
+    (folder / "4.HEIC").write_bytes(HEIC)
+    (folder / "notes.txt").write_text("of no use")
+    assert run(["predict", model, str(folder), "--quiet"]) == 1
+    out, err = capsys.readouterr()
+    assert len(out.splitlines()) == 4
+    assert "1 of 5 images are left out: 1 HEIC photo (.heic)" in err
+    assert "files that are no images, left out: 1 .txt" in err
+    assert run(["predict", model, str(folder), "--quiet", "--json"]) == 1
+    (error,) = json.loads(capsys.readouterr().out)["errors"]
+    assert error["path"] == str(folder)
+    assert "HEIC" in error["message"]
+
+
+def test_an_empty_folder_beside_a_full_one(photos, model, capsys):
+    (photos.parent / "empty").mkdir()
+    folders = [str(photos / "ant"), str(photos.parent / "empty")]
+    assert run(["predict", model, *folders, "--quiet"]) == 1
+    out, err = capsys.readouterr()
+    assert len(out.splitlines()) == 20
+    assert "empty: there is no image in it" in err
+    assert run(["predict", model, folders[1], "--quiet"]) == 1
+    assert "there is no image in it" in capsys.readouterr().err
