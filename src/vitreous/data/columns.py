@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -21,6 +22,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from vitreous.data.manifest_words import header_cell, label_cell
+from vitreous.data.rounded import rounded
 from vitreous.errors import DataError, UsageError
 
 Ids = NDArray[np.int64]
@@ -267,19 +269,15 @@ class Numbers(Values):
     array  (N, K) float32
     names  of the K quantities, such as "age" or "width"
 
-    Raises DataError for numbers that are not finite.
+    Raises DataError for numbers that float32 does not hold (see `rounded`), and for two quantities
+    of one name.
     """
 
     def __init__(self, array: NDArray[Any], names: Sequence[str]):
-        table = np.asarray(array, np.float32)
-        self.array: NDArray[np.float32] = table.reshape(len(table), len(names))
         self.names = tuple(names)
-        if not np.isfinite(self.array).all():
-            row, place = np.argwhere(~np.isfinite(self.array))[0].tolist()
-            raise DataError(
-                f"example {row} has the {self.names[place]} {self.array[row, place]}",
-                remedy="Give every example a finite number, or leave it out.",
-            )
+        if twins := [name for name, count in Counter(names).items() if count > 1]:
+            raise DataError(f"two quantities are called '{twins[0]}'", remedy="Rename one.")
+        self.array = rounded(np.reshape(array, (len(array), len(names))), self.names)
 
     def take(self, ids: Ids) -> Self:
         return type(self)(self.array[ids], self.names)

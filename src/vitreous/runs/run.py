@@ -181,7 +181,7 @@ def read_images(job: Job, folder: RunFolder, progress: Progress) -> Pack:
         progress.note(readable)
     training = job.parts.indices(Part.TRAIN)
     job.check_trainable(training[packed.good[training]], readable)
-    for note in notes(job, packed.good):
+    for note in notes(job, packed):
         progress.note(note)
     return packed
 
@@ -222,8 +222,7 @@ def summary(
         "notes": [
             *map(advised, setup.dataset.notes),
             *setup.packed.remarks,
-            *notes(setup.job, setup.packed.good),
-            *setup.unscored(),
+            *notes(setup.job, setup.packed),
             *(str(line["message"]) for line in folder.events("log")),
         ],
         "data": {"counts": setup.counts()},

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
+from vitreous.data.batches.pack import Pack
 from vitreous.data.check.training_findings import sentences
 from vitreous.data.dataset import Part
 from vitreous.errors import UsageError
@@ -16,16 +16,24 @@ from vitreous.runs.job import Job
 from vitreous.tasks import Task
 from vitreous.tasks.task import Columns, Ids
 
+HELD_OUT = (Part.VALIDATION, Part.TEST)
 UNEQUAL = 4  # times as many training images in the largest class as in the smallest
 
 
-def notes(job: Job, good: NDArray[np.bool_]) -> list[str]:
-    """One sentence each.
-
-    good  (N,) images that can be read
+def scorable(job: Job, packed: Pack, part: Part) -> Ids:
+    """The rows of a part that can be read; none if no answer could be held against their targets.
+    That a whole part is such, say all void, is not to end a run once it has been trained.
     """
-    every = {part: job.parts.indices(part) for part in Part}
-    ids = {part: rows[good[rows]] for part, rows in every.items()}
+    chosen = job.parts.indices(part)
+    ids: Ids = chosen[packed.good[chosen]]
+    needed = (packed.targets[name].take(ids) for name in job.task.needs)
+    return ids[:0] if part is not Part.TRAIN and any(column.empty for column in needed) else ids
+
+
+def notes(job: Job, packed: Pack) -> list[str]:
+    """One sentence each."""
+    good = packed.good
+    ids = {part: scorable(job, packed, part) for part in (Part.TRAIN, *HELD_OUT)}
     found = [*job.task.doubts(job.taken(ids[Part.TRAIN]))] if job.task_is_a_guess else []
     if bad := int((~good).sum()):
         found.append(f"left out as unreadable: {counted(bad, 'image')}")
@@ -34,6 +42,12 @@ def notes(job: Job, good: NDArray[np.bool_]) -> list[str]:
             f"in more than one part: {counted(len(job.parts.leaks), 'image')}, so the scores "
             "flatter the network; `vitreous check` names them"
         )
+    for part in HELD_OUT:
+        if good[job.parts.indices(part)].any() and not len(ids[part]):
+            found.append(
+                f"the {part.name.lower()} part was not scored: its targets say nothing that "
+                "an answer could be held against"
+            )
     held_out = len(ids[Part.VALIDATION]), len(ids[Part.TEST])
     if not any(held_out):
         found.append("nothing is held out: there are no scores, and nothing tells how good it is")

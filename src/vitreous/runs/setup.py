@@ -24,7 +24,7 @@ from vitreous.recipes.recipe import Recipe
 from vitreous.run_folder import RunFolder
 from vitreous.runs.build_network import build_network
 from vitreous.runs.job import Job
-from vitreous.runs.run_notes import class_counts
+from vitreous.runs.run_notes import class_counts, scorable
 from vitreous.tasks import Task
 from vitreous.tasks.task import Columns, Ids
 from vitreous.trace.capture.operations import trace
@@ -124,15 +124,6 @@ class TrainingSetup:
                 found[part.name.lower()] = dict(zip(names, numbers.tolist(), strict=True))
         return found
 
-    def unscored(self) -> list[str]:
-        """Parts whose targets say nothing that an answer could be held against, in words."""
-        return [
-            f"the {part.name.lower()} part was not scored: its targets say nothing that an answer "
-            "could be held against"
-            for part in (Part.VALIDATION, Part.TEST)
-            if self.packed.good[self.job.parts.indices(part)].any() and not len(self.ids[part])
-        ]
-
     def rescued(
         self, error: DivergedError, folder: RunFolder, history: Sequence[Mapping[str, Any]]
     ) -> DivergedError:
@@ -154,8 +145,7 @@ def build(job: Job, packed: Pack, progress: Progress) -> TrainingSetup:
     recipe, contract = job.recipe, job.resolved.contract
     ids = {}
     for part in (Part.TRAIN, Part.VALIDATION, Part.TEST):
-        chosen = job.parts.indices(part)
-        ids[part] = scorable(job, packed, chosen[packed.good[chosen]], part)
+        ids[part] = scorable(job, packed, part)
     task = job.learned(ids[Part.TRAIN])
     arguments: dict[str, Any] = {}
     if job.module is not None:
@@ -192,14 +182,6 @@ def build(job: Job, packed: Pack, progress: Progress) -> TrainingSetup:
         macs=macs,
         gradients=by_hand(network, task, probe) if manual else None,
     )
-
-
-def scorable(job: Job, packed: Pack, ids: Ids, part: Part) -> Ids:
-    """The rows of a part; none if no answer could be held against their targets. That a whole part
-    is such, say all void, is not to end a run once it has been trained.
-    """
-    needed = (packed.targets[name].take(ids) for name in job.task.needs)
-    return ids[:0] if part is not Part.TRAIN and any(column.empty for column in needed) else ids
 
 
 def by_hand(network: nn.Module, task: Task, probe: Tensor) -> Gradients:

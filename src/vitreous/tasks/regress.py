@@ -14,7 +14,7 @@ from torch import Tensor
 
 from vitreous.backprop.layers import Loss, SquaredError
 from vitreous.data.batches.pack import Rows
-from vitreous.data.columns import ClassNumbers, Column, Numbers
+from vitreous.data.columns import ClassNumbers, Column, Marks, Numbers
 from vitreous.data.manifest_words import number
 from vitreous.errors import DataError, ModelFileError
 from vitreous.fields import misfit
@@ -33,6 +33,7 @@ from vitreous.tasks.task import Aligned, Columns, Ids, Task
 
 FEW, USUAL = 20, 5  # different values, and images of each, that look like classes
 SHOWN = 24  # images in a gallery
+NAMELESS = {("label",), ("value",)}  # of a quantity that nobody has given a name
 SCATTERED = 2000  # points of a scatter chart
 UNIT = re.compile(r"\(([^()]+)\)$|_(px|mm|cm|m|km|deg|kg|g|s|ms|years)$")
 
@@ -71,8 +72,10 @@ class Regress(Task):
 
     @classmethod
     def adapt(cls, targets: Columns, where: str) -> Columns:
-        """Classes that are all called by numbers are quantities, if they are asked for as such."""
+        """Classes all called by numbers are quantities, if asked for as such; so are 0 and 1."""
         labels = targets.get("class")
+        if isinstance(labels, Marks) and "value" not in targets:
+            return {"value": Numbers(labels.array, labels.classes)}
         if not isinstance(labels, ClassNumbers) or "value" in targets:
             return targets
         values = [number(name) for name in labels.classes]
@@ -83,7 +86,7 @@ class Regress(Task):
                 where=where,
                 remedy="Leave --task out, or give every image a number.",
             )
-        table = np.array(values, np.float32)[labels.array]
+        table = np.array(values, np.float64)[labels.array]
         return {"value": Numbers(table, ["value"])}
 
     @classmethod
@@ -142,7 +145,9 @@ class Regress(Task):
     def standardized(self, values: Tensor) -> Tensor:
         """Numbers as the network gives them."""
         center, scale = (values.new_tensor(each) for each in (self.center, self.scale))
-        return (values - center) / scale
+        # What float32 rounds off the center would be off in each answer.
+        rest = values.new_tensor(np.subtract(self.center, center.tolist()))
+        return (values - center - rest) / scale
 
     def numbers(self, outputs: Tensor) -> Tensor:
         """What the network gives, in the quantities' own units, (B, K) float64."""
@@ -207,6 +212,8 @@ class Regress(Task):
         """Quantities by name, in the model's order."""
         found = super().align(targets, where)
         column = numbers(found.targets)
+        if {self.names, column.names} <= NAMELESS:
+            column = Numbers(column.array, self.names)
         missing = [name for name in self.names if name not in column.names]
         if missing:
             raise DataError(

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import NoReturn
 
 import numpy as np
+from numpy.typing import NDArray
 
 from vitreous.data.boxes import Boxes
 from vitreous.data.class_names import clean, doubts
@@ -20,6 +21,7 @@ from vitreous.data.formats.table_rows import is_foreign, refuse_encoding
 from vitreous.data.manifest_words import POINT, SEPARATORS, TARGETS, bare, number
 from vitreous.data.names import Names
 from vitreous.data.points import Points
+from vitreous.errors import DataError
 
 MARKS = ("0", "1", "0.0", "1.0")
 
@@ -50,7 +52,7 @@ class TargetCells:
         self._extra = {} if self._left_out else extra
         self._rows: list[int] = []
         self._cells: dict[str, list[str]] = {name: [] for name in self._at}
-        self._places, self._values = array("f"), array("f")
+        self._places, self._values = array("f"), array("d")
         self._marks = True  # are all values written as 0 or 1?
         self._whole = True  # and that without a point?
         self._odd: tuple[int, str, str] | None = None  # the first cell that is no number
@@ -118,7 +120,7 @@ class TargetCells:
                 f"row {row}, column '{name}' holds '{cell}', which is no number",
                 "Write a column 'label', one column of 0 and 1 for each label, or numbers.",
             )
-        values = np.frombuffer(self._values, np.float32).reshape(len(self._rows), -1)
+        values = np.frombuffer(self._values, np.float64).reshape(len(self._rows), -1)
         if self._marks and (self._whole or len(names) > 1):
             columns, notes = from_marks(
                 values.astype(np.uint8), [*map(clean, names)], ordered=False
@@ -129,7 +131,13 @@ class TargetCells:
         quoted = ", ".join(f"'{name}'" for name in names)
         verb = "holds" if len(names) == 1 else "hold"
         self.notes.append(f"the {noun} {quoted} {verb} numbers: regression")
-        return {"value": Numbers(values, names)}
+        return {"value": self._numbers(values, names)}
+
+    def _numbers(self, values: NDArray[np.float64], names: list[str]) -> Numbers:
+        try:
+            return Numbers(values, names)
+        except DataError as error:
+            self._fail(error.message, error.remedy or "")
 
     def _labels(self) -> dict[str, Column]:
         cells = self._cells["label"]
@@ -138,7 +146,7 @@ class TargetCells:
             values = np.array(numbers, np.float64)
             if (values != np.rint(values)).any():
                 self.notes.append("the column 'label' holds numbers: regression")
-                return {"value": Numbers(values, ["label"])}
+                return {"value": self._numbers(values, ["label"])}
         open_cells = {cell for cell in cells if bare(cell) is None}
         several = [mark for mark in SEPARATORS if any(mark in cell for cell in open_cells)]
         if len(several) > 1:
