@@ -8,24 +8,53 @@ import json
 import math
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from vitreous.atomic import storage_errors, write_text
-from vitreous.errors import DivergedError, RunError
+from vitreous.errors import DivergedError, RunError, VitreousError
+from vitreous.formats import is_moment
+
+# What a reader may raise whose file holds something else than it expects.
+FOREIGN = (ValueError, TypeError, LookupError, AttributeError, ArithmeticError, RecursionError)
+
+
+@contextmanager
+def understood(path: Path) -> Iterator[None]:
+    """Whatever the content of a file makes its readers raise in the block becomes a RunError with
+    its place.
+    """
+    try:
+        yield
+    except VitreousError:
+        raise
+    except FOREIGN as error:
+        reason = str(error) if isinstance(error, ValueError) else repr(error)
+        raise RunError(
+            f"is damaged, or was written by something else: {reason[:200]}",
+            where=str(path),
+            remedy="Bring back the file that this run has written.",
+        ) from error
 
 
 def read_lines(path: Path) -> list[dict[str, Any]]:
-    """The JSON objects of a file, one a line; none if there is no such file."""
+    """The JSON objects of a file, one a line; none if there is no such file. A line that is none,
+    such as one that was cut by a crash, is passed over.
+    """
     if not path.is_file():
         return []
     lines = []
     for text in path.read_text(encoding="utf-8", errors="replace").splitlines():
-        try:
+        with suppress(ValueError, RecursionError):
             lines.append(json.loads(text))
-        except ValueError:
-            continue
-    return lines
+    return [line for line in lines if isinstance(line, dict)]
+
+
+def read_events(path: Path) -> list[dict[str, Any]]:
+    """Those of the lines that have a time."""
+    return [line for line in read_lines(path) if is_moment(line.get("time"))]
 
 
 def append_line(path: Path, line: Mapping[str, Any]) -> None:
@@ -43,12 +72,27 @@ def write_lines(path: Path, lines: Iterable[dict[str, Any]]) -> None:
     write_text(path, "".join(json_text(line) + "\n" for line in lines))
 
 
-def read_table(path: Path) -> list[dict[str, str]]:
-    """The rows of a CSV file by column; none if there is no such file."""
+def read_table(path: Path, columns: Sequence[str] = ()) -> list[dict[str, str]]:
+    """The rows of a CSV file by column; none if there is no such file.
+
+    Raises RunError where it does not have these columns, or a row not all of its cells.
+    """
     if not path.is_file():
         return []
-    with path.open(encoding="utf-8", errors="surrogateescape", newline="") as file:
-        return list(csv.DictReader(file))
+    with (
+        understood(path),
+        path.open(encoding="utf-8", errors="surrogateescape", newline="") as file,
+    ):
+        try:
+            table = csv.DictReader(file)
+            rows, names = list(table), table.fieldnames or ()
+        except csv.Error as error:
+            raise ValueError(str(error)) from error
+        if missing := [name for name in columns if name not in names]:
+            raise ValueError(f"there is no column '{missing[0]}'")
+        if any(None in row or None in row.values() for row in rows):
+            raise ValueError("a row has more or fewer cells than there are columns")
+        return rows
 
 
 def write_table(path: Path, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
@@ -103,24 +147,35 @@ def read_json(path: Path) -> Any:
 def read_yaml(path: Path) -> Any:
     import yaml  # takes as long as the rest of the command line together
 
-    return _parsed(path, yaml.safe_load, yaml.YAMLError)
+    return _parsed(path, partial(yaml.load, Loader=_plain(yaml.SafeLoader)), yaml.YAMLError)
 
 
 def read_yaml_texts(path: Path) -> Any:
-    """As `read_yaml`, but every value is the text that is written there. A name that comes twice is
-    an error, since only one of the two could count.
+    """As `read_yaml`, but every value is the text that is written there."""
+    import yaml
+
+    return _parsed(path, partial(yaml.load, Loader=_plain(yaml.BaseLoader)), yaml.YAMLError)
+
+
+def _plain(loader: Any) -> Any:
+    """A loader of YAML that refuses what could mean something else than it seems: a name that comes
+    twice, and values that refer to others, of which a few lines unfold to more than fits.
     """
     import yaml
 
-    class Texts(yaml.BaseLoader):
-        def construct_mapping(self, node: Any, deep: bool = False) -> dict[Any, Any]:
-            names = [name.value for name, _ in node.value]
+    class Plain(loader):  # type: ignore[misc]
+        def compose_node(self, parent: Any, index: Any) -> Any:
+            if self.check_event(yaml.AliasEvent):
+                raise yaml.YAMLError("values that refer to others are not read")
+            return super().compose_node(parent, index)
+
+        def construct_mapping(self, node: Any, deep: bool = False) -> Any:
+            names = [name.value for name, _ in node.value if isinstance(name.value, str)]
             if twice := {name for name in names if names.count(name) > 1}:
                 raise yaml.YAMLError(f"'{min(twice)}' is given twice")
-            found: dict[Any, Any] = super().construct_mapping(node, deep)
-            return found
+            return super().construct_mapping(node, deep)
 
-    return _parsed(path, lambda text: yaml.load(text, Texts), yaml.YAMLError)
+    return Plain
 
 
 def _parsed(path: Path, parse: Any, foreign: type[Exception] = ValueError) -> Any:

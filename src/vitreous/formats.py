@@ -65,6 +65,14 @@ def times(count: float) -> str:
     return f"{count:,.6g} times"
 
 
+def is_moment(value: object) -> bool:
+    """Is it a time in ISO 8601?"""
+    try:
+        return isinstance(value, str) and bool(datetime.fromisoformat(value))
+    except ValueError:
+        return False
+
+
 def moment(iso: str) -> str:
     """21 November 2026, 08:19 UTC; what is no ISO 8601 stays as it is."""
     try:

@@ -31,7 +31,7 @@ from typing import Any
 
 from vitreous.atomic import storage_errors
 from vitreous.errors import RunError, StorageError
-from vitreous.files import append_line, read_lines
+from vitreous.files import append_line, read_events
 
 fcntl: ModuleType | None
 try:
@@ -164,7 +164,7 @@ class RunFolder:
 
     def events(self, event: str) -> list[dict[str, Any]]:
         """The journal's lines of one kind, oldest first; a line cut by a crash is passed over."""
-        return [line for line in read_lines(self.journal) if line.get("event") == event]
+        return [line for line in read_events(self.journal) if line.get("event") == event]
 
 
 def _new(path: Path) -> Path:

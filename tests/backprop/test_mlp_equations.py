@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 
 import pytest
 import torch
@@ -11,6 +12,7 @@ from torch.testing import assert_close
 
 from vitreous.backprop.mlp_equations import backpropagate
 from vitreous.backprop.tape.rules import RULES
+from vitreous.blocks.init import INITIALIZERS
 from vitreous.errors import UsageError
 
 
@@ -44,6 +46,76 @@ def test_the_four_equations_are_autograds_gradients(depth: int, activation: str)
     mine = (*found.weight_gradients, *found.bias_gradients, *found.errors)
     for by_equation, by_autograd in zip(mine, expected, strict=True):
         assert_close(by_equation, by_autograd, rtol=1e-10, atol=1e-10)
+
+
+def spectral(weight: Tensor) -> float:
+    """The most that it can stretch a vector."""
+    return torch.linalg.matrix_norm(weight, 2).item()
+
+
+@pytest.mark.parametrize("depth", [2, 3, 5, 10, 30])
+@pytest.mark.parametrize("gain", [0.5, 1.0, 4.0])
+def test_gradients_vanish_through_logistic_layers(depth: int, gain: float) -> None:
+    """‖δ¹‖ / ‖δᴸ‖ ≤ 0.25^(L−1) · Π ‖Wˡ‖ over the layers above the first, as σ′ is at most ¼."""
+    generator = torch.Generator().manual_seed(depth)
+    weights = [
+        gain * torch.randn(20, 20, generator=generator, dtype=torch.float64) / 20**0.5
+        for _ in range(depth)
+    ]
+    biases = [torch.randn(20, generator=generator, dtype=torch.float64) for _ in range(depth)]
+    x = torch.randn(20, generator=generator, dtype=torch.float64)
+    found = backpropagate(weights, biases, x, lambda output: output - 1)
+    bound = 0.25 ** (depth - 1) * math.prod(map(spectral, weights[1:]))
+    ratio = (found.errors[0].norm() / found.errors[-1].norm()).item()
+    assert 0 < ratio <= bound
+    # The gradients of the weights are outer products with what the layers are given.
+    given = (x.norm() / found.activations[-2].norm()).item()
+    first, *_, last = (gradient.norm().item() for gradient in found.weight_gradients)
+    assert first / last == pytest.approx(ratio * given, rel=1e-9)
+    assert first / last <= bound * given * (1 + 1e-9)
+
+
+def test_the_bound_is_reached_in_the_middle_of_the_logistic_function() -> None:
+    """Where every sum is 0 and the weights are turns, nothing but the quarters is lost."""
+    generator = torch.Generator().manual_seed(0)
+    weights, biases, below = [], [], torch.ones(8, dtype=torch.float64)
+    for _ in range(12):
+        drawn = torch.randn(8, 8, generator=generator, dtype=torch.float64)
+        weights.append(3 * torch.linalg.qr(drawn).Q)
+        biases.append(-(weights[-1] @ below))
+        below = torch.full((8,), 0.5, dtype=torch.float64)
+    found = backpropagate(weights, biases, torch.ones(8).double(), lambda output: output - 1)
+    ratio = (found.errors[0].norm() / found.errors[-1].norm()).item()
+    assert ratio == pytest.approx((3 / 4) ** 11, rel=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("initializer", "activation", "kept"),
+    [
+        ("he", "relu", 1.0),
+        ("xavier", "linear", 1.0),
+        ("xavier", "relu", 0.5),
+        ("he", "linear", 2.0),
+    ],
+)
+def test_rectifiers_with_their_initialization_keep_gradients(
+    initializer: str, activation: str, kept: float
+) -> None:
+    """The square of the gradient changes by `kept` at each layer: flat for the right pair."""
+    depth, width, tries = 30, 256, 16
+    generator = torch.Generator().manual_seed(0)
+    deviation = INITIALIZERS[initializer](width, width)
+    first = last = 0.0
+    for _ in range(tries):
+        weights = [deviation * torch.randn(width, width, generator=generator) for _ in range(depth)]
+        x, signal = torch.randn(2, width, generator=generator)
+        errors = backpropagate(
+            weights, [torch.zeros(width)] * depth, x, lambda output, signal=signal: signal,
+            RULES[activation],
+        ).errors  # fmt: skip
+        first += errors[0].double().square().sum().item()
+        last += errors[-1].double().square().sum().item()
+    assert math.log2(first / last / kept ** (depth - 1)) == pytest.approx(0, abs=1)
 
 
 def test_wrong_arguments_are_named() -> None:

@@ -194,3 +194,31 @@ def test_a_model_of_one_label_is_not_asked_for_several(run: Path, labels: Path) 
     images = np.zeros((4, 16, 16, 1), np.uint8)
     with pytest.raises(DataError, match="several labels, and the model gives one"):
         evaluate(run, (images, np.eye(5, dtype=int)[:4] | np.eye(5, dtype=int)[1:5]), split="all")
+
+
+def test_a_share_of_other_data_says_which(photos: Path, tmp_path: Path) -> None:
+    run = train(photos, model="linear", epochs=1)
+    other = tmp_path / "other"
+    shutil.copytree(photos, other)
+    (other / "ant" / "0.png").unlink()
+    found = evaluate(run.folder.path, other)
+    count = found["scores"]["test"]["count"]
+    (note,) = [note for note in found["notes"] if "images were measured" in note]
+    assert note.startswith(f"{count} of 59 images were measured")
+    assert "--split all" in note
+    for split in ("all",):
+        notes = evaluate(run.folder.path, other, split=split)["notes"]
+        assert not any("were measured" in note for note in notes)
+    assert not any("were measured" in n for n in evaluate(run.folder.path, photos)["notes"])
+
+
+def test_images_that_the_model_was_trained_on_are_counted(photos: Path, tmp_path: Path) -> None:
+    run = train(photos, model="linear", epochs=1)
+    learned = run.model.training["examples"]["train"]
+    shutil.copy(run.folder.model, tmp_path / "alone.safetensors")
+    for model in (run.folder.path, tmp_path / "alone.safetensors", run.model):
+        for split, known in (("all", learned), ("train", learned), ("validation", 0), ("test", 0)):
+            notes = evaluate(model, photos, split=split)["notes"]
+            warned = [note for note in notes if "was trained on" in note]
+            assert len(warned) == bool(known)
+            assert all(f"trained on {known} of" in note for note in warned)

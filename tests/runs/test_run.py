@@ -155,7 +155,7 @@ def test_two_images_are_the_least(place: Path) -> None:
     assert run.scores == {}
     assert run.model.predict(place / "two" / "light" / "0.png").label in ("dark", "light")
     notes = " ".join(read_json(run.folder.scores)["notes"])
-    assert "no test part" in notes
+    assert "nothing is held out" in notes
     assert run.folder.report.is_file()
 
 

@@ -119,7 +119,9 @@ def test_classes_are_met_by_name() -> None:
     assert found.known.tolist() == [True, False, True]
     assert any("'wasp'" in note for note in found.notes)
     with pytest.raises(DataError, match="several labels, and the model gives one"):
-        TASK.align({"class": Marks(np.eye(3), CLASSES)}, "data")
+        TASK.align({"class": Marks(np.ones((3, 3)), CLASSES)}, "data")
+    rows = TASK.align({"class": Marks(np.eye(3)[[2, 0]], CLASSES)}, "data")  # one label each
+    assert rows.targets["class"].gather(np.array([0, 1])).tolist() == [2, 0]
     with pytest.raises(DataError, match="do not have what the model was trained for"):
         TASK.align({"value": Numbers(np.ones((3, 1)), ("age",))}, "data")
 

@@ -13,6 +13,7 @@ from vitreous.data.columns import ClassNumbers, Column
 from vitreous.data.dataset import Dataset
 from vitreous.data.manifest_words import bare
 from vitreous.errors import DataError, ImageError
+from vitreous.tasks.registry import described
 
 SMALL = 64  # pixels; up to here images are learned from scratch at their own size
 TINY = 16  # pixels; smaller ones are enlarged to this, or too little is left of their last map
@@ -30,6 +31,7 @@ class DataFacts:
     examples       number of training images
     kinds          the columns of targets by name
     dataset        its name, which may tell what the images are
+    description    what the targets are like, as a sentence
     """
 
     channels: int
@@ -40,6 +42,7 @@ class DataFacts:
     examples: int
     kinds: Kinds = field(default_factory=lambda: {"class": ClassNumbers})
     dataset: str = ""
+    description: str = ""
 
     @classmethod
     def of(cls, dataset: Dataset, training: NDArray[np.int64]) -> DataFacts:
@@ -71,6 +74,7 @@ class DataFacts:
             len(training),
             {name: type(column) for name, column in dataset.targets.items()},
             dataset.name,
+            described({name: column.take(training) for name, column in dataset.targets.items()}),
         )
 
     @property

@@ -115,13 +115,13 @@ def _choose_task(choices: Choices, facts: DataFacts) -> type[Task]:
             where=facts.dataset or "data",
             remedy="Put images into one folder a class, or list them with labels in a CSV file.",
         )
-    requirement = TASKS[names[0]].requirement
-    choices.fill("task", names[0], requirement)
+    description = facts.description or TASKS[names[0]].requirement
+    choices.fill("task", names[0], description)
     if choices["task"] not in names:
         raise UsageError(
-            f"the data cannot be used so: {requirement}",
+            f"the data cannot be used so: {description}",
             where=f"--task {chosen}",
-            remedy="Leave --task out; a CSV file gives several labels as `cat;dog`.",
+            remedy="Leave --task out; a CSV file gives one label as `cat`, several as `cat;dog`.",
         )
     return TASKS[choices["task"]]
 

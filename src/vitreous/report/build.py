@@ -20,7 +20,7 @@ from vitreous.data.manifest_words import header_cell, label_cell
 from vitreous.data.splits.split import Split
 from vitreous.drawing.thumbnail import thumbnail
 from vitreous.errors import ImageError, RunError, VitreousError
-from vitreous.files import read_json, read_lines, read_table, read_yaml
+from vitreous.files import read_json, read_lines, read_table, read_yaml, understood
 from vitreous.formats import counted
 from vitreous.inference.header import Header
 from vitreous.recipes.resolved import ResolvedRecipe
@@ -56,7 +56,9 @@ def write_report(
             remedy=f"Go on with it by `{folder.resume_command}`.",
         )
     path = Path(out) if out is not None else folder.report
-    write_text(path, render(report_data(folder, dataset, predict)))
+    with understood(folder.path):
+        page = render(report_data(folder, dataset, predict))
+    write_text(path, page)
     return path
 
 
@@ -74,9 +76,13 @@ def report_data(
             remedy="Bring back the file that this run has written.",
         )
     task = model.task
-    scores = {name: task.SCORES.from_json(found) for name, found in summary["scores"].items()}
+    with understood(folder.scores):
+        scores = {name: task.SCORES.from_json(found) for name, found in summary["scores"].items()}
     judged = next((part for part in ("test", "validation") if part in scores), None)
-    surroundings = read_json(folder.environment)
+    surroundings: dict[str, Any] = {}
+    with suppress(RunError):  # nothing depends on it
+        read = read_json(folder.environment)
+        surroundings = read if isinstance(read, dict) else {}
     notes = [Note(text) for text in summary["notes"]]
     if judged:
         notes += task.remarks(judged, scores[judged])
@@ -85,8 +91,11 @@ def report_data(
             dataset = open_data(written["data"])
         except VitreousError as error:
             notes.append(Note(f"The data are not here any more, hence no pictures: {error}"))
-    answers = [row for row in read_table(folder.predictions) if row["part"] == judged]
-    galleries = [*task.galleries(answers)]
+    answers = [
+        row for row in read_table(folder.predictions, ("path", "part")) if row["part"] == judged
+    ]
+    with understood(folder.predictions):
+        galleries = [*task.galleries(answers)]
     if dataset is not None and predict is None and any(shown.drawn for shown in galleries):
         predict, missed = predictor(folder.model)
         notes += missed
@@ -116,7 +125,7 @@ def report_data(
         timings=summary["timings"],
         notes=notes,
         test_uses=len(folder.events("test")) or None,
-        command=surroundings["command"] or "",
+        command=str(surroundings.get("command") or ""),
         created=(folder.events("start") or [{"time": ""}])[0]["time"],
     )
 
@@ -173,15 +182,15 @@ def data_summary(
     dataset: Dataset | None,
 ) -> DataSummary:
     """What is told of the data; of images, as far as they are still there."""
-    split = read_table(folder.split)
+    split = read_table(folder.split, ("path", "split"))
     found = Counter("validation" if line["split"] == "val" else line["split"] for line in split)
     examples = {part: found[part] for part in ("train", "validation", "test") if found[part]}
     counts = summary.get("data", {}).get("counts")
     if counts is None:
         counts = class_counts(split, model.task.classes)
     copies: dict[str, list[tuple[str, str]]] = {"leak": [], "duplicate": []}
-    for line in read_table(folder.copies):
-        copies[line["kind"]].append((line["id"], line["other"]))
+    for line in read_table(folder.copies, ("kind", "id", "other")):
+        copies.setdefault(line["kind"], []).append((line["id"], line["other"]))
     return DataSummary(
         name=model.training["data"],
         examples=examples,
@@ -189,7 +198,9 @@ def data_summary(
         noun=model.task.noun,
         sizes=sizes(dataset),
         channels=model.contract.channels,
-        bad=[(line["id"], line["reason"]) for line in read_table(folder.quarantine)],
+        bad=[
+            (line["id"], line["reason"]) for line in read_table(folder.quarantine, ("id", "reason"))
+        ],
         duplicates=copies["duplicate"],
         leaks=copies["leak"],
         fingerprint=fingerprint,

@@ -13,7 +13,7 @@ from typing import Any
 
 from torch import nn
 
-from vitreous.errors import RunError
+from vitreous.errors import ModelFileError, RunError
 from vitreous.metrics.score import Scores
 from vitreous.progress.progress import Progress
 from vitreous.run_folder import RunFolder
@@ -113,12 +113,14 @@ class Checkpoints(Consumer):
             return None
         for path in latest.damaged:
             progress.note(f"{path.name} is damaged; going on from the one before it")
-        if latest.state["fingerprint"] != self.fingerprint:
+        if latest.state.get("fingerprint") != self.fingerprint:
             raise RunError(
                 "its checkpoints belong to other data or another recipe",
                 where=str(self.folder.path),
                 remedy="Bring the data back as they were, or start a new run.",
             )
+        if "position" not in latest.state:
+            raise ModelFileError("the checkpoint does not tell where it is", where=str(latest.path))
         return latest.state
 
     def save(self, state: LoopState, **parts: Any) -> None:

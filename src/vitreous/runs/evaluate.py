@@ -111,6 +111,8 @@ def evaluate(
     packed = pack(dataset, bundle.contract, progress=shown.task("reading images"))
     aligned = bundle.task.align(packed.targets, dataset.name)
     notes = [*bundle.notes, *dataset.notes, *packed.remarks, *bad(packed, indices), *aligned.notes]
+    notes += share(dataset, split, indices, run)
+    notes += trained_on(dataset, bundle, indices, run)
     indices = indices[packed.good[indices] & aligned.known[indices]]
     if not len(indices):
         raise DataError(
@@ -160,7 +162,7 @@ def use_test(dataset: Dataset, parts: Split, scores: Scores, run: RunFolder | No
     if run is not None:
         # A run folder that was moved, or whose cache is gone, still has its journal.
         journaled = [use for use in run.events("test") if use.get("data") == dataset.fingerprint]
-        own = [str(use["time"]) for use in known if use["run"] == name]
+        own = [str(use["time"]) for use in known if use.get("run") == name]
         earlier += [str(use["time"]) for use in journaled[: max(len(journaled) - len(own), 0)]]
         fields = {"examples": scores.count, "value": scores.headline.value}
         run.log_event("test", data=dataset.fingerprint, earlier=len(earlier), **fields)
@@ -207,11 +209,40 @@ def part_of(
     return parts, indices
 
 
+def share(dataset: Dataset, split: str, indices: Ids, run: RunFolder | None) -> list[str]:
+    """Which share of other data was measured, where they prescribe no such part themselves."""
+    prescribed = split == "all" or (dataset.parts == Part[split.upper()]).any()
+    if prescribed or own_split(dataset, run) is not None:
+        return []
+    return [
+        f"{len(indices):,} of {len(dataset):,} images were measured: the share that training would "
+        f"take for its {split} part; --split all measures all"
+    ]
+
+
+def trained_on(dataset: Dataset, bundle: Bundle, indices: Ids, run: RunFolder | None) -> list[str]:
+    """A warning where the model has learned from some of these images."""
+    if bundle.training.get("fingerprint") != dataset.fingerprint:
+        return []
+    parts, shares = own_split(dataset, run), bundle.training.get("split")
+    if parts is None and shares is None:
+        return []  # parts that were handed in, and nothing tells which
+    parts = parts or assign(dataset, **(shares or {}))
+    known = int((parts.parts[indices] == Part.TRAIN).sum())
+    if not known:
+        return []
+    return [
+        f"the model was trained on {known:,} of these {counted(len(indices), 'image')}: on images "
+        "that it has not seen it will be worse"
+    ]
+
+
 def own_split(dataset: Dataset, run: RunFolder | None) -> Split | None:
     """What a run's split.csv says, if the data are those of the run."""
     if run is None or not run.split.is_file():
         return None
-    if read_yaml(run.recipe).get("fingerprint") != dataset.fingerprint:
+    written = read_yaml(run.recipe)
+    if not isinstance(written, dict) or written.get("fingerprint") != dataset.fingerprint:
         return None
     return Split.read(run.split, dataset)
 

@@ -58,6 +58,11 @@ class Job:
         return TASKS[self.recipe.task]
 
     @property
+    def task_is_a_guess(self) -> bool:
+        """Was the task told from the data, and not chosen?"""
+        return "task" in self.resolved.reasons
+
+    @property
     def fingerprint(self) -> str:
         """A hash of data and recipe: only a checkpoint of the same is gone on with."""
         return self.resolved.fingerprint(self.dataset.fingerprint)
@@ -134,7 +139,7 @@ def prepare(
     job = Job(dataset, parts, replace(resolved, parts_given=given), where(data), module)
     job.check_trainable(training, parts.describe())
     check_fits(job, training)
-    for name in ("model", "loss"):
+    for name in ("task", "model", "loss"):
         if name in resolved.reasons:
             progress.note(f"{name}: {getattr(job.recipe, name)}; {resolved.reasons[name]}")
     return job
@@ -163,19 +168,18 @@ def take_up(folder: RunFolder, data: object, model: nn.Module | None, progress: 
             where=str(folder.path),
             remedy=f"Its report is {folder.report}; start another with `vitreous train`.",
         )
-    source = data if data is not None else written["data"]
-    dataset = as_asked(open_data(source), resolved.recipe.task)
+    dataset = as_asked(found_again(folder, data, written["data"]), resolved.recipe.task)
     parts = assigned(dataset, resolved.recipe, progress)
     found = {"files or labels": dataset.fingerprint, "images": parts.content}
     for what, key in (("files or labels", "fingerprint"), ("images", "content")):
         if found[what] != written.get(key):
             raise RunError(
                 f"the data are not those that this run was started on: {what} have changed",
-                where=str(written["data"] or folder.path),
+                where=str(data if isinstance(data, str | Path) else written["data"] or folder.path),
                 remedy="Bring them back as they were, or start a new run.",
             )
     if folder.split.is_file():
-        parts = replace(Split.read(folder.split, dataset), content=parts.content)
+        parts = replace(parts, parts=Split.read(folder.split, dataset).parts)
     elif resolved.parts_given:
         raise RunError(
             "the split that this run was started with is gone",
@@ -186,6 +190,22 @@ def take_up(folder: RunFolder, data: object, model: nn.Module | None, progress: 
     if model is not None:
         check_fits(job, parts.indices(Part.TRAIN))
     return job
+
+
+def found_again(folder: RunFolder, data: object, place: str | None) -> Dataset:
+    """The data of a run, or those that are given in their place. Raises RunError where they are not
+    where they were.
+    """
+    if data is not None:
+        return open_data(data)
+    try:
+        return open_data(place)
+    except UsageError as error:  # no such path, and no such name
+        raise RunError(
+            "the data that this run was started on are not there any more",
+            where=str(place),
+            remedy=f"Give their new place: `{folder.resume_command} --data PLACE`.",
+        ) from error
 
 
 def check_fits(job: Job, training: Ids) -> None:

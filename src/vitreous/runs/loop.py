@@ -14,7 +14,7 @@ from contextlib import nullcontext
 from typing import Any
 
 from vitreous.data.batches.batches import Batch
-from vitreous.errors import DivergedError
+from vitreous.errors import DivergedError, ModelFileError
 from vitreous.losses.penalty import Penalty
 from vitreous.progress.progress import Progress
 from vitreous.recipes.recipe import Recipe
@@ -25,6 +25,7 @@ from vitreous.runs.loop_state import LoopState
 from vitreous.runs.phases import EpochBatches, TrainingPhase, ends_epoch, steps_in
 from vitreous.training import checkpoint
 from vitreous.training.budget import Budget
+from vitreous.training.checkpoint import same_shapes
 from vitreous.training.fit import Step, fit
 from vitreous.training.history import best_epoch, row, selection_score
 
@@ -139,6 +140,9 @@ def begin(phase: TrainingPhase, state: LoopState, saved: dict[str, Any] | None) 
     """Bring a phase to where a checkpoint left it; a fresh one learns what it has to beat."""
     if saved is not None:
         checkpoint.restore(saved, **phase.stateful)
+        best_weights = phase.stopping.weights
+        if best_weights and not same_shapes(best_weights, phase.network.state_dict()):
+            raise ModelFileError("the checkpoint's best weights are those of another network")
     elif (best := best_epoch(state.history)) is not None:
         score = state.history[best - 1].get("validation_score", -math.inf)
         phase.stopping.observe(score, phase.network)

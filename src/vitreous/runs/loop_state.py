@@ -4,10 +4,34 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Annotated, Any
 
 import torch
 from torch import Tensor
+
+from vitreous.errors import ModelFileError
+from vitreous.fields import Between, fits, misfit
+
+Count = Annotated[int, Between(0, 1 << 53)]
+KINDS: dict[str, Any] = {
+    "phase": Annotated[int, Between(0, 100)],
+    "step": Count,
+    "loss": Any,
+    "weight": Any,
+    "history": tuple[dict[str, str | float], ...],
+    "elapsed": Annotated[float, Between(0, 1e12)],
+}
+ROW = {"phase": str, "step": Count, "lr": float}
+
+
+def whole(row: Mapping[str, Any]) -> bool:
+    """Does a row of the history have all that is looked for in it?"""
+    scores = (value for name, value in row.items() if name not in ("epoch", *ROW))
+    return misfit(row, ROW) is None and all(fits(score, float) for score in scores)
+
+
+def is_scalar(value: object) -> bool:
+    return isinstance(value, Tensor) and value.ndim == 0 and value.is_floating_point()
 
 
 def nothing() -> Tensor:
@@ -39,11 +63,21 @@ class LoopState:
         """The state that a checkpoint holds.
 
         examples  of a step: older checkpoints have the sum of the steps' means, and count steps
+
+        Raises ModelFileError for anything else.
         """
-        fields = dict(saved)
-        if "taken" in fields:
-            fields["weight"] = float(fields.pop("taken") * examples)
+        fields = {**saved} if isinstance(saved, Mapping) else {}
+        steps = fields.pop("taken", None)
+        if steps is not None and fits(steps, Count) and isinstance(fields.get("loss"), Tensor):
+            fields["weight"] = float(steps * examples)
             fields["loss"] = fields["loss"] * examples
+        wrong = misfit(fields, KINDS) or next((name for name in fields if name not in KINDS), None)
+        numbered = enumerate(fields.get("history", ()), 1)
+        if wrong is None and not all(row.get("epoch") == n and whole(row) for n, row in numbered):
+            wrong = "history"
+        sums = [fields.get(name) for name in ("loss", "weight")]
+        if wrong is not None or not all(isinstance(n, float) or is_scalar(n) for n in sums):
+            raise ModelFileError(f"the checkpoint's {wrong or 'loss'} is not one of a run")
         return cls(**fields)
 
     def add(self, loss: Tensor, weight: Tensor | float) -> None:

@@ -8,8 +8,9 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
+import torch
 from torch import nn
 
 from vitreous.data.batches.pack import Pack, pack
@@ -17,8 +18,10 @@ from vitreous.data.dataset import Part
 from vitreous.data.formats.open import open as open_data
 from vitreous.data.images import unreadable
 from vitreous.data.splits.split import Split
-from vitreous.errors import DivergedError, StorageError
-from vitreous.files import read_json, read_lines, read_table, write_json, write_table
+from vitreous.errors import DivergedError, RunError, StorageError
+from vitreous.fields import Between, fits
+from vitreous.files import read_json, read_lines, understood, write_json, write_table
+from vitreous.formats import counted
 from vitreous.inference.model_file import Bundle, load
 from vitreous.metrics.score import Scores
 from vitreous.progress.progress import Progress, silent
@@ -31,9 +34,12 @@ from vitreous.runs.interrupt import Interrupt, Interrupted
 from vitreous.runs.job import Job, prepare, take_up
 from vitreous.runs.loop import train_phases
 from vitreous.runs.phases import phases
+from vitreous.runs.run_notes import notes
 from vitreous.runs.setup import TrainingSetup, build
 from vitreous.training.history import averaged
 from vitreous.training.reproduce import deterministic
+
+MOST_THREADS = 1024
 
 
 @dataclass(frozen=True)
@@ -116,7 +122,8 @@ def resume(
     if not folder.split.is_file():  # killed before it had begun
         job.write(folder)
     folder.log_event("resume")
-    return go_on(folder, job, shown)
+    with threads_of(folder, shown):
+        return go_on(folder, job, shown)
 
 
 def go_on(folder: RunFolder, job: Job, progress: Progress) -> Run:
@@ -141,8 +148,10 @@ def go_on(folder: RunFolder, job: Job, progress: Progress) -> Run:
                 write_json(folder.scores, summary(setup, found.scores, clock, folder))
         # What lies on disk is what is returned, also where measuring was done before a resume.
         model = load(folder.model, job.module)
-        written = read_json(folder.scores)["scores"]
-        scores = {part: model.task.SCORES.from_json(found) for part, found in written.items()}
+        written = read_json(folder.scores)
+        with understood(folder.scores):
+            parts = written["scores"].items()
+            scores = {part: model.task.SCORES.from_json(found) for part, found in parts}
         if "test" in scores and not folder.events("test"):
             use_test(job.dataset, job.parts, scores["test"], folder)
         write_report(folder.path, dataset=job.dataset, predict=model.predict)
@@ -171,6 +180,8 @@ def read_images(job: Job, folder: RunFolder, progress: Progress) -> Pack:
         progress.note(readable)
     training = job.parts.indices(Part.TRAIN)
     job.check_trainable(training[packed.good[training]], readable)
+    for note in notes(job, packed):
+        progress.note(note)
     return packed
 
 
@@ -209,11 +220,33 @@ def summary(
         "timings": clock.laps,
         "notes": [
             *setup.dataset.notes,
-            *setup.notes(read_table(folder.copies)),
+            *setup.packed.remarks,
+            *notes(setup.job, setup.packed),
             *(str(line["message"]) for line in folder.events("log")),
         ],
         "data": {"counts": setup.counts()},
     }
+
+
+@contextmanager
+def threads_of(folder: RunFolder, progress: Progress) -> Iterator[None]:
+    """Within the block torch computes with as many threads as when the run began: the order of its
+    sums depends on their number, and so do the last bits.
+    """
+    number, before = None, torch.get_num_threads()
+    with suppress(RunError):  # written for readers, and not needed
+        found = read_json(folder.environment)
+        number = found.get("threads") if isinstance(found, dict) else None
+    valid = fits(number, Annotated[int, Between(1, MOST_THREADS)])
+    if number is None or not valid or number == before:
+        yield
+        return
+    progress.note(f"computing with {counted(number, 'thread')}, as when the run began")
+    torch.set_num_threads(number)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 @contextmanager

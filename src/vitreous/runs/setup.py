@@ -18,13 +18,13 @@ from vitreous.data.batches.batches import Batch
 from vitreous.data.batches.pack import Pack, Rows
 from vitreous.data.dataset import Dataset, Part
 from vitreous.errors import DivergedError
-from vitreous.formats import counted
 from vitreous.inference.model_file import Bundle
 from vitreous.progress.progress import Progress
 from vitreous.recipes.recipe import Recipe
 from vitreous.run_folder import RunFolder
 from vitreous.runs.build_network import build_network
 from vitreous.runs.job import Job
+from vitreous.runs.run_notes import class_counts, scorable
 from vitreous.tasks import Task
 from vitreous.tasks.task import Columns, Ids
 from vitreous.trace.capture.operations import trace
@@ -124,43 +124,6 @@ class TrainingSetup:
                 found[part.name.lower()] = dict(zip(names, numbers.tolist(), strict=True))
         return found
 
-    def notes(self, copies: Sequence[Mapping[str, str]]) -> list[str]:
-        """What a reader of the scores should know about the data.
-
-        copies  rows of copies.csv
-        """
-        notes = [*self.packed.remarks]
-        if self.packed.bad:
-            notes.append(f"left out as unreadable: {counted(len(self.packed.bad), 'image')}")
-        leaks = sum(row["kind"] == "leak" for row in copies)
-        if leaks:
-            notes.append(
-                f"in more than one part: {counted(leaks, 'image')}, so the scores "
-                "flatter the network; `vitreous check` names them"
-            )
-        for part in (Part.VALIDATION, Part.TEST):
-            there = self.job.parts.indices(part)
-            if self.packed.good[there].any() and not len(self.ids[part]):
-                notes.append(
-                    f"the {part.name.lower()} part was not scored: its targets say nothing that "
-                    "an answer could be held against"
-                )
-        if not len(self.ids[Part.TEST]):
-            notes.append(
-                "there is no test part: the validation scores were used for choosing, and are a "
-                "little too good"
-            )
-        found = class_counts(self.targets, self.ids[Part.TRAIN])
-        if found is not None and self.recipe.balance == "none":
-            names, counts = found
-            if counts.max() > 4 * max(counts.min(), 1):
-                most, least = names[counts.argmax()], names[counts.argmin()]
-                notes.append(
-                    f"classes are unequal: {counts.max():,} training images of '{most}', "
-                    f"{counts.min():,} of '{least}'; --balance weights or sampler may help"
-                )
-        return notes
-
     def rescued(
         self, error: DivergedError, folder: RunFolder, history: Sequence[Mapping[str, Any]]
     ) -> DivergedError:
@@ -182,8 +145,7 @@ def build(job: Job, packed: Pack, progress: Progress) -> TrainingSetup:
     recipe, contract = job.recipe, job.resolved.contract
     ids = {}
     for part in (Part.TRAIN, Part.VALIDATION, Part.TEST):
-        chosen = job.parts.indices(part)
-        ids[part] = scorable(job, packed, chosen[packed.good[chosen]], part)
+        ids[part] = scorable(job, packed, part)
     task = job.learned(ids[Part.TRAIN])
     arguments: dict[str, Any] = {}
     if job.module is not None:
@@ -222,14 +184,6 @@ def build(job: Job, packed: Pack, progress: Progress) -> TrainingSetup:
     )
 
 
-def scorable(job: Job, packed: Pack, ids: Ids, part: Part) -> Ids:
-    """The rows of a part; none if no answer could be held against their targets. That a whole part
-    is such, say all void, is not to end a run once it has been trained.
-    """
-    needed = (packed.targets[name].take(ids) for name in job.task.needs)
-    return ids[:0] if part is not Part.TRAIN and any(column.empty for column in needed) else ids
-
-
 def by_hand(network: nn.Module, task: Task, probe: Tensor) -> Gradients:
     """For `fit`: forward and backward through the network's hand-written twin.
 
@@ -249,12 +203,3 @@ def by_hand(network: nn.Module, task: Task, probe: Tensor) -> Gradients:
 def chunks(rows: Rows, ids: Ids, size: int) -> Iterator[NDArray[np.uint8]]:
     """These rows, so many at a time."""
     return (rows[ids[i : i + size]] for i in range(0, len(ids), size))
-
-
-def class_counts(targets: Columns, ids: Ids) -> tuple[tuple[str, ...], Ids] | None:
-    """(names, counts) of the classes among these rows; None where there are no classes."""
-    for column in targets.values():
-        counts = column.take(ids).counts()
-        if counts is not None:
-            return column.classes, counts
-    return None

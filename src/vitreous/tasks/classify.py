@@ -30,6 +30,8 @@ from vitreous.tasks.neighbors import neighbors
 from vitreous.tasks.prediction import Prediction
 from vitreous.tasks.task import Aligned, Columns, Ids
 
+MOST_CLASSES = 0.5  # as a share of the training images; beyond, labels are hardly classes
+
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Classify(ClassTask):
@@ -52,6 +54,21 @@ class Classify(ClassTask):
         labels = targets.get("class")
         single = labels.one_each() if isinstance(labels, Marks) else None
         return {**targets, "class": single} if single else targets
+
+    @classmethod
+    def doubts(cls, targets: Columns) -> list[str]:
+        labels = targets["class"]
+        counts = labels.counts()
+        assert counts is not None
+        present = np.flatnonzero(counts)
+        if len(present) <= MOST_CLASSES * len(labels):
+            return []
+        if all(is_number(labels.classes[number]) for number in present):
+            return []  # said where the data were opened
+        return [
+            f"{len(labels):,} training images have {len(present):,} different labels: are these "
+            "classes? From one or two images, none can be learned"
+        ]
 
     @classmethod
     def explain(cls, outputs: Sequence[str]) -> str:
@@ -117,6 +134,8 @@ class Classify(ClassTask):
 
     def align(self, targets: Columns, where: str) -> Aligned:
         labels = targets.get("class")
+        if isinstance(labels, Marks) and (labels.array.sum(axis=1) == 1).all():
+            labels = ClassNumbers(labels.array.argmax(axis=1), labels.classes)
         if isinstance(labels, Marks):
             raise DataError(
                 "images with several labels, and the model gives one",
@@ -132,3 +151,11 @@ class Classify(ClassTask):
     def answer(self, probabilities: NDArray[np.float64], top: int) -> list[Prediction]:
         rankings = (ranked(row, self.classes, max(top, 1)) for row in probabilities)
         return [Prediction(best[0][0], best[0][1], best[:top]) for best in rankings]
+
+
+def is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True

@@ -76,6 +76,12 @@ class Label(ClassTask):
         return {**targets, "class": labels.marks()} if isinstance(labels, ClassNumbers) else targets
 
     @classmethod
+    def describe(cls, targets: Columns) -> str:
+        labels = targets["class"]
+        several = isinstance(labels, Marks) and (labels.array.sum(axis=1) > 1).any()
+        return cls.requirement if several else "some images have no label"
+
+    @classmethod
     def explain(cls, outputs: Sequence[str]) -> str:
         return CODINGS["labels"].explain(len(outputs))
 

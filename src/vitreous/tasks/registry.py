@@ -22,6 +22,12 @@ def fitting(kinds: Kinds) -> list[str]:
     return [name for name, task in TASKS.items() if task.recognizes(kinds)]
 
 
+def described(targets: Columns) -> str:
+    """What these targets are like, in the words of the likeliest task; "" where there is none."""
+    names = fitting({name: type(column) for name, column in targets.items()})
+    return TASKS[names[0]].describe(targets) if names else ""
+
+
 def task_of(targets: Columns) -> Task:
     """The likeliest task of these targets, with its default loss. Raises DataError for none."""
     names = fitting({name: type(column) for name, column in targets.items()})

@@ -31,6 +31,7 @@ from vitreous.tasks.ranks import ranks
 from vitreous.tasks.section import Case, Gallery, Kind, Scatter, Section, Table
 from vitreous.tasks.task import Aligned, Columns, Ids, Task
 
+FEW, USUAL = 20, 5  # different values, and images of each, that look like classes
 SHOWN = 24  # images in a gallery
 NAMELESS = {("label",), ("value",)}  # of a quantity that nobody has given a name
 SCATTERED = 2000  # points of a scatter chart
@@ -85,6 +86,18 @@ class Regress(Task):
             )
         table = np.array(values, np.float64)[labels.array]
         return {"value": Numbers(table, ["value"])}
+
+    @classmethod
+    def doubts(cls, targets: Columns) -> list[str]:
+        column = numbers(targets)
+        values, repeats = np.unique(column.array, return_counts=True)
+        whole = bool((values == np.round(values)).all())
+        if not whole or len(column.names) > 1 or len(values) > FEW or repeats.mean() < USUAL:
+            return []
+        return [
+            f"'{column.names[0]}' has {len(values)} different values, all of them whole: if they "
+            "are classes, give whole numbers or names in their place"
+        ]
 
     @classmethod
     def explain(cls, outputs: Sequence[str]) -> str:

@@ -134,6 +134,19 @@ class Task(ABC):
         return targets
 
     @classmethod
+    def describe(cls, targets: Columns) -> str:
+        """What these targets are like, as a sentence."""
+        return cls.requirement
+
+    @classmethod
+    def doubts(cls, targets: Columns) -> list[str]:
+        """What speaks for another task than this one, with the remedy, where nobody has chosen it.
+
+        targets  of the training part
+        """
+        return []
+
+    @classmethod
     @abstractmethod
     def explain(cls, outputs: Sequence[str]) -> str:
         """Which head and loss fit, and why, in one sentence.

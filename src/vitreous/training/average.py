@@ -93,7 +93,7 @@ class Average:
 
     @torch.no_grad()
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        self.steps = state["steps"]
+        self.steps = int(state["steps"])
         for name, value in self.values.items():
             value.copy_(state["values"][name])
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from vitreous.fields import misfit
 from vitreous.training.schedule import Schedule
 
 SKIPPED = 3  # first steps, which are slower than the others
@@ -87,5 +88,9 @@ class Budget:
         return {name: getattr(self, name) for name in names}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Raises ValueError for anything that `state_dict` does not give."""
+        kinds = {"total": int, "settled": int | None, "began": float, "measured": int}
+        if name := misfit(state, {**kinds, "spent": float}):
+            raise ValueError(f"{name} is {state.get(name)!r:.80}")
         for name in self.state_dict():
             setattr(self, name, state[name])

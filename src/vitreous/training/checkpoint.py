@@ -12,17 +12,20 @@ import contextlib
 import hashlib
 import json
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Annotated, Any, Protocol
 
 from safetensors import SafetensorError
 from safetensors.torch import load as read_tensors
 from safetensors.torch import save as write_tensors
 from torch import Tensor
+from torch.optim import Optimizer
 
 from vitreous.atomic import storage_errors, write_bytes
 from vitreous.errors import ModelFileError
+from vitreous.fields import Between, fits
 from vitreous.training.state import pack, unpack
 
 FORMAT = 1
@@ -63,14 +66,50 @@ def gather(**parts: Stateful | Any) -> dict[str, Any]:
 
 
 def restore(state: dict[str, Any], **parts: Stateful) -> None:
-    """Put the state back into these parts. Raises ModelFileError if that of one is missing."""
+    """Put the state back into these parts. Raises ModelFileError where it is not one of theirs."""
     for name, part in parts.items():
         if name not in state:
             raise ModelFileError(
                 f"the checkpoint holds no {name}",
                 remedy="It was written by a run with other settings: resume with those.",
             )
-        part.load_state_dict(state[name])
+        try:
+            if isinstance(part, Optimizer):
+                check_optimizer(part, state[name])
+            part.load_state_dict(state[name])
+        except (ValueError, TypeError, LookupError, AttributeError, RuntimeError) as error:
+            reason = (str(error) or repr(error)).splitlines()[0]
+            raise ModelFileError(
+                f"the checkpoint's {name} does not fit: {reason}",
+                remedy="It was written by a run with other settings, or changed: start a new run.",
+            ) from error
+
+
+MOVING = ("lr", "initial_lr", "params")  # what is not the same throughout a run
+
+
+def check_optimizer(optimizer: Optimizer, state: Mapping[str, Any]) -> None:
+    """Raises ValueError where options differ from those that the recipe gives, or tensors do not
+    belong to the weights: torch would take both, and fail in the next step, or learn otherwise.
+    """
+    for group, saved in zip(optimizer.param_groups, state["param_groups"], strict=True):
+        for name in group.keys() - {*MOVING}:
+            if saved[name] != group[name] or type(saved[name]) is not type(group[name]):
+                raise ValueError(f"{name} is {saved[name]!r}, and the recipe says {group[name]!r}")
+        for name in saved.keys() - group.keys() - {"params"} | {"lr"}:
+            if name not in MOVING or not fits(saved[name], Annotated[float, Between(0, 1e6)]):
+                raise ValueError(f"{name} is {saved[name]!r}")
+    weights = [weight for group in optimizer.param_groups for weight in group["params"]]
+    for number, found in state["state"].items():
+        for name, value in found.items():
+            if value is not None and value.shape not in ((), weights[number].shape):
+                raise ValueError(f"{name} of weight {number} has the shape {tuple(value.shape)}")
+
+
+def same_shapes(one: Mapping[str, Tensor], other: Mapping[str, Tensor]) -> bool:
+    """Are these tensors of the same names and shapes?"""
+    shapes = [{name: tensor.shape for name, tensor in each.items()} for each in (one, other)]
+    return shapes[0] == shapes[1]
 
 
 def save(folder: str | Path, state: dict[str, Any], step: int, *, best: bool = False) -> Path:

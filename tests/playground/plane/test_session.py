@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 
 import numpy as np
@@ -278,3 +279,15 @@ def test_gradients_vanish_through_logistic_layers():
     rows = snapshot(session)[1]["gradients"]
     typical = [(row.cumsum() >= 0.5).argmax() for row in rows]
     assert typical[0] + 5 < typical[-1]
+    # The bound behind it: a quarter a layer, times what the weights can stretch.
+    outputs = session.network(session.batch.images)
+    loss = session.losses(outputs, session.batch.targets).mean()
+    *hidden, last = session.linears
+    biases = torch.autograd.grad(loss, [layer.bias for layer in hidden])
+    stretched = [torch.linalg.matrix_norm(layer.weight, 2).item() for layer in (*hidden[1:], last)]
+    assert last.weight.shape[0] == 1
+    signals = torch.autograd.grad(
+        session.losses(at := outputs.detach().requires_grad_(), session.batch.targets).mean(), at
+    )[0]
+    bound = signals.abs().sum().item() * 0.25 ** len(hidden) * math.prod(stretched)
+    assert 0 < biases[0].norm().item() <= bound < 0.05 * signals.abs().sum().item()

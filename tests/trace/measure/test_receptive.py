@@ -12,7 +12,9 @@ from vitreous.blocks.init import initialize
 from vitreous.errors import ShapeError, UsageError
 from vitreous.models import create
 from vitreous.models.network import Network
-from vitreous.trace.measure.receptive import measure, receptive_fields, support
+from vitreous.models.table import MODELS
+from vitreous.trace.capture.operations import trace
+from vitreous.trace.measure.receptive import fields_of, measure, receptive_fields, support
 
 
 @pytest.fixture
@@ -106,6 +108,53 @@ def test_maximum_and_rectifier_only_narrow_the_measured_field(vgg16: Network) ->
     window = fields["1.pool"].window(8, 8, 64, 64)
     assert window[0] <= found[0] < found[2] <= window[2]
     assert found[2] - found[0] > 8
+
+
+DEEP = {"resnet44", "plain56", "resnet56", "resnet110", "resnet110_stochastic"}
+SMALL = [
+    pytest.param(name, marks=[pytest.mark.slow] * (name in DEEP))
+    for name, row in MODELS.items()
+    if row.parameters < 4e6
+]
+
+
+@pytest.mark.parametrize("name", SMALL)
+def test_networks_of_the_table_see_what_is_computed(name: str) -> None:
+    """The last map of every size of field: of a unit in the middle, and of one at a corner."""
+    torch.manual_seed(0)
+    model = create(name).double()
+    height, width = model.sizes.fixed or (model.sizes.fit(96),) * 2
+    shape = (model.in_channels, height, width)
+    traced = trace(model, shape)
+    fields = fields_of(traced)
+    names = {call.path: call.name for call in traced.calls}
+    sizes = {call.path: call.output[1][2:] for call in traced.calls if call.path in fields}
+    last = {
+        field.size: path
+        for path, field in fields.items()
+        if max(field.size) < 0.8 * min(height, width) and path == names[path]
+    }
+    assert last
+    chosen = list(last.values())
+    for path in chosen[:: max(1, len(chosen) // 3)]:
+        rows, columns = sizes[path]
+        for row, column in ((rows // 2, columns // 2), (rows - 1, 0)):
+            window = fields[path].window(row, column, height, width)
+            weights = measure(model, path, shape, position=(row, column), tries=2)
+            found = support(weights)
+            assert window[0] <= found[0] < found[2] <= window[2], path
+            assert window[1] <= found[1] < found[3] <= window[3], path
+            # Maxima and rectifiers hide a part of the window, but not most of it.
+            assert 2 * (found[2] - found[0]) > window[2] - window[0], path
+            assert 2 * (found[3] - found[1]) > window[3] - window[1], path
+
+
+def test_shortcuts_without_parameters_are_followed() -> None:
+    """A residual network sees no more than the plain one of the same layers."""
+    fields = [receptive_fields(create(name), (3, 32, 32)) for name in ("resnet20", "plain20")]
+    ours, plain = (found["layer3.2.relu2"] for found in fields)
+    assert ours == plain
+    assert plain.size == (81, 81)  # 1 + 2 · 8 + 4 · 6 + 8 · 5: a 3×3 convolution adds two steps
 
 
 def test_the_border_cuts_the_window() -> None:

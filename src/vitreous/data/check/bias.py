@@ -26,7 +26,7 @@ BEYOND = 3.0  # times the shift that chance alone brings about
 
 def findings_of_bias(view: View) -> Iterator[Finding]:
     """What the kind and the size of a file tell of the class."""
-    column, good = classed(view.dataset.targets), view.readable
+    column, good = classed(view.dataset.targets), view.seen.good
     labels = None if column is None else column.exclusive
     if labels is None or not good.any():
         return
@@ -56,11 +56,11 @@ def findings_of_bias(view: View) -> Iterator[Finding]:
 
 def findings_of_shift(view: View) -> Iterator[Finding]:
     """Prescribed parts whose classes are distributed unlike those of the training part."""
-    learned = view.counts(view.readable & (view.parts == Part.TRAIN))
+    learned = view.counts(view.seen.good & (view.parts == Part.TRAIN))
     for part in LATER:
         if part not in view.dataset.parts or not learned.sum():
             continue
-        asked = view.counts(view.readable & (view.parts == part))
+        asked = view.counts(view.seen.good & (view.parts == part))
         if not asked.sum():
             continue
         shift, chance = _shift(learned, asked)

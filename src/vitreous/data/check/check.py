@@ -11,17 +11,13 @@ from typing import Any
 
 import numpy as np
 
-from vitreous.data.check.bias import findings_of_bias, findings_of_shift
-from vitreous.data.check.copies import copies, look_alikes, torn_groups, twins
+from vitreous.data.check.bias import findings_of_bias
+from vitreous.data.check.copies import copies, look_alikes, twins
 from vitreous.data.check.data_findings import Finding, Findings, collected, noted
 from vitreous.data.check.image_findings import findings_of_damage, findings_of_images
-from vitreous.data.check.mask_pairs import masks_among_classes
 from vitreous.data.check.scan import survey
-from vitreous.data.check.target_findings import (
-    findings_of_classes,
-    findings_of_masks,
-    findings_of_numbers,
-)
+from vitreous.data.check.target_findings import findings_of_masks
+from vitreous.data.check.training_findings import training_findings
 from vitreous.data.check.view import View
 from vitreous.data.dataset import Progress
 from vitreous.data.formats.open import open
@@ -52,14 +48,10 @@ def check(
     same = twins(contents, seen.good)
     found = [
         *findings_of_damage(view),
-        *findings_of_classes(view),
-        *findings_of_numbers(view),
+        *training_findings(view, same),
         *findings_of_masks(view),
         *copies(view, same),
-        *torn_groups(view),
-        *masks_among_classes(view),
         *findings_of_bias(view),
-        *findings_of_shift(view),
         *look_alikes(view, contents),
         *findings_of_images(view),
         _memory(view),

@@ -35,7 +35,7 @@ def twins(contents: NDArray[np.uint8], good: NDArray[np.bool_]) -> list[NDArray[
 
 
 def copies(view: View, same: list[NDArray[np.int64]]) -> Iterator[Finding]:
-    """Leaks between prescribed parts, copies with contradicting labels, and copies at all."""
+    """Leaks between prescribed parts, and copies at all."""
     if view.split.leaks:
         pairs = view.split.leaks
         yield Finding(
@@ -46,7 +46,6 @@ def copies(view: View, same: list[NDArray[np.int64]]) -> Iterator[Finding]:
             tuple(view.pair(*pair) for pair in pairs),
             "Remove the copies, or let `vitreous split` choose the parts.",
         )
-    yield from conflicts(view, same)
     extra = sum(len(each) - 1 for each in same)
     if extra:
         yield Finding(

@@ -64,6 +64,14 @@ class Survey:
     prints: NDArray[np.uint64]
     told: NDArray[np.uint8]
 
+    @classmethod
+    def unseen(cls, good: NDArray[np.bool_]) -> Survey:
+        """Of images of which only is known which can be read."""
+        rows = np.zeros(len(good), ROW)
+        kinds = np.zeros(len(good), np.int16)
+        columns = (rows[name] for name in ("stored", "flat", "prints", "told"))
+        return cls((), good, rows["size"], kinds, ("",), *columns)
+
 
 def survey(
     dataset: Dataset,

@@ -20,7 +20,7 @@ FEW = 10  # images: a class with fewer can hardly be learned
 
 def findings_of_classes(view: View) -> Iterator[Finding]:
     """Of class numbers, marks, and whatever else tells classes apart."""
-    column, classes, good = classed(view.dataset.targets), view.dataset.classes, view.readable
+    column, classes, good = classed(view.dataset.targets), view.dataset.classes, view.seen.good
     if column is None:
         return
     counts = view.counts(good)
@@ -98,7 +98,7 @@ def findings_of_numbers(view: View) -> Iterator[Finding]:
     for column in view.dataset.targets.values():
         if not isinstance(column, Numbers):
             continue
-        there = column.array[view.readable]
+        there = column.array[view.seen.good]
         for name, values in zip(column.names, there.T, strict=True):
             if len(values) and values.min() == values.max():
                 yield Finding(

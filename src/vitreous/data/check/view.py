@@ -19,27 +19,12 @@ LATER = (Part.VALIDATION, Part.TEST)
 
 
 class View:
-    """Names, labels and counts, of the images that can be read.
+    """Names, labels and counts, of the images that can be read."""
 
-    survey    what is known of each image; None where nobody has looked at them
-    readable  (N,) bool; without a survey, those whose bytes can be read
-    good      how many these are
-    """
-
-    def __init__(self, dataset: Dataset, survey: Survey | None, split: Split):
-        self.dataset, self.survey, self.split = dataset, survey, split
+    def __init__(self, dataset: Dataset, seen: Survey, split: Split):
+        self.dataset, self.seen, self.split = dataset, seen, split
         self.parts = split.parts
-        self.readable = np.ones(len(dataset), bool)
-        self.readable[[image.index for image in split.unreadable]] = False
-        if survey is not None:
-            self.readable = survey.good
-        self.good = int(self.readable.sum())
-
-    @property
-    def seen(self) -> Survey:
-        """The survey, for findings that need one."""
-        assert self.survey is not None
-        return self.survey
+        self.good = int(seen.good.sum())
 
     def name(self, index: int) -> str:
         return printable(self.dataset.id(index))

@@ -196,8 +196,8 @@ def _by_tifffile(data: bytes, found: Layout) -> NDArray[np.generic]:
                 return np.moveaxis(file.series[0].asarray(), found.axis, 2)
             page = file.pages.first
             array = page.asarray()
-    except ValueError as error:
-        if "imagecodecs" not in str(error):
+    except (ValueError, ImportError) as error:  # Python 3.14 has a codec of its own
+        if "imagecodecs" not in str(error) and not isinstance(error, ImportError):
             raise
         if found.mode == "uint8" and found.photometric == COLOR and found.orientation == UPRIGHT:
             array = _by_opencv(data, found)

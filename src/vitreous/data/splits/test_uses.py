@@ -17,7 +17,7 @@ from vitreous.data.dataset import Dataset, Part
 from vitreous.data.splits.content_hashes import digests
 from vitreous.data.splits.split import Split
 from vitreous.errors import StorageError
-from vitreous.files import append_line, read_lines
+from vitreous.files import append_line, read_events
 
 Use = dict[str, str | None]
 
@@ -34,7 +34,7 @@ def record(dataset: Dataset, parts: Split, run: str | None) -> list[Use]:
     test = hashes[parts.indices(Part.TEST)]
     name = blake2b(np.sort(test.view("V16").ravel()).tobytes(), digest_size=16).hexdigest()
     path = cache_folder.folder() / "test-uses" / f"{name}.jsonl"
-    earlier = read_lines(path)
+    earlier = read_events(path)
     line = {"time": datetime.now(UTC).isoformat(timespec="seconds"), "run": run}
     try:
         with storage_errors(path):

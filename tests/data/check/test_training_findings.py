@@ -1,4 +1,4 @@
-"""What costs a wrong model: known before training, as `check` knows it; bias and shift."""
+"""What costs a wrong model is said before training as `check` says it; bias and shift."""
 
 from __future__ import annotations
 
@@ -11,9 +11,11 @@ from PIL import Image
 from vitreous.data.check.bias import _shift
 from vitreous.data.check.check import check
 from vitreous.data.check.data_findings import Finding
-from vitreous.data.check.serious import serious
+from vitreous.data.check.training_findings import sentences
 from vitreous.data.formats.open import open as open_data
 from vitreous.data.splits.split import split
+
+TOLD = {"missing in train", "conflict", "few", "masks among images", "shift", "torn groups"}
 
 
 def noise(path: Path, seed: int, side: int = 16, **options: object) -> None:
@@ -30,13 +32,14 @@ def mask(path: Path, seed: int) -> None:
 
 
 def found(place: Path) -> dict[str, Finding]:
-    """The serious findings by kind, each of which `check` has as well."""
+    """The findings of `check` above notes by kind; training says those that concern it."""
     data = open_data(place)
-    findings = serious(data, split(data))
-    whole = {(each.severity, each.kind, each.message) for each in check(data).found}
-    assert {(each.severity, each.kind, each.message) for each in findings} <= whole
-    assert all(each.severity != "note" and each.remedy for each in findings)
-    return {each.kind: each for each in findings}
+    said = sentences(data, split(data), np.ones(len(data), bool))
+    findings = {each.kind: each for each in check(data).found if each.severity != "note"}
+    assert all(each.remedy for each in findings.values())
+    for kind in TOLD & findings.keys():
+        assert any(text.startswith(findings[kind].message) for text in said), kind
+    return findings
 
 
 def test_nothing_is_found_in_good_data(tmp_path):
@@ -56,7 +59,7 @@ def test_no_image_is_decoded(tmp_path, monkeypatch):
     monkeypatch.setattr(
         type(data), "read", lambda self, index, *rest: read.append(index) or original(self, index)
     )
-    assert serious(data, parts) == []
+    assert sentences(data, parts, np.ones(len(data), bool)) == []
     assert read == []
 
 
