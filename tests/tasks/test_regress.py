@@ -54,7 +54,7 @@ def test_zeros_and_ones_or_whole_numbers_are_numbers_to_a_model_of_numbers(
 @pytest.mark.parametrize(
     ("names", "column", "message"),
     [
-        (("size",), Marks(np.ones((2, 1), int), ["other"]), "do not have the quantities size"),
+        (("size",), Marks(np.ones((2, 1), int), ["other"]), "each image has numbers"),
         (("label",), ClassNumbers(np.array([0, 1]), ["7", "seven"]), "'seven' is no number"),
         (("age",), ClassNumbers(np.array([0, 1]), ["7", "8"]), "do not have the quantities age"),
     ],

@@ -72,10 +72,8 @@ class Regress(Task):
 
     @classmethod
     def adapt(cls, targets: Columns, where: str) -> Columns:
-        """Classes all called by numbers are quantities, if asked for as such; so are 0 and 1."""
+        """Classes that are all called by numbers are quantities, if they are asked for as such."""
         labels = targets.get("class")
-        if isinstance(labels, Marks) and "value" not in targets:
-            return {"value": Numbers(labels.array, labels.classes)}
         if not isinstance(labels, ClassNumbers) or "value" in targets:
             return targets
         values = [number(name) for name in labels.classes]
@@ -209,7 +207,10 @@ class Regress(Task):
         return (*columns, "error", "rank"), rows
 
     def align(self, targets: Columns, where: str) -> Aligned:
-        """Quantities by name, in the model's order."""
+        """Quantities by name, in the model's order, also where all happen to be 0 or 1."""
+        marks = targets.get("class")
+        if isinstance(marks, Marks) and set(self.names) <= set(marks.classes):
+            targets = {"value": Numbers(marks.array, marks.classes)}
         found = super().align(targets, where)
         column = numbers(found.targets)
         if {self.names, column.names} <= NAMELESS:
