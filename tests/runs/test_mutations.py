@@ -34,7 +34,7 @@ from vitreous.runs.evaluate import evaluate
 from vitreous.runs.interrupt import Interrupted
 from vitreous.runs.run import resume, train
 
-FEW, MANY = 24, 1000  # mutations of a file
+FEW, MANY = 24, 300  # mutations of a file
 SECONDS = 5.0
 ODD: list[Any] = [
     None, True, False, 0, -1, 1, 3, 1e308, float("nan"), float("inf"), -0.5, 10**30, "", "x", "2",

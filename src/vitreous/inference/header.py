@@ -58,8 +58,9 @@ class Header:
                 where=where,
                 remedy=f"Up to {FORMAT} are read here: update vitreous, or save the model again.",
             )
-        if name := misfit({name: fields.get(name) for name in FIELDS}, FIELDS):
-            raise damaged(where, f"the header's field '{name}' is {fields.get(name)!r}")
+        if name := misfit(fields, FIELDS):
+            found = repr(fields[name])[:80] if name in fields else "missing"
+            raise damaged(where, f"the header's field '{name}' is {found}")
         classes = fields["classes"]
         if fields["task"] not in TASKS:
             raise unknown("task", fields["task"], TASKS, where=where)
@@ -179,7 +180,7 @@ def metadata(blob: bytes, where: str) -> dict[str, Any]:
             where=where,
             remedy=FOREIGN,
         ) from None
-    except (ValueError, AttributeError, RecursionError) as error:
+    except (ValueError, TypeError, AttributeError, RecursionError) as error:
         raise damaged(where, f"the header is not JSON: {error}") from error
     if not isinstance(fields, dict):
         raise damaged(where, "the header is no JSON object")

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from jinja2 import TemplateError
 
 from vitreous.atomic import write_text
 from vitreous.augment.policies import named_policy
@@ -57,7 +58,11 @@ def write_report(
         )
     path = Path(out) if out is not None else folder.report
     with understood(folder.path):
-        page = render(report_data(folder, dataset, predict))
+        data = report_data(folder, dataset, predict)
+        try:
+            page = render(data)
+        except TemplateError as error:  # a part of it is not what a page is made of
+            raise ValueError(str(error)) from error
     write_text(path, page)
     return path
 
