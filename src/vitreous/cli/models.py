@@ -67,10 +67,10 @@ def table(rows: Sequence[Variant], width: int) -> Iterator[tuple[str, str]]:
         for line in _wrapped(f"{year}  {paper}", width):
             yield line, "dim"
         for row in variants:
-            remark = "  with weights" if row.weights else ""
-            remark += "  per pixel" if row.output == "map" else ""
+            remarks = {"weights": row.weights, "masks": row.output == "map"}
+            remark = "  " + ", ".join(word for word, there in remarks.items() if there)
             figures = f"{row.parameters:>11,}  {row.macs:>14,}  {row.sizes.default:>6}"
-            yield f"  {row.name:{names}}  {figures}{remark}", ""
+            yield f"  {row.name:{names}}  {figures}{remark}".rstrip(), ""
 
 
 def _wrapped(line: str, width: int) -> list[str]:
