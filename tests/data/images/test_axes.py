@@ -81,9 +81,9 @@ ENTRANCES = {
 
 @pytest.mark.parametrize("entrance", ENTRANCES)
 def test_every_entrance(entrance, tmp_path):
-    with pytest.raises(DataError, match="whose channels seem to come") as caught:
+    with pytest.raises(DataError, match="channels (seem to come )?(first|last)") as caught:
         ENTRANCES[entrance](tmp_path)
-    assert "Put the channels" in caught.value.remedy
+    assert caught.value.remedy.startswith("Put ")
 
 
 def test_many_gray_images_are_no_channels():
