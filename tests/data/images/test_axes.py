@@ -81,7 +81,7 @@ ENTRANCES = {
 
 @pytest.mark.parametrize("entrance", ENTRANCES)
 def test_every_entrance(entrance, tmp_path):
-    with pytest.raises(DataError, match="channels (seem to come )?(first|last)") as caught:
+    with pytest.raises(DataError, match=r"channels (seem to come )?(first|last)") as caught:
         ENTRANCES[entrance](tmp_path)
     assert caught.value.remedy.startswith("Put ")
 
