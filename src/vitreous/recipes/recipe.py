@@ -61,8 +61,8 @@ class Recipe:
 
     loss: str = "auto"
     """what training minimizes: cross_entropy, hinge or focal; for masks also dice,
-    cross_entropy_dice or border; for numbers squared, huber or absolute; for boxes smooth_l1 or giou;
-    auto fits the task"""
+    cross_entropy_dice or border; for numbers squared, huber or absolute; for boxes smooth_l1
+    or giou; auto fits the task"""
     label_smoothing: Annotated[float | None, Between(0, 0.9)] = None
     """probability that is spread over all classes"""
     l1: Annotated[float, Between(0, 100)] = 0.0
