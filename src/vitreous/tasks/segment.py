@@ -14,6 +14,7 @@ from torch import Tensor
 from vitreous.backprop.layers import Loss, SoftmaxCrossEntropy
 from vitreous.data.batches.pack import Rows
 from vitreous.data.columns import Column
+from vitreous.data.formats.mask_values import TWO
 from vitreous.data.images.frame import Frame
 from vitreous.data.maps import IGNORED, Maps
 from vitreous.data.renumbered import Renumbered
@@ -202,13 +203,29 @@ class Segment(Task):
         """Classes by name; pixels of classes that the model does not know count nowhere."""
         found = super().align(targets, where)
         masks = maps(found.targets)
-        names = align(self.classes, masks.classes)
+        classes, said = masks.classes, list[str]()
+        if self.classes == TWO and classes in (("0",), ("0", "1")):
+            # Without a white pixel, masks do not look black and white.
+            classes = TWO[: len(classes)]
+            said = ["Masks without white: 1 is taken for white."] if len(classes) > 1 else []
+        try:
+            names = align(self.classes, classes)
+        except DataError as error:
+            error.where = error.where or where
+            if all(name in TWO or name.isdigit() for name in classes):
+                error.remedy = (
+                    "The masks have no names for their classes, only numbers: lay a classes.txt "
+                    "beside them, with those of training in their order."
+                )
+            raise
         ignored = IGNORED if self.ignore is None else self.ignore
         numbers = np.array([ignored if n == UNKNOWN else n for n in names.mapping])
         if not names.exact:
             rows = Renumbered(masks.rows, numbers)
             masks = Maps(rows, self.classes, ignore=ignored)
-        return Aligned({"mask": masks}, found.known, names.describe())
+        elif masks.classes != self.classes:
+            masks = Maps(masks.rows, self.classes, ignore=ignored)
+        return Aligned({"mask": masks}, found.known, (*said, *names.describe()))
 
     def decode(
         self, outputs: Tensor, frames: Sequence[Frame] | None = None, top: int = 5

@@ -82,6 +82,16 @@ def test_black_and_white_are_two_classes(tmp_path):
     assert data.targets["mask"].counts().tolist() == [2, 2]
 
 
+def test_one_white_pixel_in_many_masks_is_found(tmp_path):
+    """Of named classes some masks alone are looked at, but not of two: white would be ignored."""
+    for number in range(150):
+        pair(tmp_path, f"{number:03}", [[0, 255 * (number == 75)]])
+    (tmp_path / "classes.txt").write_text("good\nscratch")
+    column = open(tmp_path).targets["mask"]
+    assert column.classes == ("good", "scratch")
+    assert column.counts().tolist() == [150, 1]
+
+
 def test_255_beside_other_numbers_is_ignored(tmp_path):
     mask = drawn(0, 2)
     mask[0] = 255

@@ -123,7 +123,10 @@ def masks_in_files(root: Path, names: Names) -> tuple[Maps, str]:
         return column, f"{told} {printable(found)}{means.note}"
     path = _file_above(files, NAMES)
     words = _lines(path) if path else None
-    shown = _sampled(files) if words else np.asarray((files.scan()["counts"] > 0).any(axis=0))
+    if words and len(words) != 2:
+        shown = _sampled(files)
+    else:  # of two classes one may be white, and that in one mask of a thousand
+        shown = np.asarray((files.scan()["counts"] > 0).any(axis=0))
     if words is None and not shown.any():
         raise _unreadable(files)
     means = meaning(shown, words, printable(path or root))
