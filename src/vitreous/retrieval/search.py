@@ -189,9 +189,7 @@ def measure(
 def labels_of(dataset: Dataset, index: int) -> tuple[str, ...]:
     """The class of an image, or its labels; () where it has none."""
     column = _compared(dataset)
-    if isinstance(column, Marks):
-        return column.names(index)
-    return () if column is None else (column.text(index),)
+    return () if column is None else column.names(index)
 
 
 def _compared(dataset: Dataset) -> ClassNumbers | Marks | None:

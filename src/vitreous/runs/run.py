@@ -35,7 +35,6 @@ from vitreous.runs.interrupt import Interrupt, Interrupted
 from vitreous.runs.job import Job, prepare, take_up
 from vitreous.runs.loop import train_phases
 from vitreous.runs.phases import phases
-from vitreous.runs.run_notes import notes
 from vitreous.runs.setup import TrainingSetup, build
 from vitreous.training.history import averaged
 from vitreous.training.reproduce import deterministic
@@ -181,8 +180,6 @@ def read_images(job: Job, folder: RunFolder, progress: Progress) -> Pack:
         progress.note(readable)
     training = job.parts.indices(Part.TRAIN)
     job.check_trainable(training[packed.good[training]], readable)
-    for note in notes(job, packed):
-        progress.note(note)
     return packed
 
 
@@ -222,7 +219,7 @@ def summary(
         "notes": [
             *map(advised, setup.dataset.notes),
             *setup.packed.remarks,
-            *notes(setup.job, setup.packed),
+            *setup.notes,
             *(str(line["message"]) for line in folder.events("log")),
         ],
         "data": {"counts": setup.counts()},

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from vitreous.data.batches.pack import Pack
 from vitreous.data.check.training_findings import sentences
@@ -30,10 +31,12 @@ def scorable(job: Job, packed: Pack, part: Part) -> Ids:
     return ids[:0] if part is not Part.TRAIN and any(column.empty for column in needed) else ids
 
 
-def notes(job: Job, packed: Pack) -> list[str]:
-    """One sentence each."""
-    good = packed.good
-    ids = {part: scorable(job, packed, part) for part in (Part.TRAIN, *HELD_OUT)}
+def notes(job: Job, good: NDArray[np.bool_], ids: Mapping[Part, Ids]) -> list[str]:
+    """One sentence each.
+
+    good  (N,) images that can be read
+    ids   by part, the rows to learn from or to measure on, see `scorable`
+    """
     found = [*job.task.doubts(job.taken(ids[Part.TRAIN]))] if job.task_is_a_guess else []
     if bad := int((~good).sum()):
         found.append(f"left out as unreadable: {counted(bad, 'image')}")

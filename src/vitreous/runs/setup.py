@@ -24,7 +24,7 @@ from vitreous.recipes.recipe import Recipe
 from vitreous.run_folder import RunFolder
 from vitreous.runs.build_network import build_network
 from vitreous.runs.job import Job
-from vitreous.runs.run_notes import class_counts, scorable
+from vitreous.runs.run_notes import HELD_OUT, class_counts, notes, scorable
 from vitreous.tasks import Task
 from vitreous.tasks.task import Columns, Ids
 from vitreous.trace.capture.operations import trace
@@ -44,10 +44,11 @@ class TrainingSetup:
     """Model, task, data rows, augmentation and precision of one run.
 
     packed     the decoded images, and the targets in their pixels
-    ids        by part, the rows that can be read
+    ids        by part, the rows that can be read, and none of a part that cannot be scored
     network    the whole network, on its device
     arguments  that create it again, for the model file
     macs       multiply-accumulates of one image
+    notes      what a reader of the scores should know, one sentence each
     gradients  computes them by hand; None is autograd
     """
 
@@ -60,6 +61,7 @@ class TrainingSetup:
     augment: Augment
     precision: Precision
     macs: int
+    notes: tuple[str, ...]
     gradients: Gradients | None = None
 
     @property
@@ -143,9 +145,10 @@ class TrainingSetup:
 def build(job: Job, packed: Pack, progress: Progress) -> TrainingSetup:
     """Everything that a run trains with. Raises what the network and its weights raise."""
     recipe, contract = job.recipe, job.resolved.contract
-    ids = {}
-    for part in (Part.TRAIN, Part.VALIDATION, Part.TEST):
-        ids[part] = scorable(job, packed, part)
+    ids = {part: scorable(job, packed, part) for part in (Part.TRAIN, *HELD_OUT)}
+    found = notes(job, packed.good, ids)
+    for note in found:
+        progress.note(note)
     task = job.learned(ids[Part.TRAIN])
     arguments: dict[str, Any] = {}
     if job.module is not None:
@@ -180,6 +183,7 @@ def build(job: Job, packed: Pack, progress: Progress) -> TrainingSetup:
         ),
         precision=choose("float32" if plain else recipe.precision, recipe.device, macs),
         macs=macs,
+        notes=tuple(found),
         gradients=by_hand(network, task, probe) if manual else None,
     )
 
