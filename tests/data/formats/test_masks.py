@@ -83,7 +83,7 @@ def test_black_and_white_are_two_classes(tmp_path):
 
 
 def test_one_white_pixel_in_many_masks_is_found(tmp_path):
-    """Of named classes some masks alone are looked at, and 76 is none of these; but of two all are."""
+    """Of named classes a sample is looked at, and 76 is none of these; of two, all masks."""
     for number in range(150):
         pair(tmp_path, f"{number:03}", [[0, 255 * (number == 76)]])
     (tmp_path / "classes.txt").write_text("good\nscratch")
