@@ -50,14 +50,16 @@ def outlines(
     numbers  of their classes, which choose the colors
     """
     drawn = colored(image)
-    width = max(1, round(max(image.shape[:2]) / 100))
+    half = max(image.shape[:2]) // 200  # of the line's width, without the pixel in its middle
     colors = _colors(max(numbers, default=0) + 1)
     for box, number in zip(boxes.tolist(), numbers, strict=True):
         # From edges to centers of the pixels within, of which the first and last are drawn.
         corners = [round(min(max(value, -LARGEST), LARGEST)) for value in box]
         first, last = (corners[0], corners[1]), (corners[2] - 1, corners[3] - 1)
-        cv2.rectangle(drawn, first, last, WHITE, width + 2)
-        cv2.rectangle(drawn, first, last, colors[number], width)
+        for reach, shade in ((half + 1, WHITE), (half, colors[number])):
+            for out in range(-reach, reach + 1):  # line by line: cv2's thickness 3 is 5 pixels
+                begin, end = (first[0] - out, first[1] - out), (last[0] + out, last[1] + out)
+                cv2.rectangle(drawn, begin, end, shade)
     return drawn
 
 
