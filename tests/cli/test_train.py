@@ -9,8 +9,8 @@ import pytest
 
 from vitreous.cli.main import run
 from vitreous.fields import OneOf, limits_of
+from vitreous.recipes.contradictions import TABLES
 from vitreous.recipes.recipe import Recipe, flag
-from vitreous.recipes.resolve import TABLES
 from vitreous.tasks import TASKS
 
 # `vitreous models` lists the networks; a pretrained network may come from any file.

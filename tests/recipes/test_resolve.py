@@ -13,9 +13,10 @@ from vitreous.data.columns import Marks
 from vitreous.data.maps import Maps
 from vitreous.errors import RunError, UsageError
 from vitreous.models import MODELS
+from vitreous.recipes.contradictions import devices
 from vitreous.recipes.data_facts import DataFacts
 from vitreous.recipes.recipe import Recipe
-from vitreous.recipes.resolve import devices, resolve
+from vitreous.recipes.resolve import resolve
 from vitreous.recipes.resolved import ResolvedRecipe
 from vitreous.training.optimizer import OPTIMIZERS
 

@@ -6,26 +6,20 @@ into the run folder and shown in the report, so that nobody has to guess what "a
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
-import torch
 
-from vitreous.augment.policies import RECIPES, symbols
-from vitreous.blocks.init import INITIALIZERS
+from vitreous.augment.policies import symbols
 from vitreous.data.batches.preprocess import PixelContract
 from vitreous.errors import UsageError, unknown
-from vitreous.models import MODELS, default_size, fitting_size, variant
+from vitreous.models import default_size, fitting_size, variant
+from vitreous.recipes.contradictions import check_names, check_together, devices
 from vitreous.recipes.data_facts import SMALL, TINY, DataFacts
-from vitreous.recipes.recipe import Recipe, flag
+from vitreous.recipes.recipe import Recipe
 from vitreous.recipes.resolved import ResolvedRecipe
 from vitreous.tasks import TASKS, Task, fitting
-from vitreous.trackers import LOGS, check_installed
-from vitreous.training.compiler import check_compiler
 from vitreous.training.optimizer import OPTIMIZERS
-from vitreous.training.precision import Precision
-from vitreous.training.schedule import SCHEDULES
 
 FEW = 100  # examples
 MAPPER = "unet_small"  # the network for answers that are maps
@@ -51,7 +45,7 @@ def resolve(recipe: Recipe, facts: DataFacts, *, own_module: bool = False) -> Re
     whole = "the whole image is answered about"
     choices.fill("fit", task.window, "usual for classes" if task.window == "crop" else whole)
     _choose_learning(choices, facts, task)
-    _check_together(choices, task)
+    check_together(choices.values, task)
     warm = choices["pretrained"] != "no"
     # A pretrained network saw RGB; gray images are shown to it as RGB.
     channels = 3 if warm and facts.channels == 1 else facts.channels
@@ -223,100 +217,3 @@ def _choose_learning(choices: Choices, facts: DataFacts, task: type[Task]) -> No
         choices.fill(name, 0.0, "off unless asked for")
     choices.fill("threads", 2, "decoding keeps up with training")
     choices.fill("device", devices()[0], "the fastest there is")
-
-
-def _check_together(choices: Choices, task: type[Task]) -> None:
-    """Raises UsageError for settings that contradict each other, the data or the machine."""
-    if choices["device"] not in devices():
-        raise UsageError(
-            f"torch finds no {choices['device']} device here",
-            where="--device",
-            remedy=f"Choose {' or '.join(devices())}, or leave it out.",
-        )
-    check_installed(choices["log"])
-    if choices["precision"] != "auto":
-        Precision(choices["precision"], choices["device"])
-    model = choices["model"]
-    if model is not None and variant(model).output != task.answers:
-        whole = {"vector": "the whole image", "map": "each pixel"}
-        raise UsageError(
-            f"{model} answers for {whole[variant(model).output]}, and the question is about "
-            f"{whole[task.answers]}",
-            where="--model",
-            remedy="Choose another network: `vitreous models` lists them.",
-        )
-    task.check_settings(choices["loss"], choices["label_smoothing"], choices["balance"])
-    task.check_mixing(choices["mixup"], choices["cutmix"])
-    if choices["ema"] and choices["swa"]:
-        raise UsageError(
-            "there are two averages of the weights, and one is evaluated and saved",
-            where="--ema, --swa",
-            remedy="Leave one of them out.",
-        )
-    if choices["schedule"] != "step":
-        for name in ("milestones", "step_factor"):
-            if choices[name] != getattr(Recipe, name):
-                raise UsageError(
-                    f"has no effect on the schedule {choices['schedule']}",
-                    where=flag(name),
-                    remedy="Add --schedule step, or leave this out.",
-                )
-    if choices.frozen and not choices["fine_tune"]:
-        for name in ("mixup", "cutmix", "bn_recalibrate"):
-            if choices[name]:
-                raise _useless(name, "features are computed once, from whole images")
-        for name, alike in (("compile", False), ("layer_decay", 1)):
-            if choices[name] != alike:
-                raise _useless(name, "the last layer learns alone")
-        if choices["augment"] not in ("none", "light"):
-            raise _useless("augment", "features are computed once, of images and mirror images")
-    if choices["init"] is not None and choices["pretrained"] != "no":
-        raise UsageError(
-            "the weights are pretrained, none are drawn",
-            where="--init",
-            remedy="Leave it out, or learn from scratch with --pretrained no.",
-        )
-    if choices["compile"]:
-        if choices["engine"] == "manual":
-            raise UsageError(
-                "derivatives by hand are not compiled",
-                where="--compile, --engine manual",
-                remedy="Leave one of them out.",
-            )
-        check_compiler(choices["device"])
-
-
-def _useless(name: str, reason: str) -> UsageError:
-    return UsageError(
-        f"has no effect where the backbone is frozen: {reason}",
-        where=flag(name),
-        remedy="Let the whole network learn (--fine-tune 5 or --freeze none), or leave this out.",
-    )
-
-
-def check_names(values: dict[str, Any]) -> None:
-    """Raises UsageError for a name that is in no table, before anything has been written."""
-    tables = TABLES | {"loss": ("auto", *TASKS[values["task"]].LOSSES)}
-    for name, table in tables.items():
-        value = values[name]
-        for word in value if isinstance(value, tuple) else (value,):
-            if word is not None and word not in table:
-                raise unknown(name, word, table, where=flag(name))
-
-
-TABLES: dict[str, Iterable[str]] = {
-    "model": MODELS,
-    "optimizer": OPTIMIZERS,
-    "schedule": SCHEDULES,
-    "augment": RECIPES,
-    "init": INITIALIZERS,
-    "device": ("auto", "cpu", "cuda", "mps"),
-    "log": LOGS,
-}
-"""The fields that are names, and the tables in which these stand."""
-
-
-def devices() -> list[str]:
-    """What torch can compute on here, the fastest first."""
-    found = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
-    return [*(name for name, there in found.items() if there), "cpu"]
