@@ -57,7 +57,7 @@ class FittedMaps(MapRows):
     def read(self, index: int) -> NDArray[Any]:
         if not self.good[index]:
             height, width = self.frames.contract.shape[:2]
-            return np.full((height, width), self.maps.fill, self.maps.dtype)
+            return np.full(self.maps.shape(height, width), self.maps.fill, self.maps.dtype)
         try:
             return self.maps.row(index, self.frames[index])
         except ImageError as error:  # it becomes the reason why an image is left out

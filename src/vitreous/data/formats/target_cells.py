@@ -11,7 +11,7 @@ from typing import NoReturn
 import numpy as np
 from numpy.typing import NDArray
 
-from vitreous.data.boxes import Boxes
+from vitreous.data.boxes import IGNORE, Boxes
 from vitreous.data.class_names import clean, doubts
 from vitreous.data.columns import Column, Marks, Numbers
 from vitreous.data.doubt import Doubt
@@ -206,13 +206,15 @@ class TargetCells:
         return column
 
     def _boxes(self) -> Boxes:
-        """Cells such as "10 20 30 40 cat; 5 5 9 9 dog": left, top, right, bottom, class."""
-        corners, sizes, words = array("f"), [], []
+        """Cells such as "10 20 30 40 cat; ignore 5 5 9 9 dog": left, top, right, bottom, class."""
+        corners, sizes, words, ignored = array("f"), [], [], []
         for row, cell in zip(self._rows, self._cells["box"], strict=True):
             pieces = [piece.strip() for piece in cell.split(";") if piece.strip()]
             sizes.append(len(pieces))
             for piece in pieces:
-                *box, word = [*piece.split(None, 4), ""][:5]
+                mark, _, rest = piece.partition(" ")
+                ignored.append(mark.lower() == IGNORE)
+                *box, word = [*(rest if ignored[-1] else piece).split(None, 4), ""][:5]
                 values = [number(value) for value in box]
                 left, top, right, bottom = [v or 0.0 for v in (*values, *[None] * 4)][:4]
                 if len(box) < 4 or None in values or not (left < right and top < bottom):
@@ -224,14 +226,16 @@ class TargetCells:
                 corners.extend((left, top, right, bottom))
                 words.append(clean(word) if word else "")
         table = np.frombuffer(corners, np.float32).reshape(-1, 4)
+        marks = np.array(ignored) if any(ignored) else None
         classes = sorted(set(words))
         if not any(classes):
-            return Boxes(table, np.array(sizes))
+            return Boxes(table, np.array(sizes), ignored=marks)
         self.notes += doubts(set(classes) - {""})
         if "" in classes:
             self._fail("names the class of some boxes only", "Write a class after every box.")
         place = {name: position for position, name in enumerate(classes)}
-        return Boxes(table, np.array(sizes), np.array([place[word] for word in words]), classes)
+        numbers = np.array([place[word] for word in words])
+        return Boxes(table, np.array(sizes), numbers, classes, marks)
 
     def _point(self, row: int, name: str, cell: str) -> tuple[float, float, float]:
         """A cell such as "12.5 40", or an empty one for a point that is not visible."""
