@@ -52,14 +52,19 @@ PLACES = np.array([np.argwhere(block).mean(axis=0) for block in BLOCKS])
 CORNERS = np.array([np.argwhere(block)[[0, -1], ::-1] for block in BLOCKS])  # (N, 2, 2) x and y
 SEEN = np.where(np.arange(COUNT)[:, None] % 5, 1, [[1, 0]])  # the second corner is at times hidden
 
+ONE = np.column_stack([CORNERS[:, 0], CORNERS[:, 1] + 1, COLORS])
+SEVERAL = [np.array([box, [0, 0, 5, 6, 1]])[: k % 3] for k, box in enumerate(ONE)]
+
+ASKED_ALIKE = ({"classify", "label"}, {"locate", "detect"})  # data of the one may fit the other
+
 SAMPLES: dict[str, dict[str, Column]] = {
     "classify": {"class": ClassNumbers(COLORS, NAMES)},
     "label": {"class": Marks(np.stack([COLORS == 0, COLORS != 1], 1), ("red", "not green"))},
     "regress": {"value": Numbers(PLACES, ("y (px)", "x (px)"))},
     "segment": {"mask": Maps(np.where(BLOCKS, 1 + COLORS[:, None, None], 0).astype(np.uint8),
                              ("ground", *NAMES))},
-    "locate": {"box": Boxes.of(np.column_stack([CORNERS[:, 0], CORNERS[:, 1] + 1, COLORS])[:, None],
-                               NAMES)},
+    "locate": {"box": Boxes.of(ONE[:, None], NAMES)},
+    "detect": {"box": Boxes.of(SEVERAL, NAMES)},
     "keypoints": {"point": Points(np.dstack([CORNERS, SEEN]), ("left top", "right bottom"), ())},
 }  # fmt: skip
 
@@ -69,7 +74,11 @@ def data(name: str) -> Dataset:
 
 
 def made(name: str) -> Task:
-    return task_of(SAMPLES[name])
+    return task_of(SAMPLES[name]).within(SIDE, SIDE)
+
+
+def kinds_of(name: str) -> dict[str, type[Column]]:
+    return {column: type(values) for column, values in SAMPLES[name].items()}
 
 
 def outputs_of(task: Task, count: int, seed: int = 0) -> torch.Tensor:
@@ -106,10 +115,10 @@ def test_every_task_has_a_sample() -> None:
 
 
 def test_data_tell_their_task(name: str) -> None:
-    kinds = {column: type(values) for column, values in SAMPLES[name].items()}
-    assert fitting(kinds)[0] == name
+    kinds = kinds_of(name)
+    assert fitting(SAMPLES[name])[0] == name
     for other, task in TASKS.items():
-        assert task.recognizes(kinds) == (other == name)
+        assert task.recognizes(kinds) == (kinds_of(other) == kinds)
 
 
 def test_the_loss_is_one_number_an_example_and_has_a_gradient(name: str) -> None:
@@ -256,7 +265,7 @@ def test_the_onnx_file_answers_alike(run: Run, tmp_path: Path) -> None:
 
 def test_data_of_another_kind_are_refused(name: str, run: Run) -> None:
     for other in SAMPLES.keys() - {name}:
-        if {name, other} == {"classify", "label"}:  # the one may be asked as the other
+        if {name, other} in ASKED_ALIKE:
             continue
         with pytest.raises(DataError):
             evaluate(run.model, data(other), split="all")
@@ -265,14 +274,14 @@ def test_data_of_another_kind_are_refused(name: str, run: Run) -> None:
 
 
 def test_a_network_of_the_other_kind_is_refused(name: str) -> None:
-    wrong = {"vector": "unet_small", "map": "convnet"}[TASKS[name].answers]
+    wrong = {"vector": "unet_small", "map": "convnet", "grid": "unet_small"}[TASKS[name].answers]
     with pytest.raises(UsageError, match="answers for"):
         train(data(name), model=wrong, out="never")
 
 
 def test_networks_of_its_kind_fit(name: str) -> None:
     task = made(name)
-    fitting_one = {"vector": "convnet", "map": "unet_small"}[task.answers]
+    fitting_one = {"vector": "convnet", "map": "unet_small", "grid": "detector_small"}[task.answers]
     network = create(fitting_one, num_classes=task.output().channels, in_channels=3, size=32)
     images = torch.rand(2, 3, 32, 32)
     assert task.output().fits(network.eval()(images), images)

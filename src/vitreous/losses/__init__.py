@@ -4,6 +4,7 @@ from vitreous.losses.absolute import absolute_error
 from vitreous.losses.binary import binary_cross_entropy, binary_hinge
 from vitreous.losses.border import border_cross_entropy, border_weights
 from vitreous.losses.box import box_iou, giou_loss
+from vitreous.losses.center import center_focal, center_hard
 from vitreous.losses.class_weights import class_weights, positive_weights
 from vitreous.losses.cross_entropy import cross_entropy
 from vitreous.losses.dice import cross_entropy_dice, dice
@@ -21,6 +22,8 @@ __all__ = [
     "border_cross_entropy",
     "border_weights",
     "box_iou",
+    "center_focal",
+    "center_hard",
     "class_weights",
     "cross_entropy",
     "cross_entropy_dice",

@@ -44,6 +44,7 @@ class EncoderUNet(Network):
     encoder  a name of `ENCODERS`
     last     its last stage that is used; None is the last one with a map
     widths   channels of the way up, from the smallest map; at least as many as there are steps
+    spacing  pixels of the image between neighbors of the answer's map: where the way up ends
 
     Raises UsageError for a network that does not halve its maps one after the other.
     """
@@ -56,6 +57,7 @@ class EncoderUNet(Network):
         encoder: str = "efficientnet_lite0",
         last: str | None = None,
         widths: tuple[int, ...] = WIDTHS,
+        spacing: int = 1,
     ) -> None:
         super().__init__(in_channels)
         if encoder not in ENCODERS:
@@ -72,6 +74,7 @@ class EncoderUNet(Network):
                 where="encoder",
                 remedy="Choose a network such as efficientnet_lite0, resnet18 or vgg11_bn.",
             )
+        steps = [step for step in steps if step > spacing]
         if len(widths) < len(steps) or min(widths) < 1:
             raise UsageError(
                 f"{widths} are the channels of {len(steps)} steps up",
@@ -83,7 +86,7 @@ class EncoderUNet(Network):
             self.add_module(name, whole.get_submodule(name))
         channels = {spacing: maps[name][1] for spacing, name in self.taps.items()}
         ups: dict[str, Decoder] = {}
-        below = channels[steps[-1]]
+        below = channels[max(self.taps)]
         for step, width in zip(reversed(steps), widths, strict=False):
             ups[f"decoder{step // 2}"] = Decoder(
                 below, channels.get(step // 2, 0), width, nn.BatchNorm2d
@@ -112,7 +115,7 @@ class EncoderUNet(Network):
 
     def run_stages(self, images: Images) -> Iterator[tuple[str, Tensor]]:
         self.check(images)
-        around = missing(images, self.smallest)
+        around = self.padding(images)
         x: Tensor = self.normalize(images)
         if any(around):
             x = F.pad(x, around)
@@ -128,9 +131,16 @@ class EncoderUNet(Network):
                 if name in spacings:
                     skips[spacings[name]] = x
             yield name, x
-        if any(around):
-            x = F.pad(x, [-pixels for pixels in around])
-        yield "head", self.head(x)
+        yield "head", self.head(self.cut(x, images))
+
+    def padding(self, images: Images) -> tuple[int, int, int, int]:
+        """Pixels left, right, above and below that are added to what the encoder sees."""
+        return missing(images, self.smallest)
+
+    def cut(self, x: Tensor, images: Images) -> Tensor:
+        """The last map without what lies in the padding."""
+        around = self.padding(images)
+        return F.pad(x, [-pixels for pixels in around]) if any(around) else x
 
     def extra_repr(self) -> str:
         ways = (f"{name} → decoder{s}" for s, name in sorted(self.taps.items()))

@@ -18,14 +18,18 @@ from vitreous.blocks.normalize import Normalize
 from vitreous.errors import ShapeError
 from vitreous.shapes import Images, Logits
 
-OutputKind = Literal["vector", "map"]
+OutputKind = Literal["vector", "map", "grid"]
+CELL = 4  # pixels a side of what one place of a grid answers for
 
 
 @dataclass(frozen=True)
 class Output:
-    """What a network answers with: numbers for each image, or for each of its pixels.
+    """What a network answers with: numbers for each image, for each of its pixels, or for each
+    place of a grid.
 
-    kind      "vector" is (B, L), "map" is (B, L, H, W) with the height and width of the images
+    kind      "vector" is (B, L); "map" is (B, L, H, W) with the height and width of the images;
+              "grid" is (B, L, ⌈H/4⌉, ⌈W/4⌉), numbers for each `CELL` × `CELL` pixels from the
+              left and the top
     channels  L, such as the number of classes
     """
 
@@ -34,7 +38,12 @@ class Output:
 
     def shape(self, batch: int, height: int, width: int) -> tuple[int, ...]:
         """Of the answer to that many images of that many pixels."""
-        return (batch, self.channels, *((height, width) if self.kind == "map" else ()))
+        places = {
+            "vector": (),
+            "map": (height, width),
+            "grid": (-(-height // CELL), -(-width // CELL)),
+        }
+        return (batch, self.channels, *places[self.kind])
 
     def fits(self, outputs: Tensor, images: Images) -> bool:
         """Could `outputs` be the answer to these images?"""

@@ -36,7 +36,11 @@ def check_together(choices: Mapping[str, Any], task: type[Task]) -> None:
         Precision(choices["precision"], choices["device"])
     model = choices["model"]
     if model is not None and variant(model).output != task.answers:
-        whole = {"vector": "the whole image", "map": "each pixel"}
+        whole = {
+            "vector": "the whole image",
+            "map": "each pixel",
+            "grid": "each place of a grid",
+        }
         raise UsageError(
             f"{model} answers for {whole[variant(model).output]}, and the question is about "
             f"{whole[task.answers]}",

@@ -6,6 +6,7 @@ into the run folder and shown in the report, so that nobody has to guess what "a
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -18,14 +19,33 @@ from vitreous.recipes.contradictions import check_names, check_together, devices
 from vitreous.recipes.data_facts import SMALL, TINY, DataFacts
 from vitreous.recipes.recipe import Recipe
 from vitreous.recipes.resolved import ResolvedRecipe
-from vitreous.tasks import TASKS, Task, fitting
+from vitreous.tasks import TASKS, Task
 from vitreous.training.optimizer import OPTIMIZERS
 
 FEW = 100  # examples
-MAPPER = "unet_small"  # the network for answers that are maps
-PHOTO_MAPPER = "unet_efficientnet_lite0"  # that for photos
-MOST_MAPPED = 256  # pixels a side of its images, unless more are asked for
-FEW_MAPPED = 512  # where there are few of them
+
+
+@dataclass(frozen=True)
+class Dense:
+    """Networks that answer for places of an image, and not for the whole.
+
+    places      what they answer for, in words
+    model       the network; photo_model is the one for photos
+    most        pixels a side of its images, unless more are asked for; few, where there are few
+    """
+
+    places: str
+    model: str
+    photo_model: str
+    most: int
+    few: int
+
+
+DENSE = {
+    "map": Dense("each pixel", "unet_small", "unet_efficientnet_lite0", 256, 512),
+    "grid": Dense("each place", "detector_small", "detector_lite0", most=384, few=512),
+}
+"""The networks of a kind of answers that stand at places."""
 
 
 def resolve(recipe: Recipe, facts: DataFacts, *, own_module: bool = False) -> ResolvedRecipe:
@@ -66,7 +86,9 @@ def _window(choices: Choices, facts: DataFacts, task: type[Task]) -> tuple[int, 
     """
     size: int = choices["size"]
     name = choices["model"]
-    square = task.answers != "map" or choices["fit"] != "pad" or not facts.uniform or name is None
+    square = (
+        task.answers not in DENSE or choices["fit"] != "pad" or not facts.uniform or name is None
+    )
     if square or variant(name).sized:
         return size, size
     longer = max(facts.height, facts.width)
@@ -101,7 +123,7 @@ def _choose_task(choices: Choices, facts: DataFacts) -> type[Task]:
     chosen = choices["task"]
     if chosen not in ("auto", *TASKS):
         raise unknown("task", chosen, ("auto", *TASKS), where="--task")
-    names = fitting(facts.kinds)
+    names = facts.fitting
     if not names:
         there = f"targets '{', '.join(facts.kinds)}'" if facts.kinds else "no labels"
         raise UsageError(
@@ -123,11 +145,13 @@ def _choose_task(choices: Choices, facts: DataFacts) -> type[Task]:
 def _choose_network(choices: Choices, facts: DataFacts, task: type[Task]) -> None:
     pixels = f"{facts.height} × {facts.width}"
     rgb = facts.channels in (1, 3)
-    if task.answers == "map":
+    dense = DENSE.get(task.answers)
+    if dense is not None:
+        reason = f"it answers for {dense.places}"
         if facts.channels == 3 and not facts.small:
-            reason = "it answers for each pixel, and photos profit from weights learned on ImageNet"
-            choices.fill("model", PHOTO_MAPPER, reason)
-        choices.fill("model", MAPPER, "it answers for each pixel")
+            photos = f"{reason}, and photos profit from weights learned on ImageNet"
+            choices.fill("model", dense.photo_model, photos)
+        choices.fill("model", dense.model, reason)
     elif facts.small:
         name = "convnet_medium" if facts.channels >= 3 else "convnet"
         choices.fill("model", name, f"images of {pixels} are learned from scratch")
@@ -147,8 +171,8 @@ def _choose_network(choices: Choices, facts: DataFacts, task: type[Task]) -> Non
         choices.fill("pretrained", "no", "its ImageNet weights are for photos")
     else:
         choices.fill("pretrained", "no", "none come along")
-    if task.answers == "map":
-        most = MOST_MAPPED if facts.examples > FEW else FEW_MAPPED
+    if dense is not None:
+        most = dense.most if facts.examples > FEW else dense.few
         longer = min(max(facts.height, facts.width), most)
         choices.fill("size", fitting_size(name, longer), f"the images have {pixels} pixels")
     elif facts.small or name.startswith("convnet"):
@@ -169,8 +193,8 @@ def _choose_learning(choices: Choices, facts: DataFacts, task: type[Task]) -> No
         choices.fill(name, value, reason)
     if choices["pretrained"] == "no":
         choices.fill("freeze", "none", "all layers begin from scratch")
-    elif task.answers == "map":
-        choices.fill("freeze", "none", "what was learned on whole images has to learn about pixels")
+    elif task.answers in DENSE:
+        choices.fill("freeze", "none", "what was learned on whole images has to learn about places")
     else:
         choices.fill("freeze", "backbone", "its features serve as they are; see --fine-tune")
     if choices.frozen:
