@@ -182,7 +182,7 @@ def paired(batch: Batch | Pair, device: torch.device) -> Batch:
             remedy="Let the data set give pairs, or use a collate_fn that makes them.",
         )
     images, targets = batch
-    moved = targets.to(device) if isinstance(targets, Tensor) else targets
+    moved: Any = targets.to(device) if isinstance(targets, Tensor) else targets
     return Batch(images.to(device), moved, torch.arange(len(images)))
 
 
