@@ -13,6 +13,7 @@ from vitreous.augment import Augment
 from vitreous.data.boxes import Boxes, is_ignored
 from vitreous.data.columns import ClassNumbers, Marks, Numbers, classed
 from vitreous.data.dataset import Part
+from vitreous.data.dots import Dots
 from vitreous.data.formats.arrays import digits, from_arrays
 from vitreous.data.formats.image_files import FileDataset
 from vitreous.data.formats.manifest import open_manifest
@@ -54,6 +55,7 @@ COLUMNS = {
     "crowds": Boxes.of(CROWDS, ("cat", "dog")),
     "nameless crowds": Boxes(np.ones((4, 4)) * [0, 0, 2, 3], [1, 0, 2, 1], ignored=[1, 0, 0, 0]),
     "pictures": Maps(np.stack([DEPTHS] * 3, axis=-1), interpolation="linear", channels=3),
+    "dots": Dots.of([[[1, 2], [3.5, 4]], np.zeros((0, 2)), [[7, 5]], [[1, 2], [1, 2]]]),
     "points": Points(EYES, ("left eye", "right eye")),
 }
 KINDS = pytest.mark.parametrize("kind", COLUMNS)
@@ -149,6 +151,7 @@ def test_texts():
     assert texts["depths"][3] == "0.8 to 1"
     assert texts["boxes"] == ["0 1 2 3.5", "none", "1 1 2 2; 1 1 2 2", "0 0 9 9"]
     assert texts["named boxes"][2] == "1 1 2 2 cat; 3 3 4 4 dog"
+    assert texts["dots"] == ["2", "0", "1", "2"]
     assert texts["crowds"][2] == "ignore 1 1 2 2 cat; 3 3 4 4 dog"
     assert texts["points"][1:3] == ["right eye 3.25 4", "none visible"]
 
@@ -219,7 +222,8 @@ def written(folder, targets):
 def test_cells_of_a_manifest_bring_the_column_back(folder, kind):
     column = COLUMNS[kind]
     names = {"classes": "class", "marks": "class", "boxes": "box", "named boxes": "box",
-             "points": "point", "crowds": "box", "nameless crowds": "box"}  # fmt: skip
+             "points": "point", "dots": "dot",
+             "crowds": "box", "nameless crowds": "box"}  # fmt: skip
     name = names.get(kind, "value")
     again, _ = written(folder, {name: column})
     assert list(again.targets) == [name]
@@ -342,6 +346,20 @@ def test_boxes_that_are_ignored_follow_and_say_so():
     assert not column.empty
     assert column.take(np.array([0, 1])).empty
     assert is_ignored(COLUMNS["named boxes"].gather(np.array([2]))[0]).tolist() == [False, False]
+
+
+def test_dots_follow_and_leave():
+    column = COLUMNS["dots"]
+    moved = column.moved(column.gather(np.arange(4)), turned(flip=1))
+    assert plain(moved) == [[[6, 2], [3.5, 4]], [], [[0, 5]], [[6, 2], [6, 2]]]
+    frame = Frame.resized_crop((6, 8), (6, 6), (2, 0, 8, 6))
+    fitted = column.fitted([frame] * 4)
+    assert fitted.sizes.tolist() == [1, 0, 1, 0]
+    assert fitted.array.tolist() == [[1.5, 4], [5, 5]]
+    assert not column.empty
+    assert fitted.take(np.array([1, 3])).empty
+    with pytest.raises(DataError, match="example 1 has a dot at"):
+        Dots.of([[[0, 0]], [[1, NAN]]])
 
 
 def test_maps_of_several_channels_are_moved_and_put_first():

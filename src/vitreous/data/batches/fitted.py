@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from vitreous.data.batches.preprocess import PixelContract
 from vitreous.data.boxes import Boxes
 from vitreous.data.columns import Column
+from vitreous.data.dots import Dots
 from vitreous.data.images.frame import Frame
 from vitreous.data.maps import MapRows, Maps
 from vitreous.data.points import Points
@@ -97,7 +98,7 @@ def fitted(
     for name, column in targets.items():
         if isinstance(column, Maps):
             made[name] = column.over(maps[name])
-        elif isinstance(column, Boxes | Points):
+        elif isinstance(column, Boxes | Dots | Points):
             made[name] = column.fitted(frames)
         else:
             made[name] = column
