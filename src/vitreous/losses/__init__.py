@@ -9,6 +9,7 @@ from vitreous.losses.class_weights import class_weights, positive_weights
 from vitreous.losses.cross_entropy import cross_entropy
 from vitreous.losses.dice import cross_entropy_dice, dice
 from vitreous.losses.focal import focal
+from vitreous.losses.hard import hard_cross_entropy
 from vitreous.losses.hinge import hinge
 from vitreous.losses.huber import huber, smooth_l1
 from vitreous.losses.penalty import Penalty
@@ -30,6 +31,7 @@ __all__ = [
     "dice",
     "focal",
     "giou_loss",
+    "hard_cross_entropy",
     "hinge",
     "huber",
     "positive_weights",

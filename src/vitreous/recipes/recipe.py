@@ -60,9 +60,9 @@ class Recipe:
     """factor on the learning rate from each stage of the network to the one before it"""
 
     loss: str = "auto"
-    """what training minimizes: cross_entropy, hinge or focal; for masks also dice,
-    cross_entropy_dice or border; for numbers squared, huber or absolute; for boxes smooth_l1
-    or giou; auto fits the task"""
+    """what training minimizes: cross_entropy, hinge, focal or hard; for masks also dice,
+    cross_entropy_dice or border; for numbers squared, huber or absolute; for one box smooth_l1
+    or giou, for many focal or hard; auto fits the task"""
     label_smoothing: Annotated[float | None, Between(0, 0.9)] = None
     """probability that is spread over all classes"""
     l1: Annotated[float, Between(0, 100)] = 0.0
