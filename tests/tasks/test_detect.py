@@ -209,3 +209,46 @@ def test_one_box_an_image_can_be_detected_when_asked(tmp_path: Path) -> None:
     data = ArrayDataset("ones", images(), {"box": Boxes.of(boxes, NAMES)})
     run = vt.train(data, out=tmp_path / "run", task="detect", epochs=1, batch_size=4)
     assert run.model.task.name == "detect"
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"label_smoothing": 0.1}, "each class is asked of each place by itself"),
+        ({"balance": "weights"}, "an image has things of several classes"),
+        ({"loss": "giou"}, "unknown loss 'giou'"),
+        ({"mixup": 0.2}, "cannot be blended"),
+        ({"model": "convnet"}, "convnet answers for the whole image"),
+    ],
+)
+def test_settings_that_mean_nothing_are_refused(
+    tmp_path: Path, settings: dict[str, object], words: str
+) -> None:
+    several = [np.array([[1, 1, 9, 9, 0], [9, 9, 20, 20, 1]])] * 12
+    data = ArrayDataset("things", images(), {"box": Boxes.of(several, NAMES)})
+    with pytest.raises(UsageError, match=words):
+        vt.train(data, out=tmp_path / "run", task="detect", **settings)
+    assert not (tmp_path / "run").exists()
+
+
+def test_colored_shapes_are_found_by_the_defaults(tmp_path: Path) -> None:
+    """Learned from scratch: squares of two colors, up to three an image, also none."""
+    random = np.random.default_rng(0)
+    pixels = random.integers(0, 60, (48, 48, 48, 3), dtype=np.uint8)
+    rows = []
+    for image in pixels:
+        rows.append(np.zeros((random.integers(0, 4), 5)))
+        for row in rows[-1]:
+            kind, (left, top), side = (
+                random.integers(2),
+                random.integers(0, 32, 2),
+                random.integers(8, 16),
+            )
+            image[top : top + side, left : left + side, 2 * kind] = 220
+            row[:] = left, top, left + side, top + side, kind
+    data = ArrayDataset("shapes", pixels, {"box": Boxes.of(rows, NAMES)})
+    run = vt.train(data, out=tmp_path / "run", epochs=16)
+    scores = run.scores["test"]
+    assert run.model.task.name == "detect"
+    assert scores.map50 > 0.6
+    assert scores.map50 > 3 * scores.baselines[0].score("map50").value

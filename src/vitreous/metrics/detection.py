@@ -93,7 +93,7 @@ class DetectionScores:
     def all(self) -> tuple[Score, ...]:
         """A part without any box is judged by its count."""
         told = (
-            ("map50", "mAP at 0.5", "precision over all recalls, mean of the classes"),
+            ("map50", "mean AP at 0.5", "precision over all recalls, mean of the classes"),
             ("ap", "AP (0.5 to 0.95)", "the same for boxes that fit ever more closely, as COCO"),
             ("ap75", "AP at 0.75", "boxes that fit closely"),
             ("ar100", "average recall", "of the surest 100 answers"),

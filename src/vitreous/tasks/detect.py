@@ -70,6 +70,14 @@ class Detect(Task):
         return max(1, len(self.classes))
 
     @classmethod
+    def check_settings(cls, criterion: str, smoothing: float, balance: str = "none") -> None:
+        super().check_settings(criterion, 0.0)
+        if smoothing:
+            raise cls.useless("--label-smoothing", "each class is asked of each place by itself")
+        if balance != "none":
+            raise cls.useless(f"--balance {balance}", "an image has things of several classes")
+
+    @classmethod
     def explain(cls, outputs: Sequence[str]) -> str:
         return (
             f"at each place of a grid, sigmoid over {counted(max(1, len(outputs)), 'class')} with "

@@ -19,8 +19,8 @@ def meaning(scores: DetectionScores) -> list[str]:
     words = []
     if scores.map50 is not None:
         words.append(
-            f"Looking for things, the surest boxes first, {percent(scores.map50, 0)} of the boxes "
-            "are right on average (overlap of at least 0.5)."
+            f"With the surest boxes first, {percent(scores.map50, 0)} are right on average, "
+            "whatever share of the things is to be found (an IoU of at least 0.5 is right)."
         )
     return [*words, f"Counts are off by {plain(scores.count_error)} a class and image."]
 
