@@ -17,7 +17,7 @@ ORDER = """
     version errors fields shapes formats atomic files run_folder trackers progress drawing
     data augment backprop blocks models baselines trace losses metrics tasks training
     inference recipes explain report runs robust doctor select labs export retrieval serve
-    playground cli
+    playground cli __main__
 """.split()
 SOURCE = Path(__file__).parent.parent / "src" / "vitreous"
 FILES = sorted(SOURCE.rglob("*.py"))

@@ -204,8 +204,10 @@ def test_numbers_that_are_not_finite_are_refused(bundle: Bundle, tmp_path: Path)
 
 def test_a_missing_file_says_what_to_give(tmp_path: Path) -> None:
     with pytest.raises(ModelFileError) as caught:
-        load(tmp_path)
+        load(tmp_path / "model.safetensors")
     assert "run folder" in str(caught.value.remedy)
+    with pytest.raises(RunError, match="is not a run folder"):
+        load(tmp_path)
 
 
 def test_weights_of_other_tools_are_told_apart(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ import io
 import os
 import sys
 from collections.abc import Iterator, Sequence
+from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -120,6 +121,12 @@ def _gathered(images: Sequence[Path]) -> tuple[list[Path], list[DataError]]:
     paths: list[Path] = []
     missed: list[DataError] = []
     for place in images:
+        if not os.path.lexists(place):
+            there = os.listdir(place.parent) if place.parent.is_dir() else []
+            near = get_close_matches(place.name, there, 1, cutoff=0.75)
+            remedy = f"Did you mean {place.parent / near[0]}?" if near else "Look at its name."
+            missed.append(DataError("there is no such file", where=printable(place), remedy=remedy))
+            continue
         if not place.is_dir():
             paths.append(place)
             continue

@@ -72,6 +72,8 @@ def check_network(
     with torch.device("meta"):
         try:
             create(recipe.model, **arguments(recipe, contract, output))
+        except ShapeError as error:  # one that the network needs, not one that the data have
+            raise UsageError(error.message, where="--size", remedy=error.remedy) from error
         except UsageError as error:
             if "'dropout'" not in error.message:
                 raise
