@@ -14,7 +14,7 @@ import torch
 from torch import nn
 
 from vitreous.data.batches.preprocess import PixelContract
-from vitreous.errors import ImageError, ModelFileError, UsageError
+from vitreous.errors import ImageError, ModelFileError, RunError, UsageError
 from vitreous.inference.header import Header
 from vitreous.inference.model_file import Bundle, load
 from vitreous.models import create
