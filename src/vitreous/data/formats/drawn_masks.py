@@ -7,7 +7,7 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 from numpy.typing import NDArray
@@ -117,8 +117,13 @@ def mask_cell(mask: NDArray[np.uint8], classes: Sequence[str]) -> str:
     return json.dumps({"size": [*mask.shape], "rest": classes[0], "runs": runs}, ensure_ascii=False)
 
 
+def is_drawn(cell: str) -> bool:
+    """Does a cell hold a mask, and not the path of one?"""
+    return cell.lstrip().startswith("{")
+
+
 def masks_of_cells(
-    cells: Sequence[str], fail: Callable[[int, str], Any]
+    cells: Sequence[str], fail: Callable[[int, str], NoReturn]
 ) -> tuple[NDArray[np.int64], list[list[Region]]]:
     """Sizes and regions of the masks in cells that `mask_cell` wrote.
 
