@@ -66,3 +66,23 @@ def test_an_empty_folder_beside_a_full_one(photos, model, capsys):
     assert "empty: there is no image in it" in err
     assert run(["predict", model, folders[1], "--quiet"]) == 1
     assert "there is no image in it" in capsys.readouterr().err
+
+
+def test_what_is_lost_in_reading_is_said(photos, model, capsys):
+    """16 bits of which the upper 8 are empty: a black image, and an answer about that."""
+    import cv2
+    import numpy as np
+
+    dark = photos.parent / "dark.png"
+    cv2.imwrite(str(dark), np.arange(24 * 24, dtype=np.uint16).reshape(24, 24) % 200)
+    sound = str(photos / "ant/1.png")
+    assert run(["predict", model, sound, str(dark), "--quiet"]) == 0
+    out, err = capsys.readouterr()
+    assert len(out.splitlines()) == 2
+    assert "note: 1 image becomes one single color, though its values differ" in err
+    assert str(dark) in err
+    assert run(["predict", model, sound, str(dark), "--quiet", "--json"]) == 0
+    (note,) = json.loads(capsys.readouterr().out)["notes"]
+    assert "one single color" in note
+    assert run(["predict", model, sound, "--quiet", "--json"]) == 0
+    assert "notes" not in json.loads(capsys.readouterr().out)
