@@ -90,3 +90,23 @@ def test_a_run_whose_training_has_not_ended(photos, model, capsys):
     Path(model, "model.safetensors").unlink()
     assert run(["predict", model, str(photos)]) == 1
     assert "Go on with it: `vitreous resume model`." in capsys.readouterr().err
+
+
+def test_what_is_lost_in_reading_is_said(photos, model, capsys):
+    """16 bits of which the upper 8 are empty: a black image, and an answer about that."""
+    import cv2
+    import numpy as np
+
+    dark = photos.parent / "dark.png"
+    cv2.imwrite(str(dark), np.arange(24 * 24, dtype=np.uint16).reshape(24, 24) % 200)
+    sound = str(photos / "ant/1.png")
+    assert run(["predict", model, sound, str(dark), "--quiet"]) == 0
+    out, err = capsys.readouterr()
+    assert len(out.splitlines()) == 2
+    assert "note: 1 image becomes one single color, though its values differ" in err
+    assert str(dark) in err
+    assert run(["predict", model, sound, str(dark), "--quiet", "--json"]) == 0
+    (note,) = json.loads(capsys.readouterr().out)["notes"]
+    assert "one single color" in note
+    assert run(["predict", model, sound, "--quiet", "--json"]) == 0
+    assert "notes" not in json.loads(capsys.readouterr().out)
