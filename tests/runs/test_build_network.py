@@ -200,3 +200,14 @@ def test_a_module_and_a_name_are_two_networks(place: Path) -> None:
     train("digits", model="linear", epochs=1, out="named")
     with pytest.raises(UsageError, match="linear"):
         resume("named", model=own)
+
+
+def test_a_coarse_answer_is_asked_of_the_network_and_its_file() -> None:
+    """And a network that answers for each pixel is told nothing."""
+    coarse = recipe(model="unet_small")
+    network, created = build_network(coarse, RGB, Output("map", 3, stride=4), iter([rows()]))
+    images = RGB.images(rows(3))
+    assert network(images).shape == (50, 3, 8, 8)
+    again = create("unet_small", **created)
+    assert again(images[:1]).shape == (1, 3, 8, 8)
+    assert "stride" not in arguments(coarse, RGB, Output("map", 3))

@@ -54,7 +54,8 @@ def arguments(recipe: Recipe, contract: PixelContract, output: Output) -> dict[s
         "in_channels": contract.channels,
         "size": height if height == width else [height, width],
     }
-    return {"num_classes": output.channels, **shape, **dropout}
+    stride = {"stride": output.stride} if output.stride > 1 else {}
+    return {"num_classes": output.channels, **shape, **dropout, **stride}
 
 
 def check_network(
