@@ -196,10 +196,19 @@ def answering_points(
 
 
 def image_pck(
-    answers: ArrayLike, truth: ArrayLike, names: Sequence[str]
+    answers: ArrayLike,
+    truth: ArrayLike,
+    names: Sequence[str],
+    scales: ArrayLike | None = None,
 ) -> tuple[Numbers, Numbers]:
-    """(N,) PCK and (N,) mean error of each image; NaN where there is none."""
-    given, true = np.asarray(answers, np.float64), np.asarray(truth, np.float64)
+    """(N,) PCK and (N,) mean error of each image; NaN where there is none.
+
+    scales  (N, 2) pixels, in which the error shall be told, to one of the answers', along x and y
+    """
+    given, true = np.asarray(answers, np.float64), np.array(truth, np.float64)
+    if scales is not None:
+        factors = np.asarray(scales, np.float64)[:, None]
+        given, true[..., :2] = given * factors, true[..., :2] * factors
     seen = true[..., 2] > 0
     distances = np.linalg.norm(given - true[..., :2], axis=2)
     sizes, _ = sizes_of(true, names)
