@@ -22,7 +22,7 @@ from vitreous.data.columns import Column
 from vitreous.data.images.frame import Frame
 from vitreous.errors import DataError, ModelFileError, UsageError, unknown
 from vitreous.metrics.score import Rule, Scores
-from vitreous.models.network import Output
+from vitreous.models.network import Output, OutputKind
 from vitreous.tasks.answer import Answer
 from vitreous.tasks.meter import Meter
 from vitreous.tasks.section import Gallery, Note, Section
@@ -53,7 +53,8 @@ class Task(ABC):
     name         its key in TASKS
     requirement  what data of this kind are like, as a sentence about them
     needs        the columns that data must have, by name
-    answers      vector: a network gives some numbers an image; map: some for each pixel
+    answers      vector: a network gives some numbers an image; map: some for each place of it;
+                 where that depends on the loss, what the first loss needs
     window       how an image that is not square is fitted, unless the user says otherwise
     noun         what one of the classes is called
     views        changed copies of an image that belong together in training
@@ -68,7 +69,7 @@ class Task(ABC):
     name: ClassVar[str]
     requirement: ClassVar[str]
     needs: ClassVar[Kinds]
-    answers: ClassVar[Literal["vector", "map"]] = "vector"
+    answers: ClassVar[OutputKind] = "vector"
     window: ClassVar[Literal["crop", "squash", "pad"]] = "pad"
     noun: ClassVar[str] = "class"
     views: ClassVar[int] = 1
@@ -84,6 +85,11 @@ class Task(ABC):
         if not self.criterion:
             object.__setattr__(self, "criterion", next(iter(self.LOSSES)))
         self.check_settings(self.criterion, self.smoothing)
+
+    @classmethod
+    def answers_with(cls, criterion: str) -> OutputKind:
+        """What a network has to give where it learns by this loss."""
+        return cls.answers
 
     @classmethod
     def check_settings(cls, criterion: str, smoothing: float, balance: str = "none") -> None:
