@@ -15,13 +15,14 @@ from vitreous.backprop.layers import Loss, SmoothL1
 from vitreous.data.batches.pack import Rows
 from vitreous.data.images.frame import Frame
 from vitreous.data.points import Points
-from vitreous.errors import DataError, ModelFileError
+from vitreous.errors import DataError, ModelFileError, unknown
 from vitreous.fields import misfit
 from vitreous.formats import counted, percent, plain
 from vitreous.losses import absolute_error, smooth_l1, squared_error
 from vitreous.metrics.pck import KeyPointScores, answering_points, image_pck, key_points
 from vitreous.metrics.score import Rule
 from vitreous.models.network import Output
+from vitreous.tasks.aim import Aim
 from vitreous.tasks.meter import Table as PointTable
 from vitreous.tasks.point_answer import KeyPoints
 from vitreous.tasks.ranks import ranks
@@ -191,6 +192,21 @@ class Keypoints(Task):
             places = np.array([one.points(each) for one, each in zip(back, places, strict=True)])
         told = np.concatenate([places, np.ones_like(places[..., :1])], axis=2)
         return [KeyPoints(self.points, each) for each in told]
+
+    def aim(self, outputs: Tensor, target: str = "", frames: Any = None) -> Aim:
+        """How far a point lies from the middle of the window, where a network that sees nothing
+        would put it: of the point that is named, or of all together.
+        """
+        if target and target not in self.points:
+            raise unknown(self.noun, target, self.points, where="target")
+        some = [self.points.index(target)] if target else [*range(len(self.points))]
+
+        def distance(out: Tensor) -> Tensor:
+            places = out.reshape(len(out), -1, 2)[:, some]
+            far: Tensor = (places.square().sum(2) + 1e-12).sqrt().sum(1)
+            return far
+
+        return Aim((target or "all points",) * len(outputs), distance)
 
     def truth(self, targets: Mapping[str, Any]) -> KeyPoints:
         return KeyPoints(self.points, targets["point"].astype(np.float64))
