@@ -203,8 +203,8 @@ def _choose_learning(
         epochs = int(np.clip(round(looks / facts.examples), 1, most))
         sum_of_looks = f"about {epochs * facts.examples:,} looks at {facts.examples:,} images"
         choices.fill("epochs", epochs, sum_of_looks)
-    if task.answers == "map":
-        pixels = math.prod(_window(choices, facts, task))
+    if kind == "map":
+        pixels = math.prod(_window(choices, facts, kind))
         batch = int(np.clip(PIXELS // pixels, 2, 8))
         reason = f"{batch * pixels:,} pixels a step, each of which is an example"
         choices.fill("batch_size", batch, reason)
