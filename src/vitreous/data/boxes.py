@@ -13,6 +13,7 @@ from torch import Tensor
 
 from vitreous.data.columns import Changes, Column, Ids, exact
 from vitreous.data.images.frame import Frame, clipped
+from vitreous.data.manifest_words import box_word
 from vitreous.errors import DataError
 
 
@@ -127,7 +128,7 @@ class Boxes(Column):
     def _words(self, index: int, number: Any) -> list[str]:
         words = []
         for box in self._of(index).tolist():
-            name = [self.classes[int(box[4])]] if self.numbers is not None else []
+            name = [box_word(self.classes[int(box[4])])] if self.numbers is not None else []
             words.append(" ".join([*map(number, box[:4]), *name]))
         return words
 
