@@ -236,3 +236,13 @@ def test_the_file_of_a_run_gives_the_same_recipe_again() -> None:
     assert resolve(resolved.recipe, PHOTOS).recipe == resolved.recipe
     with pytest.raises(RunError, match="not the recipe"):
         ResolvedRecipe.from_mapping({"recipe": {}}, "recipe.yaml")
+
+
+@pytest.mark.parametrize("seen", [DIGITS, OBJECTS, PHOTOS])
+@pytest.mark.parametrize("later", [0, 3])
+def test_a_head_on_random_features_is_refused(seen: DataFacts, later: int) -> None:
+    asked = Recipe(model="resnet18", freeze="backbone", fine_tune=later)
+    with pytest.raises(UsageError, match="resnet18 has learned nothing") as caught:
+        resolve(asked, seen)
+    assert caught.value.where == "--freeze backbone"
+    assert resolve(asked.replace(pretrained="own.safetensors"), seen).recipe.freeze == "backbone"

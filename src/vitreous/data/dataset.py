@@ -18,9 +18,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vitreous.data.columns import Column, classed
+from vitreous.drawing.notebook import row
 from vitreous.errors import UsageError
+from vitreous.formats import counted
 
 Pixels = NDArray[np.uint8]  # (H, W, C)
+SHOWN = 8  # images of a data set in a notebook
 Progress = Callable[[int, int], None]  # is called with how many are done, and of how many
 
 
@@ -119,6 +122,20 @@ class Dataset(ABC):
     def text(self, index: int) -> str:
         """The targets of an example as a person would write them; "" where there are none."""
         return "; ".join(column.text(index) for column in self.targets.values())
+
+    def __repr__(self) -> str:
+        counts = ((part, int((self.parts == part).sum())) for part in Part)
+        parts = ", ".join(f"{part.name.lower()} {count:,}" for part, count in counts if count)
+        columns = ", ".join(self.targets) or "no targets"
+        return (
+            f"{type(self).__name__}({self.name!r}, {counted(len(self), 'image')} of "
+            f"{counted(self.channels, 'channel')}: {columns}; {parts or 'empty'})"
+        )
+
+    def _repr_html_(self) -> str:
+        """Some of its images with their targets, for a notebook."""
+        some = np.linspace(0, len(self) - 1, min(len(self), SHOWN)).astype(int)
+        return row(repr(self), ((self.read(i, 224), self.text(i)) for i in map(int, some)))
 
     def __len__(self) -> int:
         return len(self.parts)

@@ -13,13 +13,14 @@ from vitreous.errors import DataError
 
 COLUMNS = ("path", "label", "split", "group", "weight")
 OTHERS = ("path", "split", "group", "weight")  # that hold no targets
-TARGETS = ("label", "mask", "box")
+TARGETS = ("label", "mask", "box", "dot")
 POINT = "point "  # what the names of the columns of points begin with
 SYNONYMS = {
     **dict.fromkeys(("file", "filename", "file_name", "image", "img", "image_path"), "path"),
     **dict.fromkeys(("class", "target", "category", "class_name", "y", "labels"), "label"),
     **dict.fromkeys(("masks", "mask_path", "segmentation"), "mask"),
     **dict.fromkeys(("boxes", "bbox", "bboxes"), "box"),
+    **dict.fromkeys(("dots",), "dot"),
     **dict.fromkeys(("part", "fold", "set", "subset"), "split"),
     **dict.fromkeys(("patient", "patient_id", "subject", "group_id"), "group"),
 }
@@ -103,8 +104,8 @@ def box_pieces(cell: str) -> list[str]:
 
 def _is_open(piece: str) -> bool:
     """Does its class begin with a quote that has not ended yet?"""
-    *_, word = [*piece.split(None, 4), *[""] * 5][:5]
-    word = word.rstrip()
+    before = 4 if number(piece.split(None, 1)[0] if piece.strip() else "") is not None else 5
+    word = [*piece.split(None, before), *[""] * 6][before].rstrip()
     return word.startswith('"') and (len(word) < 2 or not word.endswith('"'))
 
 

@@ -24,6 +24,7 @@ from vitreous.atomic import write_bytes
 from vitreous.blocks.mode import evaluating
 from vitreous.data.batches.preprocess import PixelContract
 from vitreous.errors import ModelFileError, UsageError
+from vitreous.formats import counted, quantity
 from vitreous.inference.header import FORMAT, Header, damaged
 from vitreous.inference.predictor import Predictor
 from vitreous.inference.probe import agrees, probe
@@ -32,7 +33,7 @@ from vitreous.models.tensor_names import unwrapped
 from vitreous.training.reproduce import undrawn
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, repr=False)
 class Bundle(Predictor):
     """A trained network as it lies in a model file.
 
@@ -44,6 +45,16 @@ class Bundle(Predictor):
     architecture: str | None = None
     arguments: dict[str, Any] = field(default_factory=dict)
     training: dict[str, Any] = field(default_factory=dict)
+
+    def __repr__(self) -> str:
+        height, width, channels = self.contract.shape
+        size = quantity(sum(p.numel() for p in self.model.parameters()))
+        answers = counted(len(self.classes), self.task.noun) if self.classes else "numbers"
+        name = self.architecture or type(self.model).__name__
+        return (
+            f"Bundle({name}, {size} parameters, {self.task.name}: {answers}, "
+            f"images of {height} × {width} × {channels})"
+        )
 
     @property
     def notes(self) -> tuple[str, ...]:

@@ -59,6 +59,14 @@ def check_together(choices: Mapping[str, Any], task: type[Task]) -> None:
                     where=flag(name),
                     remedy="Add --schedule step, or leave this out.",
                 )
+    if choices["freeze"] == "backbone" and choices["pretrained"] == "no" and model is not None:
+        raise UsageError(
+            f"the backbone of {model} has learned nothing: a head on random features would be "
+            "trained",
+            where="--freeze backbone",
+            remedy="Leave it out, or begin from weights: --pretrained FILE, or a network that "
+            "comes with some (`vitreous models`).",
+        )
     if choices["freeze"] == "backbone" and not choices["fine_tune"]:
         for name in ("mixup", "cutmix", "bn_recalibrate"):
             if choices[name]:

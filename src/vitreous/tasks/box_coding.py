@@ -12,6 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from vitreous.data.boxes import is_ignored
 from vitreous.errors import DataError
 from vitreous.tasks.meter import Table
 
@@ -38,11 +39,13 @@ def corners(numbers: Tensor, size: tuple[int, int]) -> Tensor:
 
 def one_box(found: Sequence[Tensor]) -> Tensor:
     """(B, 5): the one box of each image and its class, 0 where it has none; NaN without a box.
+    Boxes that are ignored do not count.
 
     Raises DataError for an image with several.
     """
     rows = []
-    for each in found:
+    for given in found:
+        each = given[~is_ignored(given)]
         if len(each) > 1:
             raise DataError(
                 f"an image has {len(each)} boxes: detection of several things comes later",

@@ -295,6 +295,7 @@ class Locate(Task):
 
 
 def boxes(targets: Columns) -> Boxes:
+    """The boxes that count."""
     column = targets["box"]
     assert isinstance(column, Boxes)
-    return column
+    return column.counting()

@@ -20,7 +20,7 @@ from vitreous.data.dataset import Dataset, Part
 from vitreous.data.formats.image_files import FileDataset
 from vitreous.data.formats.masks import open_masks
 from vitreous.data.formats.open import open as open_data
-from vitreous.data.manifest_words import FLAGS, SYNONYMS
+from vitreous.data.manifest_words import FLAGS, SYNONYMS, box_pieces
 from vitreous.data.names import Names
 from vitreous.data.splits.split import Split, split
 from vitreous.errors import DataError
@@ -132,6 +132,18 @@ def test_boxes(pictures, classes, draw):
     assert found.classes == tuple(classes)
     for mine, theirs in zip(tables, found.gather(np.arange(COUNT)), strict=True):
         np.testing.assert_array_equal(np.array(mine, np.float32).reshape(-1, 5), theirs)
+
+
+def test_boxes_are_told_apart_by_what_stands_in_quotes():
+    cell = 'ignore 1 2 3 4 "a;b"; 5 6 7 8 c;9 9 9 9 12" disc; 1 2 3 4 "x; y"'
+    assert box_pieces(cell) == [
+        'ignore 1 2 3 4 "a;b"',
+        "5 6 7 8 c",
+        '9 9 9 9 12" disc',
+        '1 2 3 4 "x; y"',
+    ]
+    assert box_pieces('1 2 3 4 "a; 5 6 7 8 b') == ['1 2 3 4 "a', "5 6 7 8 b"]
+    assert box_pieces(" ; ") == []
 
 
 def test_masks_whose_names_are_awkward(tmp_path):

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from vitreous.data.batches.preprocess import PixelContract
 from vitreous.data.boxes import Boxes
 from vitreous.data.columns import Column
+from vitreous.data.dots import Dots
 from vitreous.data.images.frame import Frame
 from vitreous.data.maps import MapRows, Maps
 from vitreous.data.points import Points
@@ -58,7 +59,7 @@ class FittedMaps(MapRows):
     def read(self, index: int) -> NDArray[Any]:
         if not self.good[index]:
             height, width = self.frames.contract.shape[:2]
-            return np.full((height, width), self.maps.fill, self.maps.dtype)
+            return np.full(self.maps.shape(height, width), self.maps.fill, self.maps.dtype)
         try:
             return self.maps.row(index, self.frames[index])
         except ImageError as error:  # it becomes the reason why an image is left out
@@ -93,8 +94,8 @@ def cut_off(
     good: NDArray[np.bool_],
     name: Callable[[int], str],
 ) -> list[str]:
-    """What lies outside of the window, as sentences: points that are visible no more, and boxes of
-    which nothing is left.
+    """What lies outside of the window, as sentences: points that are visible no more, dots that are
+    gone, and boxes of which nothing is left.
 
     targets  in the images' own pixels; made: the same, fitted
     good     (N,) False for images that could not be read
@@ -102,10 +103,10 @@ def cut_off(
     """
     said = []
     for column, old in targets.items():
-        new, noun = made[column], "box"
+        new, noun = made[column], "dot" if isinstance(old, Dots) else "box"
         if isinstance(old, Points) and isinstance(new, Points):
             lost, noun = old.array[..., 2].sum(axis=1) - new.array[..., 2].sum(axis=1), "point"
-        elif isinstance(old, Boxes) and isinstance(new, Boxes):
+        elif isinstance(old, Boxes | Dots) and isinstance(new, Boxes | Dots):
             lost = old.sizes - new.sizes
         else:
             continue
@@ -132,7 +133,7 @@ def fitted(
     for name, column in targets.items():
         if isinstance(column, Maps):
             made[name] = column.over(maps[name])
-        elif isinstance(column, Boxes | Points):
+        elif isinstance(column, Boxes | Dots | Points):
             made[name] = column.fitted(frames)
         else:
             made[name] = column

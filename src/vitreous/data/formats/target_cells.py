@@ -1,4 +1,4 @@
-"""The cells of a table that hold targets: labels, marks, numbers, masks, boxes and points."""
+"""The cells of a table that hold targets: labels, marks, numbers, masks, boxes, dots, points."""
 
 from __future__ import annotations
 
@@ -11,9 +11,10 @@ from typing import NoReturn
 import numpy as np
 from numpy.typing import NDArray
 
-from vitreous.data.boxes import Boxes
+from vitreous.data.boxes import IGNORE, Boxes
 from vitreous.data.class_names import clean, doubts
 from vitreous.data.columns import Column, Marks, Numbers
+from vitreous.data.dots import Dots
 from vitreous.data.doubt import Doubt
 from vitreous.data.formats.labels import from_marks, from_words
 from vitreous.data.formats.mask_files import masks_in_files
@@ -31,6 +32,7 @@ from vitreous.data.points import Points
 from vitreous.errors import DataError
 
 MARKS = ("0", "1", "0.0", "1.0")
+NONE = ("box", "dot")  # no box is an answer, too
 
 Fail = Callable[[str, str], NoReturn]
 
@@ -77,7 +79,7 @@ class TargetCells:
         self._rows.append(row)
         for name, place in self._at.items():
             cell = cells[place] if name == "mask" else cells[place].strip()
-            if not cell.strip() and name != "box":  # no box is an answer, too
+            if not cell.strip() and name not in NONE:
                 self._fail(
                     f"row {row} ({path}) has no {name}",
                     "Fill it in, or delete the row. If no label may apply, write one column of 0 "
@@ -104,6 +106,8 @@ class TargetCells:
             found["mask"] = self._masks(root)
         if "box" in self._at:
             found["box"] = self._boxes()
+        if "dot" in self._at:
+            found["dot"] = self._dots()
         if self._points:
             found["point"] = self._named_points()
         if "label" in self._at:
@@ -213,13 +217,15 @@ class TargetCells:
         return column
 
     def _boxes(self) -> Boxes:
-        """Cells such as "10 20 30 40 cat; 5 5 9 9 dog": left, top, right, bottom, class."""
-        corners, sizes, words = array("f"), [], []
+        """Cells such as "10 20 30 40 cat; ignore 5 5 9 9 dog": left, top, right, bottom, class."""
+        corners, sizes, words, ignored = array("f"), [], [], []
         for row, cell in zip(self._rows, self._cells["box"], strict=True):
             pieces = box_pieces(cell)
             sizes.append(len(pieces))
             for piece in pieces:
-                *box, word = [*piece.split(None, 4), ""][:5]
+                mark, _, rest = piece.partition(" ")
+                ignored.append(mark.lower() == IGNORE)
+                *box, word = [*(rest if ignored[-1] else piece).split(None, 4), ""][:5]
                 values = [number(value) for value in box]
                 left, top, right, bottom = [v or 0.0 for v in (*values, *[None] * 4)][:4]
                 if len(box) < 4 or None in values or not (left < right and top < bottom):
@@ -231,14 +237,32 @@ class TargetCells:
                 corners.extend((left, top, right, bottom))
                 words.append(clean(bare(word) or word) if word else "")
         table = np.frombuffer(corners, np.float32).reshape(-1, 4)
+        marks = np.array(ignored) if any(ignored) else None
         classes = sorted(set(words))
         if not any(classes):
-            return Boxes(table, np.array(sizes))
+            return Boxes(table, np.array(sizes), ignored=marks)
         self.notes += doubts(set(classes) - {""})
         if "" in classes:
             self._fail("names the class of some boxes only", "Write a class after every box.")
         place = {name: position for position, name in enumerate(classes)}
-        return Boxes(table, np.array(sizes), np.array([place[word] for word in words]), classes)
+        numbers = np.array([place[word] for word in words])
+        return Boxes(table, np.array(sizes), numbers, classes, marks)
+
+    def _dots(self) -> Dots:
+        """Cells such as "10 20; 5 5.5": x and y of each."""
+        places, sizes = array("f"), []
+        for row, cell in zip(self._rows, self._cells["dot"], strict=True):
+            pieces = [piece.strip() for piece in cell.split(";") if piece.strip()]
+            sizes.append(len(pieces))
+            for piece in pieces:
+                values = [number(word) for word in piece.split()]
+                if len(values) != 2 or values[0] is None or values[1] is None:
+                    self._fail(
+                        f"row {row} has the dot '{piece}'",
+                        "Write x and y in pixels, divided by a space, and ; between two dots.",
+                    )
+                places.extend((values[0], values[1]))
+        return Dots(np.frombuffer(places, np.float32), np.array(sizes))
 
     def _point(self, row: int, name: str, cell: str) -> tuple[float, float, float]:
         """A cell such as "12.5 40", or an empty one for a point that is not visible."""
