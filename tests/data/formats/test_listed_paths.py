@@ -213,7 +213,9 @@ def test_other_rows_are_several_labels(table, rows):
 def test_a_label_without_images_is_said(table):
     data = table("path,a,b,c\np/0.png,1,0,0\np/1.png,0,1,0\n")
     assert data.classes == ("a", "b")
-    assert "no image has the label c" in data.notes
+    (note,) = [each for each in data.notes if isinstance(each, Doubt)]
+    assert note == "no image has the label c: the model will not know it"
+    assert note.severity == "warning"
 
 
 def test_a_separator_that_divides_nothing(table):

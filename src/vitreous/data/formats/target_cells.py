@@ -20,7 +20,14 @@ from vitreous.data.formats.drawn_masks import drawn_maps, is_drawn, masks_of_cel
 from vitreous.data.formats.labels import from_marks, from_words
 from vitreous.data.formats.mask_files import masks_in_files
 from vitreous.data.formats.table_rows import is_foreign, refuse_encoding
-from vitreous.data.manifest_words import POINT, SEPARATORS, TARGETS, bare, number
+from vitreous.data.manifest_words import (
+    POINT,
+    SEPARATORS,
+    TARGETS,
+    bare,
+    box_pieces,
+    number,
+)
 from vitreous.data.names import Names
 from vitreous.data.points import Points
 from vitreous.errors import DataError
@@ -221,7 +228,7 @@ class TargetCells:
         """Cells such as "10 20 30 40 cat; ignore 5 5 9 9 dog": left, top, right, bottom, class."""
         corners, sizes, words, ignored = array("f"), [], [], []
         for row, cell in zip(self._rows, self._cells["box"], strict=True):
-            pieces = [piece.strip() for piece in cell.split(";") if piece.strip()]
+            pieces = box_pieces(cell)
             sizes.append(len(pieces))
             for piece in pieces:
                 mark, _, rest = piece.partition(" ")
@@ -236,7 +243,7 @@ class TargetCells:
                         "left < right and top < bottom; and then perhaps the class.",
                     )
                 corners.extend((left, top, right, bottom))
-                words.append(clean(word) if word else "")
+                words.append(clean(bare(word) or word) if word else "")
         table = np.frombuffer(corners, np.float32).reshape(-1, 4)
         marks = np.array(ignored) if any(ignored) else None
         classes = sorted(set(words))
