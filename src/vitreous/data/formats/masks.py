@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -68,7 +68,8 @@ def open_masks(root: Path) -> FileDataset:
             mark = MARKS[kind]
             drawn = {stem: name for stem, name in drawn.items() if mark.search(stem)}
             pictures = {stem: name for stem, name in pictures.items() if not mark.search(stem)}
-        pictures = _partners(root, drawn, pictures, NOISY)
+        bare = {*drawn, *(MARK.sub("", stem) for stem in drawn)}
+        pictures = _partners(root, bare, pictures, NOISY)
         drawn = _partners(root, pictures, drawn, MARK)
         stems = [stem for stem in pictures if stem in drawn]
         images += (pictures[stem] for stem in stems)
@@ -78,13 +79,13 @@ def open_masks(root: Path) -> FileDataset:
             (pictures, drawn, f"without a {NOUNS[kind]}"),
             (drawn, pictures, "that belong to no image"),
         ):
-            alone = [found[stem] for stem in found if stem not in others]
-            if alone:
-                notes.append(f"files {words}, left out: {_some(alone)}")
+            lonely = [found[stem] for stem in found if stem not in others]
+            if lonely:
+                notes.append(f"files {words}, left out: {_some(lonely)}")
     if pairs[0].part != Part.UNASSIGNED:
         used = {folder.split(os.sep)[0] for pair in pairs for folder in (pair.images, pair.masks)}
-        bare = sorted(n for n in visible - used if n.lower() in PARTS and (root / n).is_dir())
-        notes += (f"{name}/ has no folder of {NOUNS[kind]}s, and is left out" for name in bare)
+        alone = sorted(n for n in visible - used if n.lower() in PARTS and (root / n).is_dir())
+        notes += (f"{name}/ has no folder of {NOUNS[kind]}s, and is left out" for name in alone)
     if not images:
         told = "; ".join(notes[1:]) or "there are no images"
         raise DataError(
@@ -120,13 +121,13 @@ def _by_name(root: Path, folder: str) -> dict[str, bytes]:
 
 
 def _partners(
-    root: Path, pictures: dict[str, bytes], drawn: dict[str, bytes], mark: re.Pattern[str]
+    root: Path, others: Container[str], files: dict[str, bytes], mark: re.Pattern[str]
 ) -> dict[str, bytes]:
-    """The masks by the name of their image: their own, or that without its mark."""
+    """Files by the name of their partners among the others: their own, or that without its mark."""
     found: dict[str, bytes] = {}
-    for stem, name in drawn.items():
+    for stem, name in files.items():
         unmarked = mark.sub("", stem)
-        _add(root, found, unmarked if unmarked in pictures else stem, name)
+        _add(root, found, unmarked if unmarked in others else stem, name)
     return found
 
 
