@@ -23,16 +23,20 @@ def colored(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return np.repeat(image[..., :1], 3, axis=2)
 
 
-def dots(image: NDArray[np.uint8], points: NDArray[np.floating]) -> NDArray[np.uint8]:
+def dots(
+    image: NDArray[np.uint8], points: NDArray[np.floating], *, one_color: bool = False
+) -> NDArray[np.uint8]:
     """An image with a dot at each point that is seen, (h, w, 3).
 
-    image   (h, w, C) uint8
-    points  (P, 3) x and y of pixel centers, and whether the point is seen; what lies outside is
-            not drawn
+    image      (h, w, C) uint8
+    points     (P, 3) x and y of pixel centers, and whether the point is seen; what lies outside is
+               not drawn
+    one_color  for points without names; they are small, since there may be many
     """
     drawn = colored(image)
-    radius = max(1.0, max(image.shape[:2]) / 80)
-    for (x, y, seen), color in zip(points.tolist(), _colors(len(points)), strict=True):
+    radius = max(1.0, max(image.shape[:2]) / (160 if one_color else 80))
+    colors = _colors(1) * len(points) if one_color else _colors(len(points))
+    for (x, y, seen), color in zip(points.tolist(), colors, strict=True):
         if seen and max(abs(x), abs(y)) < LARGEST:
             center = round(x * FINE), round(y * FINE)
             for size, shade in ((1.5 * radius, WHITE), (radius, color)):
