@@ -62,6 +62,8 @@ SAMPLES: dict[str, dict[str, Column]] = {
     "locate": {"box": Boxes.of(np.column_stack([CORNERS[:, 0], CORNERS[:, 1] + 1, COLORS])[:, None],
                                NAMES)},
     "keypoints": {"point": Points(np.dstack([CORNERS, SEEN]), ("left top", "right bottom"), ())},
+    "depth": {"depth": Maps(np.where(BLOCKS, 2 + COLORS[:, None, None], 7).astype(np.float32),
+                            interpolation="linear")},
     "count": {"dot": Dots.of([places[:1 + number % 2] for number, places in enumerate(CORNERS)])},
 }  # fmt: skip
 

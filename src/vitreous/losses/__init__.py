@@ -11,6 +11,7 @@ from vitreous.losses.focal import focal
 from vitreous.losses.hinge import hinge
 from vitreous.losses.huber import huber, smooth_l1
 from vitreous.losses.penalty import Penalty
+from vitreous.losses.scale_invariant import scale_invariant
 from vitreous.losses.squared import squared_error
 
 __all__ = [
@@ -30,6 +31,7 @@ __all__ = [
     "hinge",
     "huber",
     "positive_weights",
+    "scale_invariant",
     "smooth_l1",
     "squared_error",
 ]
