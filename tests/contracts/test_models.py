@@ -60,7 +60,6 @@ SHALLOW = [pytest.param(name, marks=[pytest.mark.slow] * (name in DEEP)) for nam
 QUICK = {
     "linear", "mlp", "lenet5_1998", "alexnet", "nin_cifar", "vgg11_bn", "googlenet", "resnet20",
     "densenet121", "mobilenet_v1", "efficientnet_lite0", "vit_nano4", "convnet", "unet_small",
-    "detector_small",
 }  # fmt: skip
 EXPORTED = [pytest.param(name, marks=[pytest.mark.slow] * (name not in QUICK)) for name in MODELS]
 VECTORS = [row for row in EACH if MODELS[str(row.values[0])].output == "vector"]

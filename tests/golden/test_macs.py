@@ -126,20 +126,3 @@ def test_unet_with_an_encoder() -> None:
         expected += pixels * 9 * ((skip + width) * width + width**2)
         below = width
     assert MODELS["unet_resnet18"].macs == expected + side**2 * below * 2
-
-
-def test_detectors() -> None:
-    """As a U-Net with an encoder, up to a quarter of the image."""
-    side, widths, skips = 512, (128, 96, 64), (320, 112, 40, 24)
-    head = 1280 * 1000 + 320 * 1280 * (side // 32) ** 2
-    expected = counted("efficientnet_lite0", side) - head
-    below = skips[0]
-    for level, (width, skip) in enumerate(zip(widths, skips[1:], strict=True)):
-        pixels = (side // 2 ** (4 - level)) ** 2
-        expected += pixels // 4 * 4 * below * width
-        expected += pixels * 9 * ((skip + width) * width + width**2)
-        below = width
-    head = (side // 4) ** 2 * below * 24
-    assert MODELS["detector_lite0"].macs == expected + head
-    small = counted("resnet20", 64) - 64 * 10 + 16**2 * 64 * 24
-    assert MODELS["detector_small"].macs == small

@@ -104,7 +104,7 @@ def way_up(skips: Sequence[int], widths: Sequence[int] = (96, 64, 48, 32, 16)) -
     skips  channels of the encoder's maps, the smallest first
     """
     total, below = 0, skips[0]
-    for skip, width in zip((*skips[1:], 0), widths, strict=False):
+    for skip, width in zip((*skips[1:], 0), widths, strict=True):
         total += conv(below, width, 2) + conv_bn(skip + width, width, 3) + conv_bn(width, width, 3)
         below = width
     return total + conv(below, 2, 1)
@@ -222,12 +222,6 @@ def convnet(stem: int, *widths: int) -> int:
     return total + fc(channels, 10)
 
 
-def detector(skips: Sequence[int], widths: Sequence[int], outputs: int = 24) -> int:
-    """From the smallest map of an encoder back to a quarter of the image, and a head."""
-    last = widths[-1]
-    return way_up(skips, widths) - conv(last, 2, 1) + conv(last, outputs, 1)
-
-
 EFFICIENT = ((1.0, 1.0), (1.0, 1.1), (1.1, 1.2), (1.2, 1.4), (1.4, 1.8), (1.6, 2.2), (1.8, 2.6))
 
 CLOSED: dict[str, int] = {
@@ -258,11 +252,6 @@ CLOSED: dict[str, int] = {
     - fc(1280, 1000)
     + way_up((320, 112, 40, 24, 16)),
     "unet_resnet18": resnet((2, 2, 2, 2)) - fc(512, 1000) + way_up((512, 256, 128, 64, 64)),
-    "detector_lite0": efficientnet(lite=True)
-    - conv_bn(320, 1280, 1)
-    - fc(1280, 1000)
-    + detector((320, 112, 40, 24), (128, 96, 64)),
-    "detector_small": resnet_cifar(3) - fc(64, 10) + conv(64, 24, 1),
     "resnet18": resnet((2, 2, 2, 2)),
     "resnet34": resnet((3, 4, 6, 3)),
     "resnet50": resnet((3, 4, 6, 3), True),

@@ -19,7 +19,7 @@ from vitreous.losses import center_focal, giou_loss
 from vitreous.metrics.box_matching import Detections, Things
 from vitreous.metrics.detection import choose_scores, detection
 from vitreous.tasks.detect import CLOSE, Detect
-from vitreous.tasks.grid_coding import EDGES, UNIT, coded, found, placed
+from vitreous.tasks.grid_coding import EDGES, PRIOR, UNIT, coded, found, placed
 
 NAMES = ("cat", "dog")
 SIZE = (48, 64)
@@ -40,7 +40,7 @@ def perfect(rows: list[torch.Tensor], kinds: int = 2) -> torch.Tensor:
     """Outputs that tell these boxes exactly."""
     truth = coded(rows, kinds, GRID)
     outputs = torch.full((len(rows), kinds + EDGES, *GRID), -9.0)
-    outputs[:, :kinds][truth.heat == 1] = 6.0
+    outputs[:, :kinds][truth.heat == 1] = 6.0 - PRIOR
     x = (torch.arange(GRID[1]) + 0.5) * 4
     y = ((torch.arange(GRID[0]) + 0.5) * 4)[:, None]
     left, top, right, bottom = truth.boxes.unbind(3)
@@ -93,7 +93,7 @@ def test_the_loss_is_that_of_centers_and_that_of_boxes() -> None:
     for image, y, x in (truth.share > 0).nonzero().tolist():
         one = giou_loss(told[image, y, x][None], truth.boxes[image, y, x][None])
         fits[image] += truth.share[image, y, x] * one
-    expected = center_focal(outputs[:, :2], truth.heat, reduction="none") + CLOSE * fits
+    expected = center_focal(outputs[:, :2] + PRIOR, truth.heat, reduction="none") + CLOSE * fits
     torch.testing.assert_close(task().loss(outputs, {"box": ROWS}), expected)
 
 

@@ -67,11 +67,7 @@ def table(rows: Sequence[Variant], width: int) -> Iterator[tuple[str, str]]:
         for line in _wrapped(f"{year}  {paper}", width):
             yield line, "dim"
         for row in variants:
-            remarks = {
-                "weights": row.weights,
-                "masks": row.output == "map",
-                "boxes": row.output == "grid",
-            }
+            remarks = {"weights": row.weights, "masks": row.output == "map"}
             remark = "  " + ", ".join(word for word, there in remarks.items() if there)
             figures = f"{row.parameters:>11,}  {row.macs:>14,}  {row.sizes.default:>6}"
             yield f"  {row.name:{names}}  {figures}{remark}".rstrip(), ""

@@ -21,7 +21,7 @@ from vitreous.errors import UsageError, unknown
 from vitreous.models import densenet, efficientnet, mobilenet, resnet, vgg
 from vitreous.models.network import Network, Sizes
 from vitreous.models.rows import Variant
-from vitreous.models.unet import Decoder, missing, start_head
+from vitreous.models.unet import Decoder, cut, missing, start_head, ways_up
 from vitreous.shapes import Images
 
 ENCODERS: dict[str, Variant] = {
@@ -44,7 +44,8 @@ class EncoderUNet(Network):
     encoder  a name of `ENCODERS`
     last     its last stage that is used; None is the last one with a map
     widths   channels of the way up, from the smallest map; at least as many as there are steps
-    spacing  pixels of the image between neighbors of the answer's map: where the way up ends
+    stride   pixels of the image between neighbors of the answer, where the way up ends: a power of
+             two. With more than one, the padding is on the right and below alone
 
     Raises UsageError for a network that does not halve its maps one after the other.
     """
@@ -57,7 +58,7 @@ class EncoderUNet(Network):
         encoder: str = "efficientnet_lite0",
         last: str | None = None,
         widths: tuple[int, ...] = WIDTHS,
-        spacing: int = 1,
+        stride: int = 1,
     ) -> None:
         super().__init__(in_channels)
         if encoder not in ENCODERS:
@@ -74,7 +75,8 @@ class EncoderUNet(Network):
                 where="encoder",
                 remedy="Choose a network such as efficientnet_lite0, resnet18 or vgg11_bn.",
             )
-        steps = [step for step in steps if step > spacing]
+        self.stride = stride
+        steps = steps[ways_up(stride, steps) :]
         if len(widths) < len(steps) or min(widths) < 1:
             raise UsageError(
                 f"{widths} are the channels of {len(steps)} steps up",
@@ -86,7 +88,7 @@ class EncoderUNet(Network):
             self.add_module(name, whole.get_submodule(name))
         channels = {spacing: maps[name][1] for spacing, name in self.taps.items()}
         ups: dict[str, Decoder] = {}
-        below = channels[max(self.taps)]
+        below = channels[steps[-1]]
         for step, width in zip(reversed(steps), widths, strict=False):
             ups[f"decoder{step // 2}"] = Decoder(
                 below, channels.get(step // 2, 0), width, nn.BatchNorm2d
@@ -115,7 +117,7 @@ class EncoderUNet(Network):
 
     def run_stages(self, images: Images) -> Iterator[tuple[str, Tensor]]:
         self.check(images)
-        around = self.padding(images)
+        around = missing(images, self.smallest, self.stride)
         x: Tensor = self.normalize(images)
         if any(around):
             x = F.pad(x, around)
@@ -131,16 +133,7 @@ class EncoderUNet(Network):
                 if name in spacings:
                     skips[spacings[name]] = x
             yield name, x
-        yield "head", self.head(self.cut(x, images))
-
-    def padding(self, images: Images) -> tuple[int, int, int, int]:
-        """Pixels left, right, above and below that are added to what the encoder sees."""
-        return missing(images, self.smallest)
-
-    def cut(self, x: Tensor, images: Images) -> Tensor:
-        """The last map without what lies in the padding."""
-        around = self.padding(images)
-        return F.pad(x, [-pixels for pixels in around]) if any(around) else x
+        yield "head", self.head(cut(x, around, self.stride))
 
     def extra_repr(self) -> str:
         ways = (f"{name} → decoder{s}" for s, name in sorted(self.taps.items()))

@@ -18,32 +18,28 @@ from vitreous.blocks.normalize import Normalize
 from vitreous.errors import ShapeError
 from vitreous.shapes import Images, Logits
 
-OutputKind = Literal["vector", "map", "grid"]
-CELL = 4  # pixels a side of what one place of a grid answers for
+OutputKind = Literal["vector", "map"]
 
 
 @dataclass(frozen=True)
 class Output:
-    """What a network answers with: numbers for each image, for each of its pixels, or for each
-    place of a grid.
+    """What a network answers with: numbers for each image, or for each of its pixels.
 
-    kind      "vector" is (B, L); "map" is (B, L, H, W) with the height and width of the images;
-              "grid" is (B, L, ⌈H/4⌉, ⌈W/4⌉), numbers for each `CELL` × `CELL` pixels from the
-              left and the top
+    kind      "vector" is (B, L), "map" is (B, L, h, w): by default, the height and width of the
+              images
     channels  L, such as the number of classes
+    stride    pixels a side of the square that one place of a map answers for. The squares begin in
+              the left upper corner, and the last ones may reach beyond the image: h is ⌈H/stride⌉
     """
 
     kind: OutputKind
     channels: int
+    stride: int = 1
 
     def shape(self, batch: int, height: int, width: int) -> tuple[int, ...]:
         """Of the answer to that many images of that many pixels."""
-        places = {
-            "vector": (),
-            "map": (height, width),
-            "grid": (-(-height // CELL), -(-width // CELL)),
-        }
-        return (batch, self.channels, *places[self.kind])
+        places = (-(-side // self.stride) for side in (height, width) if self.kind == "map")
+        return (batch, self.channels, *places)
 
     def fits(self, outputs: Tensor, images: Images) -> bool:
         """Could `outputs` be the answer to these images?"""

@@ -37,7 +37,7 @@ class Variant:
     year, paper  where it was published
     parameters   how many it has, with the number of classes and channels below: a golden number
     macs         multiply-accumulates for one image of the default size: a golden number, too
-    output       does it answer for an image ("vector"), each pixel ("map") or each place ("grid")?
+    output       does it answer for each image ("vector"), or for each pixel ("map")?
     sized        the class must know the image size (dense layers on flattened maps, positions)
     """
 

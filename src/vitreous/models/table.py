@@ -14,7 +14,6 @@ from vitreous.models import (
     alexnet,
     convnet,
     densenet,
-    detector,
     efficientnet,
     encoder_unet,
     googlenet,
@@ -48,7 +47,6 @@ MODELS: dict[str, Variant] = {
         mobilenet.VARIANTS,
         efficientnet.VARIANTS,
         encoder_unet.VARIANTS,
-        detector.VARIANTS,
         vit.VARIANTS,
         convnet.VARIANTS,
     )
@@ -69,8 +67,7 @@ def create(
     """A network from the table: a plain module from images in [0, 1] to logits.
 
     num_classes, in_channels  None is what the network was published with; the first is the number
-                of logits, for each image or, where the row's `output` is "map", for each pixel;
-                for a grid see `Detector`
+                of logits, for each image or, where the row's `output` is "map", for each pixel
     size        side of the images, or (height, width); None is the published one
     pretrained  True for the weights of the table; or a file (.safetensors, .pth), an address, or
                 `hub:OWNER/NAME/FILE`. Layers of another number of classes or channels are adapted;

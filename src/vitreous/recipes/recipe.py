@@ -24,8 +24,8 @@ class Recipe:
     """architecture, a name from `vitreous models`; default: chosen from the images"""
     task: str = "auto"
     """what is asked of each image: classify (one label), label (several), segment (the class of
-    each pixel), regress (numbers), keypoints, locate (one box) or detect (any number of boxes);
-    auto is told by the data"""
+    each pixel), regress (numbers), keypoints, locate (one box), detect (any number of boxes), count
+    or depth; auto is told by the data"""
 
     epochs: Annotated[int | None, Between(1, 1_000_000)] = None
     """how many times each training image is seen"""
@@ -62,8 +62,12 @@ class Recipe:
 
     loss: str = "auto"
     """what training minimizes: cross_entropy, hinge, focal or hard; for masks also dice,
-    cross_entropy_dice or border; for numbers squared, huber or absolute; for one box smooth_l1
-    or giou, for many focal or hard; auto fits the task"""
+    cross_entropy_dice or border; for numbers squared, huber or absolute; for points these too,
+    heat_map or integral; for one box smooth_l1 or giou, for many focal or hard; auto fits the
+    task"""
+    alpha: Annotated[float | None, Between(0, 1)] = None
+    """share α of the loss S of the class beside R, that of the box, where each image has one:
+    α S + (1 - α) R; to be chosen by a score, such as CorLoc"""
     label_smoothing: Annotated[float | None, Between(0, 0.9)] = None
     """probability that is spread over all classes"""
     l1: Annotated[float, Between(0, 100)] = 0.0
@@ -94,7 +98,7 @@ class Recipe:
     """stop when this many epochs bring nothing; the best weights are kept in any case"""
 
     augment: str | None = None
-    """none, light, standard, strong, elastic, randaugment or augmix"""
+    """none, light, standard, strong, scenes, elastic, turn, zoom, randaugment or augmix"""
     mixup: Annotated[float | None, Between(0, 8)] = None
     """strength of mixing pairs of images, such as 0.2"""
     cutmix: Annotated[float | None, Between(0, 8)] = None

@@ -80,7 +80,7 @@ class Job:
             smoothing=recipe.label_smoothing or 0.0,
             balance=recipe.balance,
         )
-        return task.within(window.height, window.width)
+        return task.sharing(recipe.alpha).within(window.height, window.width)
 
     def check_trainable(self, training: Ids, found: str) -> None:
         """Raises DataError where there is nothing to learn.
@@ -261,6 +261,9 @@ def as_asked(dataset: Dataset, task: str) -> Dataset:
     """The data with their targets as the task asks for them, which was chosen by its name."""
     if task not in TASKS:
         return dataset
+    for name in TASKS[task].needs.keys() - dataset.targets.keys():
+        if name in dataset.alternatives:
+            dataset = dataset.alternatives[name]()
     targets = TASKS[task].adapt(dataset.targets, dataset.name)
     if targets is dataset.targets:
         return dataset

@@ -22,15 +22,26 @@ from vitreous.metrics.align import UNKNOWN, align
 from vitreous.metrics.box_matching import Detections, judged
 from vitreous.metrics.detection import USUAL, DetectionScores, choose_scores, detection
 from vitreous.metrics.score import Rule
-from vitreous.metrics.simple_rule import SimpleRule
-from vitreous.models.network import CELL, Output
+from vitreous.models.network import Output
 from vitreous.tasks import thing_sections
-from vitreous.tasks.grid_coding import EDGES, LARGEST, UNIT, box_loss, coded, found
+from vitreous.tasks.aim import Aim
+from vitreous.tasks.grid_coding import (
+    CELL,
+    EDGES,
+    LARGEST,
+    PRIOR,
+    UNIT,
+    box_loss,
+    coded,
+    found,
+    logits,
+    thing_aim,
+)
 from vitreous.tasks.ranks import ranks
 from vitreous.tasks.section import Gallery, Note, Section
 from vitreous.tasks.task import Aligned, Columns, Ids, Task
 from vitreous.tasks.thing_answer import PlacedThings
-from vitreous.tasks.thing_meter import ThingMeter, things
+from vitreous.tasks.thing_meter import ThingMeter, mean_boxes, things
 
 LOOKS = 8_000  # at images
 CLOSE = 5.0  # what the fit of boxes counts beside their centers: "Training-time-friendly network"
@@ -38,7 +49,10 @@ CLOSE = 5.0  # what the fit of boxes counts beside their centers: "Training-time
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Detect(Task):
-    """A logit for each class at each place of a grid, and four numbers for a box.
+    """A logit for each class at each place of a map, and four numbers for a box.
+
+    The places are 4 pixels apart, at the end of a pyramid of maps that a network of the U-Net's
+    kind has: it knows large things and small ones. Anchors, boxes to begin with, are not needed.
 
         loss = C + 5 R
 
@@ -55,7 +69,8 @@ class Detect(Task):
     name = "detect"
     requirement = "each image has boxes, any number"
     needs: ClassVar = {"box": Boxes}
-    answers = "grid"
+    answers = "map"
+    longest = 384
     SCORES = DetectionScores
     LOSSES: ClassVar[Mapping[str, Callable[..., Tensor]]] = {
         "focal": center_focal,
@@ -66,8 +81,13 @@ class Detect(Task):
     size: tuple[int, int] = (1, 1)
 
     @property
+    def names(self) -> tuple[str, ...]:
+        """Of the maps: those of the classes, or one."""
+        return self.classes or (thing_sections.THING,)
+
+    @property
     def kinds(self) -> int:
-        return max(1, len(self.classes))
+        return len(self.names)
 
     @classmethod
     def check_settings(cls, criterion: str, smoothing: float, balance: str = "none") -> None:
@@ -80,7 +100,7 @@ class Detect(Task):
     @classmethod
     def explain(cls, outputs: Sequence[str]) -> str:
         return (
-            f"at each place of a grid, sigmoid over {counted(max(1, len(outputs)), 'class')} with "
+            f"at each place of a map, sigmoid over {counted(max(1, len(outputs)), 'class')} with "
             "the focal loss, because nearly all places are ground, and the edges of a box with "
             "GIoU, because its overlap is what counts"
         )
@@ -127,17 +147,17 @@ class Detect(Task):
         return replace(self, size=(height, width))
 
     def output(self) -> Output:
-        return Output("grid", self.kinds + EDGES)
+        return Output("map", self.kinds + EDGES, CELL)
 
     def loss(self, outputs: Tensor, targets: Mapping[str, Any]) -> Tensor:
         truth = coded(targets["box"], self.kinds, (outputs.shape[2], outputs.shape[3]))
-        middles = self.LOSSES[self.criterion](outputs[:, :-EDGES], truth.heat, reduction="none")
+        middles = self.LOSSES[self.criterion](logits(outputs), truth.heat, reduction="none")
         return middles + CLOSE * box_loss(outputs[:, -EDGES:], truth)
 
     def manual_loss(self) -> Loss:
         if self.criterion != "focal":
             return super().manual_loss()
-        return CentersAndBoxes(cell=CELL, unit=UNIT, largest=LARGEST, close=CLOSE)
+        return CentersAndBoxes(cell=CELL, prior=PRIOR, unit=UNIT, largest=LARGEST, close=CLOSE)
 
     def manual_targets(self, targets: Mapping[str, Any]) -> Tensor:
         """(B, L + 5, h, w): see `CentersAndBoxes`."""
@@ -154,7 +174,7 @@ class Detect(Task):
         return detection(
             meter.found,
             meter.truth,
-            self.classes or (thing_sections.THING,),
+            self.names,
             self.thresholds,
             loss=meter.loss / max(len(meter), 1),
             baselines=baselines,
@@ -166,32 +186,8 @@ class Detect(Task):
 
     def baselines(self, rows: Rows, targets: Columns, train: Ids, ids: Ids) -> tuple[Rule, ...]:
         column = boxes(targets)
-        learned = things(column.batch(train))  # type: ignore[arg-type]
-        asked = things(column.batch(ids))  # type: ignore[arg-type]
-        placed, numbers, often = [], [], []
-        for number in range(self.kinds):
-            shown = [each.boxes[(each.numbers == number) & ~each.ignored] for each in learned]
-            together = np.concatenate([np.zeros((0, 4)), *shown])
-            if len(together):
-                placed.append(together.mean(0))
-                numbers.append(number)
-                often.append(np.mean([len(each) > 0 for each in shown]))
-        same = Detections(np.array(placed).reshape(-1, 4), np.array(numbers), np.array(often))
-        scores = detection(
-            [same] * len(asked),
-            asked,
-            self.classes or (thing_sections.THING,),
-            (0.5,) * self.kinds,
-            loss=0.0,
-        )
-        rule = SimpleRule(
-            name="mean",
-            title="mean boxes",
-            detail="always answers the mean box of each class in the training images",
-            count=len(asked),
-            scores=scores.all,
-        )
-        return (rule,)
+        learned, asked = (things(column.gather(some)) for some in (train, ids))
+        return (mean_boxes(learned, asked, self.names),)
 
     def _told(self, given: Detections) -> Detections:
         """Those that are sure enough."""
@@ -253,6 +249,9 @@ class Detect(Task):
                 PlacedThings(placed[whole], given.numbers[whole], scores[whole], self.classes)
             )
         return answers
+
+    def aim(self, outputs: Tensor, target: str = "", frames: Any = None) -> Aim:
+        return thing_aim(outputs, self.names, target)
 
     def truth(self, targets: Mapping[str, Any]) -> PlacedThings:
         rows = np.asarray(targets["box"], np.float64)

@@ -17,10 +17,12 @@ from torch.nn import functional as F
 
 from vitreous.losses import giou_loss
 from vitreous.metrics.box_matching import Detections
-from vitreous.models.network import CELL
+from vitreous.tasks.aim import Aim, one_of, picked
 from vitreous.tasks.suppression import suppressed
 
+CELL = 4  # pixels a side of what a place answers for
 EDGES = 4  # outputs of a place that tell of its box
+PRIOR = -2.2  # logit of a place where a network gives 0: nearly all are no middle
 UNIT = 16.0  # pixels from a place to an edge, where a network gives 0
 LARGEST = 6.0  # output: a network must not answer infinity
 CORE = 0.54  # share of a box's sides in which places tell of it
@@ -102,6 +104,20 @@ def _inside(box: Tensor, size: tuple[int, int]) -> Tensor:
     return down[:, None] & across
 
 
+def logits(outputs: Tensor) -> Tensor:
+    """(B, L, h, w): of the middle of a thing of each class, from outputs (B, L + 4, h, w)."""
+    return outputs[:, :-EDGES] + PRIOR
+
+
+def thing_aim(outputs: Tensor, classes: Sequence[str], target: str) -> Aim:
+    """The logit of the surest thing of a class, at its place; without a name, of all classes."""
+    surest, places = outputs[:, : len(classes)].flatten(2).max(2)
+    named = one_of(classes, surest.argmax(1), target, "class").names
+    numbers = torch.tensor([classes.index(name) for name in named], device=outputs.device)
+    index = numbers * outputs[0, 0].numel() + places.gather(1, numbers[:, None])[:, 0]
+    return Aim(named, lambda out: picked(out.flatten(1), index))
+
+
 def placed(numbers: Tensor) -> Tensor:
     """Boxes (B, h, w, 4) in the window that outputs (B, 4, h, w) tell: left, top, right, bottom."""
     height, width = numbers.shape[2:]
@@ -131,7 +147,7 @@ def found(outputs: Tensor) -> list[Detections]:
     stays. At most `MOST` are left.
     """
     outputs = outputs.float()
-    heat = outputs[:, :-EDGES].sigmoid()
+    heat = logits(outputs).sigmoid()
     peaks = heat.where(heat == F.max_pool2d(heat, 3, 1, 1), 0).flatten(1)
     scores, places = peaks.topk(min(CANDIDATES, peaks.shape[1]))
     count = heat.shape[2] * heat.shape[3]

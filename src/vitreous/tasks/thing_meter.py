@@ -8,7 +8,10 @@ from typing import Any, Self
 import numpy as np
 from torch import Tensor
 
+from vitreous.data.boxes import is_ignored
 from vitreous.metrics.box_matching import Detections, Things
+from vitreous.metrics.detection import detection
+from vitreous.metrics.simple_rule import SimpleRule
 from vitreous.tasks.grid_coding import found
 
 
@@ -29,7 +32,7 @@ class ThingMeter:
     def add(self, outputs: Tensor, targets: Mapping[str, Any]) -> None:
         self.loss += float(self.measure(outputs, targets).double().sum())
         self.found += found(outputs)
-        self.truth += things(targets["box"])
+        self.truth += things([each.cpu() for each in targets["box"]])
 
     def merge(self, other: Self) -> None:
         self.loss += other.loss
@@ -37,13 +40,39 @@ class ThingMeter:
         self.truth += other.truth
 
 
-def things(rows: Sequence[Tensor]) -> list[Things]:
-    """Boxes of a batch as `Boxes.tensors` gives them, to be held against answers."""
+def things(rows: Sequence[Any]) -> list[Things]:
+    """Boxes of some images as `Boxes` gives them, arrays or tensors, to be held against answers."""
     made = []
     for each in rows:
-        table = each.double().cpu().numpy()
+        table = np.asarray(each, np.float64)
         none = np.zeros(len(table))
         numbers = table[:, 4] if table.shape[1] > 4 else none
-        ignored = table[:, 5] if table.shape[1] > 5 else none
-        made.append(Things(table[:, :4], numbers.astype(np.int64), ignored > 0))
+        made.append(Things(table[:, :4], numbers.astype(np.int64), np.array(is_ignored(table))))
     return made
+
+
+def mean_boxes(
+    learned: Sequence[Things], asked: Sequence[Things], names: Sequence[str]
+) -> SimpleRule:
+    """What the mean box of each class reaches, answered for every image; it is as sure of it as
+    images with that class are frequent.
+
+    learned  of the images for training
+    """
+    placed, numbers, often = [], [], []
+    for number in range(len(names)):
+        shown = [each.boxes[(each.numbers == number) & ~each.ignored] for each in learned]
+        together = np.concatenate([np.zeros((0, 4)), *shown])
+        if len(together):
+            placed.append(together.mean(0))
+            numbers.append(number)
+            often.append(np.mean([len(each) > 0 for each in shown]))
+    same = Detections(np.array(placed).reshape(-1, 4), np.array(numbers, np.int64), np.array(often))
+    scores = detection([same] * len(asked), asked, names, (0.5,) * len(names), loss=0.0)
+    return SimpleRule(
+        name="mean",
+        title="mean boxes",
+        detail="always answers the mean box of each class in the training images",
+        count=len(asked),
+        scores=scores.all,
+    )

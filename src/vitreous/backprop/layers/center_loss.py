@@ -14,7 +14,7 @@ EDGES = 4
 class CentersAndBoxes(Loss):
     """C + β R: the focal loss C of maps of centers, and the mean R of 1 − GIoU of the boxes.
 
-    With p = σ(o) and n centers, C is 1/n Σ −(1 − p)² ln p at centers, whose slope is
+    With p = σ(o + b) and n centers, C is 1/n Σ −(1 − p)² ln p at centers, whose slope is
     2p (1 − p)² ln p − (1 − p)³, and −w p² ln(1 − p) elsewhere, whose slope is
     w (p³ − 2p² (1 − p) ln(1 − p)), with w = (1 − t)⁴. A place tells how far the edges of a box are
     from it, as d = u exp(o).
@@ -23,19 +23,21 @@ class CentersAndBoxes(Loss):
     targets  (B, L + 5, h, w) the maps t, NaN where nothing is known; what each place counts for
              its box; the box's edges in pixels
     cell     pixels between places
+    prior    b, the logit of a map where the network gives 0
     unit     u, in pixels
     largest  outputs of edges beyond it are cut off
     close    β
     """
 
-    def __init__(self, *, cell: int, unit: float, largest: float, close: float):
+    def __init__(self, *, cell: int, prior: float, unit: float, largest: float, close: float):
         super().__init__()
-        self.cell, self.unit, self.largest, self.close = cell, unit, largest, close
+        self.cell, self.prior, self.unit = cell, prior, unit
+        self.largest, self.close = largest, close
 
     def losses(self, outputs: Tensor, targets: Tensor) -> Tensor:
         self.outputs, kinds = outputs, outputs.shape[1] - EDGES
         heat, self.share = targets[:, :kinds], targets[:, kinds]
-        self.logits, self.numbers = outputs[:, :kinds], outputs[:, kinds:]
+        self.logits, self.numbers = outputs[:, :kinds] + self.prior, outputs[:, kinds:]
         self.middles = (heat == 1).to(outputs.dtype)
         self.far = ((1 - heat.nan_to_num(0)) ** 4 * heat.isfinite()).to(outputs.dtype)
         self.count = self.middles.flatten(1).sum(1).clamp_min(1)
