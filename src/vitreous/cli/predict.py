@@ -32,6 +32,7 @@ def predict(
     /,
     *images: Path,
     top: int = 3,
+    scale: float | None = None,
     json: Annotated[bool, Parameter(negative="")] = False,
     csv: Annotated[bool, Parameter(negative="")] = False,
     out: Path | None = None,
@@ -48,6 +49,9 @@ def predict(
         image files, or folders of them
     top
         how many classes to rank
+    scale
+        pixels that the network sees for one of the image, such as 1: large images are answered in
+        tiles, by networks that answer for each pixel; default: the image is fitted into the window
     json
         print one JSON object
     csv
@@ -80,7 +84,7 @@ def predict(
     answers: list[Answered] = []
     with progress(style="none" if quiet else "auto") as shown:
         shown.stage("predicting", len(paths))
-        for path, answer in _answers(bundle, paths, top):
+        for path, answer in _answers(bundle, paths, top, scale):
             answers.append((path, answer))
             if folder is not None and not isinstance(answer, ImageError):
                 draw(folder, names[path], path, answer, channels=bundle.contract.channels)
@@ -99,16 +103,18 @@ def predict(
     return 1 if failures or missed else 0
 
 
-def _answers(bundle: Bundle, paths: Sequence[Path], top: int) -> Iterator[Answered]:
+def _answers(
+    bundle: Bundle, paths: Sequence[Path], top: int, scale: float | None
+) -> Iterator[Answered]:
     """Chunk by chunk; a chunk with an image that cannot be read is asked one by one."""
     for start in range(0, len(paths), CHUNK):
         chunk = paths[start : start + CHUNK]
         try:
-            yield from zip(chunk, bundle.predict([*chunk], top=top), strict=True)
+            yield from zip(chunk, bundle.predict([*chunk], top=top, scale=scale), strict=True)
         except ImageError:
             for path in chunk:
                 try:
-                    yield path, bundle.predict(path, top=top)
+                    yield path, bundle.predict(path, top=top, scale=scale)
                 except ImageError as error:
                     yield path, error
 

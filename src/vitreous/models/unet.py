@@ -88,7 +88,7 @@ class UNet(Network):
         super().__init__(in_channels)
         if depth < 1:
             raise UsageError(f"{depth} halvings", where="depth", remedy="Give at least 1.")
-        self.depth = depth
+        self.depth, self.grid = depth, 2**depth
         norm = nn.BatchNorm2d if batch_norm else None
         widths = [width * 2**level for level in range(depth + 1)]
         self.encoder1 = Encoder(in_channels, width, norm, halve=False)
@@ -104,7 +104,7 @@ class UNet(Network):
 
     def run_stages(self, images: Images) -> Iterator[tuple[str, Tensor]]:
         self.check(images)
-        around = missing(images, 2**self.depth)
+        around = missing(images, self.grid)
         x: Tensor = self.normalize(images)
         if any(around):
             x = F.pad(x, around)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 
@@ -254,6 +254,14 @@ class Segment(Task):
             better = here > best
             best[better], labels[better] = here[better], number
         return labels
+
+    def assemble(self, pieces: Iterable[tuple[tuple[slice, slice], Any]], frame: Frame) -> Mask:
+        labels = np.full(frame.size, IGNORED, np.uint8)
+        for place, outputs in pieces:
+            labels[place] = outputs[0].argmax(0).byte().cpu().numpy()
+        if frame.source != frame.size:
+            labels = frame.inverse.map(labels, nearest=True, fill=IGNORED)
+        return Mask(labels, self.classes)
 
     def truth(self, targets: Mapping[str, Any]) -> Mask:
         return Mask(targets["mask"], self.classes)
