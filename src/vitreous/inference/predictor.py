@@ -21,6 +21,7 @@ from vitreous.data.batches.pack import Rows
 from vitreous.data.batches.preprocess import PixelContract, resize, resize_frame
 from vitreous.data.images.decode import Source, decode
 from vitreous.data.images.pixels import with_channels
+from vitreous.data.images.remarks import listening, merged
 from vitreous.errors import DivergedError, UsageError
 from vitreous.fields import Between, checked
 from vitreous.formats import counted
@@ -141,43 +142,52 @@ class Predictor:
         answer that is a number.
         """
         checked("top", top, int)
-        checked("scale", scale, Scale)
         if isinstance(source, Tensor | np.ndarray) and source.ndim == 4:
             source = [*source]
         if isinstance(source, list | tuple):
             chunks = [source[i : i + BATCH] for i in range(0, len(source), BATCH)]
-            if scale is not None:
-                return [self._predict_tiles(one, scale) for one in source]
-            return [found for chunk in chunks for found in self._predict(chunk, top)]
+            return [found for chunk in chunks for found in self._predict(chunk, top, scale)]
+        return self._predict([source], top, scale)[0]
+
+    def _predict(self, sources: Sequence[Image], top: int, scale: float | None) -> list[Answer]:
+        return [answer for answer, _ in self.predict_and_tell(sources, top=top, scale=scale)]
+
+    def predict_and_tell(
+        self, sources: Sequence[Image], *, top: int = 5, scale: float | None = None
+    ) -> list[tuple[Answer, int]]:
+        """Answers as `predict` gives them, each with the remarks on what was lost when its image
+        was read, in one number: see `data.images.remarks`.
+        """
         if scale is not None:
-            return self._predict_tiles(source, scale)
-        return self._predict([source], top)[0]
-
-    def _predict_tiles(self, source: Image, scale: float) -> Answer:
-        """The answer about an image at a scale of its own, put together from tiles."""
-        contract: PixelContract = self.contract
-        image = decode(channels_last(source), channels=contract.channels)
-        size = image.shape[:2]
-        wanted = tuple(max(1, round(length * scale)) for length in size)
-        frame = resize_frame(size, (wanted[0], wanted[1]))
-        image = with_channels(resize(image, *frame.size), contract.channels)
-
-        def pieces() -> Iterator[tuple[tuple[slice, slice], Any]]:
-            for tile, crop in Tiling.of(self.model, contract.channels).tiles(image):
-                yield crop.image, crop(self.outputs(tile))
-
-        return self.task.assemble(pieces(), frame)
-
-    def _predict(self, sources: Sequence[Image], top: int) -> list[Answer]:
+            checked("scale", scale, Scale)
+            return [self._predict_tiles(channels_last(source), scale) for source in sources]
         contract: PixelContract = self.contract
         rows: list[NDArray[np.uint8]] = []
-        frames = []
+        frames, told = [], []
         for source in map(channels_last, sources):
-            image = decode(source, channels=contract.channels, at_least=contract.at_least)
-            rows.append(contract.row(image))
+            with listening() as remarks:
+                image = decode(source, channels=contract.channels, at_least=contract.at_least)
+                rows.append(contract.row(image))
+            told.append(merged(remarks))
             frames.append(contract.frame(*image.shape[:2]))
         outputs = self.outputs(contract.images(np.stack(rows)))
-        return [*self.task.decode(outputs, frames, top)]
+        return [*zip(self.task.decode(outputs, frames, top), told, strict=True)]
+
+    def _predict_tiles(self, source: Source, scale: float) -> tuple[Answer, int]:
+        """The answer about an image at a scale of its own, put together from tiles."""
+        channels = self.contract.channels
+        with listening() as remarks:
+            image = with_channels(decode(source, channels=channels), channels)
+        height, width = image.shape[:2]
+        wanted = max(1, round(height * scale)), max(1, round(width * scale))
+        image = resize(image, *wanted)
+
+        def pieces() -> Iterator[tuple[tuple[slice, slice], Any]]:
+            for tile, crop in Tiling.of(self.model, channels).tiles(image):
+                yield crop.image, crop(self.outputs(tile))
+
+        answer = self.task.assemble(pieces(), resize_frame((height, width), wanted))
+        return answer, merged(remarks)
 
 
 def channels_last(image: Image) -> Source:

@@ -34,8 +34,10 @@ from vitreous.metrics.score import Rule
 from vitreous.metrics.segmentation import SegmentationScores, image_iou, one_class, segmentation
 from vitreous.models.network import Output
 from vitreous.tasks import mask_sections
+from vitreous.tasks.aim import Aim
 from vitreous.tasks.coding import CODINGS
 from vitreous.tasks.mask_answer import Mask
+from vitreous.tasks.pixel_aim import pixel_aim
 from vitreous.tasks.ranks import ranks
 from vitreous.tasks.section import Gallery, Note, Section
 from vitreous.tasks.task import Aligned, Columns, Ids, Task
@@ -262,6 +264,9 @@ class Segment(Task):
         if frame.source != frame.size:
             labels = frame.inverse.map(labels, nearest=True, fill=IGNORED)
         return Mask(labels, self.classes)
+
+    def aim(self, outputs: Tensor, target: str = "", frames: Sequence[Frame] | None = None) -> Aim:
+        return pixel_aim(outputs, self.classes, target, frames)
 
     def truth(self, targets: Mapping[str, Any]) -> Mask:
         return Mask(targets["mask"], self.classes)
