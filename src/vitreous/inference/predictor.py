@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol, TypeAlias, overload
+from typing import Annotated, Any, Protocol, TypeAlias, overload
 
 import numpy as np
 import torch
@@ -18,12 +18,14 @@ from torch import Tensor, nn
 
 from vitreous.blocks.mode import evaluating
 from vitreous.data.batches.pack import Rows
-from vitreous.data.batches.preprocess import PixelContract
+from vitreous.data.batches.preprocess import PixelContract, resize, resize_frame
 from vitreous.data.images.decode import Source, decode
+from vitreous.data.images.pixels import with_channels
 from vitreous.data.images.remarks import listening, merged
 from vitreous.errors import DivergedError, UsageError
-from vitreous.fields import checked
+from vitreous.fields import Between, checked
 from vitreous.formats import counted
+from vitreous.inference.tiles import Tiling
 from vitreous.shapes import Images
 from vitreous.tasks import Answer, Task
 from vitreous.tasks.meter import Meter
@@ -34,6 +36,7 @@ Image: TypeAlias = Source | Tensor
 BATCH = 64  # images that are decoded and predicted together
 PIXELS = 4 << 20  # of the rows that go through the network together
 MOST = 512  # rows that do
+Scale = Annotated[float | None, Between(0.001, 16)]  # of an image, for tiles
 
 
 class Preprocess(Protocol):
@@ -119,16 +122,21 @@ class Predictor:
         return contract.images(np.stack([contract.load(source) for source in sources]))
 
     @overload
-    def predict(self, source: Image, *, top: int = 5) -> Any: ...
+    def predict(self, source: Image, *, top: int = 5, scale: float | None = None) -> Any: ...
     @overload
-    def predict(self, source: Sequence[Image], *, top: int = 5) -> list[Any]: ...
-    def predict(self, source: Any, *, top: int = 5) -> Any:
+    def predict(
+        self, source: Sequence[Image], *, top: int = 5, scale: float | None = None
+    ) -> list[Any]: ...
+    def predict(self, source: Any, *, top: int = 5, scale: float | None = None) -> Any:
         """What the network sees in one image, or in each of several, in that image's own pixels.
 
         source  a path, the bytes of a file, a picture of Pillow, an array (h, w, C), a tensor
                 (C, h, w); or several, in a list or as an array (n, h, w, C) or tensor (n, C, h, w).
                 Numbers are bytes, or fractions in [0, 1]
         top     how many alternatives to rank, where the task has any
+        scale   pixels that the network sees for one of the image, such as 1: where it answers for
+                each pixel, images of any size are then answered in tiles (see `inference.tiles`);
+                None fits each image into the network's window, as in training
 
         Raises ImageError for an image that cannot be read, and DivergedError if the network has no
         answer that is a number.
@@ -138,18 +146,21 @@ class Predictor:
             source = [*source]
         if isinstance(source, list | tuple):
             chunks = [source[i : i + BATCH] for i in range(0, len(source), BATCH)]
-            return [found for chunk in chunks for found in self._predict(chunk, top)]
-        return self._predict([source], top)[0]
+            return [found for chunk in chunks for found in self._predict(chunk, top, scale)]
+        return self._predict([source], top, scale)[0]
 
-    def _predict(self, sources: Sequence[Image], top: int) -> list[Answer]:
-        return [answer for answer, _ in self.predict_and_tell(sources, top=top)]
+    def _predict(self, sources: Sequence[Image], top: int, scale: float | None) -> list[Answer]:
+        return [answer for answer, _ in self.predict_and_tell(sources, top=top, scale=scale)]
 
     def predict_and_tell(
-        self, sources: Sequence[Image], *, top: int = 5
+        self, sources: Sequence[Image], *, top: int = 5, scale: float | None = None
     ) -> list[tuple[Answer, int]]:
         """Answers as `predict` gives them, each with the remarks on what was lost when its image
         was read, in one number: see `data.images.remarks`.
         """
+        if scale is not None:
+            checked("scale", scale, Scale)
+            return [self._predict_tiles(channels_last(source), scale) for source in sources]
         contract: PixelContract = self.contract
         rows: list[NDArray[np.uint8]] = []
         frames, told = [], []
@@ -161,6 +172,22 @@ class Predictor:
             frames.append(contract.frame(*image.shape[:2]))
         outputs = self.outputs(contract.images(np.stack(rows)))
         return [*zip(self.task.decode(outputs, frames, top), told, strict=True)]
+
+    def _predict_tiles(self, source: Source, scale: float) -> tuple[Answer, int]:
+        """The answer about an image at a scale of its own, put together from tiles."""
+        channels = self.contract.channels
+        with listening() as remarks:
+            image = with_channels(decode(source, channels=channels), channels)
+        height, width = image.shape[:2]
+        wanted = max(1, round(height * scale)), max(1, round(width * scale))
+        image = resize(image, *wanted)
+
+        def pieces() -> Iterator[tuple[tuple[slice, slice], Any]]:
+            for tile, crop in Tiling.of(self.model, channels).tiles(image):
+                yield crop.image, crop(self.outputs(tile))
+
+        answer = self.task.assemble(pieces(), resize_frame((height, width), wanted))
+        return answer, merged(remarks)
 
 
 def channels_last(image: Image) -> Source:
