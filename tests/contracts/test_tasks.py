@@ -140,6 +140,26 @@ def test_the_loss_by_hand_is_the_loss_of_autograd(name: str) -> None:
     torch.testing.assert_close(loss.backward(), leaf.grad, rtol=1e-5, atol=1e-6)
 
 
+def test_an_answer_can_be_asked_about(name: str) -> None:
+    """One number an image, also of the batch several times over, with a gradient and a name."""
+    task = made(name)
+    outputs = outputs_of(task, 3).requires_grad_()
+    aim = task.aim(outputs.detach())
+    assert len(aim.names) == 3
+    assert all(aim.names)
+    values = aim.scalar(outputs)
+    assert values.shape == (3,)
+    (gradient,) = torch.autograd.grad(values.sum(), outputs)
+    assert gradient.flatten(1).abs().sum(1).min() > 0
+    torch.testing.assert_close(aim.scalar(torch.cat([outputs, outputs])), values.repeat(2))
+    changed = torch.cat([outputs[:1], outputs[1:] + 1])
+    torch.testing.assert_close(aim.scalar(changed)[0], values[0])
+    for named in {*aim.names} - {"all points"}:
+        assert {*task.aim(outputs.detach(), named).names} == {named}
+    with pytest.raises(UsageError, match=r"unknown .*'nothing of this'"):
+        task.aim(outputs.detach(), "nothing of this")
+
+
 def test_meters_of_parts_join_to_that_of_the_whole(name: str) -> None:
     task, ids = made(name), np.arange(24)
     outputs, targets = outputs_of(task, 24), targets_of(name, ids)

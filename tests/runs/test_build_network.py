@@ -107,8 +107,9 @@ def test_what_cannot_be_had_is_refused(
 
 def test_sizes_that_do_not_fit_are_refused_with_one_that_does() -> None:
     small = PixelContract(height=4, width=4, channels=3)
-    with pytest.raises(ShapeError, match="4×4") as caught:
+    with pytest.raises(UsageError, match="4×4") as caught:
         check_network(recipe(), small, FIVE)
+    assert caught.value.where == "--size"
     assert "at least 8×8" in str(caught.value.remedy)
 
 

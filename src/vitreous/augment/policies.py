@@ -57,6 +57,11 @@ RECIPES: dict[str, dict[str, Augment]] = {
             border="edge",
         ),
     },
+    "scenes": {  # nearer and farther, for answers that lie in the image
+        "photos": Augment(**MIRROR, **MILD, crop=0.6, scale=0.3),
+        "tiny": Augment(**MIRROR, shift=1 / 8, scale=0.1),
+        "symbols": Augment(shift=1 / 14, rotate=10, scale=0.2, border="edge"),
+    },
     "elastic": {
         "photos": Augment(**MIRROR, **SHADES, crop=0.5, rotate=20, elastic=0.02),
         "tiny": Augment(**MIRROR, shift=1 / 8, rotate=10, elastic=0.04),

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import IntEnum
 from functools import cached_property
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -73,6 +74,8 @@ class Dataset(ABC):
     weights   (N,) float32, or None: importance of each example in the loss
     pixels    (N, H, W, channels) uint8 where all images lie in memory already, else None
     notes     what was left out when it was opened or looks odd, in words
+    alternatives  by the name of a column that is not among the targets: how to open the same data
+              with that column, for tasks that are asked for by name
     """
 
     name: str
@@ -83,6 +86,7 @@ class Dataset(ABC):
     weights: NDArray[np.float32] | None = None
     pixels: NDArray[np.uint8] | None = None
     notes: tuple[str, ...] = ()
+    alternatives: Mapping[str, Callable[[], Dataset]] = MappingProxyType({})
 
     @abstractmethod
     def id(self, index: int) -> str:

@@ -97,7 +97,7 @@ class Recipe:
     """stop when this many epochs bring nothing; the best weights are kept in any case"""
 
     augment: str | None = None
-    """none, light, standard, strong, elastic, turn, zoom, randaugment or augmix"""
+    """none, light, standard, strong, scenes, elastic, turn, zoom, randaugment or augmix"""
     mixup: Annotated[float | None, Between(0, 8)] = None
     """strength of mixing pairs of images, such as 0.2"""
     cutmix: Annotated[float | None, Between(0, 8)] = None

@@ -6,6 +6,7 @@ into the run folder and shown in the report, so that nobody has to guess what "a
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -26,6 +27,7 @@ FEW = 100  # examples
 MAPPER = "unet_small"  # the network for answers that are maps
 PHOTO_MAPPER = "unet_efficientnet_lite0"  # that for photos
 MOST_MAPPED = 256  # pixels a side of its images, unless more are asked for
+PIXELS = 2**19  # of such images that one step learns from
 FEW_MAPPED = 512  # where there are few of them
 
 
@@ -201,6 +203,11 @@ def _choose_learning(
         epochs = int(np.clip(round(looks / facts.examples), 1, most))
         sum_of_looks = f"about {epochs * facts.examples:,} looks at {facts.examples:,} images"
         choices.fill("epochs", epochs, sum_of_looks)
+    if kind == "map":
+        pixels = math.prod(_window(choices, facts, kind))
+        batch = int(np.clip(PIXELS // pixels, 2, 8))
+        reason = f"{batch * pixels:,} pixels a step, each of which is an example"
+        choices.fill("batch_size", batch, reason)
     few = facts.examples < 1_000
     batch = 32 if few else 64 if choices.frozen or facts.examples < 8_000 else 128
     choices.fill("batch_size", batch, f"{facts.examples:,} training images")

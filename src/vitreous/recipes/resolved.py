@@ -28,6 +28,12 @@ WRITTEN: dict[str, type | UnionType] = {
 LATER = ("alpha",)
 """Fields that runs of earlier versions did not have: where they are None, nothing has changed."""
 
+FILLED = (
+    "task", "epochs", "batch_size", "size", "fit", "optimizer", "lr", "weight_decay", "schedule",
+    "loss", "augment", "pretrained", "freeze", "threads", "device",
+)  # fmt: skip
+"""Fields that `resolve` leaves neither open nor automatic."""
+
 
 @dataclass(frozen=True)
 class ResolvedRecipe:
@@ -70,12 +76,11 @@ class ResolvedRecipe:
             if name := misfit(written, WRITTEN):
                 raise TypeError(f"{name} is {written.get(name, 'missing')!r}")
             contract = PixelContract.from_json(written["contract"])
-            return cls(
-                Recipe.from_mapping(written["recipe"], where),
-                contract,
-                written["reasons"],
-                written.get("parts_given") is True,
-            )
+            recipe = Recipe.from_mapping(written["recipe"], where)
+            for name in FILLED:
+                if getattr(recipe, name) in (None, "auto"):
+                    raise TypeError(f"{name} is left open")
+            return cls(recipe, contract, written["reasons"], written.get("parts_given") is True)
         except (TypeError, AttributeError) as error:
             raise RunError(f"is not the recipe of a run: {error}", where=where) from error
 

@@ -15,13 +15,14 @@ from vitreous.backprop.layers import Loss, PlaceCrossEntropy, SmoothL1
 from vitreous.data.batches.pack import Rows
 from vitreous.data.images.frame import Frame
 from vitreous.data.points import Points
-from vitreous.errors import DataError, ModelFileError
+from vitreous.errors import DataError, ModelFileError, unknown
 from vitreous.fields import misfit
 from vitreous.losses import absolute_error, place_cross_entropy, smooth_l1, squared_error
 from vitreous.metrics.pck import KeyPointScores, answering_points, image_pck, key_points
 from vitreous.metrics.score import Rule
 from vitreous.models.network import Output, OutputKind
 from vitreous.tasks import point_sections
+from vitreous.tasks.aim import Aim
 from vitreous.tasks.heat_map import expected, heat, peaks, stride_for, to_pixels, to_places
 from vitreous.tasks.meter import Table
 from vitreous.tasks.point_answer import KeyPoints
@@ -252,6 +253,26 @@ class Keypoints(Task):
             KeyPoints(self.points, each, tuple(one.tolist()) if known else ())
             for each, one in zip(told, sure, strict=True)
         ]
+
+    def aim(self, outputs: Tensor, target: str = "", frames: Any = None) -> Aim:
+        """Of heat maps, how high the top is; of numbers, how far the point lies from the middle of
+        the window, where a network that sees nothing would put it. Of the point that is named, or
+        of all together.
+        """
+        if target and target not in self.points:
+            raise unknown(self.noun, target, self.points, where="target")
+        some = [self.points.index(target)] if target else [*range(len(self.points))]
+
+        def height(out: Tensor) -> Tensor:
+            return out[:, some].flatten(2).amax(2).sum(1)
+
+        def distance(out: Tensor) -> Tensor:
+            places = out.reshape(len(out), -1, 2)[:, some]
+            far: Tensor = (places.square().sum(2) + 1e-12).sqrt().sum(1)
+            return far
+
+        measure = height if self.mapped else distance
+        return Aim((target or "all points",) * len(outputs), measure)
 
     def truth(self, targets: Mapping[str, Any]) -> KeyPoints:
         return KeyPoints(self.points, targets["point"].astype(np.float64))

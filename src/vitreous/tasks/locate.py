@@ -25,8 +25,9 @@ from vitreous.metrics.score import Rule
 from vitreous.metrics.simple_rule import SimpleRule
 from vitreous.models.network import Output, OutputKind
 from vitreous.tasks import locate_sections
+from vitreous.tasks.aim import Aim
 from vitreous.tasks.box_answer import PlacedBox
-from vitreous.tasks.box_coding import BoxMeter, corners, encoded, one_box
+from vitreous.tasks.box_coding import BoxMeter, box_aim, corners, encoded, one_box
 from vitreous.tasks.box_heat import BEHIND, BoxHeat
 from vitreous.tasks.heat_map import stride_for
 from vitreous.tasks.ranks import ranks
@@ -305,6 +306,10 @@ class Locate(Task):
             score = float(shares[place, number]) if self.classes else None
             answers.append(PlacedBox(box, number, self._label(number), score))
         return answers
+
+    def aim(self, outputs: Tensor, target: str = "", frames: Any = None) -> Aim:
+        aim = box_aim(self.found(outputs), self.classes, target)
+        return Aim(aim.names, lambda out: aim.scalar(self.found(out)))
 
     def truth(self, targets: Mapping[str, Any]) -> PlacedBox:
         for box in targets["box"].astype(np.float64):

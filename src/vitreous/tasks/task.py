@@ -23,6 +23,7 @@ from vitreous.data.images.frame import Frame
 from vitreous.errors import DataError, ModelFileError, UsageError, unknown
 from vitreous.metrics.score import Rule, Scores
 from vitreous.models.network import Output, OutputKind
+from vitreous.tasks.aim import Aim
 from vitreous.tasks.answer import Answer
 from vitreous.tasks.meter import Meter
 from vitreous.tasks.section import Gallery, Note, Section
@@ -294,6 +295,21 @@ class Task(ABC):
                 place in the image
         top     how many alternatives to name, where there are any
         """
+
+    def aim(self, outputs: Any, target: str = "", frames: Sequence[Frame] | None = None) -> Aim:
+        """The number that is to be explained about each image.
+
+        outputs  of the network for the images as they are
+        target   what is asked about, in words of the task; "" is what the network answered
+        frames   how each image was fitted into the window, for a target that is a place in it
+
+        Raises UsageError, with the nearest names, for what the network does not answer.
+        """
+        raise UsageError(
+            f"answers of the task '{self.name}' cannot be explained yet",
+            remedy="Give the network itself to a method of `vitreous.explain.METHODS`, with a "
+            "function of its outputs as the target.",
+        )
 
     def truth(self, targets: Mapping[str, Any]) -> Answer:
         """The answer that would be right for an example, to be drawn beside the network's.
