@@ -25,6 +25,9 @@ WRITTEN: dict[str, type | UnionType] = {
 }
 """What a recipe.yaml has to hold."""
 
+LATER = ("alpha",)
+"""Fields that runs of earlier versions did not have: where they are None, nothing has changed."""
+
 FILLED = (
     "task", "epochs", "batch_size", "size", "fit", "optimizer", "lr", "weight_decay", "schedule",
     "loss", "augment", "pretrained", "freeze", "threads", "device",
@@ -86,9 +89,13 @@ class ResolvedRecipe:
 
         data  fingerprint of the data
         """
+        recipe = self.recipe.to_mapping()
+        for name in LATER:
+            if recipe[name] is None:
+                del recipe[name]
         decisive = {
             "data": data,
-            "recipe": self.recipe.to_mapping(),
+            "recipe": recipe,
             "contract": self.contract.to_json(),
         }
         return hashlib.sha256(json.dumps(decisive, sort_keys=True).encode()).hexdigest()
