@@ -40,9 +40,9 @@ class Recipe:
 
     optimizer: str | None = None
     """sgd, momentum, nesterov, adam, adamw, nadam, rmsprop or adagrad"""
-    lr: Annotated[float | None, Between(0, 1000)] = None
+    lr: Annotated[float | None, Between(1e-9, 1000)] = None
     """peak learning rate, per step"""
-    momentum: Annotated[float, Between(0, 1)] = 0.9
+    momentum: Annotated[float, Between(0, 0.9999)] = 0.9
     """share of the last update that is kept (momentum, nesterov)"""
     weight_decay: Annotated[float | None, Between(0, 100)] = None
     """decay of weights, apart from the loss; biases and norms are spared"""

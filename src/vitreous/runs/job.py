@@ -134,6 +134,12 @@ def prepare(
     parts = handed_in(parts, dataset) if parts else assigned(dataset, recipe, progress)
     training = parts.indices(Part.TRAIN)
     check_not_empty(dataset, training, parts.describe())
+    if recipe.patience is not None and not len(parts.indices(Part.VALIDATION)):
+        raise UsageError(
+            "has no effect: there is no validation part that could stop improving",
+            where="--patience",
+            remedy="Hold one out, such as --validation 0.15, or leave this out.",
+        )
     facts = DataFacts.of(dataset, training)
     resolved = resolve(recipe, facts, own_module=module is not None)
     job = Job(dataset, parts, replace(resolved, parts_given=given), where(data), module)

@@ -16,7 +16,7 @@ from vitreous.data.check.copies import copies, look_alikes, twins
 from vitreous.data.check.data_findings import Finding, Findings, collected, noted
 from vitreous.data.check.image_findings import findings_of_damage, findings_of_images
 from vitreous.data.check.scan import survey
-from vitreous.data.check.target_findings import findings_of_masks
+from vitreous.data.check.target_findings import findings_of_masks, findings_of_places
 from vitreous.data.check.training_findings import training_findings
 from vitreous.data.check.view import View
 from vitreous.data.dataset import Progress
@@ -50,6 +50,7 @@ def check(
         *findings_of_damage(view),
         *training_findings(view, same),
         *findings_of_masks(view),
+        *findings_of_places(view),
         *copies(view, same),
         *findings_of_bias(view),
         *look_alikes(view, contents),
