@@ -27,6 +27,7 @@ from vitreous.formats import counted
 SAMPLE = 64  # masks that are looked at where the classes have names
 NAMES = ("classes.txt", "codes.txt")  # files that name the classes, one a line, by number
 RULES = b"masks 1"  # by which masks are looked at
+LISTED = 3  # values of one class that are shown
 COLORS = 64  # of masks that are drawn without a table of colors
 TASK = 64  # masks that a thread takes at a time
 
@@ -78,6 +79,13 @@ class MaskFiles(MapRows):
     def rules(self) -> bytes:
         table = b"" if self.table is None else self.table.tobytes()
         return table + (self.colors.digest if self.colors else b"")
+
+    def stored_as(self, number: int) -> str:
+        values = [number] if self.table is None else np.flatnonzero(self.table == number).tolist()
+        if self.colors is not None:
+            lines = [value for value in values if value < len(self.colors.colors)]
+            return ", ".join(" ".join(map(str, self.colors.colors[n].tolist())) for n in lines)
+        return ", ".join(map(str, values[:LISTED])) + (", …" if len(values) > LISTED else "")
 
     def stamp(self, index: int) -> bytes:
         return stamp(self.source(index))
