@@ -360,7 +360,8 @@ def test_unlabeled_images():
     images = np.random.default_rng(0).integers(0, 256, (30, 40, 40, 1), np.uint8)
     findings = check((np.concatenate([images, images[:2]]), None))
     assert findings.classes == {}
-    assert kinds(findings).keys() == {"duplicates", "memory"}
+    assert kinds(findings).keys() == {"unlabeled", "duplicates", "memory"}
+    assert findings.of("unlabeled").severity == "error"
     assert sum(findings.parts.values()) == 32
 
 
@@ -392,3 +393,14 @@ def test_a_box_that_stands_there_twice(tmp_path):
     assert finding.severity == "warning"
     assert finding.message.startswith("1 box stands there a second time")
     assert finding.examples == ("3.png",)
+
+
+def test_images_without_labels_cannot_be_learned_from(tmp_path):
+    (tmp_path / "list.csv").write_text("path\n" + "".join(f"{n}.png\n" for n in range(8)))
+    for number in range(8):
+        Image.new("RGB", (6, 6), (number * 20, 0, 0)).save(tmp_path / f"{number}.png")
+    found = check(str(tmp_path / "list.csv"))
+    finding = found.of("unlabeled")
+    assert finding.severity == "error"
+    assert "no task learns from these alone" in finding.message
+    assert found.fatal

@@ -13,7 +13,7 @@ from vitreous.data.batches.preprocess import PixelContract
 from vitreous.data.columns import ClassNumbers
 from vitreous.data.dataset import Part
 from vitreous.data.formats.open import open
-from vitreous.data.images.depth import read_depth
+from vitreous.data.images.depth_map import read_depth
 from vitreous.data.maps import Maps
 from vitreous.data.splits.split import split
 from vitreous.errors import DataError, ImageError

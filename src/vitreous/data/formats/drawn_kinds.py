@@ -9,7 +9,7 @@ import numpy as np
 
 from vitreous.data.formats.folder_walk import images_below
 from vitreous.data.images.decode import decode, header, upright_size
-from vitreous.data.images.depth import read_depth
+from vitreous.data.images.depth_map import read_depth
 from vitreous.errors import ImageError
 
 LOOKED = 8  # images of a folder that are opened

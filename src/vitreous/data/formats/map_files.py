@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from vitreous.data.cache.file_cache import stamp
 from vitreous.data.images.decode import decode, header
-from vitreous.data.images.depth import read_depth
+from vitreous.data.images.depth_map import read_depth
 from vitreous.data.images.read_file import read_bytes
 from vitreous.data.maps import MapRows, Maps
 from vitreous.data.names import Names

@@ -1,8 +1,8 @@
 """Open data of any form, told from what lies there: `vt.open`.
 
 Folders (class folders, images and masks, IDX, CIFAR), manifests, `.npz` files, arrays, torch data
-sets, and names: `digits` comes along, every other name is looked for below the folder that
-VITREOUS_DATA names.
+sets, and names: `digits` comes along, `scenes` and `crowds` are rendered, every other name is
+looked for below the folder that VITREOUS_DATA names.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ from vitreous.data.formats.table_rows import refuse_other_kinds
 from vitreous.data.formats.torch_dataset import TorchDataset
 from vitreous.data.images.file_type import recognize
 from vitreous.data.images.read_file import printable
+from vitreous.data.rendered import RENDERED
 from vitreous.errors import DataError, UsageError
 
 MNIST_5000 = "mnist-5000"  # MNIST with the first 5,000 test images only
@@ -84,7 +85,7 @@ def open(source: Any, *, bad_images: BadImages = "skip") -> Dataset:
 
 def named() -> dict[str, Path | None]:
     """Names that can be opened and where they lie; None for what comes along."""
-    names: dict[str, Path | None] = {"digits": None}
+    names: dict[str, Path | None] = {"digits": None, **dict.fromkeys(RENDERED)}
     place = os.environ.get("VITREOUS_DATA")
     if place and os.path.isdir(place):
         for path in sorted(Path(place).iterdir()):
@@ -190,7 +191,7 @@ def _open_name(path: Path, bad_images: BadImages) -> Dataset:
     if name in known:
         place = known[name]
         if place is None:
-            return arrays.digits()
+            return RENDERED.get(name, arrays.digits)()
         if name == MNIST_5000:
             return idx.open_idx(place, test=5_000)
         return _open_path(place, bad_images)

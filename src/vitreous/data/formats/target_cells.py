@@ -21,7 +21,15 @@ from vitreous.data.formats.labels import from_marks, from_words
 from vitreous.data.formats.map_files import depths_in_files, pictures_in_files
 from vitreous.data.formats.mask_files import masks_in_files
 from vitreous.data.formats.table_rows import is_foreign, refuse_encoding
-from vitreous.data.manifest_words import FILES, POINT, SEPARATORS, TARGETS, bare, number
+from vitreous.data.manifest_words import (
+    FILES,
+    POINT,
+    SEPARATORS,
+    TARGETS,
+    bare,
+    box_pieces,
+    number,
+)
 from vitreous.data.names import Names
 from vitreous.data.points import Points
 from vitreous.errors import DataError
@@ -222,7 +230,7 @@ class TargetCells:
         """Cells such as "10 20 30 40 cat; ignore 5 5 9 9 dog": left, top, right, bottom, class."""
         corners, sizes, words, ignored = array("f"), [], [], []
         for row, cell in zip(self._rows, self._cells["box"], strict=True):
-            pieces = [piece.strip() for piece in cell.split(";") if piece.strip()]
+            pieces = box_pieces(cell)
             sizes.append(len(pieces))
             for piece in pieces:
                 mark, _, rest = piece.partition(" ")
@@ -237,7 +245,7 @@ class TargetCells:
                         "left < right and top < bottom; and then perhaps the class.",
                     )
                 corners.extend((left, top, right, bottom))
-                words.append(clean(word) if word else "")
+                words.append(clean(bare(word) or word) if word else "")
         table = np.frombuffer(corners, np.float32).reshape(-1, 4)
         marks = np.array(ignored) if any(ignored) else None
         classes = sorted(set(words))
@@ -251,20 +259,29 @@ class TargetCells:
         return Boxes(table, np.array(sizes), numbers, classes, marks)
 
     def _dots(self) -> Dots:
-        """Cells such as "10 20; 5 5.5": x and y of each."""
-        places, sizes = array("f"), []
+        """Cells such as "10 20; 5 5.5" or "10 20 cat": x and y of each, and perhaps a class."""
+        places, sizes, words = array("f"), [], list[str]()
         for row, cell in zip(self._rows, self._cells["dot"], strict=True):
             pieces = [piece.strip() for piece in cell.split(";") if piece.strip()]
             sizes.append(len(pieces))
             for piece in pieces:
-                values = [number(word) for word in piece.split()]
-                if len(values) != 2 or values[0] is None or values[1] is None:
+                x, y, name = [*piece.split(maxsplit=2), "", ""][:3]
+                values = number(x), number(y)
+                if values[0] is None or values[1] is None:
                     self._fail(
                         f"row {row} has the dot '{piece}'",
-                        "Write x and y in pixels, divided by a space, and ; between two dots.",
+                        "Write x and y in pixels and perhaps a class, divided by spaces, and ; "
+                        "between two dots.",
                     )
                 places.extend((values[0], values[1]))
-        return Dots(np.frombuffer(places, np.float32), np.array(sizes))
+                words.append(name)
+        table, classes = np.frombuffer(places, np.float32), sorted(set(words))
+        if not any(classes):
+            return Dots(table, np.array(sizes))
+        if "" in classes:
+            self._fail("names the class of some dots only", "Write a class after every dot.")
+        place = {name: position for position, name in enumerate(classes)}
+        return Dots(table, np.array(sizes), np.array([place[word] for word in words]), classes)
 
     def _point(self, row: int, name: str, cell: str) -> tuple[float, float, float]:
         """A cell such as "12.5 40", or an empty one for a point that is not visible."""
