@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from copy import copy
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -28,6 +27,7 @@ from vitreous.run_folder import RunFolder
 from vitreous.runs.build_network import check_file, check_network
 from vitreous.runs.environment import environment
 from vitreous.tasks import TASKS, Task
+from vitreous.tasks.asked import as_asked
 from vitreous.tasks.task import Columns, Ids
 
 MOST_WEIGHT = 1e30  # of an example: a batch of larger ones has no sum in float32
@@ -261,22 +261,6 @@ def check_one_network(recipe: Recipe, module: nn.Module | None) -> None:
             where="model",
             remedy="Leave one of them out.",
         )
-
-
-def as_asked(dataset: Dataset, task: str) -> Dataset:
-    """The data with their targets as the task asks for them, which was chosen by its name."""
-    if task not in TASKS:
-        return dataset
-    for name in TASKS[task].needs.keys() - dataset.targets.keys():
-        if name in dataset.alternatives:
-            dataset = dataset.alternatives[name]()
-    targets = TASKS[task].adapt(dataset.targets, dataset.name)
-    if targets is dataset.targets:
-        return dataset
-    asked = copy(dataset)
-    asked.__dict__.pop("fingerprint", None)  # it is that of other targets
-    asked.targets = targets
-    return asked
 
 
 def assigned(dataset: Dataset, recipe: Recipe, progress: Progress) -> Split:

@@ -38,6 +38,7 @@ from vitreous.runs.job import Job, prepare, take_up
 from vitreous.runs.loop import train_phases
 from vitreous.runs.phases import phases
 from vitreous.runs.setup import TrainingSetup, build
+from vitreous.tasks.asked import as_asked
 from vitreous.training.history import averaged
 from vitreous.training.reproduce import deterministic
 
@@ -84,7 +85,8 @@ class Run:
 
         data  needed for its pictures, where they lie in memory
         """
-        return write_report(self.folder.path, dataset=None if data is None else open_data(data))
+        dataset = None if data is None else as_asked(open_data(data), self.model.task.name)
+        return write_report(self.folder.path, dataset=dataset)
 
 
 def train(

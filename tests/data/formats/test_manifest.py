@@ -246,14 +246,14 @@ def test_paths_of_masks(table, tmp_path):
     (tmp_path / "m").mkdir()
     for number in range(3):
         Image.fromarray(np.full((2, 3), number, np.uint8)).save(tmp_path / f"m/{number}.png")
-    data = table("path,mask,label\n0.png,m/2.png,cat\n1.png,./m/0.png,dog\n")
+    data = table("path,mask,label\n0.png,m/1.png,cat\n1.png,./m/0.png,dog\n")
     assert list(data.targets) == ["mask", "class"]
-    assert data.targets["mask"].classes == ("0", "1", "2")
-    assert data.targets["mask"].read(0).tolist() == [[2] * 3] * 2
+    assert data.targets["mask"].classes == ("0", "1")
+    assert data.targets["mask"].read(0).tolist() == [[1] * 3] * 2
     assert data.targets["mask"].source(1) == str(tmp_path / "m/0.png")
     assert data.targets["class"].classes == ("cat", "dog")
     assert len(data.notes) == 1
-    assert data.notes[0].startswith("masks show the classes 0 to 2, which have no names;")
+    assert data.notes[0].startswith("masks show the classes 0 to 1, which have no names;")
     missing = table("path,mask\n0.png,m/2.png\n1.png,m/9.png\n")
     assert missing.notes[0].startswith("mask: 1 of 2 files are missing, such as ")
     assert len(missing) == 2
