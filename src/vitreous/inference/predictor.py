@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol, overload
+from typing import TYPE_CHECKING, Any, Protocol, overload
 
 import numpy as np
 import torch
@@ -20,6 +20,7 @@ from vitreous.blocks.mode import evaluating
 from vitreous.data.batches.pack import Rows
 from vitreous.data.batches.preprocess import PixelContract
 from vitreous.data.images.decode import Source, decode
+from vitreous.data.images.frame import Frame
 from vitreous.errors import DivergedError, UsageError
 from vitreous.fields import checked
 from vitreous.formats import counted
@@ -28,6 +29,9 @@ from vitreous.tasks import Answer, Task
 from vitreous.tasks.meter import Meter
 from vitreous.tasks.task import Columns, Ids
 from vitreous.training.precision import forward_context, widened
+
+if TYPE_CHECKING:
+    from vitreous.explain.explanation import Explanation
 
 BATCH = 64  # images that are decoded and predicted together
 PIXELS = 4 << 20  # of the rows that go through the network together
@@ -136,15 +140,75 @@ class Predictor:
         return self._predict([source], top)[0]
 
     def _predict(self, sources: Sequence[Source], top: int) -> list[Answer]:
+        images, _, frames = self._fitted(sources)
+        return [*self.task.decode(self.outputs(images), frames, top)]
+
+    @overload
+    def explain(
+        self,
+        source: Source,
+        *,
+        method: str = "auto",
+        layer: str | None = None,
+        unit: int | None = None,
+        target: str = "",
+    ) -> Explanation: ...
+    @overload
+    def explain(
+        self,
+        source: list[Source],
+        *,
+        method: str = "auto",
+        layer: str | None = None,
+        unit: int | None = None,
+        target: str = "",
+    ) -> list[Explanation]: ...
+    def explain(
+        self,
+        source: Source | list[Source],
+        *,
+        method: str = "auto",
+        layer: str | None = None,
+        unit: int | None = None,
+        target: str = "",
+    ) -> Explanation | list[Explanation]:
+        """Where in one image, or in each of several, the evidence for the answer lies.
+
+        source  a path, the bytes of a file, or an array (h, w, C) uint8; or a list of these
+        method  a key of `vitreous.explain.METHODS`; "auto" is Grad-CAM, or integrated gradients for
+                a network without maps
+        layer   that Grad-CAM looks at, or that has the unit; None is found
+        unit    channel of the layer that is asked about, in place of the answer
+        target  what of the answer is asked about, in words of the task: a class, a class at a pixel
+                ("road@120,80"), "box", a point; "" is what was answered
+
+        Raises UsageError with the nearest names for what there is not, ModelError for a method that
+        the network does not allow, and as `predict` does.
+        """
+        from vitreous.explain.explainer import Question, explain
+
+        question = Question(method=method, layer=layer, unit=unit, target=target)
+        sources = source if isinstance(source, list) else [source]
+        found: list[Explanation] = []
+        for first in range(0, len(sources), BATCH):
+            images, pictures, frames = self._fitted(sources[first : first + BATCH])
+            images = images.to(self.device)
+            outputs = self.outputs(images)
+            found += explain(self.model, self.task, images, outputs, pictures, frames, question)
+        return found if isinstance(source, list) else found[0]
+
+    def _fitted(
+        self, sources: Sequence[Source]
+    ) -> tuple[Images, list[NDArray[np.uint8]], list[Frame]]:
+        """What the network sees, the images as they were decoded, and how each was fitted."""
         contract: PixelContract = self.contract
-        rows: list[NDArray[np.uint8]] = []
-        frames = []
-        for source in sources:
-            image = decode(source, channels=contract.channels, at_least=contract.at_least)
-            rows.append(contract.row(image))
-            frames.append(contract.frame(*image.shape[:2]))
-        outputs = self.outputs(contract.images(np.stack(rows)))
-        return [*self.task.decode(outputs, frames, top)]
+        pictures = [
+            decode(source, channels=contract.channels, at_least=contract.at_least)
+            for source in sources
+        ]
+        rows = np.stack([contract.row(picture) for picture in pictures])
+        frames = [contract.frame(*picture.shape[:2]) for picture in pictures]
+        return contract.images(rows), pictures, frames
 
 
 def finite(outputs: Any, what: str = "outputs") -> Any:
