@@ -173,7 +173,7 @@ def go_on(folder: RunFolder, job: Job, progress: Progress) -> Run:
             scores = {part: model.task.SCORES.from_json(found) for part, found in parts}
         if "test" in scores and not folder.events("test"):
             use_test(job.dataset, job.parts, scores["test"], folder)
-        write_report(folder.path, dataset=job.dataset, predict=model.predict)
+        write_report(folder.path, dataset=job.dataset, predictor=model)
         folder.log_event("end")
         return Run(folder, model, scores)
 
