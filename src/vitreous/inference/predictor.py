@@ -20,9 +20,11 @@ from vitreous.blocks.mode import evaluating
 from vitreous.data.batches.pack import Rows
 from vitreous.data.batches.preprocess import PixelContract
 from vitreous.data.images.decode import Source, decode
+from vitreous.data.images.frame import Frame
 from vitreous.errors import DivergedError, UsageError
 from vitreous.fields import checked
 from vitreous.formats import counted
+from vitreous.inference.tiles import tiled
 from vitreous.shapes import Images
 from vitreous.tasks import Answer, Task
 from vitreous.tasks.meter import Meter
@@ -142,6 +144,8 @@ class Predictor:
 
     def _predict(self, sources: Sequence[Image], top: int) -> list[Answer]:
         contract: PixelContract = self.contract
+        if contract.fit == "native":
+            return [self._whole(source, top) for source in map(channels_last, sources)]
         rows: list[NDArray[np.uint8]] = []
         frames = []
         for source in map(channels_last, sources):
@@ -150,6 +154,15 @@ class Predictor:
             frames.append(contract.frame(*image.shape[:2]))
         outputs = self.outputs(contract.images(np.stack(rows)))
         return [*self.task.decode(outputs, frames, top)]
+
+    def _whole(self, source: Source, top: int) -> Answer:
+        """The answer to an image of any size, none of whose pixels is resized or left out."""
+        contract: PixelContract = self.contract
+        image = decode(source, channels=contract.channels)
+        height, width = image.shape[:2]
+        images = contract.around(height, width).images(image[None])
+        outputs = tiled(self.outputs, images)
+        return self.task.decode(outputs, [Frame.identity((height, width))], top)[0]
 
 
 def channels_last(image: Image) -> Source:

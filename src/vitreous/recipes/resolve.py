@@ -44,6 +44,7 @@ def resolve(recipe: Recipe, facts: DataFacts, *, own_module: bool = False) -> Re
         _choose_network(choices, facts, task)
     whole = "the whole image is answered about"
     choices.fill("fit", task.window, "usual for classes" if task.window == "crop" else whole)
+    _choose_noise(choices, facts)
     _choose_learning(choices, facts, task)
     check_together(choices.values, task)
     warm = choices["pretrained"] != "no"
@@ -66,13 +67,28 @@ def _window(choices: Choices, facts: DataFacts, task: type[Task]) -> tuple[int, 
     """
     size: int = choices["size"]
     name = choices["model"]
-    square = task.answers != "map" or choices["fit"] != "pad" or not facts.uniform or name is None
+    whole = choices["fit"] in ("pad", "native")
+    square = task.answers != "map" or not whole or not facts.uniform or name is None
     if square or variant(name).sized:
         return size, size
     longer = max(facts.height, facts.width)
-    sides = (max(1, round(size * side / longer)) for side in (facts.height, facts.width))
+    sides = [max(1, round(size * side / longer)) for side in (facts.height, facts.width)]
+    if choices["fit"] == "native":
+        sides = [min(size, side) for side in (facts.height, facts.width)]
     height, width = (variant(name).sizes.fit(side) for side in sides)
     return height, width
+
+
+def _choose_noise(choices: Choices, facts: DataFacts) -> None:
+    """Raises UsageError for noise that was asked for and that the images do not have."""
+    if facts.noise:
+        choices.fill("noise", facts.noise, "the usual strength in comparisons")
+    elif choices["noise"] is not None:
+        raise UsageError(
+            "has no effect: the images are used as they are",
+            where=f"--noise {choices['noise']}",
+            remedy="Leave it out, or choose a task that makes clean images worse to restore them.",
+        )
 
 
 class Choices:
@@ -123,6 +139,9 @@ def _choose_task(choices: Choices, facts: DataFacts) -> type[Task]:
 def _choose_network(choices: Choices, facts: DataFacts, task: type[Task]) -> None:
     pixels = f"{facts.height} × {facts.width}"
     rgb = facts.channels in (1, 3)
+    liked = task.network(facts.channels)
+    if liked is not None:
+        choices.fill("model", *liked)
     if task.answers == "map":
         if facts.channels == 3 and not facts.small:
             reason = "it answers for each pixel, and photos profit from weights learned on ImageNet"

@@ -96,6 +96,8 @@ def report_data(
             dataset = open_data(written["data"])
         except VitreousError as error:
             notes.append(Note(f"The data are not here any more, hence no pictures: {error}"))
+    if dataset is not None:
+        dataset = task.pose(dataset, task.noise)
     answers = [
         row for row in read_table(folder.predictions, ("path", "part")) if row["part"] == judged
     ]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from copy import copy
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -80,6 +79,7 @@ class Job:
             smoothing=recipe.label_smoothing or 0.0,
             balance=recipe.balance,
         )
+        task = replace(task, noise=self.dataset.noise)
         return task.within(window.height, window.width)
 
     def check_trainable(self, training: Ids, found: str) -> None:
@@ -129,7 +129,7 @@ def prepare(
         fields["model"] = model
     recipe = (recipe or Recipe()).replace(**fields)
     check_one_network(recipe, module)
-    dataset = as_asked(open_data(data, bad_images=recipe.bad_images), recipe.task)
+    dataset = as_asked(open_data(data, bad_images=recipe.bad_images), recipe.task, recipe.noise)
     given = parts is not None
     parts = handed_in(parts, dataset) if parts else assigned(dataset, recipe, progress)
     training = parts.indices(Part.TRAIN)
@@ -168,7 +168,8 @@ def take_up(folder: RunFolder, data: object, model: nn.Module | None, progress: 
             where=str(folder.path),
             remedy=f"Its report is {folder.report}; start another with `vitreous train`.",
         )
-    dataset = as_asked(found_again(folder, data, written["data"]), resolved.recipe.task)
+    recipe = resolved.recipe
+    dataset = as_asked(found_again(folder, data, written["data"]), recipe.task, recipe.noise)
     parts = assigned(dataset, resolved.recipe, progress)
     found = {"files or labels": dataset.fingerprint, "images": parts.content}
     for what, key in (("files or labels", "fingerprint"), ("images", "content")):
@@ -257,17 +258,14 @@ def check_one_network(recipe: Recipe, module: nn.Module | None) -> None:
         )
 
 
-def as_asked(dataset: Dataset, task: str) -> Dataset:
-    """The data with their targets as the task asks for them, which was chosen by its name."""
+def as_asked(dataset: Dataset, task: str, noise: str | None = None) -> Dataset:
+    """The data with their targets as the task asks for them, which was chosen by its name.
+
+    noise  that clean images are given, where the task asks for noisy ones; None: the usual
+    """
     if task not in TASKS:
         return dataset
-    targets = TASKS[task].adapt(dataset.targets, dataset.name)
-    if targets is dataset.targets:
-        return dataset
-    asked = copy(dataset)
-    asked.__dict__.pop("fingerprint", None)  # it is that of other targets
-    asked.targets = targets
-    return asked
+    return TASKS[task].pose(dataset, noise)
 
 
 def assigned(dataset: Dataset, recipe: Recipe, progress: Progress) -> Split:
