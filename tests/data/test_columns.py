@@ -449,3 +449,11 @@ def test_maps_of_several_sizes_have_to_be_packed_first():
     assert maps.gather(np.array([1, 1])).shape == (2, 3, 2)
     with pytest.raises(ShapeError, match="several sizes"):
         maps.gather(np.array([0, 1]))
+
+
+def test_points_without_sides_are_not_mirrored_unknowingly() -> None:
+    one = np.array([[[1, 2, 1]]])
+    assert Points(one, ["tip"]).mirrors
+    assert Points(one.repeat(2, 1), ["left eye", "right eye"]).mirrors
+    assert not Points(one.repeat(2, 1), ["p1", "p2"]).mirrors
+    assert Points(one.repeat(2, 1), ["p1", "p2"], [(0, 1)]).mirrors

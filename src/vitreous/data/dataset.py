@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import IntEnum
 from functools import cached_property
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -74,6 +75,8 @@ class Dataset(ABC):
     pixels    (N, H, W, channels) uint8 where all images lie in memory already, else None
     notes     what was left out when it was opened or looks odd, in words
     noise     what was done to clean images to make these, such as gaussian:25; "" if nothing was
+    alternatives  by the name of a column that is not among the targets: how to open the same data
+              with that column, for tasks that are asked for by name
     """
 
     name: str
@@ -85,6 +88,7 @@ class Dataset(ABC):
     pixels: NDArray[np.uint8] | None = None
     notes: tuple[str, ...] = ()
     noise: str = ""
+    alternatives: Mapping[str, Callable[[], Dataset]] = MappingProxyType({})
 
     @abstractmethod
     def id(self, index: int) -> str:

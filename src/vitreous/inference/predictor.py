@@ -21,6 +21,7 @@ from vitreous.data.batches.pack import Rows
 from vitreous.data.batches.preprocess import PixelContract
 from vitreous.data.images.decode import Source, decode
 from vitreous.data.images.frame import Frame
+from vitreous.data.images.remarks import listening, merged
 from vitreous.errors import DivergedError, UsageError
 from vitreous.fields import checked
 from vitreous.formats import counted
@@ -143,26 +144,40 @@ class Predictor:
         return self._predict([source], top)[0]
 
     def _predict(self, sources: Sequence[Image], top: int) -> list[Answer]:
+        return [answer for answer, _ in self.predict_and_tell(sources, top=top)]
+
+    def predict_and_tell(
+        self, sources: Sequence[Image], *, top: int = 5
+    ) -> list[tuple[Answer, int]]:
+        """Answers as `predict` gives them, each with the remarks on what was lost when its image
+        was read, in one number: see `data.images.remarks`.
+        """
         contract: PixelContract = self.contract
         if contract.fit == "native":
             return [self._whole(source, top) for source in map(channels_last, sources)]
         rows: list[NDArray[np.uint8]] = []
-        frames = []
+        frames, told = [], []
         for source in map(channels_last, sources):
-            image = decode(source, channels=contract.channels, at_least=contract.at_least)
-            rows.append(contract.row(image))
+            with listening() as remarks:
+                image = decode(source, channels=contract.channels, at_least=contract.at_least)
+                rows.append(contract.row(image))
+            told.append(merged(remarks))
             frames.append(contract.frame(*image.shape[:2]))
         outputs = self.outputs(contract.images(np.stack(rows)))
-        return [*self.task.decode(outputs, frames, top)]
+        return [*zip(self.task.decode(outputs, frames, top), told, strict=True)]
 
-    def _whole(self, source: Source, top: int) -> Answer:
-        """The answer to an image of any size, none of whose pixels is resized or left out."""
+    def _whole(self, source: Source, top: int) -> tuple[Answer, int]:
+        """The answer to an image of any size, none of whose pixels is resized or left out; and the
+        remarks.
+        """
         contract: PixelContract = self.contract
-        image = decode(source, channels=contract.channels)
+        with listening() as remarks:
+            image = decode(source, channels=contract.channels)
         height, width = image.shape[:2]
         images = contract.around(height, width).images(image[None])
         outputs = tiled(self.outputs, images)
-        return self.task.decode(outputs, [Frame.identity((height, width))], top)[0]
+        frames = [Frame.identity((height, width))]
+        return self.task.decode(outputs, frames, top)[0], merged(remarks)
 
 
 def channels_last(image: Image) -> Source:

@@ -35,11 +35,12 @@ def check_together(choices: Mapping[str, Any], task: type[Task]) -> None:
     if choices["precision"] != "auto":
         Precision(choices["precision"], choices["device"])
     model = choices["model"]
-    if model is not None and variant(model).output != task.answers:
+    kind = task.answers_with(choices["loss"])
+    if model is not None and variant(model).output != kind:
         whole = {"vector": "the whole image", "map": "each pixel"}
         raise UsageError(
             f"{model} answers for {whole[variant(model).output]}, and the question is about "
-            f"{whole[task.answers]}",
+            f"{whole[kind]}",
             where="--model",
             remedy="Choose another network: `vitreous models` lists them.",
         )

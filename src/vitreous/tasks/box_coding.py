@@ -14,9 +14,11 @@ from torch import Tensor
 
 from vitreous.data.boxes import is_ignored
 from vitreous.errors import DataError
+from vitreous.tasks.aim import Aim, one_of
 from vitreous.tasks.meter import Table
 
 UNIT = 5  # outputs from one side of the window to the other
+BOX = "box"  # what is asked about where it is no class
 LARGEST = 3.0  # logarithm of the largest size, in windows: a network must not answer infinity
 
 
@@ -54,6 +56,21 @@ def one_box(found: Sequence[Tensor]) -> Tensor:
         row = each.new_full((5,), torch.nan) if not len(each) else each[0]
         rows.append(torch.cat([row, row.new_zeros(1)])[:5])
     return torch.stack(rows)
+
+
+def box_aim(outputs: Tensor, classes: Sequence[str], target: str) -> Aim:
+    """The logit of a class, or "box": how far the box is from the whole window, as the length of
+    its four numbers. Without a name, the class that was answered, or the box where there is none.
+    """
+    if target == BOX or not (target or classes):
+
+        def distance(out: Tensor) -> Tensor:
+            far: Tensor = (out[:, -4:].square().sum(1) + 1e-12).sqrt()
+            return far
+
+        return Aim((BOX,) * len(outputs), distance)
+    answered = outputs[:, :-4].argmax(1) if classes else outputs.new_zeros(len(outputs)).long()
+    return one_of((*classes, BOX), answered, target, "class")
 
 
 class BoxMeter(Table):

@@ -134,6 +134,7 @@ class Denoise(Task):
     @classmethod
     def pose(cls, dataset: Dataset, noise: str | None = None) -> Dataset:
         """Pairs as they are; of any other images each is made noisy, unless `noise` is ""."""
+        dataset = super().pose(dataset)
         if CLEAN in dataset.targets or noise == "":
             return dataset
         return Noisy(dataset, Noise.of(noise or USUAL))

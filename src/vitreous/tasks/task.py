@@ -25,7 +25,8 @@ from vitreous.data.dataset import Dataset
 from vitreous.data.images.frame import Frame
 from vitreous.errors import DataError, ModelFileError, UsageError, unknown
 from vitreous.metrics.score import Rule, Scores
-from vitreous.models.network import Output
+from vitreous.models.network import Output, OutputKind
+from vitreous.tasks.aim import Aim
 from vitreous.tasks.answer import Answer
 from vitreous.tasks.meter import Meter
 from vitreous.tasks.section import Gallery, Note, Section
@@ -56,7 +57,8 @@ class Task(ABC):
     name         its key in TASKS
     requirement  what data of this kind are like, as a sentence about them
     needs        the columns that data must have, by name
-    answers      vector: a network gives some numbers an image; map: some for each pixel
+    answers      vector: a network gives some numbers an image; map: some for each place of it;
+                 where that depends on the loss, what the first loss needs
     window       how an image that is not square is fitted, unless the user says otherwise
     noun         what one of the classes is called
     views        changed copies of an image that belong together in training
@@ -72,7 +74,7 @@ class Task(ABC):
     name: ClassVar[str]
     requirement: ClassVar[str]
     needs: ClassVar[Kinds]
-    answers: ClassVar[Literal["vector", "map"]] = "vector"
+    answers: ClassVar[OutputKind] = "vector"
     window: ClassVar[Literal["crop", "squash", "pad", "native"]] = "pad"
     noun: ClassVar[str] = "class"
     views: ClassVar[int] = 1
@@ -89,6 +91,11 @@ class Task(ABC):
         if not self.criterion:
             object.__setattr__(self, "criterion", next(iter(self.LOSSES)))
         self.check_settings(self.criterion, self.smoothing)
+
+    @classmethod
+    def answers_with(cls, criterion: str) -> OutputKind:
+        """What a network has to give where it learns by this loss."""
+        return cls.answers
 
     @classmethod
     def check_settings(cls, criterion: str, smoothing: float, balance: str = "none") -> None:
@@ -153,6 +160,9 @@ class Task(ABC):
         noise  that clean images are given, where the task asks for noisy ones; None: the usual;
                "": none, images are used as they are
         """
+        for name in cls.needs.keys() - dataset.targets.keys():
+            if name in dataset.alternatives:
+                dataset = dataset.alternatives[name]()
         targets = cls.adapt(dataset.targets, dataset.name)
         if targets is dataset.targets:
             return dataset
@@ -318,6 +328,21 @@ class Task(ABC):
                 place in the image
         top     how many alternatives to name, where there are any
         """
+
+    def aim(self, outputs: Any, target: str = "", frames: Sequence[Frame] | None = None) -> Aim:
+        """The number that is to be explained about each image.
+
+        outputs  of the network for the images as they are
+        target   what is asked about, in words of the task; "" is what the network answered
+        frames   how each image was fitted into the window, for a target that is a place in it
+
+        Raises UsageError, with the nearest names, for what the network does not answer.
+        """
+        raise UsageError(
+            f"answers of the task '{self.name}' cannot be explained yet",
+            remedy="Give the network itself to a method of `vitreous.explain.METHODS`, with a "
+            "function of its outputs as the target.",
+        )
 
     def truth(self, targets: Mapping[str, Any]) -> Answer:
         """The answer that would be right for an example, to be drawn beside the network's.

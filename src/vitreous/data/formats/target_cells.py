@@ -16,6 +16,7 @@ from vitreous.data.class_names import clean, doubts
 from vitreous.data.columns import Column, Marks, Numbers
 from vitreous.data.dots import Dots
 from vitreous.data.doubt import Doubt
+from vitreous.data.formats.drawn_masks import drawn_maps, is_drawn, masks_of_cells
 from vitreous.data.formats.labels import from_marks, from_words
 from vitreous.data.formats.mask_files import masks_in_files
 from vitreous.data.formats.table_rows import is_foreign, refuse_encoding
@@ -61,7 +62,9 @@ class TargetCells:
 
     @property
     def masks(self) -> list[str]:
-        return self._cells.get("mask", [])
+        """Paths; none where the cells hold the masks themselves."""
+        cells = self._cells.get("mask", [])
+        return [] if cells and all(map(is_drawn, cells)) else cells
 
     @masks.setter
     def masks(self, paths: list[str]) -> None:
@@ -205,9 +208,14 @@ class TargetCells:
         return Marks(marks, classes)
 
     def _masks(self, root: Path) -> Column:
+        if not self.masks:
+            return drawn_maps(*masks_of_cells(self._cells["mask"], self._no_mask))
         column, note = masks_in_files(root, Names(self._cells["mask"]))
         self.notes += [note] if note else []
         return column
+
+    def _no_mask(self, place: int, message: str) -> NoReturn:
+        self._fail(f"row {self._rows[place]}: its mask {message}", "Write the split again.")
 
     def _boxes(self) -> Boxes:
         """Cells such as "10 20 30 40 cat; ignore 5 5 9 9 dog": left, top, right, bottom, class."""
