@@ -40,6 +40,7 @@ Image: TypeAlias = Source | Tensor
 BATCH = 64  # images that are decoded and predicted together
 PIXELS = 4 << 20  # of the rows that go through the network together
 MOST = 512  # rows that do
+WHOLE = 1 << 20  # pixels of an image of any size, up to which it goes through in one pass
 Scale = Annotated[float | None, Between(0.001, 16)]  # of an image, for tiles
 
 
@@ -164,6 +165,8 @@ class Predictor:
         if scale is not None:
             checked("scale", scale, Scale)
             return [self._predict_tiles(channels_last(source), scale) for source in sources]
+        if self.contract.fit == "native":
+            return [self._whole(source, top) for source in map(channels_last, sources)]
         images, _, frames, told = self._fitted(sources)
         return [*zip(self.task.decode(self.outputs(images), frames, top), told, strict=True)]
 
@@ -182,6 +185,32 @@ class Predictor:
 
         answer = self.task.assemble(pieces(), resize_frame((height, width), wanted))
         return answer, merged(remarks)
+
+    def _whole(self, source: Source, top: int) -> tuple[Answer, int]:
+        """The answer to an image of any size, none of whose pixels is resized or left out; and the
+        remarks.
+        """
+        contract: PixelContract = self.contract
+        with listening() as remarks:
+            image = decode(source, channels=contract.channels)
+        height, width = image.shape[:2]
+        if height * width <= WHOLE:
+            outputs = self.outputs(contract.around(height, width).images(image[None]))
+        else:
+            outputs = self._map(image)
+        frames = [Frame.identity((height, width))]
+        return self.task.decode(outputs, frames, top)[0], merged(remarks)
+
+    def _map(self, image: NDArray[np.uint8]) -> Tensor:
+        """(1, L, H, W) of an image (H, W, C), tile by tile."""
+        made: Tensor | None = None
+        for tile, crop in Tiling.of(self.model, image.shape[2]).tiles(image):
+            part = crop(self.outputs(tile))
+            if made is None:
+                made = part.new_empty(*part.shape[:2], *image.shape[:2])
+            made[(..., *crop.image)] = part
+        assert made is not None
+        return made
 
     @overload
     def explain(

@@ -96,6 +96,10 @@ def check_together(choices: Mapping[str, Any], task: type[Task]) -> None:
         )
     task.check_settings(choices["loss"], choices["label_smoothing"], choices["balance"])
     task.check_mixing(choices["mixup"], choices["cutmix"])
+    if reason := task.spoiled_by(choices["augment"], choices["noise"] or ""):
+        raise UsageError(
+            reason, where=f"--augment {choices['augment']}", remedy="Choose light or none."
+        )
     if choices["ema"] and choices["swa"]:
         raise UsageError(
             "there are two averages of the weights, and one is evaluated and saved",

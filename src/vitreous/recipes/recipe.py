@@ -35,8 +35,8 @@ class Recipe:
     """images in one step"""
     size: Annotated[int | None, Between(4, 2048)] = None
     """height and width of the network's input, in pixels"""
-    fit: Literal["auto", "crop", "squash", "pad"] = "auto"
-    """how an image that is not square becomes square"""
+    fit: Literal["auto", "crop", "squash", "pad", "native"] = "auto"
+    """how an image that is not square becomes square; native resizes nothing, it cuts or borders"""
 
     optimizer: str | None = None
     """sgd, momentum, nesterov, adam, adamw, nadam, rmsprop or adagrad"""
@@ -98,6 +98,9 @@ class Recipe:
 
     augment: str | None = None
     """none, light, standard, strong, scenes, elastic, turn, zoom, randaugment or augmix"""
+    noise: Annotated[str | None, "text, such as gaussian:25"] = None
+    """what makes images worse where a network is to undo it: gaussian:SIGMA in gray levels,
+    poisson:PHOTONS of a white pixel or jpeg:QUALITY"""
     mixup: Annotated[float | None, Between(0, 8)] = None
     """strength of mixing pairs of images, such as 0.2"""
     cutmix: Annotated[float | None, Between(0, 8)] = None

@@ -95,7 +95,7 @@ def report_data(
         notes += task.remarks(judged, scores[judged])
     if dataset is None:
         try:
-            dataset = as_asked(open_data(written["data"]), task.name)
+            dataset = as_asked(open_data(written["data"]), task.name, task.noise)
         except VitreousError as error:
             notes.append(Note(f"The data are not here any more, hence no pictures: {error}"))
     answers = [

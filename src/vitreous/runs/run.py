@@ -85,8 +85,9 @@ class Run:
 
         data  needed for its pictures, where they lie in memory
         """
-        dataset = None if data is None else as_asked(open_data(data), self.model.task.name)
-        return write_report(self.folder.path, dataset=dataset)
+        task = self.model.task
+        found = None if data is None else as_asked(open_data(data), task.name, task.noise)
+        return write_report(self.folder.path, dataset=found)
 
 
 def train(
