@@ -16,7 +16,7 @@ import pytest
 ORDER = """
     version errors fields shapes formats atomic files run_folder trackers progress drawing
     data augment backprop blocks models baselines trace losses metrics tasks training
-    inference recipes explain report runs robust doctor select labs export retrieval serve
+    inference recipes explain doctor report runs robust select labs export retrieval serve
     playground cli
 """.split()
 SOURCE = Path(__file__).parent.parent / "src" / "vitreous"

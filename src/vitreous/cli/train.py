@@ -17,6 +17,7 @@ def train(
     recipe: Annotated[Recipe | None, Parameter(name="*")] = None,
     *,
     out: Path | None = None,
+    doctor: bool = True,
     json: Annotated[bool, Parameter(negative="")] = False,
     quiet: Annotated[bool, Parameter(negative="")] = False,
 ) -> None:
@@ -34,6 +35,8 @@ def train(
         $VITREOUS_DATA
     out
         the run folder; it must not exist yet. Default: runs/NAME
+    doctor
+        let a doctor look on, who says at once what is wrong with the training
     json
         print one JSON object
     quiet
@@ -43,5 +46,5 @@ def train(
     from vitreous.runs.run import train as learn
 
     with progress(style="none" if quiet else "auto") as shown:
-        finished = learn(data, recipe, out=out, progress=shown)
+        finished = learn(data, recipe, out=out, progress=shown, doctor=doctor)
     verdict(finished.summary(), json, finished.report_path)
