@@ -69,7 +69,7 @@ def data(name: str) -> Dataset:
 
 
 def made(name: str) -> Task:
-    return task_of(SAMPLES[name])
+    return task_of(SAMPLES[name]).within(SIDE, SIDE)
 
 
 def outputs_of(task: Task, count: int, seed: int = 0) -> torch.Tensor:
@@ -114,9 +114,10 @@ def test_data_tell_their_task(name: str) -> None:
 
 def test_the_loss_is_one_number_an_example_and_has_a_gradient(name: str) -> None:
     task, ids = made(name), np.arange(6)
-    outputs = outputs_of(task, 6).requires_grad_()
     for criterion in task.LOSSES:
-        one = type(task).of(SAMPLES[name], criterion=criterion)
+        one = type(task).of(SAMPLES[name], criterion=criterion).within(SIDE, SIDE)
+        assert one.output().kind == task.answers_with(criterion)
+        outputs = outputs_of(one, 6).requires_grad_()
         losses = one.loss(outputs, targets_of(name, ids))
         assert losses.shape == (6,)
         assert torch.isfinite(losses).all()
@@ -137,6 +138,26 @@ def test_the_loss_by_hand_is_the_loss_of_autograd(name: str) -> None:
     expected.backward()
     torch.testing.assert_close(value, expected.detach(), rtol=1e-5, atol=1e-6)
     torch.testing.assert_close(loss.backward(), leaf.grad, rtol=1e-5, atol=1e-6)
+
+
+def test_an_answer_can_be_asked_about(name: str) -> None:
+    """One number an image, also of the batch several times over, with a gradient and a name."""
+    task = made(name)
+    outputs = outputs_of(task, 3).requires_grad_()
+    aim = task.aim(outputs.detach())
+    assert len(aim.names) == 3
+    assert all(aim.names)
+    values = aim.scalar(outputs)
+    assert values.shape == (3,)
+    (gradient,) = torch.autograd.grad(values.sum(), outputs)
+    assert gradient.flatten(1).abs().sum(1).min() > 0
+    torch.testing.assert_close(aim.scalar(torch.cat([outputs, outputs])), values.repeat(2))
+    changed = torch.cat([outputs[:1], outputs[1:] + 1])
+    torch.testing.assert_close(aim.scalar(changed)[0], values[0])
+    for named in {*aim.names} - {"all points"}:
+        assert {*task.aim(outputs.detach(), named).names} == {named}
+    with pytest.raises(UsageError, match=r"unknown .*'nothing of this'"):
+        task.aim(outputs.detach(), "nothing of this")
 
 
 def test_meters_of_parts_join_to_that_of_the_whole(name: str) -> None:
@@ -265,9 +286,19 @@ def test_data_of_another_kind_are_refused(name: str, run: Run) -> None:
 
 
 def test_a_network_of_the_other_kind_is_refused(name: str) -> None:
-    wrong = {"vector": "unet_small", "map": "convnet"}[TASKS[name].answers]
-    with pytest.raises(UsageError, match="answers for"):
-        train(data(name), model=wrong, out="never")
+    """And where a task has losses for both kinds, one for the loss."""
+    for loss in TASKS[name].LOSSES:
+        wrong = {"vector": "unet_small", "map": "convnet"}[TASKS[name].answers_with(loss)]
+        with pytest.raises(UsageError, match="answers for"):
+            train(data(name), model=wrong, loss=loss, out="never")
+
+
+def test_a_network_tells_which_loss_it_can_learn_by(name: str, tmp_path: Path) -> None:
+    kinds = {TASKS[name].answers_with(loss) for loss in TASKS[name].LOSSES}
+    for kind, model in (("vector", "convnet"), ("map", "unet_small")):
+        if kind in kinds:
+            run = train(data(name), model=model, epochs=1, out=tmp_path / kind)
+            assert run.model.task.output().kind == kind
 
 
 def test_networks_of_its_kind_fit(name: str) -> None:

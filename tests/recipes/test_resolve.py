@@ -132,6 +132,35 @@ def test_a_network_for_masks_does_not_classify() -> None:
     assert error.value.where == "--model"
 
 
+MASKS: dict[str, Any] = {"kinds": {"mask": Maps}, "uniform": True}
+
+
+@pytest.mark.parametrize(
+    ("height", "width", "examples", "batch"),
+    [(180, 240, 367, 8), (512, 512, 20, 2), (375, 500, 2000, 8), (1024, 1024, 20, 2)],
+)
+def test_a_step_on_masks_learns_from_about_half_a_million_pixels(
+    height: int, width: int, examples: int, batch: int
+) -> None:
+    seen = facts(height, examples=examples, **MASKS)
+    seen = dataclasses.replace(seen, width=width)
+    found = resolve(Recipe(), seen)
+    assert found.recipe.batch_size == batch
+    contract = found.contract
+    assert 2**17 <= batch * contract.height * contract.width <= 2**19
+    assert f"{batch * contract.height * contract.width:,} pixels" in found.reasons["batch_size"]
+
+
+@pytest.mark.parametrize(
+    ("channels", "examples", "augment"),
+    [(3, 20, "scenes"), (3, 2000, "scenes"), (1, 20, "elastic"), (1, 2000, "scenes")],
+)
+def test_few_gray_images_with_masks_are_bent(channels: int, examples: int, augment: str) -> None:
+    found = resolve(Recipe(), facts(512, channels, examples=examples, **MASKS))
+    assert found.recipe.augment == augment
+    assert found.recipe.loss == "cross_entropy_dice"
+
+
 def test_what_cannot_be_blended_is_not_blended_by_a_recipe() -> None:
     masks = dataclasses.replace(PHOTOS, kinds={"mask": Maps})
     recipe = resolve(Recipe(augment="strong"), masks).recipe
@@ -236,3 +265,13 @@ def test_the_file_of_a_run_gives_the_same_recipe_again() -> None:
     assert resolve(resolved.recipe, PHOTOS).recipe == resolved.recipe
     with pytest.raises(RunError, match="not the recipe"):
         ResolvedRecipe.from_mapping({"recipe": {}}, "recipe.yaml")
+
+
+@pytest.mark.parametrize("seen", [DIGITS, OBJECTS, PHOTOS])
+@pytest.mark.parametrize("later", [0, 3])
+def test_a_head_on_random_features_is_refused(seen: DataFacts, later: int) -> None:
+    asked = Recipe(model="resnet18", freeze="backbone", fine_tune=later)
+    with pytest.raises(UsageError, match="resnet18 has learned nothing") as caught:
+        resolve(asked, seen)
+    assert caught.value.where == "--freeze backbone"
+    assert resolve(asked.replace(pretrained="own.safetensors"), seen).recipe.freeze == "backbone"

@@ -53,6 +53,20 @@ def test_numbers_and_corners_are_each_other_s_inverse() -> None:
     torch.testing.assert_close(corners(encoded(boxes, (48, 64)), (48, 64)), boxes)
 
 
+def test_a_crowd_is_neither_a_thing_nor_a_second_one() -> None:
+    """A box that is ignored teaches nothing, and an image may have it beside its one box."""
+    crowd = [[0, 0, 9, 9, 2, 1]]
+    rows = [np.array([*crowd, [4 + k, 6 + 2 * k, 40, 30, k, 0]]) for k in range(3)]
+    column = Boxes.of(rows, NAMES)
+    Locate.check_targets({"box": column}, "here")
+    given = {"box": column.batch(np.arange(3))}
+    torch.testing.assert_close(task().loss(OUTPUTS, given), task().loss(OUTPUTS, TARGETS))
+    alone = Boxes.of([np.array(crowd)] * 3, NAMES)
+    assert task().loss(OUTPUTS, {"box": alone.batch(np.arange(3))}).tolist() == [0, 0, 0]
+    with pytest.raises(DataError, match="have none"):
+        Locate.check_targets({"box": alone}, "here")
+
+
 def test_an_alpha_that_is_no_share_is_refused() -> None:
     with pytest.raises(ModelFileError):
         task(alpha=1.5)

@@ -7,8 +7,9 @@ import io
 import os
 import sys
 from collections.abc import Iterator, Sequence
+from difflib import get_close_matches
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
@@ -58,7 +59,10 @@ def predict(
     quiet
         no progress
     """
+    import numpy as np
+
     from vitreous.atomic import write_text
+    from vitreous.data.images.remarks import sentences
     from vitreous.inference.model_file import load
     from vitreous.progress.choose import progress
 
@@ -78,39 +82,49 @@ def predict(
     if not paths:
         raise missed[0]
     answers: list[Answered] = []
+    told: list[int] = []
     with progress(style="none" if quiet else "auto") as shown:
         shown.stage("predicting", len(paths))
-        for path, answer in _answers(bundle, paths, top):
+        for path, answer, remarks in _answers(bundle, paths, top):
             answers.append((path, answer))
+            told.append(remarks)
             if folder is not None and not isinstance(answer, ImageError):
                 draw(folder, names[path], path, answer, channels=bundle.contract.channels)
             shown.advance_to(len(answers), len(paths))
     failures = [answer for _, answer in answers if isinstance(answer, ImageError)]
     write = _csv if csv else _plain
-    text = _json(answers, missed) if json else write(answers)
+    notes = sentences(np.array(told, np.uint8), lambda index: printable(paths[index]))
+    text = _json(answers, missed, [*bundle.notes, *notes]) if json else write(answers)
     if folder is not None:
         out = folder / f"answers.{'json' if json else 'csv' if csv else 'txt'}"
     if out is None:
         sys.stdout.write(text)
     else:
         write_text(out, text)
+    for note in notes:
+        print(f"note: {note}", file=sys.stderr)
     for error in (*missed, *failures):
         print(f"error: {error}", file=sys.stderr)
     return 1 if failures or missed else 0
 
 
-def _answers(bundle: Bundle, paths: Sequence[Path], top: int) -> Iterator[Answered]:
-    """Chunk by chunk; a chunk with an image that cannot be read is asked one by one."""
+def _answers(
+    bundle: Bundle, paths: Sequence[Path], top: int
+) -> Iterator[tuple[Path, Answer | ImageError, int]]:
+    """(path, answer, remarks on its reading), chunk by chunk; a chunk with an image that cannot be
+    read is asked one by one.
+    """
     for start in range(0, len(paths), CHUNK):
         chunk = paths[start : start + CHUNK]
         try:
-            yield from zip(chunk, bundle.predict([*chunk], top=top), strict=True)
+            found = bundle.predict_and_tell([*chunk], top=top)
+            yield from ((path, *pair) for path, pair in zip(chunk, found, strict=True))
         except ImageError:
             for path in chunk:
                 try:
-                    yield path, bundle.predict(path, top=top)
+                    yield path, *bundle.predict_and_tell([path], top=top)[0]
                 except ImageError as error:
-                    yield path, error
+                    yield path, error, 0
 
 
 def _gathered(images: Sequence[Path]) -> tuple[list[Path], list[DataError]]:
@@ -120,6 +134,12 @@ def _gathered(images: Sequence[Path]) -> tuple[list[Path], list[DataError]]:
     paths: list[Path] = []
     missed: list[DataError] = []
     for place in images:
+        if not os.path.lexists(place):
+            there = os.listdir(place.parent) if place.parent.is_dir() else []
+            near = get_close_matches(place.name, there, 1, cutoff=0.75)
+            remedy = f"Did you mean {place.parent / near[0]}?" if near else "Look at its name."
+            missed.append(DataError("there is no such file", where=printable(place), remedy=remedy))
+            continue
         if not place.is_dir():
             paths.append(place)
             continue
@@ -146,7 +166,7 @@ def _gathered(images: Sequence[Path]) -> tuple[list[Path], list[DataError]]:
     return paths, missed
 
 
-def _json(answers: Sequence[Answered], missed: Sequence[DataError]) -> str:
+def _json(answers: Sequence[Answered], missed: Sequence[DataError], notes: Sequence[str]) -> str:
     predictions = []
     errors = [
         {"path": error.where, "message": error.message, "remedy": error.remedy} for error in missed
@@ -156,7 +176,11 @@ def _json(answers: Sequence[Answered], missed: Sequence[DataError]) -> str:
             errors.append({"path": str(path), "message": answer.message, "remedy": answer.remedy})
         else:
             predictions.append({"path": str(path), **answer.to_json()})
-    found = {"predictions": predictions, **({"errors": errors} if errors else {})}
+    found: dict[str, Any] = {"predictions": predictions}
+    if notes:
+        found["notes"] = [*notes]
+    if errors:
+        found["errors"] = errors
     return json_text(found) + "\n"
 
 

@@ -11,13 +11,14 @@ import math
 
 COLUMNS = ("path", "label", "split", "group", "weight")
 OTHERS = ("path", "split", "group", "weight")  # that hold no targets
-TARGETS = ("label", "mask", "box")
+TARGETS = ("label", "mask", "box", "dot")
 POINT = "point "  # what the names of the columns of points begin with
 SYNONYMS = {
     **dict.fromkeys(("file", "filename", "file_name", "image", "img", "image_path"), "path"),
     **dict.fromkeys(("class", "target", "category", "class_name", "y", "labels"), "label"),
     **dict.fromkeys(("masks", "mask_path", "segmentation"), "mask"),
     **dict.fromkeys(("boxes", "bbox", "bboxes"), "box"),
+    **dict.fromkeys(("dots",), "dot"),
     **dict.fromkeys(("part", "fold", "set", "subset"), "split"),
     **dict.fromkeys(("patient", "patient_id", "subject", "group_id"), "group"),
 }

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol, overload
+from typing import Any, Protocol, TypeAlias, overload
 
 import numpy as np
 import torch
@@ -20,6 +20,7 @@ from vitreous.blocks.mode import evaluating
 from vitreous.data.batches.pack import Rows
 from vitreous.data.batches.preprocess import PixelContract
 from vitreous.data.images.decode import Source, decode
+from vitreous.data.images.remarks import listening, merged
 from vitreous.errors import DivergedError, UsageError
 from vitreous.fields import checked
 from vitreous.formats import counted
@@ -29,6 +30,7 @@ from vitreous.tasks.meter import Meter
 from vitreous.tasks.task import Columns, Ids
 from vitreous.training.precision import forward_context, widened
 
+Image: TypeAlias = Source | Tensor
 BATCH = 64  # images that are decoded and predicted together
 PIXELS = 4 << 20  # of the rows that go through the network together
 MOST = 512  # rows that do
@@ -117,34 +119,57 @@ class Predictor:
         return contract.images(np.stack([contract.load(source) for source in sources]))
 
     @overload
-    def predict(self, source: Source, *, top: int = 5) -> Any: ...
+    def predict(self, source: Image, *, top: int = 5) -> Any: ...
     @overload
-    def predict(self, source: list[Source], *, top: int = 5) -> list[Any]: ...
-    def predict(self, source: Source | list[Source], *, top: int = 5) -> Answer | list[Answer]:
+    def predict(self, source: Sequence[Image], *, top: int = 5) -> list[Any]: ...
+    def predict(self, source: Any, *, top: int = 5) -> Any:
         """What the network sees in one image, or in each of several, in that image's own pixels.
 
-        source  a path, the bytes of a file, or an array (h, w, C) uint8; or a list of these
+        source  a path, the bytes of a file, a picture of Pillow, an array (h, w, C), a tensor
+                (C, h, w); or several, in a list or as an array (n, h, w, C) or tensor (n, C, h, w).
+                Numbers are bytes, or fractions in [0, 1]
         top     how many alternatives to rank, where the task has any
 
         Raises ImageError for an image that cannot be read, and DivergedError if the network has no
         answer that is a number.
         """
         checked("top", top, int)
-        if isinstance(source, list):
+        if isinstance(source, Tensor | np.ndarray) and source.ndim == 4:
+            source = [*source]
+        if isinstance(source, list | tuple):
             chunks = [source[i : i + BATCH] for i in range(0, len(source), BATCH)]
             return [found for chunk in chunks for found in self._predict(chunk, top)]
         return self._predict([source], top)[0]
 
-    def _predict(self, sources: Sequence[Source], top: int) -> list[Answer]:
+    def _predict(self, sources: Sequence[Image], top: int) -> list[Answer]:
+        return [answer for answer, _ in self.predict_and_tell(sources, top=top)]
+
+    def predict_and_tell(
+        self, sources: Sequence[Image], *, top: int = 5
+    ) -> list[tuple[Answer, int]]:
+        """Answers as `predict` gives them, each with the remarks on what was lost when its image
+        was read, in one number: see `data.images.remarks`.
+        """
         contract: PixelContract = self.contract
         rows: list[NDArray[np.uint8]] = []
-        frames = []
-        for source in sources:
-            image = decode(source, channels=contract.channels, at_least=contract.at_least)
-            rows.append(contract.row(image))
+        frames, told = [], []
+        for source in map(channels_last, sources):
+            with listening() as remarks:
+                image = decode(source, channels=contract.channels, at_least=contract.at_least)
+                rows.append(contract.row(image))
+            told.append(merged(remarks))
             frames.append(contract.frame(*image.shape[:2]))
         outputs = self.outputs(contract.images(np.stack(rows)))
-        return [*self.task.decode(outputs, frames, top)]
+        return [*zip(self.task.decode(outputs, frames, top), told, strict=True)]
+
+
+def channels_last(image: Image) -> Source:
+    """A tensor (C, h, w) as the array that it stands for; anything else as it is."""
+    if not isinstance(image, Tensor):
+        return image
+    image = image.detach().cpu()
+    array = (image if image.dtype == torch.uint8 else image.float()).numpy()
+    return np.moveaxis(array, 0, -1) if array.ndim == 3 else array
 
 
 def finite(outputs: Any, what: str = "outputs") -> Any:

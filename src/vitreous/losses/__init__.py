@@ -11,6 +11,7 @@ from vitreous.losses.focal import focal
 from vitreous.losses.hinge import hinge
 from vitreous.losses.huber import huber, smooth_l1
 from vitreous.losses.penalty import Penalty
+from vitreous.losses.place_cross_entropy import place_cross_entropy
 from vitreous.losses.squared import squared_error
 
 __all__ = [
@@ -29,6 +30,7 @@ __all__ = [
     "giou_loss",
     "hinge",
     "huber",
+    "place_cross_entropy",
     "positive_weights",
     "smooth_l1",
     "squared_error",

@@ -35,11 +35,12 @@ def check_together(choices: Mapping[str, Any], task: type[Task]) -> None:
     if choices["precision"] != "auto":
         Precision(choices["precision"], choices["device"])
     model = choices["model"]
-    if model is not None and variant(model).output != task.answers:
+    kind = task.answers_with(choices["loss"])
+    if model is not None and variant(model).output != kind:
         whole = {"vector": "the whole image", "map": "each pixel"}
         raise UsageError(
             f"{model} answers for {whole[variant(model).output]}, and the question is about "
-            f"{whole[task.answers]}",
+            f"{whole[kind]}",
             where="--model",
             remedy="Choose another network: `vitreous models` lists them.",
         )
@@ -59,6 +60,14 @@ def check_together(choices: Mapping[str, Any], task: type[Task]) -> None:
                     where=flag(name),
                     remedy="Add --schedule step, or leave this out.",
                 )
+    if choices["freeze"] == "backbone" and choices["pretrained"] == "no" and model is not None:
+        raise UsageError(
+            f"the backbone of {model} has learned nothing: a head on random features would be "
+            "trained",
+            where="--freeze backbone",
+            remedy="Leave it out, or begin from weights: --pretrained FILE, or a network that "
+            "comes with some (`vitreous models`).",
+        )
     if choices["freeze"] == "backbone" and not choices["fine_tune"]:
         for name in ("mixup", "cutmix", "bn_recalibrate"):
             if choices[name]:

@@ -61,8 +61,8 @@ class Recipe:
 
     loss: str = "auto"
     """what training minimizes: cross_entropy, hinge or focal; for masks also dice,
-    cross_entropy_dice or border; for numbers squared, huber or absolute; for boxes smooth_l1
-    or giou; auto fits the task"""
+    cross_entropy_dice or border; for numbers squared, huber or absolute; for points these too,
+    heat_map or integral; for boxes smooth_l1 or giou; auto fits the task"""
     label_smoothing: Annotated[float | None, Between(0, 0.9)] = None
     """probability that is spread over all classes"""
     l1: Annotated[float, Between(0, 100)] = 0.0
@@ -93,7 +93,7 @@ class Recipe:
     """stop when this many epochs bring nothing; the best weights are kept in any case"""
 
     augment: str | None = None
-    """none, light, standard, strong, elastic, randaugment or augmix"""
+    """none, light, standard, strong, scenes, elastic, turn, zoom, randaugment or augmix"""
     mixup: Annotated[float | None, Between(0, 8)] = None
     """strength of mixing pairs of images, such as 0.2"""
     cutmix: Annotated[float | None, Between(0, 8)] = None

@@ -25,6 +25,12 @@ WRITTEN: dict[str, type | UnionType] = {
 }
 """What a recipe.yaml has to hold."""
 
+FILLED = (
+    "task", "epochs", "batch_size", "size", "fit", "optimizer", "lr", "weight_decay", "schedule",
+    "loss", "augment", "pretrained", "freeze", "threads", "device",
+)  # fmt: skip
+"""Fields that `resolve` leaves neither open nor automatic."""
+
 
 @dataclass(frozen=True)
 class ResolvedRecipe:
@@ -67,12 +73,11 @@ class ResolvedRecipe:
             if name := misfit(written, WRITTEN):
                 raise TypeError(f"{name} is {written.get(name, 'missing')!r}")
             contract = PixelContract.from_json(written["contract"])
-            return cls(
-                Recipe.from_mapping(written["recipe"], where),
-                contract,
-                written["reasons"],
-                written.get("parts_given") is True,
-            )
+            recipe = Recipe.from_mapping(written["recipe"], where)
+            for name in FILLED:
+                if getattr(recipe, name) in (None, "auto"):
+                    raise TypeError(f"{name} is left open")
+            return cls(recipe, contract, written["reasons"], written.get("parts_given") is True)
         except (TypeError, AttributeError) as error:
             raise RunError(f"is not the recipe of a run: {error}", where=where) from error
 

@@ -261,6 +261,9 @@ def as_asked(dataset: Dataset, task: str) -> Dataset:
     """The data with their targets as the task asks for them, which was chosen by its name."""
     if task not in TASKS:
         return dataset
+    for name in TASKS[task].needs.keys() - dataset.targets.keys():
+        if name in dataset.alternatives:
+            dataset = dataset.alternatives[name]()
     targets = TASKS[task].adapt(dataset.targets, dataset.name)
     if targets is dataset.targets:
         return dataset

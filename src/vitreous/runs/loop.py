@@ -119,10 +119,13 @@ def train_phase(
                 phase.schedule.observe(step.number, step.seconds, state.elapsed)
             for consumer in consumers:
                 consumer.step(step, phase)
-            # A machine that has slowed down since the schedule was fixed is not waited for.
+            # A machine that has slowed down since the schedule was planned is not waited for.
             over = step.number >= phase.schedule.total or state.elapsed >= phase.end
             if over or ends_epoch(step.number, len(phase.batches), recipe.accumulate):
                 over |= end_epoch(phase, recipe, state, consumers, step)
+                if isinstance(phase.schedule, Budget) and not over:
+                    state.elapsed = earlier + time.monotonic() - began
+                    phase.schedule.epoch(step.number, state.elapsed)
             if over:
                 break
             for consumer in consumers:

@@ -12,10 +12,13 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from vitreous.data.boxes import is_ignored
 from vitreous.errors import DataError
+from vitreous.tasks.aim import Aim, one_of
 from vitreous.tasks.meter import Table
 
 UNIT = 5  # outputs from one side of the window to the other
+BOX = "box"  # what is asked about where it is no class
 LARGEST = 3.0  # logarithm of the largest size, in windows: a network must not answer infinity
 
 
@@ -38,11 +41,13 @@ def corners(numbers: Tensor, size: tuple[int, int]) -> Tensor:
 
 def one_box(found: Sequence[Tensor]) -> Tensor:
     """(B, 5): the one box of each image and its class, 0 where it has none; NaN without a box.
+    Boxes that are ignored do not count.
 
     Raises DataError for an image with several.
     """
     rows = []
-    for each in found:
+    for given in found:
+        each = given[~is_ignored(given)]
         if len(each) > 1:
             raise DataError(
                 f"an image has {len(each)} boxes: detection of several things comes later",
@@ -51,6 +56,21 @@ def one_box(found: Sequence[Tensor]) -> Tensor:
         row = each.new_full((5,), torch.nan) if not len(each) else each[0]
         rows.append(torch.cat([row, row.new_zeros(1)])[:5])
     return torch.stack(rows)
+
+
+def box_aim(outputs: Tensor, classes: Sequence[str], target: str) -> Aim:
+    """The logit of a class, or "box": how far the box is from the whole window, as the length of
+    its four numbers. Without a name, the class that was answered, or the box where there is none.
+    """
+    if target == BOX or not (target or classes):
+
+        def distance(out: Tensor) -> Tensor:
+            far: Tensor = (out[:, -4:].square().sum(1) + 1e-12).sqrt()
+            return far
+
+        return Aim((BOX,) * len(outputs), distance)
+    answered = outputs[:, :-4].argmax(1) if classes else outputs.new_zeros(len(outputs)).long()
+    return one_of((*classes, BOX), answered, target, "class")
 
 
 class BoxMeter(Table):

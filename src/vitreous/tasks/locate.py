@@ -24,8 +24,9 @@ from vitreous.metrics.localization import RIGHT, LocalizationScores, localizatio
 from vitreous.metrics.score import Rule
 from vitreous.metrics.simple_rule import SimpleRule
 from vitreous.models.network import Output
+from vitreous.tasks.aim import Aim
 from vitreous.tasks.box_answer import PlacedBox
-from vitreous.tasks.box_coding import BoxMeter, corners, encoded, one_box
+from vitreous.tasks.box_coding import BoxMeter, box_aim, corners, encoded, one_box
 from vitreous.tasks.ranks import ranks
 from vitreous.tasks.section import Case, Gallery, Kind, Section, Table
 from vitreous.tasks.task import Aligned, Columns, Ids, Task
@@ -227,6 +228,9 @@ class Locate(Task):
             answers.append(PlacedBox(box, number, self._label(number), score))
         return answers
 
+    def aim(self, outputs: Tensor, target: str = "", frames: Any = None) -> Aim:
+        return box_aim(outputs, self.classes, target)
+
     def truth(self, targets: Mapping[str, Any]) -> PlacedBox:
         for box in targets["box"].astype(np.float64):
             number = int(box[4]) if self.classes else 0
@@ -295,6 +299,7 @@ class Locate(Task):
 
 
 def boxes(targets: Columns) -> Boxes:
+    """The boxes that count."""
     column = targets["box"]
     assert isinstance(column, Boxes)
-    return column
+    return column.counting()

@@ -34,13 +34,16 @@ from vitreous.metrics.score import Rule
 from vitreous.metrics.segmentation import SegmentationScores, image_iou, one_class, segmentation
 from vitreous.models.network import Output
 from vitreous.tasks import mask_sections
+from vitreous.tasks.aim import Aim
 from vitreous.tasks.coding import CODINGS
 from vitreous.tasks.mask_answer import Mask
+from vitreous.tasks.pixel_aim import pixel_aim
 from vitreous.tasks.ranks import ranks
 from vitreous.tasks.section import Gallery, Note, Section
 from vitreous.tasks.task import Aligned, Columns, Ids, Task
 
 CHUNK = 64  # masks that are read together
+FEW = 100  # images
 LOOKS = 12_000  # at images, that a small network takes to learn
 
 
@@ -102,17 +105,22 @@ class Segment(Task):
 
     @classmethod
     def explain(cls, outputs: Sequence[str]) -> str:
-        return f"at each pixel, {CODINGS['classes'].explain(len(outputs))}"
+        one = CODINGS["classes"].explain(len(outputs)).removesuffix(".")
+        return f"at each pixel, {one}; by default Dice, the overlap of whole regions, is added."
 
     @classmethod
     def prefers(cls, channels: int, examples: int, criterion: str) -> dict[str, tuple[Any, str]]:
         epochs = int(np.clip(round(LOOKS / examples), 10, 200))
         looks = f"about {epochs * examples:,} looks at {examples:,} images"
+        if channels == 1 and examples <= FEW:
+            augment = "elastic", "few gray images, as of tissue: bending shows more of them"
+        else:
+            augment = "scenes", "things are near and far"
         return {
             **super().prefers(channels, examples, criterion),
             "epochs": (epochs, looks),
             "loss": ("cross_entropy_dice", "small regions count as much as large ones"),
-            "batch_size": (8, "an image is as many examples as it has pixels"),
+            "augment": augment,
         }
 
     @classmethod
@@ -248,6 +256,9 @@ class Segment(Task):
             better = here > best
             best[better], labels[better] = here[better], number
         return labels
+
+    def aim(self, outputs: Tensor, target: str = "", frames: Sequence[Frame] | None = None) -> Aim:
+        return pixel_aim(outputs, self.classes, target, frames)
 
     def truth(self, targets: Mapping[str, Any]) -> Mask:
         return Mask(targets["mask"], self.classes)

@@ -22,7 +22,8 @@ from vitreous.data.columns import Column
 from vitreous.data.images.frame import Frame
 from vitreous.errors import DataError, ModelFileError, UsageError, unknown
 from vitreous.metrics.score import Rule, Scores
-from vitreous.models.network import Output
+from vitreous.models.network import Output, OutputKind
+from vitreous.tasks.aim import Aim
 from vitreous.tasks.answer import Answer
 from vitreous.tasks.meter import Meter
 from vitreous.tasks.section import Gallery, Note, Section
@@ -53,7 +54,8 @@ class Task(ABC):
     name         its key in TASKS
     requirement  what data of this kind are like, as a sentence about them
     needs        the columns that data must have, by name
-    answers      vector: a network gives some numbers an image; map: some for each pixel
+    answers      vector: a network gives some numbers an image; map: some for each place of it;
+                 where that depends on the loss, what the first loss needs
     window       how an image that is not square is fitted, unless the user says otherwise
     noun         what one of the classes is called
     views        changed copies of an image that belong together in training
@@ -68,7 +70,7 @@ class Task(ABC):
     name: ClassVar[str]
     requirement: ClassVar[str]
     needs: ClassVar[Kinds]
-    answers: ClassVar[Literal["vector", "map"]] = "vector"
+    answers: ClassVar[OutputKind] = "vector"
     window: ClassVar[Literal["crop", "squash", "pad"]] = "pad"
     noun: ClassVar[str] = "class"
     views: ClassVar[int] = 1
@@ -84,6 +86,11 @@ class Task(ABC):
         if not self.criterion:
             object.__setattr__(self, "criterion", next(iter(self.LOSSES)))
         self.check_settings(self.criterion, self.smoothing)
+
+    @classmethod
+    def answers_with(cls, criterion: str) -> OutputKind:
+        """What a network has to give where it learns by this loss."""
+        return cls.answers
 
     @classmethod
     def check_settings(cls, criterion: str, smoothing: float, balance: str = "none") -> None:
@@ -279,6 +286,21 @@ class Task(ABC):
                 place in the image
         top     how many alternatives to name, where there are any
         """
+
+    def aim(self, outputs: Any, target: str = "", frames: Sequence[Frame] | None = None) -> Aim:
+        """The number that is to be explained about each image.
+
+        outputs  of the network for the images as they are
+        target   what is asked about, in words of the task; "" is what the network answered
+        frames   how each image was fitted into the window, for a target that is a place in it
+
+        Raises UsageError, with the nearest names, for what the network does not answer.
+        """
+        raise UsageError(
+            f"answers of the task '{self.name}' cannot be explained yet",
+            remedy="Give the network itself to a method of `vitreous.explain.METHODS`, with a "
+            "function of its outputs as the target.",
+        )
 
     def truth(self, targets: Mapping[str, Any]) -> Answer:
         """The answer that would be right for an example, to be drawn beside the network's.

@@ -153,6 +153,7 @@ def key(
     if moving(columns, contract):
         kinds = [
             [name, kind.dtype.name, len(kind.classes), kind.ignore, kind.rows.rules().hex()]
+            + ([kind.channels] if kind.channels else [])
             for name, kind in maps.items()
         ]
         state.update(json.dumps(["sizes", *kinds]).encode())
@@ -195,7 +196,7 @@ def _blocks(decoding: Decoding) -> list[_Block]:
     count, shape = len(decoding.dataset), decoding.contract.shape
     blocks = [_Block(np.dtype(np.uint8), (count, *shape))]
     for column in maps_of(decoding.targets).values():
-        blocks.append(_Block(column.dtype, (count, *shape[:2])))
+        blocks.append(_Block(column.dtype, (count, *column.shape(*shape[:2]))))
     if decoding.moved:
         blocks.append(_Block(decoding.sizes.dtype, decoding.sizes.shape))
     return blocks

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -106,8 +107,12 @@ class MaskFiles(MapRows):
         return summaries
 
 
-def masks_in_files(root: Path, names: Names) -> tuple[Maps, str]:
+def masks_in_files(
+    root: Path, names: Names, known: Sequence[str] | None = None
+) -> tuple[Maps, str]:
     """The column of these masks, and what their values were taken for, in words.
+
+    known  names of the classes where no file names them
 
     Colors mean the lines of a table of colors. Numbers are named by the lines of a file classes.txt
     or codes.txt, or else by the numbers that all masks together show. These files lie in `root` or
@@ -122,7 +127,7 @@ def masks_in_files(root: Path, names: Names) -> tuple[Maps, str]:
         column = Maps(MaskFiles(root, names, means.table, colors), means.classes)
         return column, f"{told} {printable(found)}{means.note}"
     path = _file_above(files, NAMES)
-    words = _lines(path) if path else None
+    words = _lines(path) if path else [*known] if known else None
     if words and len(words) != 2:
         shown = _sampled(files)
     else:  # of two classes one may be white, and that in one mask of a thousand

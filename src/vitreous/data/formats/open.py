@@ -17,8 +17,9 @@ from typing import Any
 import numpy as np
 
 from vitreous.data.dataset import Dataset
-from vitreous.data.formats import arrays, cifar, idx, masks, voc
+from vitreous.data.formats import arrays, cifar, coco, idx, masks, voc
 from vitreous.data.formats.class_folders import open_folder
+from vitreous.data.formats.coco_json import looks_like_coco
 from vitreous.data.formats.foreign_layouts import refuse_foreign
 from vitreous.data.formats.image_files import SUFFIXES
 from vitreous.data.formats.manifest import BadImages, open_manifest
@@ -141,6 +142,10 @@ FILES = (
         lambda path, bad_images: open_manifest(path, bad_images=bad_images),
     ),
     FileFormat(lambda path: path.suffix.lower() == NPZ, lambda path, _: arrays.open_npz(path)),
+    FileFormat(
+        lambda path: path.suffix.lower() == ".json" and looks_like_coco(path),
+        lambda path, _: coco.open_coco(path),
+    ),
     FileFormat(lambda path: idx.is_idx(path.name), lambda path, _: idx.open_idx(path.parent)),
 )
 
@@ -149,6 +154,7 @@ FOLDERS = (
     FolderFormat(lambda _, names: cifar.is_cifar(names), cifar.open_cifar),
     FolderFormat(lambda path, names: bool(_archive(path, names)), _open_archive),
     FolderFormat(voc.is_voc, voc.open_voc),
+    FolderFormat(coco.is_coco, coco.open_coco_folder),
     FolderFormat(masks.is_masks, masks.open_masks),
     FolderFormat(lambda *_: True, _open_classes),
 )

@@ -1,4 +1,4 @@
-"""The cells of a table that hold targets: labels, marks, numbers, masks, boxes and points."""
+"""The cells of a table that hold targets: labels, marks, numbers, masks, boxes, dots, points."""
 
 from __future__ import annotations
 
@@ -11,10 +11,12 @@ from typing import NoReturn
 import numpy as np
 from numpy.typing import NDArray
 
-from vitreous.data.boxes import Boxes
+from vitreous.data.boxes import IGNORE, Boxes
 from vitreous.data.class_names import clean, doubts
 from vitreous.data.columns import Column, Marks, Numbers
+from vitreous.data.dots import Dots
 from vitreous.data.doubt import Doubt
+from vitreous.data.formats.drawn_masks import drawn_maps, is_drawn, masks_of_cells
 from vitreous.data.formats.labels import from_marks, from_words
 from vitreous.data.formats.mask_files import masks_in_files
 from vitreous.data.formats.table_rows import is_foreign, refuse_encoding
@@ -24,6 +26,7 @@ from vitreous.data.points import Points
 from vitreous.errors import DataError
 
 MARKS = ("0", "1", "0.0", "1.0")
+NONE = ("box", "dot")  # no box is an answer, too
 
 Fail = Callable[[str, str], NoReturn]
 
@@ -59,7 +62,9 @@ class TargetCells:
 
     @property
     def masks(self) -> list[str]:
-        return self._cells.get("mask", [])
+        """Paths; none where the cells hold the masks themselves."""
+        cells = self._cells.get("mask", [])
+        return [] if cells and all(map(is_drawn, cells)) else cells
 
     @masks.setter
     def masks(self, paths: list[str]) -> None:
@@ -70,7 +75,7 @@ class TargetCells:
         self._rows.append(row)
         for name, place in self._at.items():
             cell = cells[place] if name == "mask" else cells[place].strip()
-            if not cell.strip() and name != "box":  # no box is an answer, too
+            if not cell.strip() and name not in NONE:
                 self._fail(
                     f"row {row} ({path}) has no {name}",
                     "Fill it in, or delete the row. If no label may apply, write one column of 0 "
@@ -97,6 +102,8 @@ class TargetCells:
             found["mask"] = self._masks(root)
         if "box" in self._at:
             found["box"] = self._boxes()
+        if "dot" in self._at:
+            found["dot"] = self._dots()
         if self._points:
             found["point"] = self._named_points()
         if "label" in self._at:
@@ -201,18 +208,25 @@ class TargetCells:
         return Marks(marks, classes)
 
     def _masks(self, root: Path) -> Column:
+        if not self.masks:
+            return drawn_maps(*masks_of_cells(self._cells["mask"], self._no_mask))
         column, note = masks_in_files(root, Names(self._cells["mask"]))
         self.notes += [note] if note else []
         return column
 
+    def _no_mask(self, place: int, message: str) -> NoReturn:
+        self._fail(f"row {self._rows[place]}: its mask {message}", "Write the split again.")
+
     def _boxes(self) -> Boxes:
-        """Cells such as "10 20 30 40 cat; 5 5 9 9 dog": left, top, right, bottom, class."""
-        corners, sizes, words = array("f"), [], []
+        """Cells such as "10 20 30 40 cat; ignore 5 5 9 9 dog": left, top, right, bottom, class."""
+        corners, sizes, words, ignored = array("f"), [], [], []
         for row, cell in zip(self._rows, self._cells["box"], strict=True):
             pieces = [piece.strip() for piece in cell.split(";") if piece.strip()]
             sizes.append(len(pieces))
             for piece in pieces:
-                *box, word = [*piece.split(None, 4), ""][:5]
+                mark, _, rest = piece.partition(" ")
+                ignored.append(mark.lower() == IGNORE)
+                *box, word = [*(rest if ignored[-1] else piece).split(None, 4), ""][:5]
                 values = [number(value) for value in box]
                 left, top, right, bottom = [v or 0.0 for v in (*values, *[None] * 4)][:4]
                 if len(box) < 4 or None in values or not (left < right and top < bottom):
@@ -224,14 +238,32 @@ class TargetCells:
                 corners.extend((left, top, right, bottom))
                 words.append(clean(word) if word else "")
         table = np.frombuffer(corners, np.float32).reshape(-1, 4)
+        marks = np.array(ignored) if any(ignored) else None
         classes = sorted(set(words))
         if not any(classes):
-            return Boxes(table, np.array(sizes))
+            return Boxes(table, np.array(sizes), ignored=marks)
         self.notes += doubts(set(classes) - {""})
         if "" in classes:
             self._fail("names the class of some boxes only", "Write a class after every box.")
         place = {name: position for position, name in enumerate(classes)}
-        return Boxes(table, np.array(sizes), np.array([place[word] for word in words]), classes)
+        numbers = np.array([place[word] for word in words])
+        return Boxes(table, np.array(sizes), numbers, classes, marks)
+
+    def _dots(self) -> Dots:
+        """Cells such as "10 20; 5 5.5": x and y of each."""
+        places, sizes = array("f"), []
+        for row, cell in zip(self._rows, self._cells["dot"], strict=True):
+            pieces = [piece.strip() for piece in cell.split(";") if piece.strip()]
+            sizes.append(len(pieces))
+            for piece in pieces:
+                values = [number(word) for word in piece.split()]
+                if len(values) != 2 or values[0] is None or values[1] is None:
+                    self._fail(
+                        f"row {row} has the dot '{piece}'",
+                        "Write x and y in pixels, divided by a space, and ; between two dots.",
+                    )
+                places.extend((values[0], values[1]))
+        return Dots(np.frombuffer(places, np.float32), np.array(sizes))
 
     def _point(self, row: int, name: str, cell: str) -> tuple[float, float, float]:
         """A cell such as "12.5 40", or an empty one for a point that is not visible."""
