@@ -32,6 +32,7 @@ class DataFacts:
     kinds          the columns of targets by name
     dataset        its name, which may tell what the images are
     description    what the targets are like, as a sentence
+    noise          what was done to the images, see `Dataset.noise`
     tasks          that the targets can be used for, the likeliest first; see `fitting`
     """
 
@@ -44,6 +45,7 @@ class DataFacts:
     kinds: Kinds = field(default_factory=lambda: {"class": ClassNumbers})
     dataset: str = ""
     description: str = ""
+    noise: str = ""
     tasks: tuple[str, ...] = ()
 
     @classmethod
@@ -77,6 +79,7 @@ class DataFacts:
             {name: type(column) for name, column in dataset.targets.items()},
             dataset.name,
             described({name: column.take(training) for name, column in dataset.targets.items()}),
+            dataset.noise,
             tuple(fitting(dataset.targets)),
         )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from vitreous.errors import DataError
 from vitreous.tasks.classify import Classify
 from vitreous.tasks.count import Count
+from vitreous.tasks.denoise import Denoise
 from vitreous.tasks.depth import Depth
 from vitreous.tasks.detect import Detect
 from vitreous.tasks.keypoints import Keypoints
@@ -16,7 +17,10 @@ from vitreous.tasks.task import Columns, Kinds, Task
 
 TASKS: dict[str, type[Task]] = {
     task.name: task
-    for task in (Classify, Label, Segment, Regress, Keypoints, Locate, Detect, Count, Depth)
+    for task in (
+        *(Classify, Label, Segment, Regress, Keypoints, Locate, Detect),
+        *(Count, Depth, Denoise),
+    )
 }
 """The tasks by name, in the order in which they are tried on data."""
 
