@@ -16,6 +16,7 @@ from vitreous.models import (
     densenet,
     efficientnet,
     encoder_unet,
+    fcn,
     googlenet,
     lenet,
     linear,
@@ -24,6 +25,7 @@ from vitreous.models import (
     nin,
     resnet,
     unet,
+    unet_transformer,
     vgg,
     vit,
 )
@@ -47,7 +49,9 @@ MODELS: dict[str, Variant] = {
         mobilenet.VARIANTS,
         efficientnet.VARIANTS,
         encoder_unet.VARIANTS,
+        fcn.VARIANTS,
         vit.VARIANTS,
+        unet_transformer.VARIANTS,
         convnet.VARIANTS,
     )
 }
