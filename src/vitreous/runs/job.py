@@ -80,7 +80,7 @@ class Job:
             smoothing=recipe.label_smoothing or 0.0,
             balance=recipe.balance,
         )
-        return task.within(window.height, window.width)
+        return task.sharing(recipe.alpha).within(window.height, window.width)
 
     def check_trainable(self, training: Ids, found: str) -> None:
         """Raises DataError where there is nothing to learn.
