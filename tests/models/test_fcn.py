@@ -60,10 +60,10 @@ def test_finer_maps_are_added() -> None:
     fcn, image = small(8), torch.rand(1, 3, 64, 64)
     with torch.no_grad():
         before = fcn(image)
-        fcn.score8.weight.normal_()
+        fcn.add8.score.weight.normal_()
         stages = fcn.run(image)
-        added = stages["score8"] - stages["up8"]
-        expected = fcn.score8(stages[next(n for n, s in fcn.taps.items() if s == 8)])
+        added = stages["add8"] - fcn.add8.up(stages["add16"])
+        expected = fcn.add8.score(stages[next(n for n, s in fcn.taps.items() if s == 8)])
     torch.testing.assert_close(added, expected, rtol=1e-4, atol=1e-5)
     assert (fcn(image) - before).abs().max() > 1e-3
 

@@ -22,12 +22,32 @@ from vitreous.models.encoder_unet import ENCODERS, built, maps_of
 from vitreous.models.network import Network, Sizes
 from vitreous.models.rows import Variant
 from vitreous.models.unet import cut, missing, start_head
-from vitreous.shapes import Images
+from vitreous.shapes import Features, Images
+
+
+class Finer(nn.Module):
+    """`up` doubles a map of scores, and the `score` of a finer map is added, which begins as 0.
+
+    channels  of the finer map
+    """
+
+    def __init__(self, channels: int, num_classes: int) -> None:
+        super().__init__()
+        self.up = BilinearUp(num_classes, 2)
+        self.score = nn.Conv2d(channels, num_classes, 1)
+        nn.init.zeros_(self.score.weight)
+        assert self.score.bias is not None
+        nn.init.zeros_(self.score.bias)
+
+    def forward(self, scores: Features, finer: Features) -> Tensor:
+        """scores (B, L, h, w) and finer (B, K, 2h, 2w) to (B, L, 2h, 2w)."""
+        added: Tensor = self.up(scores) + self.score(finer)
+        return added
 
 
 class FCN(Network):
-    """The stages of the classifier but its last, `score32`, then `up16` and `score16` and so on for
-    each finer map that is added, and `head`, which enlarges the sum to the image.
+    """The stages of the classifier but its last, `score32`, then `add16` and `add8` for finer maps,
+    and `head`, which enlarges the sum to the image.
 
     backbone  a name of `ENCODERS`
     finest    pixels of the image between neighbors of the finest map that is added: 32, 16 or 8
@@ -68,12 +88,7 @@ class FCN(Network):
         self.score32 = nn.Conv2d(channels, num_classes, 1)
         start_head(self.score32)
         for spacing in spacings[1:]:
-            self.add_module(f"up{spacing}", BilinearUp(num_classes, 2))
-            score = nn.Conv2d(maps[spacing][1], num_classes, 1)
-            nn.init.zeros_(score.weight)
-            assert score.bias is not None
-            nn.init.zeros_(score.bias)
-            self.add_module(f"score{spacing}", score)
+            self.add_module(f"add{spacing}", Finer(maps[spacing][1], num_classes))
         self.head = BilinearUp(num_classes, finest)
 
     def run_stages(self, images: Images) -> Iterator[tuple[str, Tensor]]:
@@ -91,10 +106,8 @@ class FCN(Network):
         x = self.score32(x)
         yield "score32", x
         for spacing, skip in sorted(skips.items(), reverse=True):
-            up = stages[f"up{spacing}"](x)
-            yield f"up{spacing}", up
-            x = up + stages[f"score{spacing}"](skip)
-            yield f"score{spacing}", x
+            x = stages[f"add{spacing}"](x, skip)
+            yield f"add{spacing}", x
         yield "head", cut(self.head(x), around, 1)
 
 
