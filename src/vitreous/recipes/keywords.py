@@ -27,6 +27,7 @@ class RecipeFields(TypedDict, total=False):
     backbone_lr: float
     layer_decay: float | None
     loss: str
+    alpha: float | None
     label_smoothing: float | None
     l1: float
     l2: float

@@ -63,6 +63,9 @@ class Recipe:
     """what training minimizes: cross_entropy, hinge or focal; for masks also dice,
     cross_entropy_dice or border; for numbers squared, huber or absolute; for points these too,
     heat_map or integral; for boxes smooth_l1 or giou; auto fits the task"""
+    alpha: Annotated[float | None, Between(0, 1)] = None
+    """share α of the loss S of the class beside R, that of the box, where each image has one:
+    α S + (1 - α) R; to be chosen by a score, such as CorLoc"""
     label_smoothing: Annotated[float | None, Between(0, 0.9)] = None
     """probability that is spread over all classes"""
     l1: Annotated[float, Between(0, 100)] = 0.0

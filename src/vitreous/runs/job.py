@@ -79,7 +79,7 @@ class Job:
             smoothing=recipe.label_smoothing or 0.0,
             balance=recipe.balance,
         )
-        task = replace(task, noise=self.dataset.noise)
+        task = replace(task.sharing(recipe.alpha), noise=self.dataset.noise)
         return task.within(window.height, window.width)
 
     def check_trainable(self, training: Ids, found: str) -> None:

@@ -30,6 +30,7 @@ from vitreous.metrics.align import UNKNOWN, align
 from vitreous.metrics.counting import CountScores, counting, mean_count
 from vitreous.metrics.score import Rule
 from vitreous.models.network import Output
+from vitreous.tasks.aim import Aim, whole_map
 from vitreous.tasks.count_answer import Count as Counted
 from vitreous.tasks.density import densities, tally
 from vitreous.tasks.ranked_cases import ranked_cases
@@ -241,6 +242,10 @@ class Count(Task):
             told = _summing(here, float(number.sum()))
             found.append(Counted(self.classes, tuple(number.tolist()), told))
         return found
+
+    def aim(self, outputs: Tensor, target: str = "", frames: Any = None) -> Aim:
+        """How many of a class there are, as the mean of its density."""
+        return whole_map(outputs, self.names, target)
 
     def truth(self, targets: Mapping[str, Any]) -> Counted:
         dots = targets["dot"]

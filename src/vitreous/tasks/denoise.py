@@ -31,6 +31,7 @@ from vitreous.metrics.restoration import RestorationScores, restoration, untouch
 from vitreous.metrics.score import Rule
 from vitreous.metrics.similarity import psnr, ssim
 from vitreous.models.network import Output
+from vitreous.tasks.aim import Aim, whole_map
 from vitreous.tasks.picture_answer import Restored
 from vitreous.tasks.ranked_cases import ranked_cases
 from vitreous.tasks.ranks import ranks
@@ -41,6 +42,7 @@ USUAL = "gaussian:25"  # in comparisons of denoisers
 NETWORK = "unet_denoiser_small"
 LOOKS = 30_000  # at images, that a small network takes to learn
 CHUNK = 16  # pictures that are measured together
+COLORS = ("red", "green", "blue")
 GEOMETRIC = ("none", "light")  # policies that color nothing
 UNIT = 100.0  # what losses are multiplied with: squares of noise in [0, 1] are small
 
@@ -240,6 +242,11 @@ class Denoise(Task):
             each.map(one, nearest=False, fill=0.0) for each, one in zip(back, levels, strict=True)
         ]
         return [Restored(np.rint(one).astype(np.uint8)) for one in made]
+
+    def aim(self, outputs: Tensor, target: str = "", frames: Any = None) -> Aim:
+        """How bright a color of the picture is, on average."""
+        numbered = tuple(f"channel {number}" for number in range(1, self.channels + 1))
+        return whole_map(outputs, COLORS if self.channels == len(COLORS) else numbered, target)
 
     def truth(self, targets: Mapping[str, Any]) -> Restored:
         clean = np.asarray(targets[CLEAN], np.float32)

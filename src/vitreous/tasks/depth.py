@@ -28,6 +28,7 @@ from vitreous.losses import absolute_error, scale_invariant, smooth_l1
 from vitreous.metrics.depth_errors import DepthScores, depth, image_depths, mean_map
 from vitreous.metrics.score import Rule
 from vitreous.models.network import Output
+from vitreous.tasks.aim import Aim, whole_map
 from vitreous.tasks.depth_answer import MOST, DepthMap
 from vitreous.tasks.ranked_cases import ranked_cases
 from vitreous.tasks.ranks import ranks
@@ -221,6 +222,10 @@ class Depth(Task):
         as fine as the farthest answer allows.
         """
         return 10.0 ** math.floor(math.log10(MOST / (FARTHEST * self.farthest)))
+
+    def aim(self, outputs: Tensor, target: str = "", frames: Any = None) -> Aim:
+        """How far all of it is, as the mean of the logarithms."""
+        return whole_map(outputs, ("depth",), target)
 
     def truth(self, targets: Mapping[str, Any]) -> DepthMap:
         found = np.asarray(targets["depth"], np.float32)

@@ -238,6 +238,15 @@ class Task(ABC):
         """This task for a network whose window has this size, where answers lie in the window."""
         return self
 
+    def sharing(self, alpha: float | None) -> Self:
+        """This task with the share α of its first loss, where it has two: α S + (1 - α) R.
+
+        Raises UsageError where it has one.
+        """
+        if alpha is None:
+            return self
+        raise self.useless("--alpha", "it has one loss")
+
     # Training.
 
     @abstractmethod

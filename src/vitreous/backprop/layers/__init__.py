@@ -34,12 +34,12 @@ from vitreous.backprop.layers.loss_layers import (
     ClassAndBox,
     Hinge,
     Loss,
-    PlaceCrossEntropy,
     SigmoidCrossEntropy,
     SmoothL1,
     SoftmaxCrossEntropy,
     SquaredError,
 )
+from vitreous.backprop.layers.map_losses import MappedClassAndBox, PlaceCrossEntropy
 from vitreous.backprop.layers.normalization import BatchNorm, LayerNorm, LocalResponseNorm
 from vitreous.backprop.layers.pooling import (
     AdaptiveAveragePool,
@@ -79,6 +79,7 @@ __all__ = [
     "Linear",
     "LocalResponseNorm",
     "Loss",
+    "MappedClassAndBox",
     "MaxPool",
     "Operation",
     "PReLU",

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from vitreous.data.dataset import Dataset
-from vitreous.data.formats import arrays, cifar, coco, idx, masks, voc
+from vitreous.data.formats import arrays, cifar, coco, idx, masks, voc, yolo, yolo_yaml
 from vitreous.data.formats.class_folders import open_folder
 from vitreous.data.formats.coco_json import looks_like_coco
 from vitreous.data.formats.foreign_layouts import refuse_foreign
@@ -147,6 +147,7 @@ FILES = (
         lambda path: path.suffix.lower() == ".json" and looks_like_coco(path),
         lambda path, _: coco.open_coco(path),
     ),
+    FileFormat(yolo_yaml.is_yolo_yaml, lambda path, _: yolo.open_yolo(path)),
     FileFormat(lambda path: idx.is_idx(path.name), lambda path, _: idx.open_idx(path.parent)),
 )
 
@@ -156,6 +157,7 @@ FOLDERS = (
     FolderFormat(lambda path, names: bool(_archive(path, names)), _open_archive),
     FolderFormat(voc.is_voc, voc.open_voc),
     FolderFormat(coco.is_coco, coco.open_coco_folder),
+    FolderFormat(yolo.is_yolo, yolo.open_yolo_folder),
     FolderFormat(masks.is_masks, masks.open_masks),
     FolderFormat(lambda *_: True, _open_classes),
 )
