@@ -6,6 +6,7 @@ from vitreous.losses.border import border_cross_entropy, border_weights
 from vitreous.losses.box import box_iou, giou_loss
 from vitreous.losses.class_weights import class_weights, positive_weights
 from vitreous.losses.cross_entropy import cross_entropy
+from vitreous.losses.density_count import squared_count
 from vitreous.losses.dice import cross_entropy_dice, dice
 from vitreous.losses.focal import focal
 from vitreous.losses.hinge import hinge
@@ -35,5 +36,6 @@ __all__ = [
     "positive_weights",
     "scale_invariant",
     "smooth_l1",
+    "squared_count",
     "squared_error",
 ]

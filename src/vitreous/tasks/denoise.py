@@ -58,7 +58,7 @@ class Fresh:
     ) -> NDArray[np.uint8]:
         clean: NDArray[np.float32] = moved[CLEAN]
         known = np.isfinite(clean)
-        pictures = np.rint(np.where(known, clean, 0)).astype(np.uint8)
+        pictures = np.rint(np.where(known, clean, 0) * 255).astype(np.uint8)
         return np.where(known, self.noise.drawn(pictures, seed, epoch, keys), np.uint8(0))
 
 
@@ -115,7 +115,7 @@ def likeness(answers: Tensor, wanted: Tensor) -> NDArray[np.float64]:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Denoise(Task):
-    """The clean picture. Targets are gray levels (B, C, H, W) from 0 to 255, NaN outside the image.
+    """The clean picture. Targets are pictures (B, C, H, W) in [0, 1], NaN outside the image.
 
     channels  of the pictures
     """
@@ -179,7 +179,7 @@ class Denoise(Task):
     def wanted(self, targets: Mapping[str, Any]) -> Tensor:
         """(B, C, H, W) in [0, 1], NaN outside of the image."""
         clean: Tensor = targets[CLEAN]
-        return clean.reshape(len(clean), self.channels, *clean.shape[-2:]) / 255
+        return clean.reshape(len(clean), self.channels, *clean.shape[-2:])
 
     def loss(self, outputs: Tensor, targets: Mapping[str, Any]) -> Tensor:
         return known_error(self.LOSSES[self.criterion], outputs, self.wanted(targets))
@@ -251,7 +251,8 @@ class Denoise(Task):
     def truth(self, targets: Mapping[str, Any]) -> Restored:
         clean = np.asarray(targets[CLEAN], np.float32)
         clean = clean.reshape(*clean.shape[:2], self.channels)
-        return Restored(np.rint(np.nan_to_num(clean)).astype(np.uint8), is_truth=True)
+        levels = np.rint(np.nan_to_num(clean) * 255)
+        return Restored(levels.astype(np.uint8), is_truth=True)
 
     def meaning(self, scores: RestorationScores) -> list[str]:
         noisy = next((rule.score("psnr") for rule in scores.baselines), None)
