@@ -68,8 +68,8 @@ SAMPLES: dict[str, dict[str, Column]] = {
     "keypoints": {"point": Points(np.dstack([CORNERS, SEEN]), ("left top", "right bottom"), ())},
     "depth": {"depth": Maps(np.where(BLOCKS, 2 + COLORS[:, None, None], 7).astype(np.float32),
                             interpolation="linear")},
-    "denoise": {"clean": Maps(np.where(BLOCKS[..., None], IMAGES, 40), interpolation="linear",
-                              channels=3)},
+    "denoise": {"clean": Maps(np.float32(np.where(BLOCKS[..., None], IMAGES, 40) / 255),
+                              interpolation="linear", channels=3)},
     "count": {"dot": Dots.of([places[:1 + number % 2] for number, places in enumerate(CORNERS)])},
 }  # fmt: skip
 
