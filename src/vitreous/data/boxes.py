@@ -13,6 +13,7 @@ from torch import Tensor
 
 from vitreous.data.columns import Changes, Column, Ids, exact
 from vitreous.data.images.frame import Frame, clipped
+from vitreous.data.manifest_words import box_word
 from vitreous.errors import DataError
 
 FLAGGED = 6  # columns of a table of boxes with class number and mark of what is ignored
@@ -158,7 +159,7 @@ class Boxes(Column):
         words = []
         for box in self._of(index).tolist():
             mark = [IGNORE] if self.ignored is not None and box[5] else []
-            name = [self.classes[int(box[4])]] if self.numbers is not None else []
+            name = [box_word(self.classes[int(box[4])])] if self.numbers is not None else []
             words.append(" ".join([*mark, *map(number, box[:4]), *name]))
         return words
 

@@ -27,17 +27,20 @@ def dots(
     image: NDArray[np.uint8],
     points: NDArray[np.floating],
     lines: Sequence[tuple[int, int]] = (),
+    *,
+    one_color: bool = False,
 ) -> NDArray[np.uint8]:
     """An image with a dot at each point that is seen, (h, w, 3).
 
-    image   (h, w, C) uint8
-    points  (P, 3) x and y of pixel centers, and whether the point is seen; what lies outside is
-            not drawn
-    lines   pairs of points that are joined, where both are seen
+    image      (h, w, C) uint8
+    points     (P, 3) x and y of pixel centers, and whether the point is seen; what lies outside is
+               not drawn
+    lines      pairs of points that are joined, where both are seen
+    one_color  for points without names; they are small, since there may be many
     """
     drawn = colored(image)
-    radius = max(1.0, max(image.shape[:2]) / 80)
-    colors = _colors(len(points))
+    radius = max(1.0, max(image.shape[:2]) / (160 if one_color else 80))
+    colors = _colors(1) * len(points) if one_color else _colors(len(points))
     told = [bool(seen) and max(abs(x), abs(y)) < LARGEST for x, y, seen in points.tolist()]
     fine = [(round(x * FINE), round(y * FINE)) if there else (0, 0)
             for (x, y, _), there in zip(points.tolist(), told, strict=True)]  # fmt: skip

@@ -358,5 +358,17 @@ def test_unlabeled_images():
     images = np.random.default_rng(0).integers(0, 256, (30, 40, 40, 1), np.uint8)
     findings = check((np.concatenate([images, images[:2]]), None))
     assert findings.classes == {}
-    assert kinds(findings).keys() == {"duplicates", "memory"}
+    assert kinds(findings).keys() == {"unlabeled", "duplicates", "memory"}
+    assert findings.of("unlabeled").severity == "error"
     assert sum(findings.parts.values()) == 32
+
+
+def test_images_without_labels_cannot_be_learned_from(tmp_path):
+    (tmp_path / "list.csv").write_text("path\n" + "".join(f"{n}.png\n" for n in range(8)))
+    for number in range(8):
+        Image.new("RGB", (6, 6), (number * 20, 0, 0)).save(tmp_path / f"{number}.png")
+    found = check(str(tmp_path / "list.csv"))
+    finding = found.of("unlabeled")
+    assert finding.severity == "error"
+    assert "no task learns from these alone" in finding.message
+    assert found.fatal

@@ -271,3 +271,12 @@ def test_images_without_labels(tmp_path):
         assert len(data) == 6
     parts = open_npz(saved(tmp_path / "b.npz", x_train=GRAY[:4], x_test=GRAY[4:]))
     assert parts.parts.tolist() == [Part.TRAIN] * 4 + [Part.TEST] * 2
+
+
+def test_labels_from_1_have_no_empty_class():
+    """MATLAB counts from 1."""
+    images = np.zeros((30, 4, 4, 1), np.uint8)
+    data = open((images, np.arange(30) % 10 + 1))
+    assert data.classes == tuple(map(str, range(1, 11)))
+    assert [data.text(index) for index in (0, 9, 10)] == ["1", "10", "1"]
+    assert "labels run from 1 to 10, and classes are called so" in data.notes

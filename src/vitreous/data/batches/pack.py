@@ -27,7 +27,7 @@ from numpy.typing import NDArray
 
 from vitreous.atomic import replacing
 from vitreous.data.batches.decoding import Decoding, damaged
-from vitreous.data.batches.fitted import Frames, fitted, moving
+from vitreous.data.batches.fitted import Frames, cut_off, fitted, moving
 from vitreous.data.batches.preprocess import PixelContract
 from vitreous.data.batches.streaming import Streaming
 from vitreous.data.cache import cache_folder as caches
@@ -55,7 +55,7 @@ class Pack:
     bad      the damaged images, and those with a damaged mask
     path     the file behind the rows, if there is one
     note     why there is none, in words, if that costs time
-    remarks  what was lost when the images were read, in words
+    remarks  what was lost when the images were read and fitted, in words
     targets  the data set's columns; those that lie in the image in the pixels of the rows
     frames   how each image became its row; None where no target asked for it
     """
@@ -123,6 +123,8 @@ def pack(
             if moved:
                 placed = fitted(columns, decoding.frames, decoding.maps())
                 made = replace(made, targets=placed, frames=decoding.frames)
+    told = cut_off(columns, made.targets, made.good, dataset.id)
+    made = replace(made, remarks=(*made.remarks, *told))
     if made.bad and bad_images == "raise":
         raise damaged(made.bad[0])
     if len(made.bad) == len(dataset):

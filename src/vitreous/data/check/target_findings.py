@@ -22,6 +22,14 @@ def findings_of_classes(view: View) -> Iterator[Finding]:
     """Of class numbers, marks, and whatever else tells classes apart."""
     column, classes, good = classed(view.dataset.targets), view.dataset.classes, view.seen.good
     if column is None:
+        if not view.dataset.targets:
+            yield Finding(
+                "error",
+                "unlabeled",
+                "the images have no labels: no task learns from these alone",
+                (),
+                "Put images into one folder a class, or list them with labels in a CSV file.",
+            )
         return
     counts = view.counts(good)
     present = [name for name, count in zip(classes, counts, strict=True) if count]

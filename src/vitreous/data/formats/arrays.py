@@ -175,13 +175,14 @@ def join(
     name: str,
     found: Sequence[tuple[Part, NDArray[np.uint8], NDArray[np.int64]]],
     classes: Sequence[str],
+    notes: Sequence[str] = (),
 ) -> ArrayDataset:
     """Parts that are uint8 (N, H, W, C) with class numbers already. Raises DataError."""
     images = joined(name, [part[1] for part in found])
     parts = np.repeat([part for part, _, _ in found], [len(part[2]) for part in found])
     labels = np.concatenate([labels for _, _, labels in found])
     targets = {"class": ClassNumbers(labels, classes)}
-    return ArrayDataset(name, images, targets, parts=parts.astype(np.int8))
+    return ArrayDataset(name, images, targets, parts=parts.astype(np.int8), notes=notes)
 
 
 def joined(name: str, pieces: Sequence[NDArray[np.uint8]]) -> NDArray[np.uint8]:

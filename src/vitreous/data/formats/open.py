@@ -1,8 +1,8 @@
 """Open data of any form, told from what lies there: `vt.open`.
 
 Folders (class folders, images and masks, IDX, CIFAR), manifests, `.npz` files, arrays, torch data
-sets, and names: `digits` comes along, every other name is looked for below the folder that
-VITREOUS_DATA names.
+sets, and names: `digits` comes along, `scenes` and `crowds` are rendered, every other name is
+looked for below the folder that VITREOUS_DATA names.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from vitreous.data.dataset import Dataset
-from vitreous.data.formats import arrays, cifar, coco, idx, masks, voc
+from vitreous.data.formats import arrays, cifar, coco, idx, masks, voc, yolo, yolo_yaml
 from vitreous.data.formats.class_folders import open_folder
 from vitreous.data.formats.coco_json import looks_like_coco
 from vitreous.data.formats.foreign_layouts import refuse_foreign
@@ -27,6 +27,7 @@ from vitreous.data.formats.table_rows import refuse_other_kinds
 from vitreous.data.formats.torch_dataset import TorchDataset
 from vitreous.data.images.file_type import recognize
 from vitreous.data.images.read_file import printable
+from vitreous.data.rendered import RENDERED
 from vitreous.errors import DataError, UsageError
 
 MNIST_5000 = "mnist-5000"  # MNIST with the first 5,000 test images only
@@ -79,7 +80,7 @@ def open(source: Any, *, bad_images: BadImages = "skip") -> Dataset:
 
 def named() -> dict[str, Path | None]:
     """Names that can be opened and where they lie; None for what comes along."""
-    names: dict[str, Path | None] = {"digits": None}
+    names: dict[str, Path | None] = {"digits": None, **dict.fromkeys(RENDERED)}
     place = os.environ.get("VITREOUS_DATA")
     if place and os.path.isdir(place):
         for path in sorted(Path(place).iterdir()):
@@ -146,6 +147,7 @@ FILES = (
         lambda path: path.suffix.lower() == ".json" and looks_like_coco(path),
         lambda path, _: coco.open_coco(path),
     ),
+    FileFormat(yolo_yaml.is_yolo_yaml, lambda path, _: yolo.open_yolo(path)),
     FileFormat(lambda path: idx.is_idx(path.name), lambda path, _: idx.open_idx(path.parent)),
 )
 
@@ -155,6 +157,7 @@ FOLDERS = (
     FolderFormat(lambda path, names: bool(_archive(path, names)), _open_archive),
     FolderFormat(voc.is_voc, voc.open_voc),
     FolderFormat(coco.is_coco, coco.open_coco_folder),
+    FolderFormat(yolo.is_yolo, yolo.open_yolo_folder),
     FolderFormat(masks.is_masks, masks.open_masks),
     FolderFormat(lambda *_: True, _open_classes),
 )
@@ -165,7 +168,7 @@ def _open_name(path: Path, bad_images: BadImages) -> Dataset:
     if name in known:
         place = known[name]
         if place is None:
-            return arrays.digits()
+            return RENDERED.get(name, arrays.digits)()
         if name == MNIST_5000:
             return idx.open_idx(place, test=5_000)
         return _open_path(place, bad_images)

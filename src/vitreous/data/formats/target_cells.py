@@ -1,4 +1,4 @@
-"""The cells of a table that hold targets: labels, marks, numbers, masks, boxes, dots, points."""
+"""The cells of a table that hold targets: labels, marks, numbers, maps, boxes, dots, points."""
 
 from __future__ import annotations
 
@@ -18,15 +18,26 @@ from vitreous.data.dots import Dots
 from vitreous.data.doubt import Doubt
 from vitreous.data.formats.drawn_masks import drawn_maps, is_drawn, masks_of_cells
 from vitreous.data.formats.labels import from_marks, from_words
+from vitreous.data.formats.map_files import depths_in_files, pictures_in_files
 from vitreous.data.formats.mask_files import masks_in_files
 from vitreous.data.formats.table_rows import is_foreign, refuse_encoding
-from vitreous.data.manifest_words import POINT, SEPARATORS, TARGETS, bare, number
+from vitreous.data.manifest_words import (
+    FILES,
+    POINT,
+    SEPARATORS,
+    TARGETS,
+    bare,
+    box_pieces,
+    number,
+)
 from vitreous.data.names import Names
 from vitreous.data.points import Points
 from vitreous.errors import DataError
 
 MARKS = ("0", "1", "0.0", "1.0")
 NONE = ("box", "dot")  # no box is an answer, too
+IN_FILES = {"mask": masks_in_files, "depth": depths_in_files, "clean": pictures_in_files}
+"""How the files of a column are read."""
 
 Fail = Callable[[str, str], NoReturn]
 
@@ -37,7 +48,6 @@ class TargetCells:
     names  of the columns of the table that may hold targets, with their places
     fail   raises the error: a message and a remedy
     where  the table lies
-    masks  their paths as they are written
     """
 
     def __init__(self, names: Mapping[str, int], fail: Fail, where: str):
@@ -60,28 +70,30 @@ class TargetCells:
         self._whole = True  # and that without a point?
         self._odd: tuple[int, str, str] | None = None  # the first cell that is no number
 
-    @property
-    def masks(self) -> list[str]:
-        """Paths; none where the cells hold the masks themselves."""
-        cells = self._cells.get("mask", [])
-        return [] if cells and all(map(is_drawn, cells)) else cells
+    def paths(self) -> dict[str, list[str]]:
+        """Those targets that lie in files, by column, as they are written."""
+        found = {name: self._cells[name] for name in FILES if name in self._at}
+        return {name: cells for name, cells in found.items() if not self._drawn(name)}
 
-    @masks.setter
-    def masks(self, paths: list[str]) -> None:
-        self._cells["mask"] = paths
+    def set_paths(self, column: str, paths: list[str]) -> None:
+        self._cells[column] = paths
+
+    def _drawn(self, name: str) -> bool:
+        """Do the cells hold the masks themselves?"""
+        return name == "mask" and all(map(is_drawn, self._cells[name]))
 
     def add(self, row: int, path: str, cells: list[str]) -> None:
         """One row; `row` is its number in an editor, `path` that of its image."""
         self._rows.append(row)
         for name, place in self._at.items():
-            cell = cells[place] if name == "mask" else cells[place].strip()
+            cell = cells[place] if name in FILES else cells[place].strip()
             if not cell.strip() and name not in NONE:
                 self._fail(
                     f"row {row} ({path}) has no {name}",
                     "Fill it in, or delete the row. If no label may apply, write one column of 0 "
                     "and 1 for each label instead.",
                 )
-            if name != "mask" and is_foreign(cell):
+            if name not in FILES and is_foreign(cell):
                 refuse_encoding(row, cell, self._where)
             self._cells[name].append(cell)
         for name, place in self._points.items():
@@ -96,10 +108,14 @@ class TargetCells:
             self._values.append(value or 0.0)
 
     def columns(self, root: Path) -> dict[str, Column]:
-        """All targets by name. Masks have paths relative to `root`."""
+        """All targets by name. Those in files have paths relative to `root`."""
         found: dict[str, Column] = {}
-        if "mask" in self._at:
-            found["mask"] = self._masks(root)
+        for name, read in IN_FILES.items():
+            if name in self._at and not self._drawn(name):
+                found[name], note = read(root, Names(self._cells[name]))
+                self.notes += [note] if note else []
+            elif name in self._at:
+                found[name] = drawn_maps(*masks_of_cells(self._cells[name], self._no_mask))
         if "box" in self._at:
             found["box"] = self._boxes()
         if "dot" in self._at:
@@ -207,13 +223,6 @@ class TargetCells:
             marks[index, [place[spelled[piece]] for piece in pieces]] = 1
         return Marks(marks, classes)
 
-    def _masks(self, root: Path) -> Column:
-        if not self.masks:
-            return drawn_maps(*masks_of_cells(self._cells["mask"], self._no_mask))
-        column, note = masks_in_files(root, Names(self._cells["mask"]))
-        self.notes += [note] if note else []
-        return column
-
     def _no_mask(self, place: int, message: str) -> NoReturn:
         self._fail(f"row {self._rows[place]}: its mask {message}", "Write the split again.")
 
@@ -221,7 +230,7 @@ class TargetCells:
         """Cells such as "10 20 30 40 cat; ignore 5 5 9 9 dog": left, top, right, bottom, class."""
         corners, sizes, words, ignored = array("f"), [], [], []
         for row, cell in zip(self._rows, self._cells["box"], strict=True):
-            pieces = [piece.strip() for piece in cell.split(";") if piece.strip()]
+            pieces = box_pieces(cell)
             sizes.append(len(pieces))
             for piece in pieces:
                 mark, _, rest = piece.partition(" ")
@@ -236,7 +245,7 @@ class TargetCells:
                         "left < right and top < bottom; and then perhaps the class.",
                     )
                 corners.extend((left, top, right, bottom))
-                words.append(clean(word) if word else "")
+                words.append(clean(bare(word) or word) if word else "")
         table = np.frombuffer(corners, np.float32).reshape(-1, 4)
         marks = np.array(ignored) if any(ignored) else None
         classes = sorted(set(words))
@@ -250,20 +259,29 @@ class TargetCells:
         return Boxes(table, np.array(sizes), numbers, classes, marks)
 
     def _dots(self) -> Dots:
-        """Cells such as "10 20; 5 5.5": x and y of each."""
-        places, sizes = array("f"), []
+        """Cells such as "10 20; 5 5.5" or "10 20 cat": x and y of each, and perhaps a class."""
+        places, sizes, words = array("f"), [], list[str]()
         for row, cell in zip(self._rows, self._cells["dot"], strict=True):
             pieces = [piece.strip() for piece in cell.split(";") if piece.strip()]
             sizes.append(len(pieces))
             for piece in pieces:
-                values = [number(word) for word in piece.split()]
-                if len(values) != 2 or values[0] is None or values[1] is None:
+                x, y, name = [*piece.split(maxsplit=2), "", ""][:3]
+                values = number(x), number(y)
+                if values[0] is None or values[1] is None:
                     self._fail(
                         f"row {row} has the dot '{piece}'",
-                        "Write x and y in pixels, divided by a space, and ; between two dots.",
+                        "Write x and y in pixels and perhaps a class, divided by spaces, and ; "
+                        "between two dots.",
                     )
                 places.extend((values[0], values[1]))
-        return Dots(np.frombuffer(places, np.float32), np.array(sizes))
+                words.append(name)
+        table, classes = np.frombuffer(places, np.float32), sorted(set(words))
+        if not any(classes):
+            return Dots(table, np.array(sizes))
+        if "" in classes:
+            self._fail("names the class of some dots only", "Write a class after every dot.")
+        place = {name: position for position, name in enumerate(classes)}
+        return Dots(table, np.array(sizes), np.array([place[word] for word in words]), classes)
 
     def _point(self, row: int, name: str, cell: str) -> tuple[float, float, float]:
         """A cell such as "12.5 40", or an empty one for a point that is not visible."""
