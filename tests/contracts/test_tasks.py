@@ -314,8 +314,10 @@ def test_a_network_of_the_other_kind_is_refused(name: str) -> None:
     """And where a task has losses for both kinds, one for the loss."""
     for loss in TASKS[name].LOSSES:
         wrong = {"vector": "unet_small", "map": "convnet"}[TASKS[name].answers_with(loss)]
-        with pytest.raises(UsageError, match="answers for"):
+        with pytest.raises(UsageError, match="answers for") as caught:
             train(data(name), model=wrong, loss=loss, out="never")
+        kinds = {TASKS[name].answers_with(other) for other in TASKS[name].LOSSES}
+        assert ("--loss" in str(caught.value.remedy)) == (len(kinds) > 1)
 
 
 def test_a_network_tells_which_loss_it_can_learn_by(name: str, tmp_path: Path) -> None:

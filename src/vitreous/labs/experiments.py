@@ -14,7 +14,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from vitreous.data.batches.preprocess import PixelContract, resize
 from vitreous.data.images.decode import decode
 from vitreous.errors import UsageError
-from vitreous.labs import clusters, painting, saturation, splat, xor
+from vitreous.formats import percent
+from vitreous.labs import clusters, multi_task, painting, saturation, splat, xor
 from vitreous.labs import next_character as language
 from vitreous.labs.book import book
 from vitreous.labs.writing import Writing
@@ -87,6 +88,20 @@ def run_saturation(request: Request) -> Iterator[str]:
     yield f"  squared error {float(slopes.squared):.4f}"
     yield f"  cross-entropy {float(slopes.entropy):.4f}"
     saturation.plot(request.out)
+
+
+def run_multi_task(request: Request) -> Iterator[str]:
+    """Train with five shares of the class in the loss, and choose one by a score."""
+    trials = []
+    yield f"{'α':<6}{'loss':>8}{'class right':>14}{'CorLoc':>9}{'both':>8}"
+    for trial in multi_task.sweep(multi_task.blocks()):
+        trials.append(trial)
+        found = trial.scores
+        named = percent(found.class_accuracy or 0.0, 0)
+        boxed, both = percent(found.corloc, 0), percent(found.accuracy, 0)
+        yield f"{trial.alpha:<6g}{found.loss:>8.3f}{named:>14}{boxed:>9}{both:>8}"
+    least = min(trials, key=lambda trial: trial.scores.loss)
+    yield f"least loss at α = {least.alpha:g}, best score at α = {multi_task.best(trials).alpha:g}"
 
 
 def run_xor(request: Request) -> Iterator[str]:
@@ -165,6 +180,11 @@ LABS = {
         "Squared error leaves a saturated unit stuck; cross-entropy does not.",
         "saturation.png",
         run_saturation,
+    ),
+    "multi-task": Lab(
+        "The share of the class in α S + (1 − α) R is chosen by a score, not by that loss.",
+        None,
+        run_multi_task,
     ),
     "xor": Lab(
         "Two rectifiers solve XOR from most first weights; one, or linear layers, from none.",
