@@ -243,7 +243,7 @@ def rises(e: Evidence) -> Symptom | None:
     found = trend(e)
     if found is None or e.steps < 60 or not e.samples or found.start <= 0:
         return None
-    if found.now < 1.2 * max(found.reference, found.start) or found.now < 0.8 * np.nanmax(e.losses):
+    if found.now < 1.1 * max(found.reference, found.start) or found.falling > 0:
         return None
     return Symptom(
         f"the loss rose from {plain(found.start)} to {plain(found.now)}, by steps of usual size "
