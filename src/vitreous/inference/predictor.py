@@ -286,7 +286,7 @@ class Predictor:
         from vitreous.explain.explainer import Question, certify
 
         question = Question(method=method, layer=layer, target=target)
-        images, _, frames = self._fitted(sources)
+        images, _, frames, _ = self._fitted(sources)
         images = images.to(self.device)
         return certify(self.model, self.task, images, self.outputs(images), frames, question)
 
