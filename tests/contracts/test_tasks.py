@@ -68,8 +68,8 @@ SAMPLES: dict[str, dict[str, Column]] = {
     "keypoints": {"point": Points(np.dstack([CORNERS, SEEN]), ("left top", "right bottom"), ())},
     "depth": {"depth": Maps(np.where(BLOCKS, 2 + COLORS[:, None, None], 7).astype(np.float32),
                             interpolation="linear")},
-    "denoise": {"clean": Maps(np.where(BLOCKS[..., None], IMAGES, 40), interpolation="linear",
-                              channels=3)},
+    "denoise": {"clean": Maps(np.float32(np.where(BLOCKS[..., None], IMAGES, 40) / 255),
+                              interpolation="linear", channels=3)},
     "count": {"dot": Dots.of([places[:1 + number % 2] for number, places in enumerate(CORNERS)])},
 }  # fmt: skip
 
@@ -314,8 +314,10 @@ def test_a_network_of_the_other_kind_is_refused(name: str) -> None:
     """And where a task has losses for both kinds, one for the loss."""
     for loss in TASKS[name].LOSSES:
         wrong = {"vector": "unet_small", "map": "convnet"}[TASKS[name].answers_with(loss)]
-        with pytest.raises(UsageError, match="answers for"):
+        with pytest.raises(UsageError, match="answers for") as caught:
             train(data(name), model=wrong, loss=loss, out="never")
+        kinds = {TASKS[name].answers_with(other) for other in TASKS[name].LOSSES}
+        assert ("--loss" in str(caught.value.remedy)) == (len(kinds) > 1)
 
 
 def test_a_network_tells_which_loss_it_can_learn_by(name: str, tmp_path: Path) -> None:

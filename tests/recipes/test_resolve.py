@@ -101,8 +101,8 @@ def test_every_choice_has_a_reason_and_none_is_left_open() -> None:
     assert resolved.reasons.keys() == changed
     # What stays empty is off unless it is asked for.
     empty = {name for name, value in after.items() if value is None}
-    off = {"time", "alpha", "clip", "swa", "init", "patience", "mixup", "cutmix", "noise"}
-    assert empty == off
+    unasked = {"time", "alpha", "clip", "swa", "init", "patience", "mixup", "cutmix", "noise"}
+    assert empty == unasked
 
 
 def test_head_and_loss_are_explained() -> None:

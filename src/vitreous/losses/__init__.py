@@ -7,6 +7,7 @@ from vitreous.losses.box import box_iou, giou_loss
 from vitreous.losses.center import center_focal, center_hard
 from vitreous.losses.class_weights import class_weights, positive_weights
 from vitreous.losses.cross_entropy import cross_entropy
+from vitreous.losses.density_count import squared_count
 from vitreous.losses.dice import cross_entropy_dice, dice
 from vitreous.losses.focal import focal
 from vitreous.losses.hard import hard_cross_entropy
@@ -40,5 +41,6 @@ __all__ = [
     "positive_weights",
     "scale_invariant",
     "smooth_l1",
+    "squared_count",
     "squared_error",
 ]

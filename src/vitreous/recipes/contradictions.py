@@ -88,11 +88,13 @@ def check_together(choices: Mapping[str, Any], task: type[Task]) -> None:
     kind = task.answers_with(choices["loss"])
     if model is not None and variant(model).output != kind:
         whole = {"vector": "the whole image", "map": "each pixel"}
+        losses = [one for one in task.LOSSES if task.answers_with(one) == variant(model).output]
+        other = f"Choose --loss {losses[0]}, or another" if losses else "Choose another"
         raise UsageError(
             f"{model} answers for {whole[variant(model).output]}, and the question is about "
             f"{whole[kind]}",
             where="--model",
-            remedy="Choose another network: `vitreous models` lists them.",
+            remedy=f"{other} network: `vitreous models` lists them.",
         )
     task.check_settings(choices["loss"], choices["label_smoothing"], choices["balance"])
     task.check_mixing(choices["mixup"], choices["cutmix"])

@@ -8,12 +8,14 @@ So a class is named from where the thing is, and its size is told there. Zhou et
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
-from vitreous.tasks.box_coding import UNIT
+from vitreous.losses import place_cross_entropy
+from vitreous.tasks.box_coding import UNIT, encoded
 from vitreous.tasks.heat_map import NEARBY, SPREAD, heat, to_places
 
 BEHIND = 5  # maps behind those of the classes: the middle, and four numbers
@@ -77,3 +79,35 @@ class BoxHeat:
         near = near / near.sum(1, keepdim=True)
         box = (near[..., None] * self.numbers(maps)).sum(1)
         return torch.cat([self.named(maps), box], 1)
+
+    def loss(
+        self,
+        maps: Tensor,
+        boxes: Tensor,
+        known: Tensor,
+        each: Callable[[Tensor, Tensor], Tensor],
+    ) -> Tensor:
+        """(B,) of the place of the middle, and of the numbers where it should be.
+
+        each  the loss (N,) of numbers (N, 4) in pairs with boxes
+        """
+        middles = self.wanted(boxes, known, self.shape(maps))
+        surprise = place_cross_entropy(maps[:, -BEHIND][:, None], middles, reduction="none")
+        numbers = self.numbers(maps)
+        pairs = boxes.repeat_interleave(numbers.shape[1], 0)
+        placed = each(numbers.flatten(0, 1), pairs).reshape(len(maps), -1)
+        return surprise + (middles.flatten(1) * placed).sum(1)
+
+    def targets(self, table: Tensor, shape: tuple[int, ...]) -> Tensor:
+        """(B, 6, h, w), as the derivative by hand takes them: see `MappedClassAndBox`.
+
+        table  (B, 5) a box and its class, NaN where there is none
+        """
+        height, width = shape
+        known = table[:, 0].isfinite()
+        whole = table.new_tensor([0, 0, self.size[1], self.size[0], -1])
+        rows = table.where(known[:, None], whole)  # some box, whose middle is nowhere
+        maps = table.new_zeros(len(table), 1, height, width)
+        middles = self.wanted(rows[:, :4], known, (height, width))
+        numbers = encoded(rows[:, :4], self.size)[..., None, None] - self.middles(maps)
+        return torch.cat([rows[:, 4:, None, None] + maps, middles, numbers], 1)

@@ -18,7 +18,7 @@ from vitreous.data.images.frame import Frame
 from vitreous.errors import DataError, ModelFileError, UsageError
 from vitreous.fields import misfit
 from vitreous.formats import counted
-from vitreous.losses import box_iou, cross_entropy, giou_loss, place_cross_entropy, smooth_l1
+from vitreous.losses import box_iou, cross_entropy, giou_loss, smooth_l1
 from vitreous.metrics.align import UNKNOWN, align
 from vitreous.metrics.localization import LocalizationScores, localization
 from vitreous.metrics.score import Rule
@@ -166,7 +166,7 @@ class Locate(Task):
             logits = self.heat.named(outputs) if self.mapped else outputs[:, :-4]
             named = cross_entropy(logits, table[:, 4].long(), reduction="none")
         if self.mapped:
-            placed = self._placed_on_maps(outputs, boxes, known)
+            placed = self.heat.loss(outputs, boxes, known, self._placed)
         else:
             placed = self._placed(outputs[:, -4:], boxes)
         return (self.alpha * named + (1 - self.alpha) * placed).where(known, 0)
@@ -178,15 +178,6 @@ class Locate(Task):
         delta = DELTA if self.mapped else 1.0
         return smooth_l1(numbers, encoded(boxes, self.size), delta=delta, reduction="none")
 
-    def _placed_on_maps(self, maps: Tensor, boxes: Tensor, known: Tensor) -> Tensor:
-        """(B,) R: of the place of the middle, and of the numbers where it should be."""
-        middles = self.heat.wanted(boxes, known, self.heat.shape(maps))
-        surprise = place_cross_entropy(maps[:, -BEHIND][:, None], middles, reduction="none")
-        numbers = self.heat.numbers(maps)
-        pairs = boxes.repeat_interleave(numbers.shape[1], 0)
-        each = self._placed(numbers.flatten(0, 1), pairs).reshape(len(maps), -1)
-        return surprise + (middles.flatten(1) * each).sum(1)
-
     def manual_loss(self) -> Loss:
         if self.criterion == "heat_map":
             return MappedClassAndBox(self.alpha, delta=DELTA)
@@ -197,16 +188,10 @@ class Locate(Task):
         (B, 6, h, w), see `MappedClassAndBox`.
         """
         table = one_box(targets["box"])
+        if self.mapped:
+            return self.heat.targets(table, self.output().shape(1, *self.size)[2:])
         named, numbers = table[:, 4:].nan_to_num(-1), encoded(table[:, :4], self.size)
-        if not self.mapped:
-            return torch.cat([named, numbers], 1)
-        height, width = self.output().shape(1, *self.size)[2:]
-        maps = table.new_zeros(len(table), 1, height, width)
-        known, boxes = table[:, 0].isfinite(), table[:, :4].nan_to_num(1)
-        boxes[:, 2:] += (~known)[:, None] * 1.0  # some box, whose middle is nowhere
-        middles = self.heat.wanted(boxes, known, (height, width))
-        wanted = numbers.nan_to_num(0)[..., None, None] - self.heat.middles(maps)
-        return torch.cat([named[..., None, None] + maps, middles, wanted], 1)
+        return torch.cat([named, numbers], 1)
 
     def meter(self) -> BoxMeter:
         return BoxMeter(self.found, self.loss)

@@ -18,8 +18,16 @@ from vitreous.tasks.task import Columns, Kinds, Task
 TASKS: dict[str, type[Task]] = {
     task.name: task
     for task in (
-        *(Classify, Label, Segment, Regress, Keypoints, Locate, Detect),
-        *(Count, Depth, Denoise),
+        Classify,
+        Label,
+        Segment,
+        Regress,
+        Keypoints,
+        Locate,
+        Detect,
+        Count,
+        Depth,
+        Denoise,
     )
 }
 """The tasks by name, in the order in which they are tried on data."""
