@@ -18,10 +18,12 @@ from vitreous.fields import (
     check,
     check_names,
     checked,
+    field_types,
     fits,
     limits_of,
     misfit,
 )
+from vitreous.recipes.recipe import Recipe
 
 NAN, INF = float("nan"), float("inf")
 SHARE = Annotated[float, Between(0, 1)]
@@ -124,6 +126,15 @@ def test_the_fields_of_a_dataclass_are_checked_and_made_plain() -> None:
     made = Setting(rate=np.float32(0.5), sizes=[np.int64(3)], depth=np.int64(5))  # type: ignore[arg-type]
     assert made == Setting(rate=0.5, sizes=(3,), depth=5)
     assert [type(made.rate), type(made.sizes), type(made.sizes[0])] == [float, tuple, int]
+
+
+@pytest.mark.parametrize("name", ["lr", "validation", "milestones"])
+def test_a_whole_number_is_a_number_like_any_other(name: str) -> None:
+    """Written down, 1 and 1.0 are two texts: a run's fingerprint must not depend on it."""
+    whole, wide = ((0,), (0.0,)) if name == "milestones" else (0, 0.0)
+    kind = field_types(Recipe)[name]
+    assert repr(checked(name, whole, kind)) == repr(checked(name, wide, kind)) == repr(wide)
+    assert repr(checked("seed", 3, field_types(Recipe)["seed"])) == "3"
 
 
 @pytest.mark.parametrize(

@@ -69,7 +69,7 @@ def checked(name: str, value: Any, kind: Any, where: str | None = None) -> Any:
     value, where = plain(value), where or name
     wrong = _misfit(value, kind)
     if wrong is None:
-        return value
+        return widened(value, kind)
     found, inner, limit = wrong
     match limit:
         case Between(low, high):
@@ -129,6 +129,21 @@ def plain(value: Any) -> Any:
     if isinstance(value, bool) or not isinstance(value, Real):
         return value
     return int(value) if isinstance(value, Integral) else float(value)
+
+
+def widened(value: Any, kind: Any) -> Any:
+    """A value that fits, where `kind` asks for a number in general as a float: 1 is 1.0, so that a
+    hash of both is one.
+    """
+    origin, parts = get_origin(kind), get_args(kind)
+    if origin is Annotated:
+        return widened(value, parts[0])
+    if origin in (Union, UnionType):
+        return next((widened(value, part) for part in parts if _misfit(value, part) is None), value)
+    if origin is tuple and isinstance(value, tuple):
+        kinds = parts[:1] * len(value) if parts[-1] is ... else parts
+        return tuple(widened(*pair) for pair in zip(value, kinds, strict=True))
+    return float(value) if kind is float else value
 
 
 def described(kind: Any) -> str:

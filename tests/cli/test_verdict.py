@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -47,3 +48,15 @@ def test_rules_without_the_score_that_matters_are_left_out(
 def test_one_json_object(capsys: pytest.CaptureFixture[str]) -> None:
     verdict(summary(), as_json=True)
     assert json.loads(capsys.readouterr().out) == summary()
+
+
+def test_after_a_run_it_says_which_epoch_was_kept_and_what_comes_next(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    told = summary() | {"kept": {"epoch": 2, "of": 30}, "run": "runs/my photos"}
+    verdict(told, as_json=False, report=tmp_path / "report.html")
+    out, err = capsys.readouterr()
+    assert "kept        epoch 2 of 30" in out.splitlines()
+    assert err == (
+        "next: vitreous predict 'runs/my photos' IMAGE; vitreous report 'runs/my photos' --open\n"
+    )

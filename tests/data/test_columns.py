@@ -10,9 +10,10 @@ import torch
 from PIL import Image
 
 from vitreous.augment import Augment
-from vitreous.data.boxes import Boxes
+from vitreous.data.boxes import Boxes, is_ignored
 from vitreous.data.columns import ClassNumbers, Marks, Numbers, classed
 from vitreous.data.dataset import Part
+from vitreous.data.dots import Dots
 from vitreous.data.formats.arrays import digits, from_arrays
 from vitreous.data.formats.image_files import FileDataset
 from vitreous.data.formats.manifest import open_manifest
@@ -33,6 +34,12 @@ BOXES = [[[0, 1, 2, 3.5]], np.zeros((0, 4)), [[1, 1, 2, 2], [1, 1, 2, 2]], [[0, 
 PETS = [
     [[0, 1, 2, 3.5, 1]], np.zeros((0, 5)), [[1, 1, 2, 2, 0], [3, 3, 4, 4, 1]], [[0, 0, 9, 9, 0]]
 ]  # fmt: skip
+CROWDS = [
+    [[0, 1, 2, 3.5, 1, 1]],
+    np.zeros((0, 6)),
+    [[1, 1, 2, 2, 0, 1], [3, 3, 4, 4, 1, 0]],
+    [[0, 0, 9, 9, 0, 0]],
+]
 EYES = [
     [[1, 2, 1], [3, 4, 1]], [[1, 2, 0], [3.25, 4, 1]], np.zeros((2, 3)), [[5, 5, 1], [1, 1, 1]]
 ]  # fmt: skip
@@ -45,6 +52,14 @@ COLUMNS = {
     "depths": Maps(DEPTHS, interpolation="linear"),
     "boxes": Boxes.of(BOXES),
     "named boxes": Boxes.of(PETS, ("cat", "dog")),
+    "crowds": Boxes.of(CROWDS, ("cat", "dog")),
+    "nameless crowds": Boxes(np.ones((4, 4)) * [0, 0, 2, 3], [1, 0, 2, 1], ignored=[1, 0, 0, 0]),
+    "pictures": Maps(np.stack([DEPTHS] * 3, axis=-1), interpolation="linear", channels=3),
+    "dots": Dots.of([[[1, 2], [3.5, 4]], np.zeros((0, 2)), [[7, 5]], [[1, 2], [1, 2]]]),
+    "dots of classes": Dots.of(
+        [[[1, 2, 1], [3.5, 4, 0]], np.zeros((0, 3)), [[7, 5, 1]], [[1, 2, 0], [1, 2, 1]]],
+        ("cat", "dog"),
+    ),
     "points": Points(EYES, ("left eye", "right eye")),
 }
 KINDS = pytest.mark.parametrize("kind", COLUMNS)
@@ -102,6 +117,8 @@ def test_strata_and_counts(kind):
         "marks": [2, 2],
         "maps": [2, 2, 2],
         "named boxes": [2, 2],
+        "crowds": [1, 1],
+        "dots of classes": [2, 3],
     }
     rows, strata = column.strata()
     assert len(rows) == len(strata)
@@ -117,6 +134,8 @@ def test_strata_and_counts(kind):
         "marks": {(0, 0), (1, 0), (1, 1), (3, 1)},
         "maps": {(0, 0), (0, 1), (0, 2), (1, 1), (3, 0), (3, 2)},
         "named boxes": {(0, 1), (2, 0), (2, 1), (3, 0)},
+        "crowds": {(2, 1), (3, 0)},
+        "dots of classes": {(0, 0), (0, 1), (2, 1), (3, 0), (3, 1)},
     }
     assert pairs == shown[kind]
 
@@ -138,6 +157,8 @@ def test_texts():
     assert texts["depths"][3] == "0.8 to 1"
     assert texts["boxes"] == ["0 1 2 3.5", "none", "1 1 2 2; 1 1 2 2", "0 0 9 9"]
     assert texts["named boxes"][2] == "1 1 2 2 cat; 3 3 4 4 dog"
+    assert texts["dots"] == ["2", "0", "1", "2"]
+    assert texts["crowds"][2] == "ignore 1 1 2 2 cat; 3 3 4 4 dog"
     assert texts["points"][1:3] == ["right eye 3.25 4", "none visible"]
 
 
@@ -203,11 +224,13 @@ def written(folder, targets):
     return open_manifest(folder / "run/split.csv"), data
 
 
-@pytest.mark.parametrize("kind", sorted(set(COLUMNS) - {"depths", "maps"}))
+@pytest.mark.parametrize("kind", sorted(set(COLUMNS) - {"depths", "maps", "pictures"}))
 def test_cells_of_a_manifest_bring_the_column_back(folder, kind):
     column = COLUMNS[kind]
-    name = {"classes": "class", "marks": "class", "boxes": "box", "named boxes": "box",
-            "points": "point"}.get(kind, "value")  # fmt: skip
+    names = {"classes": "class", "marks": "class", "boxes": "box", "named boxes": "box",
+             "points": "point", "dots": "dot", "dots of classes": "dot",
+             "crowds": "box", "nameless crowds": "box"}  # fmt: skip
+    name = names.get(kind, "value")
     again, _ = written(folder, {name: column})
     assert list(again.targets) == [name]
     found = again.targets[name]
@@ -307,6 +330,56 @@ def test_what_leaves_the_window_is_left_out():
     np.testing.assert_array_equal(maps.row(0, frame), maps.read(0)[:, 2:])
 
 
+def test_boxes_that_are_ignored_follow_and_say_so():
+    """A box around a crowd moves like the others; what is left is told by one mark a box."""
+    column = COLUMNS["crowds"]
+    for boxes in (column.gather(np.arange(4)), column.batch(np.arange(4))):
+        marks = [is_ignored(each).tolist() for each in boxes]
+        assert marks == [[True], [], [True, False], [False]]
+    moved = column.moved(column.gather(np.arange(4)), turned(flip=1))
+    assert plain(moved)[2] == [[6, 1, 7, 2, 0, 1], [4, 3, 5, 4, 1, 0]]
+    frame = Frame.resized_crop((6, 8), (6, 6), (2, 0, 8, 6))
+    fitted = column.fitted([frame] * 4)
+    assert plain(fitted.gather(np.arange(4))) == [
+        [],
+        [],
+        [[1, 3, 2, 4, 1, 0]],
+        [[0, 0, 6, 6, 0, 0]],
+    ]
+    counting = column.counting()
+    assert counting.sizes.tolist() == [0, 0, 1, 1]
+    assert plain(counting.gather(np.array([2]))) == [[[3, 3, 4, 4, 1]]]
+    assert not column.empty
+    assert column.take(np.array([0, 1])).empty
+    assert is_ignored(COLUMNS["named boxes"].gather(np.array([2]))[0]).tolist() == [False, False]
+
+
+def test_dots_follow_and_leave():
+    column = COLUMNS["dots"]
+    moved = column.moved(column.gather(np.arange(4)), turned(flip=1))
+    assert plain(moved) == [[[6, 2], [3.5, 4]], [], [[0, 5]], [[6, 2], [6, 2]]]
+    frame = Frame.resized_crop((6, 8), (6, 6), (2, 0, 8, 6))
+    fitted = column.fitted([frame] * 4)
+    assert fitted.sizes.tolist() == [1, 0, 1, 0]
+    assert fitted.array.tolist() == [[1.5, 4], [5, 5]]
+    assert not column.empty
+    assert fitted.take(np.array([1, 3])).empty
+    with pytest.raises(DataError, match="example 1 has a dot at"):
+        Dots.of([[[0, 0]], [[1, NAN]]])
+
+
+def test_maps_of_several_channels_are_moved_and_put_first():
+    pictures = COLUMNS["pictures"]
+    assert pictures.batch(np.arange(2)).shape == (2, 3, 2, 2)
+    frame = Frame.resized_crop((2, 2), (2, 4), (-1, 0, 3, 2))
+    row = pictures.row(0, frame)
+    assert row.shape == (2, 4, 3)
+    np.testing.assert_array_equal(row[..., 1], COLUMNS["depths"].row(0, frame))
+    random = np.random.default_rng(1).random((4, 6, 8, 3), np.float32)
+    moved = pictures.over(random).moved(random, turned(flip=1))
+    np.testing.assert_array_equal(moved, random[:, :, ::-1])
+
+
 def test_outside_of_the_image_is_ignored():
     frame = Frame.resized_crop((2, 2), (2, 4), (-1, 0, 3, 2))
     classes = ("sky", "tree", "road")
@@ -376,3 +449,11 @@ def test_maps_of_several_sizes_have_to_be_packed_first():
     assert maps.gather(np.array([1, 1])).shape == (2, 3, 2)
     with pytest.raises(ShapeError, match="several sizes"):
         maps.gather(np.array([0, 1]))
+
+
+def test_points_without_sides_are_not_mirrored_unknowingly() -> None:
+    one = np.array([[[1, 2, 1]]])
+    assert Points(one, ["tip"]).mirrors
+    assert Points(one.repeat(2, 1), ["left eye", "right eye"]).mirrors
+    assert not Points(one.repeat(2, 1), ["p1", "p2"]).mirrors
+    assert Points(one.repeat(2, 1), ["p1", "p2"], [(0, 1)]).mirrors

@@ -18,7 +18,7 @@ from rich.cells import cell_len
 from rich.console import Console
 
 from vitreous.metrics.score import Score
-from vitreous.progress.choose import progress
+from vitreous.progress.choose import following, progress
 from vitreous.progress.live import LiveProgress
 from vitreous.progress.progress import PlainProgress, one_line, silent
 from vitreous.progress.throughput import sparkline
@@ -429,3 +429,32 @@ def test_rich_is_loaded_only_where_it_is_shown() -> None:
         "progress(stream=io.StringIO(), style='plain'); assert 'rich' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+@pytest.mark.parametrize(
+    ("asked", "terminal", "notebook", "seen"),
+    [
+        (None, False, False, False),
+        (None, True, False, True),
+        (None, False, True, True),
+        (True, False, False, True),
+        (False, True, True, False),
+    ],
+)
+def test_a_call_from_python_shows_progress_where_somebody_looks(
+    monkeypatch: pytest.MonkeyPatch, asked: bool | None, terminal: bool, notebook: bool, seen: bool
+) -> None:
+    stream = io.StringIO()
+    monkeypatch.setattr(stream, "isatty", lambda: terminal)
+    monkeypatch.setattr("sys.stderr", stream)
+    monkeypatch.setenv("TERM", "dumb")  # plain lines
+    monkeypatch.setitem(sys.modules, "ipykernel", object()) if notebook else None
+    with following(asked) as shown:
+        shown.note("what it says")
+    assert ("what it says" in stream.getvalue()) is seen
+
+
+def test_progress_that_the_caller_has_begun_is_gone_on_with() -> None:
+    own = silent()
+    with following(own) as shown:
+        assert shown is own

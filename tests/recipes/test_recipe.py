@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, get_type_hints
 
 import numpy as np
 import pytest
@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from vitreous.errors import UsageError
 from vitreous.fields import Between, limits_of
+from vitreous.recipes.keywords import RecipeFields
 from vitreous.recipes.recipe import Recipe, seconds
 
 RANGES = limits_of(Recipe, Between)
@@ -21,6 +22,25 @@ def test_an_unknown_key_names_the_nearest() -> None:
         Recipe.from_mapping({"epoch": 3}, where="mine.yaml")
     assert caught.value.where == "mine.yaml"
     assert "epochs" in str(caught.value.remedy)
+
+
+def test_keyword_arguments_have_the_types_of_the_fields() -> None:
+    """`keywords.py` says again what `Recipe` says, for type checkers, which read no dataclass."""
+    fields = get_type_hints(Recipe)
+    model = fields.pop("model")
+    assert model == str | None
+    assert get_type_hints(RecipeFields) == fields
+    assert list(RecipeFields.__annotations__) == list(fields)
+
+
+@pytest.mark.slow
+def test_a_type_checker_refuses_a_field_that_there_is_not(tmp_path) -> None:
+    from mypy import api
+
+    for words, wrong in (("epochs=1", 0), ("epoch=1", 1), ('epochs="many"', 1)):
+        (tmp_path / "script.py").write_text(f'import vitreous as vt\nvt.train("digits", {words})\n')
+        *_, status = api.run([str(tmp_path / "script.py"), "--cache-dir", str(tmp_path)])
+        assert status == wrong
 
 
 def test_hyphens_are_the_command_lines_spelling() -> None:

@@ -91,7 +91,8 @@ def test_every_choice_has_a_reason_and_none_is_left_open() -> None:
     assert resolved.reasons.keys() == changed
     # What stays empty is off unless it is asked for.
     empty = {name for name, value in after.items() if value is None}
-    assert empty == {"time", "clip", "swa", "init", "patience", "mixup", "cutmix"}
+    off = {"time", "alpha", "clip", "swa", "init", "patience", "mixup", "cutmix", "noise"}
+    assert empty == off
 
 
 def test_head_and_loss_are_explained() -> None:
@@ -130,6 +131,35 @@ def test_a_network_for_masks_does_not_classify() -> None:
     with pytest.raises(UsageError, match="unet_small answers for each pixel") as error:
         resolve(Recipe(model="unet_small"), PHOTOS)
     assert error.value.where == "--model"
+
+
+MASKS: dict[str, Any] = {"kinds": {"mask": Maps}, "uniform": True}
+
+
+@pytest.mark.parametrize(
+    ("height", "width", "examples", "batch"),
+    [(180, 240, 367, 8), (512, 512, 20, 2), (375, 500, 2000, 8), (1024, 1024, 20, 2)],
+)
+def test_a_step_on_masks_learns_from_about_half_a_million_pixels(
+    height: int, width: int, examples: int, batch: int
+) -> None:
+    seen = facts(height, examples=examples, **MASKS)
+    seen = dataclasses.replace(seen, width=width)
+    found = resolve(Recipe(), seen)
+    assert found.recipe.batch_size == batch
+    contract = found.contract
+    assert 2**17 <= batch * contract.height * contract.width <= 2**19
+    assert f"{batch * contract.height * contract.width:,} pixels" in found.reasons["batch_size"]
+
+
+@pytest.mark.parametrize(
+    ("channels", "examples", "augment"),
+    [(3, 20, "scenes"), (3, 2000, "scenes"), (1, 20, "elastic"), (1, 2000, "scenes")],
+)
+def test_few_gray_images_with_masks_are_bent(channels: int, examples: int, augment: str) -> None:
+    found = resolve(Recipe(), facts(512, channels, examples=examples, **MASKS))
+    assert found.recipe.augment == augment
+    assert found.recipe.loss == "cross_entropy_dice"
 
 
 def test_what_cannot_be_blended_is_not_blended_by_a_recipe() -> None:
@@ -187,6 +217,11 @@ def test_a_network_of_ones_own_gets_images_as_they_are() -> None:
         ({"ema": 0.9, "swa": 0.25}, DIGITS, "--ema, --swa", "two averages"),
         ({"milestones": (0.3,)}, DIGITS, "--milestones", "no effect on the schedule one_cycle"),
         ({"step_factor": 0.3}, DIGITS, "--step-factor", "no effect on the schedule one_cycle"),
+        ({"momentum": 0.99}, DIGITS, "--momentum", "no effect on the optimizer adamw"),
+        ({"penalty_from": 3}, DIGITS, "--penalty-from", "no effect without a penalty"),
+        ({"fine_tune": 3}, DIGITS, "--fine-tune", "nothing is frozen"),
+        ({"backbone_lr": 0.5}, DIGITS, "--backbone-lr", "no layer is pretrained"),
+        ({"backbone_lr": 0.5}, PHOTOS, "--backbone-lr", "last layer learns alone"),
         ({"log": ("csv", "tensorbord")}, DIGITS, "--log", "tensorbord"),
         ({"model": "resnet81"}, PHOTOS, "--model", "resnet81"),
         ({"optimizer": "adamm"}, PHOTOS, "--optimizer", "adamm"),
@@ -216,6 +251,10 @@ def test_contradictions_name_the_flag_and_a_remedy(
         {"layer_decay": 0.5, "fine_tune": 2},
         {"milestones": (0.3,), "step_factor": 0.3, "schedule": "step"},
         {"swa": 0.25},
+        {"momentum": 0.99, "optimizer": "nesterov"},
+        {"penalty_from": 3, "l1": 0.1},
+        {"backbone_lr": 0.5, "fine_tune": 3},
+        {"backbone_lr": 0.5, "freeze": "none"},
     ],
 )
 def test_the_remedies_help(fields: dict[str, Any]) -> None:
@@ -236,3 +275,13 @@ def test_the_file_of_a_run_gives_the_same_recipe_again() -> None:
     assert resolve(resolved.recipe, PHOTOS).recipe == resolved.recipe
     with pytest.raises(RunError, match="not the recipe"):
         ResolvedRecipe.from_mapping({"recipe": {}}, "recipe.yaml")
+
+
+@pytest.mark.parametrize("seen", [DIGITS, OBJECTS, PHOTOS])
+@pytest.mark.parametrize("later", [0, 3])
+def test_a_head_on_random_features_is_refused(seen: DataFacts, later: int) -> None:
+    asked = Recipe(model="resnet18", freeze="backbone", fine_tune=later)
+    with pytest.raises(UsageError, match="resnet18 has learned nothing") as caught:
+        resolve(asked, seen)
+    assert caught.value.where == "--freeze backbone"
+    assert resolve(asked.replace(pretrained="own.safetensors"), seen).recipe.freeze == "backbone"

@@ -23,6 +23,8 @@ from vitreous.runs.run import resume, train
         lambda written: written.update(recipe=[1]),
         lambda written: written["recipe"].update(epochs="many"),
         lambda written: written["contract"].pop("fit"),
+        lambda written: written["recipe"].update(device="auto"),
+        lambda written: written["recipe"].update(optimizer=None),
     ],
 )
 def test_a_damaged_recipe_is_told(place: Path, change: Any) -> None:

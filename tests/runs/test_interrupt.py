@@ -20,7 +20,8 @@ from vitreous.runs.interrupt import Interrupt, Interrupted
 from vitreous.runs.run import resume, train
 
 SAME = ("model.safetensors", "metrics.jsonl", "predictions.csv")
-RECIPE: dict[str, Any] = {"model": "convnet", "freeze": "backbone", "epochs": 3, "fine_tune": 1}
+RECIPE: dict[str, Any] = {"model": "efficientnet_lite0", "pretrained": "yes", "size": 32}
+RECIPE |= {"freeze": "backbone", "epochs": 3, "fine_tune": 1}
 
 
 def interrupting(patch: pytest.MonkeyPatch, place: str, number: int = signal.SIGINT) -> None:

@@ -164,7 +164,7 @@ class Loading(Own):
 REFUSED: dict[type[nn.Module], str] = {
     Extra: "'_extra_state', a dict",
     Random: "other answers to the same image",
-    Loading: "other answers to the same image",
+    Loading: "answers otherwise than when it was saved",
     NoGradient: "nothing in the network can learn",
     Frozen: "nothing in the network can learn",
     Broken: "the tensor 'seen' holds numbers that are not finite",

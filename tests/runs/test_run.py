@@ -436,6 +436,16 @@ def test_a_report_of_data_in_memory(photos: Path) -> None:
     assert run.report(data).read_text().count("<img") == pictures
 
 
+def test_a_run_tells_its_story(photos: Path) -> None:
+    run = train(photos, model="linear", epochs=2)
+    assert [row["epoch"] for row in run.history] == [1, 2]
+    assert run.summary()["kept"] == {"epoch": run.model.training["best_epoch"], "of": 2}
+    assert repr(run).startswith("Run('runs/photos', linear, validation ")
+    assert "classify: 3 classes" in repr(run.model)
+    assert len(repr(run.model)) < 120
+    assert run._repr_html_().startswith("<iframe")
+
+
 def test_the_same_seed_gives_the_same_bytes(photos: Path) -> None:
     recipe: dict[str, Any] = {"model": "lenet5", "size": 28, "epochs": 2, "augment": "strong"}
     first, second = (files(train(photos, out=name, **recipe)) for name in "ab")

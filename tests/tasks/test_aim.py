@@ -26,7 +26,8 @@ def test_a_class_by_name_or_the_one_that_is_answered() -> None:
 
 
 def test_the_length_of_a_joint_and_of_a_box() -> None:
-    joints = Keypoints(points=("head", "hand", "foot"), size=(9, 9))
+    points = ("head", "hand", "foot")
+    joints = Keypoints(points=points, size=(9, 9), criterion="huber")
     torch.testing.assert_close(
         joints.aim(OUT, "hand").scalar(OUT), torch.tensor([13.0, 8**2 + 9**2]).sqrt()
     )
@@ -37,6 +38,14 @@ def test_the_length_of_a_joint_and_of_a_box() -> None:
     assert box_aim(OUT, (), "").names == ("box", "box")
     with pytest.raises(UsageError, match="Did you mean box"):
         box_aim(OUT, ("cat", "dog"), "boxes")
+
+
+def test_the_top_of_a_heat_map() -> None:
+    joints = Keypoints(points=("head", "hand"), size=(8, 8))
+    maps = torch.zeros(1, 2, 2, 2)
+    maps[0, 0, 1, 0], maps[0, 1, 0, 1] = 3, 5
+    assert joints.aim(maps, "hand").scalar(maps).tolist() == [5]
+    assert joints.aim(maps).scalar(maps).tolist() == [8]
 
 
 def masks() -> torch.Tensor:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import copy
 import errno
 import hashlib
 import os
@@ -10,9 +11,11 @@ from pathlib import Path
 
 import pytest
 import torch
+from torch import nn
 
 from vitreous.errors import ModelFileError, StorageError
 from vitreous.training import checkpoint
+from vitreous.training.optimizer import OPTIMIZERS, optimizer
 
 STATE = {
     "model": {"weight": torch.arange(600.0), "bias": torch.zeros(3)},
@@ -255,3 +258,19 @@ def test_the_newest_is_written_before_the_old_are_deleted(
     with pytest.raises(OSError, match="rror"):
         checkpoint.save(tmp_path, STATE, 3)
     assert steps(tmp_path) == [1, 2, 3]
+
+
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_the_state_of_an_optimizer_is_complete_or_refused(name: str) -> None:
+    """torch takes any state, and fails in the next step, or goes on with another one."""
+    weight = nn.Linear(2, 2)
+    method = optimizer(name, weight)
+    weight(torch.ones(1, 2)).sum().backward()
+    method.step()
+    state = method.state_dict()
+    checkpoint.restore({"optimizer": state}, optimizer=method)
+    for kept in list(state["state"].get(0, ())):
+        changed = copy.deepcopy(state)
+        changed["state"][0][f"{kept}_"] = changed["state"][0].pop(kept)
+        with pytest.raises(ModelFileError, match="of weight 0 it holds"):
+            checkpoint.restore({"optimizer": changed}, optimizer=method)

@@ -7,6 +7,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 from torch import nn
+from torch.utils.data import DataLoader, TensorDataset
 
 from vitreous.errors import DivergedError, UsageError
 from vitreous.losses.penalty import Penalty
@@ -223,3 +224,25 @@ def test_a_penalty_on_nothing_changes_nothing(batches) -> None:
     assert all(map(torch.equal, weights(scale), weights(plain)))
     linear = nn.Sequential(nn.Flatten(), nn.Linear(36, 3))
     list(fit(linear, data, PER_EXAMPLE, sgd(linear), constant, penalty=Penalty()))
+
+
+def test_pairs_of_a_data_loader_are_batches(net, batches) -> None:
+    """What a DataLoader gives, list or tuple, trains as the same batches do: bit for bit."""
+    data = batches([8] * 5)
+    ours, theirs = net(dropout=0.0), net(dropout=0.0)
+    examples = TensorDataset(
+        torch.cat([b.images for b in data]), torch.cat([b.targets for b in data])
+    )
+    for _ in fit(ours, DataLoader(examples, 8), PER_EXAMPLE, sgd(ours), constant):
+        pass
+    for _ in fit(theirs, data, PER_EXAMPLE, sgd(theirs), constant):
+        pass
+    assert all(map(torch.equal, weights(ours), weights(theirs)))
+
+
+@pytest.mark.parametrize("wrong", [torch.zeros(8, 3), {"images": 1}, (1, 2, 3), ([1], [2])])
+def test_what_is_no_batch_is_named(net, wrong) -> None:
+    model = net()
+    with pytest.raises(UsageError, match="no pair") as caught:
+        next(fit(model, [wrong], PER_EXAMPLE, sgd(model), constant))
+    assert caught.value.where == "batches"

@@ -7,8 +7,9 @@ import io
 import os
 import sys
 from collections.abc import Iterator, Sequence
+from difflib import get_close_matches
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
@@ -32,6 +33,7 @@ def predict(
     /,
     *images: Path,
     top: int = 3,
+    scale: float | None = None,
     json: Annotated[bool, Parameter(negative="")] = False,
     csv: Annotated[bool, Parameter(negative="")] = False,
     out: Path | None = None,
@@ -48,6 +50,9 @@ def predict(
         image files, or folders of them
     top
         how many classes to rank
+    scale
+        pixels that the network sees for one of the image, such as 1: large images are answered in
+        tiles, by networks that answer for each pixel; default: the image is fitted into the window
     json
         print one JSON object
     csv
@@ -58,7 +63,10 @@ def predict(
     quiet
         no progress
     """
+    import numpy as np
+
     from vitreous.atomic import write_text
+    from vitreous.data.images.remarks import sentences
     from vitreous.inference.model_file import load
     from vitreous.progress.choose import progress
 
@@ -78,39 +86,49 @@ def predict(
     if not paths:
         raise missed[0]
     answers: list[Answered] = []
+    told: list[int] = []
     with progress(style="none" if quiet else "auto") as shown:
         shown.stage("predicting", len(paths))
-        for path, answer in _answers(bundle, paths, top):
+        for path, answer, remarks in _answers(bundle, paths, top, scale):
             answers.append((path, answer))
+            told.append(remarks)
             if folder is not None and not isinstance(answer, ImageError):
                 draw(folder, names[path], path, answer, channels=bundle.contract.channels)
             shown.advance_to(len(answers), len(paths))
     failures = [answer for _, answer in answers if isinstance(answer, ImageError)]
     write = _csv if csv else _plain
-    text = _json(answers, missed) if json else write(answers)
+    notes = sentences(np.array(told, np.uint8), lambda index: printable(paths[index]))
+    text = _json(answers, missed, [*bundle.notes, *notes]) if json else write(answers)
     if folder is not None:
         out = folder / f"answers.{'json' if json else 'csv' if csv else 'txt'}"
     if out is None:
         sys.stdout.write(text)
     else:
         write_text(out, text)
+    for note in notes:
+        print(f"note: {note}", file=sys.stderr)
     for error in (*missed, *failures):
         print(f"error: {error}", file=sys.stderr)
     return 1 if failures or missed else 0
 
 
-def _answers(bundle: Bundle, paths: Sequence[Path], top: int) -> Iterator[Answered]:
-    """Chunk by chunk; a chunk with an image that cannot be read is asked one by one."""
+def _answers(
+    bundle: Bundle, paths: Sequence[Path], top: int, scale: float | None
+) -> Iterator[tuple[Path, Answer | ImageError, int]]:
+    """(path, answer, remarks on its reading), chunk by chunk; a chunk with an image that cannot be
+    read is asked one by one.
+    """
     for start in range(0, len(paths), CHUNK):
         chunk = paths[start : start + CHUNK]
         try:
-            yield from zip(chunk, bundle.predict([*chunk], top=top), strict=True)
+            found = bundle.predict_and_tell([*chunk], top=top, scale=scale)
+            yield from ((path, *pair) for path, pair in zip(chunk, found, strict=True))
         except ImageError:
             for path in chunk:
                 try:
-                    yield path, bundle.predict(path, top=top)
+                    yield path, *bundle.predict_and_tell([path], top=top, scale=scale)[0]
                 except ImageError as error:
-                    yield path, error
+                    yield path, error, 0
 
 
 def gathered(images: Sequence[Path]) -> tuple[list[Path], list[DataError]]:
@@ -120,6 +138,12 @@ def gathered(images: Sequence[Path]) -> tuple[list[Path], list[DataError]]:
     paths: list[Path] = []
     missed: list[DataError] = []
     for place in images:
+        if not os.path.lexists(place):
+            there = os.listdir(place.parent) if place.parent.is_dir() else []
+            near = get_close_matches(place.name, there, 1, cutoff=0.75)
+            remedy = f"Did you mean {place.parent / near[0]}?" if near else "Look at its name."
+            missed.append(DataError("there is no such file", where=printable(place), remedy=remedy))
+            continue
         if not place.is_dir():
             paths.append(place)
             continue
@@ -146,7 +170,7 @@ def gathered(images: Sequence[Path]) -> tuple[list[Path], list[DataError]]:
     return paths, missed
 
 
-def _json(answers: Sequence[Answered], missed: Sequence[DataError]) -> str:
+def _json(answers: Sequence[Answered], missed: Sequence[DataError], notes: Sequence[str]) -> str:
     predictions = []
     errors = [
         {"path": error.where, "message": error.message, "remedy": error.remedy} for error in missed
@@ -156,7 +180,11 @@ def _json(answers: Sequence[Answered], missed: Sequence[DataError]) -> str:
             errors.append({"path": str(path), "message": answer.message, "remedy": answer.remedy})
         else:
             predictions.append({"path": str(path), **answer.to_json()})
-    found = {"predictions": predictions, **({"errors": errors} if errors else {})}
+    found: dict[str, Any] = {"predictions": predictions}
+    if notes:
+        found["notes"] = [*notes]
+    if errors:
+        found["errors"] = errors
     return json_text(found) + "\n"
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shlex
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +24,8 @@ def verdict(summary: dict[str, Any], as_json: bool, report: Path | None = None) 
     lines = [("model", summary["model"])]
     for part, found in summary["scores"].items():
         lines += in_short(part, TASKS[summary["task"]].SCORES.from_json(found))
+    if summary.get("kept"):
+        lines.append(("kept", "epoch {epoch} of {of}".format(**summary["kept"])))
     if summary.get("seconds") is not None:
         lines.append(("time", f"{summary['seconds']:.1f} s"))
     if summary.get("run"):
@@ -32,3 +36,6 @@ def verdict(summary: dict[str, Any], as_json: bool, report: Path | None = None) 
         lines.append(("note", note))
     for name, text in lines:
         print(f"{name:<12}{text}")
+    if report is not None:
+        run = shlex.quote(str(summary["run"]))
+        print(f"next: vitreous predict {run} IMAGE; vitreous report {run} --open", file=sys.stderr)

@@ -12,15 +12,19 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import IntEnum
 from functools import cached_property
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from vitreous.data.columns import Column, classed
+from vitreous.drawing.notebook import row
 from vitreous.errors import UsageError
+from vitreous.formats import counted
 
 Pixels = NDArray[np.uint8]  # (H, W, C)
+SHOWN = 8  # images of a data set in a notebook
 Progress = Callable[[int, int], None]  # is called with how many are done, and of how many
 
 
@@ -64,12 +68,15 @@ class Dataset(ABC):
     name      a short name for run folders and reports
     channels  number of channels that `read` returns
     targets   columns by name: "class" for class numbers and for marks, "value" for numbers,
-              "mask", "box", "point"; none where images are not labeled
+              "mask", "box", "dot", "point", "depth", "clean"; none where images are not labeled
     parts     (N,) int8 of `Part`: the part that the layout prescribes, else UNASSIGNED
     groups    (N,) int64, or None: examples of one group (a patient, a scene) stay in one part
     weights   (N,) float32, or None: importance of each example in the loss
     pixels    (N, H, W, channels) uint8 where all images lie in memory already, else None
     notes     what was left out when it was opened or looks odd, in words
+    noise     what was done to clean images to make these, such as gaussian:25; "" if nothing was
+    alternatives  by the name of a column that is not among the targets: how to open the same data
+              with that column, for tasks that are asked for by name
     """
 
     name: str
@@ -80,6 +87,8 @@ class Dataset(ABC):
     weights: NDArray[np.float32] | None = None
     pixels: NDArray[np.uint8] | None = None
     notes: tuple[str, ...] = ()
+    noise: str = ""
+    alternatives: Mapping[str, Callable[[], Dataset]] = MappingProxyType({})
 
     @abstractmethod
     def id(self, index: int) -> str:
@@ -119,6 +128,20 @@ class Dataset(ABC):
     def text(self, index: int) -> str:
         """The targets of an example as a person would write them; "" where there are none."""
         return "; ".join(column.text(index) for column in self.targets.values())
+
+    def __repr__(self) -> str:
+        counts = ((part, int((self.parts == part).sum())) for part in Part)
+        parts = ", ".join(f"{part.name.lower()} {count:,}" for part, count in counts if count)
+        columns = ", ".join(self.targets) or "no targets"
+        return (
+            f"{type(self).__name__}({self.name!r}, {counted(len(self), 'image')} of "
+            f"{counted(self.channels, 'channel')}: {columns}; {parts or 'empty'})"
+        )
+
+    def _repr_html_(self) -> str:
+        """Some of its images with their targets, for a notebook."""
+        some = np.linspace(0, len(self) - 1, min(len(self), SHOWN)).astype(int)
+        return row(repr(self), ((self.read(i, 224), self.text(i)) for i in map(int, some)))
 
     def __len__(self) -> int:
         return len(self.parts)

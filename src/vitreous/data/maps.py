@@ -36,7 +36,7 @@ class MapRows(ABC):
 
     @abstractmethod
     def read(self, index: int) -> NDArray[Any]:
-        """One map as it is stored, (h, w). Raises ImageError with its name."""
+        """One map as it is stored, (h, w) or (h, w, K). Raises ImageError with its name."""
 
     @abstractmethod
     def stamp(self, index: int) -> bytes:
@@ -54,11 +54,22 @@ class MapRows(ABC):
         """The path of a map that lies in a file."""
         return None
 
+    def stored_as(self, number: int) -> str:
+        """What stands in the files for this class number, "" where there are none."""
+        return ""
+
     def take(self, ids: Ids) -> MapRows:
         return Chosen(self, ids)
 
+    def cell(self, index: int, classes: Sequence[str], folder: str | Path | None) -> str:
+        """One map as a cell of a manifest in this folder: the path of its file, if it has one."""
+        path = self.source(index) or ""
+        if path and folder is not None:
+            path = os.path.relpath(os.path.abspath(path), os.path.abspath(folder))
+        return path
+
     def gather(self, ids: Ids) -> NDArray[Any]:
-        """The maps of these rows, (B, h, w). Raises ShapeError where they differ in size."""
+        """The maps of these rows, (B, h, w[, K]). Raises ShapeError where they differ in size."""
         read = [self.read(index) for index in np.asarray(ids).tolist()]
         if len({each.shape for each in read}) > 1:
             raise ShapeError(
@@ -79,7 +90,7 @@ class MapRows(ABC):
 
 
 class MapArray(MapRows):
-    """Maps of one size that lie in memory, or in a file that is mapped: (N, H, W)."""
+    """Maps of one size that lie in memory, or in a file that is mapped: (N, H, W[, K])."""
 
     def __init__(self, array: NDArray[Any]):
         self.array = array
@@ -122,22 +133,30 @@ class Chosen(MapRows):
     def rules(self) -> bytes:
         return self.rows.rules()
 
+    def stored_as(self, number: int) -> str:
+        return self.rows.stored_as(number)
+
     def source(self, index: int) -> str | None:
         return self.rows.source(int(self.ids[index]))
+
+    def cell(self, index: int, classes: Sequence[str], folder: str | Path | None) -> str:
+        return self.rows.cell(int(self.ids[index]), classes, folder)
 
     def scan(self) -> NDArray[np.void]:
         return np.asarray(self.rows.scan()[self.ids])
 
 
 class Maps(Column):
-    """One map an example: the class of each pixel, or a real number for each.
+    """One map an example: the class of each pixel, or a real number or several for each.
 
-    rows           where they are read from; an array (N, H, W) will do
+    rows           where they are read from; an array (N, H, W) will do, or (N, H, W, K)
     classes        names of the class numbers; empty for real numbers
     interpolation  nearest for class numbers, uint8; linear for real numbers, float32
     ignore         the number of pixels that count nowhere, in losses as in scores. What a crop or
                    a turn brings in from outside has it, too; None: that becomes class 0.
                    In maps of real numbers such pixels are NaN
+    channels       K real numbers for each pixel, such as the three of a clean picture; None: one,
+                   without an axis of its own
 
     Raises DataError for more classes than a byte can number.
     """
@@ -151,9 +170,11 @@ class Maps(Column):
         *,
         interpolation: Literal["nearest", "linear"] = "nearest",
         ignore: int | None = IGNORED,
+        channels: int | None = None,
     ):
         self.rows = MapArray(rows) if isinstance(rows, np.ndarray) else rows
         self.classes, self.interpolation, self.ignore = tuple(classes), interpolation, ignore
+        self.channels = channels
         most = VALUES if ignore is None else VALUES - 1
         if len(self.classes) > most:
             raise DataError(
@@ -179,29 +200,38 @@ class Maps(Column):
         """Height and width, if all have the same because they lie in an array."""
         if not isinstance(self.rows, MapArray):
             return None
-        height, width = self.rows.array.shape[1:]
+        height, width = self.rows.array.shape[1:3]
         return height, width
+
+    def shape(self, height: int, width: int) -> tuple[int, ...]:
+        """The shape of a map of this height and width."""
+        return (height, width) if self.channels is None else (height, width, self.channels)
 
     def over(self, rows: MapRows | NDArray[Any]) -> Self:
         """Maps of the same kind in other rows, such as those of a pack."""
-        kind = self.interpolation
-        return type(self)(rows, self.classes, interpolation=kind, ignore=self.ignore)
+        return type(self)(
+            rows,
+            self.classes,
+            interpolation=self.interpolation,
+            ignore=self.ignore,
+            channels=self.channels,
+        )
 
     def __len__(self) -> int:
         return len(self.rows)
 
     def read(self, index: int) -> NDArray[Any]:
-        """One map as it is stored, (h, w). Raises ImageError with its name."""
+        """One map as it is stored, (h, w[, K]). Raises ImageError with its name."""
         return np.asarray(self.rows.read(index), self.dtype)
 
     def row(self, index: int, frame: Frame) -> NDArray[Any]:
-        """One map in the network's window, (H, W).
+        """One map in the network's window, (H, W[, K]).
 
         Raises ImageError where it has another size than its image, or a class without a name.
         """
         array = self.read(index)
-        if array.shape != tuple(frame.source):
-            (height, width), (tall, wide) = array.shape, frame.source
+        if array.shape[:2] != tuple(frame.source):
+            (height, width), (tall, wide) = array.shape[:2], frame.source
             raise ImageError(
                 f"has {width} × {height} pixels, its image {wide} × {tall}",
                 where=self.source(index),
@@ -248,8 +278,10 @@ class Maps(Column):
         return changes.maps(values, nearest=self.nearest, fill=self.fill)
 
     def tensors(self, values: Any, device: torch.device) -> Tensor:
-        """(B, H, W) int64 class numbers, or float32."""
+        """(B, H, W) int64 class numbers, or float32; (B, K, H, W) where there are K of them."""
         tensor = torch.from_numpy(values).to(device)
+        if self.channels is not None:
+            tensor = tensor.permute(0, 3, 1, 2).contiguous()
         return tensor.to(torch.int64) if self.nearest else tensor
 
     def text(self, index: int) -> str:
@@ -267,10 +299,7 @@ class Maps(Column):
         return [name]
 
     def cells(self, index: int, folder: str | Path | None = None) -> list[str]:
-        path = self.source(index) or ""
-        if path and folder is not None:
-            path = os.path.relpath(os.path.abspath(path), os.path.abspath(folder))
-        return [path]
+        return [self.rows.cell(index, self.classes, folder)]
 
     @cached_property
     def summaries(self) -> NDArray[np.void]:

@@ -15,7 +15,7 @@ from typing import Annotated, Any, Literal
 from vitreous.data.batches.preprocess import PixelContract
 from vitreous.data.images.file_type import SIGNATURES, recognize
 from vitreous.errors import ModelFileError, unknown
-from vitreous.fields import Between, misfit
+from vitreous.fields import AtMost, Between, misfit
 from vitreous.tasks import TASKS, Task
 
 FORMAT = 2
@@ -36,6 +36,7 @@ class Header:
     precision: str
     training: dict[str, Any]
     sha256: str
+    probe: tuple[float, ...] | None
 
     @classmethod
     def of(cls, path: Path) -> Header:
@@ -51,7 +52,7 @@ class Header:
     @classmethod
     def read(cls, blob: bytes, where: str) -> Header:
         """Parse and check the header of a model file's bytes. Raises ModelFileError."""
-        fields = {"decoding": {}, **metadata(blob, where)}
+        fields = {"decoding": {}, "probe": None, **metadata(blob, where)}
         if fields.get("format") not in READABLE:
             raise ModelFileError(
                 f"format {fields.get('format')!r} is unknown here",
@@ -81,6 +82,7 @@ class Header:
             precision=fields["precision"],
             training=fields["training"],
             sha256=fields["sha256"],
+            probe=fields["probe"],
         )
 
 
@@ -96,6 +98,7 @@ FIELDS: dict[str, Any] = {
     "decoding": dict,
     "training": dict,
     "sha256": str,
+    "probe": Annotated[tuple[float, ...] | None, AtMost(1024)],
 }
 
 

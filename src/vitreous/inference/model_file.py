@@ -23,15 +23,18 @@ from torch.nn.parameter import is_lazy
 from vitreous.atomic import write_bytes
 from vitreous.blocks.mode import evaluating
 from vitreous.data.batches.preprocess import PixelContract
-from vitreous.errors import ModelFileError, UsageError
+from vitreous.errors import ModelFileError, RunError, UsageError
+from vitreous.formats import counted, quantity
 from vitreous.inference.header import FORMAT, Header, damaged
 from vitreous.inference.predictor import Predictor
+from vitreous.inference.probe import agrees, probe
 from vitreous.models import create
 from vitreous.models.tensor_names import unwrapped
+from vitreous.run_folder import RunFolder
 from vitreous.training.reproduce import undrawn
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, repr=False)
 class Bundle(Predictor):
     """A trained network as it lies in a model file.
 
@@ -43,6 +46,16 @@ class Bundle(Predictor):
     architecture: str | None = None
     arguments: dict[str, Any] = field(default_factory=dict)
     training: dict[str, Any] = field(default_factory=dict)
+
+    def __repr__(self) -> str:
+        height, width, channels = self.contract.shape
+        size = quantity(sum(p.numel() for p in self.model.parameters()))
+        answers = counted(len(self.classes), self.task.noun) if self.classes else "numbers"
+        name = self.architecture or type(self.model).__name__
+        return (
+            f"Bundle({name}, {size} parameters, {self.task.name}: {answers}, "
+            f"images of {height} × {width} × {channels})"
+        )
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -80,6 +93,7 @@ class Bundle(Predictor):
             "precision": self.precision,
             "training": self.training,
             "sha256": digest(state),
+            "probe": probe(self),
         }
         # Tied weights share memory, which safetensors refuses; a copy keeps every name in the file.
         unshared = {name: tensor.clone() for name, tensor in state.items()}
@@ -92,12 +106,25 @@ def load(path: str | Path, module: nn.Module | None = None) -> Bundle:
     module  the network itself, for a file whose architecture is not in the table of models; lazy
             layers are run once on a black image
 
-    Raises ModelFileError if anything in the file is missing, damaged or not what it claims.
+    Raises ModelFileError if anything in the file is missing, damaged or not what it claims, and
+    RunError for a folder without one.
     """
     path = Path(path)
     if path.is_dir():
-        path = path / "model.safetensors"
+        path = measured(RunFolder(path))
     return parse(_read(path), str(path), module)
+
+
+def measured(folder: RunFolder) -> Path:
+    """The model file of a run. Raises RunError where there is none."""
+    if not folder.model.is_file():
+        unfinished = RunFolder.open(folder.path)  # or it is no run at all
+        raise RunError(
+            "has no trained network yet: its training has not ended",
+            where=str(folder.path),
+            remedy=f"Go on with it: `{unfinished.resume_command}`.",
+        )
+    return folder.model
 
 
 def parse(blob: bytes, where: str, module: nn.Module | None = None) -> Bundle:
@@ -120,7 +147,7 @@ def parse(blob: bytes, where: str, module: nn.Module | None = None) -> Bundle:
         state = renamed(state, module.state_dict())
         check(module, state, where)
     module.load_state_dict(state)
-    return Bundle(
+    bundle = Bundle(
         model=module.eval(),
         architecture=header.architecture,
         arguments=header.arguments,
@@ -129,6 +156,31 @@ def parse(blob: bytes, where: str, module: nn.Module | None = None) -> Bundle:
         precision=header.precision,
         training=header.training,
     )
+    check_answer(bundle, header, where)
+    return bundle
+
+
+def check_answer(bundle: Bundle, header: Header, where: str) -> None:
+    """Raises ModelFileError where the network answers otherwise than the one that was saved."""
+    if header.probe is None:  # a file from before there were probes
+        return
+    try:
+        with undrawn():
+            found = probe(bundle)
+    except Exception as error:  # a foreign network may raise anything
+        reason = str(error) or type(error).__name__
+        raise ModelFileError(
+            f"the network does not take its own images: {reason}", where=where
+        ) from error
+    if not agrees(header.probe, found):
+        writer = header.training.get("vitreous", "the version that wrote the file")
+        raise ModelFileError(
+            "the network has these tensors, but answers otherwise than when it was saved",
+            where=where,
+            remedy="Pass the very network that was trained: what it does in `forward` has changed."
+            if header.architecture is None
+            else f"Load it with vitreous {writer}, or train again.",
+        )
 
 
 def digest(state: dict[str, Tensor]) -> str:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Literal, TextIO
 
 from vitreous.progress.progress import PlainProgress, Progress, silent
@@ -36,3 +37,18 @@ def progress(
     from vitreous.progress.live import LiveProgress  # rich is slow to import
 
     return LiveProgress(stream, clock)
+
+
+@contextmanager
+def following(asked: Progress | bool | None) -> Iterator[Progress]:
+    """Progress of a call from Python.
+
+    asked  progress that the caller has begun, and ends; True shows it and False does not; None
+           shows it where somebody looks: on a terminal and in a notebook
+    """
+    if isinstance(asked, Progress):
+        yield asked
+        return
+    seen = sys.stderr.isatty() or "ipykernel" in sys.modules if asked is None else asked
+    with progress(style="auto" if seen else "none") as shown:
+        yield shown

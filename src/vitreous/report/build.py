@@ -30,6 +30,7 @@ from vitreous.report.content import DataSummary, Picture, ReportData, Setting
 from vitreous.report.pictures import loaded, pictures
 from vitreous.report.render import render
 from vitreous.run_folder import RunFolder
+from vitreous.tasks.asked import as_asked
 from vitreous.tasks.section import Case, Note
 
 LOOKED = 1000  # images whose sizes are told
@@ -94,7 +95,7 @@ def report_data(
         notes += task.remarks(judged, scores[judged])
     if dataset is None:
         try:
-            dataset = open_data(written["data"])
+            dataset = as_asked(open_data(written["data"]), task.name, task.noise)
         except VitreousError as error:
             notes.append(Note(f"The data are not here any more, hence no pictures: {error}"))
     answers = [

@@ -54,7 +54,8 @@ def arguments(recipe: Recipe, contract: PixelContract, output: Output) -> dict[s
         "in_channels": contract.channels,
         "size": height if height == width else [height, width],
     }
-    return {"num_classes": output.channels, **shape, **dropout}
+    stride = {"stride": output.stride} if output.stride > 1 else {}
+    return {"num_classes": output.channels, **shape, **dropout, **stride}
 
 
 def check_network(
@@ -72,6 +73,8 @@ def check_network(
     with torch.device("meta"):
         try:
             create(recipe.model, **arguments(recipe, contract, output))
+        except ShapeError as error:  # one that the network needs, not one that the data have
+            raise UsageError(error.message, where="--size", remedy=error.remedy) from error
         except UsageError as error:
             if "'dropout'" not in error.message:
                 raise
@@ -132,27 +135,28 @@ def check_file(bundle: Bundle) -> None:
     last epoch.
     """
     height, width, channels = bundle.contract.shape
-    probe = torch.full((2, channels, height, width), 0.5)
+    image = torch.full((2, channels, height, width), 0.5)
     with evaluating(bundle.model):
         try:
-            before = bundle.outputs(probe)
-            after = parse(bundle.to_bytes(), "model.safetensors", bundle.model).outputs(probe)
-        except ModelFileError as error:
-            raise UsageError(
-                f"a model file of this network could not be loaded again: {error.message}",
-                where="model",
-                remedy="Let its state be tensors of finite numbers, each under a name of its own.",
-            ) from error
+            once, again = (bundle.outputs(image) for _ in range(2))
         except DivergedError as error:
             raise UsageError(
                 "the network's answers to a gray image are not finite numbers",
                 where="model",
                 remedy="Look at its first weights; mask with -1e9 in place of -inf.",
             ) from error
-    if not torch.allclose(before, after, rtol=1e-3, atol=1e-5):
-        raise UsageError(
-            "the network gives other answers to the same image, once it is loaded from a file",
-            where="model",
-            remedy="Let nothing be random in evaluation mode, and keep what it depends on in "
-            "parameters and buffers.",
-        )
+        if not torch.allclose(once, again, rtol=1e-3, atol=1e-5):
+            raise UsageError(
+                "the network gives other answers to the same image when it is asked again",
+                where="model",
+                remedy="Let nothing be random in evaluation mode, nor depend on earlier images.",
+            )
+        try:
+            parse(bundle.to_bytes(), "model.safetensors", bundle.model)
+        except ModelFileError as error:
+            raise UsageError(
+                f"a model file of this network could not be loaded again: {error.message}",
+                where="model",
+                remedy="Keep all that its answers depend on in parameters and buffers: tensors of "
+                "finite numbers, each under a name of its own.",
+            ) from error

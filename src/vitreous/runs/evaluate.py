@@ -25,10 +25,11 @@ from vitreous.files import read_yaml
 from vitreous.formats import counted, moment, times
 from vitreous.inference.model_file import Bundle, load
 from vitreous.metrics.score import Scores
-from vitreous.progress.progress import Progress, silent
+from vitreous.progress.choose import following
+from vitreous.progress.progress import Progress
 from vitreous.run_folder import RunFolder
-from vitreous.runs.job import as_asked
 from vitreous.runs.setup import TrainingSetup
+from vitreous.tasks.asked import as_asked
 from vitreous.tasks.task import Ids
 
 SPLITS = ("train", "validation", "test", "all")
@@ -87,24 +88,32 @@ def evaluate(
     data: object,
     *,
     split: str = "test",
-    progress: Progress | None = None,
+    progress: Progress | bool | None = None,
 ) -> dict[str, Any]:
     """Measure a model on one part of data.
 
-    model  a run folder, a model file, or a loaded one
-    data   whatever `vt.open` takes
-    split  train, validation, test or all
+    model     a run folder, a model file, or a loaded one
+    data      whatever `vt.open` takes
+    split     train, validation, test or all
+
+    progress  as for `train`
 
     Returns {"run", "model", "task", "seconds", "scores": {split: ...}, "notes": [...]}. Each use of
     a test part is recorded with the data, and in the run's journal; from the second on there is a
     note. Raises DataError if that part is empty, if no class is known to the model, or if images or
     targets are of another kind than its own.
     """
+    with following(progress) as shown:
+        return _evaluate(model, data, split, shown)
+
+
+def _evaluate(
+    model: str | Path | Bundle, data: object, split: str, shown: Progress
+) -> dict[str, Any]:
     start = time.perf_counter()
-    shown = progress or silent()
     bundle = model if isinstance(model, Bundle) else load(model)
     run = None if isinstance(model, Bundle) else run_of(Path(model))
-    dataset = as_asked(open_data(data), bundle.task.name)
+    dataset = as_asked(open_data(data), bundle.task.name, bundle.task.noise)
     check_channels(bundle, dataset)
     aligned = bundle.task.align(dataset.targets, dataset.name)
     parts, indices = part_of(dataset, split, bundle, run)

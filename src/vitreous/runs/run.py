@@ -8,7 +8,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Unpack
 
 import torch
 from torch import nn
@@ -19,23 +19,26 @@ from vitreous.data.doubt import advised
 from vitreous.data.formats.open import open as open_data
 from vitreous.data.images import unreadable
 from vitreous.data.splits.split import Split
+from vitreous.drawing.notebook import framed
 from vitreous.errors import DivergedError, RunError, StorageError
 from vitreous.fields import Between, fits
 from vitreous.files import read_json, read_lines, understood, write_json, write_table
 from vitreous.formats import counted
 from vitreous.inference.model_file import Bundle, load
-from vitreous.metrics.score import Scores
-from vitreous.progress.progress import Progress, silent
+from vitreous.progress.choose import following
+from vitreous.progress.progress import Progress
+from vitreous.recipes.keywords import RecipeFields
 from vitreous.recipes.recipe import Recipe
 from vitreous.report.build import write_report
 from vitreous.run_folder import RunFolder
 from vitreous.runs.consumers import Checkpoints
-from vitreous.runs.evaluate import measure, use_test
+from vitreous.runs.evaluate import Measurement, measure, use_test
 from vitreous.runs.interrupt import Interrupt, Interrupted
 from vitreous.runs.job import Job, prepare, take_up
 from vitreous.runs.loop import train_phases
 from vitreous.runs.phases import phases
 from vitreous.runs.setup import TrainingSetup, build
+from vitreous.tasks.asked import as_asked
 from vitreous.training.history import averaged
 from vitreous.training.reproduce import deterministic
 
@@ -59,6 +62,19 @@ class Run:
     def report_path(self) -> Path:
         return self.folder.report
 
+    @property
+    def history(self) -> list[dict[str, Any]]:
+        """One row an epoch, as in metrics.jsonl; `pandas.DataFrame(run.history)` is a table."""
+        return read_lines(self.folder.metrics)
+
+    def __repr__(self) -> str:
+        reached = (f"{part} {one.headline.text}" for part, one in self.scores.items())
+        return f"Run({str(self.folder.path)!r}, {self.model.architecture}, {', '.join(reached)})"
+
+    def _repr_html_(self) -> str:
+        """The report, as a notebook shows it."""
+        return framed(self.report_path.read_text("utf-8"))
+
     def summary(self) -> dict[str, Any]:
         """What `--json` prints."""
         summary: dict[str, Any] = read_json(self.folder.scores)
@@ -69,7 +85,9 @@ class Run:
 
         data  needed for its pictures, where they lie in memory
         """
-        return write_report(self.folder.path, dataset=None if data is None else open_data(data))
+        task = self.model.task
+        found = None if data is None else as_asked(open_data(data), task.name, task.noise)
+        return write_report(self.folder.path, dataset=found)
 
 
 def train(
@@ -79,27 +97,30 @@ def train(
     model: str | nn.Module | None = None,
     parts: Split | None = None,
     out: str | Path | None = None,
-    progress: Progress | None = None,
-    **fields: Any,
+    progress: Progress | bool | None = None,
+    doctor: bool = True,
+    **fields: Unpack[RecipeFields],
 ) -> Run:
     """Train a network, measure it on data it has not seen, write a report.
 
-    data    whatever `vt.open` takes: a path, a name, arrays, a torch Dataset
-    model   a name from `vt.models()`, or a module of your own: images (B, C, H, W) in [0, 1] to
-            what the task needs, such as logits (B, L)
-    parts   the part of every example, such as one fold; None assigns them by the recipe's shares
-    out     the run folder, which must not exist; default: runs/NAME
-    fields  fields of the recipe, such as epochs=30
+    data      whatever `vt.open` takes: a path, a name, arrays, a torch Dataset
+    model     a name from `vt.models()`, or a module of your own: images (B, C, H, W) in [0, 1] to
+              what the task needs, such as logits (B, L)
+    parts     the part of every example, such as one fold; None assigns them by the recipe's shares
+    out       the run folder, which must not exist; default: runs/NAME
+    progress  False shows nothing; None shows it on a terminal and in a notebook
+    doctor    let one look on, and say what is wrong with the training; no bit of it changes
+    fields    fields of `vt.Recipe`, such as epochs=30
 
     What the recipe leaves open is chosen from the data. Raises UsageError, DataError, RunError,
     StorageError, DivergedError; Interrupted, a KeyboardInterrupt, after a checkpoint.
     """
-    shown = progress or silent()
-    job = prepare(data, recipe, model=model, parts=parts, progress=shown, **fields)
-    folder = RunFolder.create(job.dataset.name, out)
-    job.write(folder)
-    folder.log_event("start", data=job.source)
-    return go_on(folder, job, shown)
+    with following(progress) as shown:
+        job = prepare(data, recipe, model=model, parts=parts, progress=shown, **fields)
+        folder = RunFolder.create(job.dataset.name, out)
+        job.write(folder)
+        folder.log_event("start", data=job.source)
+        return go_on(folder, job, shown, doctor)
 
 
 def resume(
@@ -107,26 +128,28 @@ def resume(
     data: object = None,
     *,
     model: nn.Module | None = None,
-    progress: Progress | None = None,
+    progress: Progress | bool | None = None,
+    doctor: bool = True,
 ) -> Run:
     """Go on with an interrupted run; on a CPU the result is the same to the last bit.
 
-    data   needed only where the run was started on data in memory
-    model  the network, where it is one of your own, as it was before training
+    data      needed only where the run was started on data in memory
+    model     the network, where it is one of your own, as it was before training
+    progress  as for `train`
 
     Raises RunError if the data have changed, or the run has ended.
     """
     folder = RunFolder.open(run)
-    shown = progress or silent()
-    job = take_up(folder, data, model, shown)
-    if not folder.split.is_file():  # killed before it had begun
-        job.write(folder)
-    folder.log_event("resume")
-    with threads_of(folder, shown):
-        return go_on(folder, job, shown)
+    with following(progress) as shown:
+        job = take_up(folder, data, model, shown)
+        if not folder.split.is_file():  # killed before it had begun
+            job.write(folder)
+        folder.log_event("resume")
+        with threads_of(folder, shown):
+            return go_on(folder, job, shown, doctor)
 
 
-def go_on(folder: RunFolder, job: Job, progress: Progress) -> Run:
+def go_on(folder: RunFolder, job: Job, progress: Progress, doctor: bool = True) -> Run:
     """From a folder with a job to a finished run. Finished stages are recognized by their files,
     and not done again when a run is resumed.
 
@@ -139,13 +162,13 @@ def go_on(folder: RunFolder, job: Job, progress: Progress) -> Run:
                 images = read_images(job, folder, progress)
                 clock.lap("reading")
                 setup = build(job, images, progress)
-                history = learn(setup, folder, progress, interrupt)
+                history = learn(setup, folder, progress, interrupt, doctor)
                 clock.lap("training")
                 found = measure(setup, setup.bundle(history), progress)
                 write_table(folder.predictions, found.columns, found.rows)
                 found.bundle.save(folder.model)
                 clock.lap("measuring")
-                write_json(folder.scores, summary(setup, found.scores, clock, folder))
+                write_json(folder.scores, summary(setup, found, clock, folder))
         # What lies on disk is what is returned, also where measuring was done before a resume.
         model = load(folder.model, job.module)
         written = read_json(folder.scores)
@@ -184,7 +207,11 @@ def read_images(job: Job, folder: RunFolder, progress: Progress) -> Pack:
 
 
 def learn(
-    setup: TrainingSetup, folder: RunFolder, progress: Progress, interrupt: Interrupt
+    setup: TrainingSetup,
+    folder: RunFolder,
+    progress: Progress,
+    interrupt: Interrupt,
+    doctor: bool = False,
 ) -> list[dict[str, Any]]:
     """Train through all phases, from the latest checkpoint if there is one; the network ends with
     its best weights. Returns the history, one row an epoch.
@@ -196,7 +223,7 @@ def learn(
     checkpoints = Checkpoints(folder, setup.network, setup.job.fingerprint, recipe.checkpoint)
     remaining = partial(phases, setup, progress)
     try:
-        history = train_phases(remaining, recipe, folder, checkpoints, progress, interrupt)
+        history = train_phases(remaining, recipe, folder, checkpoints, progress, interrupt, doctor)
     except DivergedError as error:
         with suppress(StorageError):
             folder.log_event("diverged", message=error.message)
@@ -207,14 +234,16 @@ def learn(
 
 
 def summary(
-    setup: TrainingSetup, scores: dict[str, Scores], clock: Clock, folder: RunFolder
+    setup: TrainingSetup, found: Measurement, clock: Clock, folder: RunFolder
 ) -> dict[str, Any]:
     """The content of scores.json."""
+    training = found.bundle.training
     return {
         "model": setup.recipe.model,
         "task": setup.recipe.task,
         "seconds": clock.total,
-        "scores": {name: found.to_json() for name, found in scores.items()},
+        "kept": {"epoch": training["best_epoch"], "of": training["epochs"]},
+        "scores": {name: scores.to_json() for name, scores in found.scores.items()},
         "timings": clock.laps,
         "notes": [
             *map(advised, setup.dataset.notes),

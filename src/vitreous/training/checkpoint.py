@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import inspect
 import json
 import re
 from collections.abc import Mapping
@@ -17,10 +18,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Protocol
 
+import torch
 from safetensors import SafetensorError
 from safetensors.torch import load as read_tensors
 from safetensors.torch import save as write_tensors
-from torch import Tensor
+from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from vitreous.atomic import storage_errors, write_bytes
@@ -100,10 +102,23 @@ def check_optimizer(optimizer: Optimizer, state: Mapping[str, Any]) -> None:
             if name not in MOVING or not fits(saved[name], Annotated[float, Between(0, 1e6)]):
                 raise ValueError(f"{name} is {saved[name]!r}")
     weights = [weight for group in optimizer.param_groups for weight in group["params"]]
+    kept = names_kept(optimizer)
     for number, found in state["state"].items():
+        if found.keys() != kept:
+            raise ValueError(f"of weight {number} it holds {', '.join(map(str, found))}")
         for name, value in found.items():
             if value is not None and value.shape not in ((), weights[number].shape):
                 raise ValueError(f"{name} of weight {number} has the shape {tuple(value.shape)}")
+
+
+def names_kept(optimizer: Optimizer) -> set[str]:
+    """What an optimizer of this kind keeps of each weight, seen in the step of a small one."""
+    weight = nn.Parameter(torch.zeros(1))
+    weight.grad = torch.zeros(1)
+    arguments = inspect.signature(type(optimizer)).parameters.keys() & optimizer.defaults.keys()
+    twin = type(optimizer)([weight], **{name: optimizer.defaults[name] for name in arguments})
+    twin.step()
+    return {*twin.state[weight]}
 
 
 def same_shapes(one: Mapping[str, Tensor], other: Mapping[str, Tensor]) -> bool:

@@ -13,7 +13,7 @@ clipping, and under float16 without clipping times the scale of its loss.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any
@@ -51,6 +51,9 @@ class Step:
     weight: Tensor | float
 
 
+Pair = Sequence[Any]
+"""(images, targets): what a DataLoader collates from the pairs of a data set."""
+
 Gradients = Callable[[Batch, Tensor | float], Tensor]
 """Adds the gradients of one batch's part of a mean loss to `.grad`, and returns that part; the
 second argument is the sum of the weights of all examples that the mean is over.
@@ -59,7 +62,7 @@ second argument is the sum of the weights of all examples that the mean is over.
 
 def fit(
     model: nn.Module,
-    batches: Iterable[Batch],
+    batches: Iterable[Batch | Pair],
     loss: Callable[[Any, Any], Tensor],
     optimizer: torch.optim.Optimizer,
     schedule: Callable[[int], float],
@@ -76,6 +79,8 @@ def fit(
 ) -> Generator[Step, None, None]:
     """Train the model on all the batches, one optimizer step at a time.
 
+    batches     those of `Batches`, or pairs (images, targets) as a DataLoader gives them, which are
+                brought to the device of the model
     loss        (outputs, targets) -> (B,) one loss an example; a scalar counts as their mean. What
                 outputs and targets are is between the model, the batches and the loss
     schedule    step number, from 0 -> factor on each group's peak rate (its "initial_lr")
@@ -103,7 +108,9 @@ def fit(
     guard = DivergenceGuard()
     start = time.perf_counter()
 
-    for number, parts in enumerate(grouped(batches, accumulate), first_step):
+    device = trained[0].device if trained else torch.device("cpu")
+    supply = (paired(batch, device) for batch in batches)
+    for number, parts in enumerate(grouped(supply, accumulate), first_step):
         if not model.training:  # a consumer may have evaluated it
             model.train()
         factor = schedule(number)
@@ -161,6 +168,22 @@ def forward(model: Callable[[Tensor], Any], batch: Batch) -> Any:
             where="--batch-size",
             remedy="Use batches of 2 or more: batch normalization needs a variance.",
         ) from error
+
+
+def paired(batch: Batch | Pair, device: torch.device) -> Batch:
+    """A batch as it is; of a pair (images, targets), a batch on this device."""
+    if isinstance(batch, Batch):
+        return batch
+    if not isinstance(batch, list | tuple) or len(batch) != 2 or not isinstance(batch[0], Tensor):
+        raise UsageError(
+            f"a batch is {type(batch).__name__}, and no pair (images, targets) with a tensor of "
+            "images",
+            where="batches",
+            remedy="Let the data set give pairs, or use a collate_fn that makes them.",
+        )
+    images, targets = batch
+    moved: Any = targets.to(device) if isinstance(targets, Tensor) else targets
+    return Batch(images.to(device), moved, torch.arange(len(images)))
 
 
 def grouped(batches: Iterable[Batch], size: int) -> Iterator[list[Batch]]:

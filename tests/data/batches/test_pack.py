@@ -442,6 +442,39 @@ def slow_build(cache, pause):
     return subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
 
 
+def killed_builds(cache, kills):
+    """A build that is killed at `kills` random moments and begun again each time."""
+    moments, happened, longest = np.random.default_rng(kills), 0, 0.5
+    while True:
+        with slow_build(cache, 0.002 if happened < kills else 0) as build:
+            assert build.stdout.readline() == "started\n"
+            if happened < kills:
+                time.sleep(moments.uniform(0, longest))
+                build.kill()
+            told = build.stdout.read().split()
+        if build.returncode == -signal.SIGKILL:
+            happened += 1
+            assert [path.suffix for path in cache.glob("packs/*")].count(".rows") == (told != [])
+            continue
+        assert build.returncode == 0
+        path, right = told
+        assert right == "True"
+        if happened >= kills:
+            return path
+        os.unlink(path)  # it was over before it could be killed
+        longest /= 2
+
+
+def test_a_build_killed_at_random_moments(cache):
+    killed_builds(cache, 2)
+
+
+@pytest.mark.slow
+def test_a_build_killed_at_many_random_moments(cache):
+    whole = Path(killed_builds(cache / "whole", 0)).read_bytes()
+    assert Path(killed_builds(cache / "killed", 30)).read_bytes() == whole
+
+
 def test_a_killed_build_leaves_no_false_pack(cache):
     build = slow_build(cache, 0.02)
     with build:

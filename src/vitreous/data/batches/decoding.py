@@ -62,9 +62,8 @@ class Decoding:
         self._check_shades()
         for number, (name, column) in enumerate(columns.items(), 1):
             read = self.maps()[name].read
-            yield from self._rows(
-                name, self.contract.shape[:2], column.dtype, read, number * count, total
-            )
+            shape = column.shape(*self.contract.shape[:2])
+            yield from self._rows(name, shape, column.dtype, read, number * count, total)
         if self.moved:
             yield self.sizes
 

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from vitreous.data.batches.preprocess import PixelContract
 from vitreous.data.boxes import Boxes
 from vitreous.data.columns import Column
+from vitreous.data.dots import Dots
 from vitreous.data.images.frame import Frame
 from vitreous.data.maps import MapRows, Maps
 from vitreous.data.points import Points
@@ -57,7 +58,7 @@ class FittedMaps(MapRows):
     def read(self, index: int) -> NDArray[Any]:
         if not self.good[index]:
             height, width = self.frames.contract.shape[:2]
-            return np.full((height, width), self.maps.fill, self.maps.dtype)
+            return np.full(self.maps.shape(height, width), self.maps.fill, self.maps.dtype)
         try:
             return self.maps.row(index, self.frames[index])
         except ImageError as error:  # it becomes the reason why an image is left out
@@ -97,7 +98,7 @@ def fitted(
     for name, column in targets.items():
         if isinstance(column, Maps):
             made[name] = column.over(maps[name])
-        elif isinstance(column, Boxes | Points):
+        elif isinstance(column, Boxes | Dots | Points):
             made[name] = column.fitted(frames)
         else:
             made[name] = column
