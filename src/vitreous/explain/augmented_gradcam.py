@@ -4,8 +4,9 @@
 
 g_l is the Grad-CAM of the image moved by a known transform A_l, and D averages over the cells of
 the layer. Each coarse map sees the same evidence through a grid that lies elsewhere, so that
-together they tell more than one. Morbidelli et al. (2020), "Augmented Grad-CAM: heat-maps super resolution
-through augmentation", ICASSP.
+together they tell more than one.
+Morbidelli et al. (2020), "Augmented Grad-CAM: heat-maps super resolution through augmentation",
+ICASSP.
 """
 
 from __future__ import annotations

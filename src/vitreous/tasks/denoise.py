@@ -31,6 +31,7 @@ from vitreous.metrics.restoration import RestorationScores, restoration, untouch
 from vitreous.metrics.score import Rule
 from vitreous.metrics.similarity import psnr, ssim
 from vitreous.models.network import Output
+from vitreous.tasks.aim import Aim, whole_map
 from vitreous.tasks.picture_answer import Restored
 from vitreous.tasks.ranked_cases import ranked_cases
 from vitreous.tasks.ranks import ranks
@@ -240,6 +241,10 @@ class Denoise(Task):
             each.map(one, nearest=False, fill=0.0) for each, one in zip(back, levels, strict=True)
         ]
         return [Restored(np.rint(one).astype(np.uint8)) for one in made]
+
+    def aim(self, outputs: Tensor, target: str = "", frames: Any = None) -> Aim:
+        """How bright the clean picture is, as the mean of a channel: by its number, from 0 on."""
+        return whole_map(outputs, [str(number) for number in range(self.channels)], target)
 
     def truth(self, targets: Mapping[str, Any]) -> Restored:
         clean = np.asarray(targets[CLEAN], np.float32)
