@@ -270,7 +270,7 @@ class Predictor:
 
     def certify(
         self,
-        sources: list[Source],
+        sources: Sequence[Image],
         *,
         method: str = "auto",
         layer: str | None = None,
@@ -278,7 +278,7 @@ class Predictor:
     ) -> Certificate:
         """What the maps of a method are worth on this network, measured on these images.
 
-        sources  paths, bytes or arrays as for `explain`: four or more, of several classes
+        sources  as for `explain`: four or more, of several classes
         method, layer, target  as for `explain`
 
         Raises UsageError for too few images, and as `explain` does.
