@@ -80,7 +80,7 @@ def predict(
     bundle = load(model)
     for note in bundle.notes:
         print(f"note: {note}", file=sys.stderr)
-    paths, missed = _gathered(images)
+    paths, missed = gathered(images)
     folder = out if out is not None and (out.is_dir() or not out.suffix) else None
     names = drawn_names(paths) if folder else {}
     if not paths:
@@ -131,7 +131,7 @@ def _answers(
                     yield path, error, 0
 
 
-def _gathered(images: Sequence[Path]) -> tuple[list[Path], list[DataError]]:
+def gathered(images: Sequence[Path]) -> tuple[list[Path], list[DataError]]:
     """The images that are named or lie in folders; and what was passed over and should not be."""
     from vitreous.data.formats.folder_walk import images_below, kinds_of, remedies
 

@@ -13,6 +13,7 @@ from vitreous.fields import checked
 from vitreous.models import (
     alexnet,
     convnet,
+    denoiser,
     densenet,
     efficientnet,
     encoder_unet,
@@ -50,6 +51,7 @@ MODELS: dict[str, Variant] = {
         efficientnet.VARIANTS,
         encoder_unet.VARIANTS,
         fcn.VARIANTS,
+        denoiser.VARIANTS,
         vit.VARIANTS,
         unet_transformer.VARIANTS,
         convnet.VARIANTS,
