@@ -1,30 +1,36 @@
 """Answers for places: CamVid's streets, the membranes of ISBI, blood cells and the joints of Leeds,
 by whole commands.
 
-    python benchmarks/dense.py [camvid] [membrane] [bccd] [leeds] [--time 20m] [--runs DIR]
+    python benchmarks/dense.py [NAME ...] [--time 20m] [--runs DIR]
 
 CamVid is `camvid/` as SegNet published it (240 × 180; 367 images to learn from, 233 to test on),
 with defaults. Of the 30 slices of ISBI (`membrane/`), the last six are held out. Scores of
 membranes are those of the whole slices, in their own pixels. BCCD is `bccd/` with its own
 parts (205 images to learn from, 72 to test on), with defaults. Of the 400 people of `leeds/` the
-last 100 are held out, with defaults. Prints a table.
+last 100 are held out, with defaults. `peer` is the U-Net of segmentation_models.pytorch on CamVid,
+where it is installed, with the same encoder weights, for as many epochs or as much time; `speed`
+compares training examples a second. Prints a table.
 """
 
 from __future__ import annotations
 
 import argparse
 import os
+import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from time import perf_counter
 
 import numpy as np
 from numpy.typing import NDArray
 
+sys.path.insert(0, str(Path(__file__).parent))
+import segmentation_peer
 import vitreous as vt
 from vitreous.data.images.mask import read_mask
 from vitreous.metrics.rand import foreground_rand
+from vitreous.recipes.recipe import seconds
 
 HELD = 6  # slices
 LEARNED = 300  # people
@@ -33,6 +39,7 @@ JOINTS = (
     *("right wrist", "right elbow", "right shoulder", "left shoulder", "left elbow", "left wrist"),
     *("neck", "head"),
 )
+EPOCHS = 44  # of CamVid, as our defaults have them
 
 
 def main() -> None:
@@ -46,8 +53,8 @@ def main() -> None:
     print("| | scores of the test part | seconds |")
     print("|---|---|---|")
     for name in options.names:
-        row = ROWS[name]
-        print(row(Path(options.data) / name, place / name, options.time), flush=True)
+        row, folder = ROWS[name]
+        print(row(Path(options.data) / folder, place / name, options.time), flush=True)
 
 
 def camvid(data: Path, out: Path, time: str | None) -> str:
@@ -72,13 +79,29 @@ def membrane(data: Path, out: Path, time: str | None) -> str:
     table.write_text("\n".join(lines) + "\n")
     began = perf_counter()
     run = vt.train(str(table), out=str(out), time=time)
-    seconds = perf_counter() - began
+    spent = perf_counter() - began
     errors, rands = [], []
     for answer, truth in answers(run, names[-HELD:], data / "label"):
         errors.append((answer != truth).mean())
         rands.append(foreground_rand(answer, truth))
     told = f"pixel error {np.mean(errors):.3f}, foreground Rand {np.mean(rands):.3f}"
-    return f"| membranes, {run.summary()['model']} | {told} | {seconds:.0f} |"
+    return f"| membranes, {run.summary()['model']} | {told} | {spent:.0f} |"
+
+
+def peer(data: Path, out: Path, time: str | None) -> str:
+    smp = segmentation_peer.load()
+    if isinstance(smp, str):
+        return f"| CamVid, segmentation_models.pytorch | skipped: {smp} | |"
+    limit = None if time is None else seconds(time)
+    scores, spent = segmentation_peer.camvid(smp, data, EPOCHS, limit)
+    told = f"pixel accuracy {scores.accuracy:.3f}, mean IoU {scores.mean_iou:.3f}"
+    return f"| CamVid, segmentation_models.pytorch {smp.__version__} | {told} | {spent:.0f} |"
+
+
+def speed(data: Path, out: Path, time: str | None) -> str:
+    ours, plain = segmentation_peer.speed(data)
+    told = f"{ours:.1f} examples/s; a plain loop {plain:.1f}; × {ours / plain:.2f}"
+    return f"| CamVid, training of unet_efficientnet_lite0 | {told} | |"
 
 
 def bccd(data: Path, out: Path, time: str | None) -> str:
@@ -118,7 +141,16 @@ def answers(
         yield run.model.predict(str(path)).labels, truth
 
 
-ROWS = {"camvid": camvid, "membrane": membrane, "bccd": bccd, "leeds": leeds}
+ROWS: dict[str, tuple[Callable[[Path, Path, str | None], str], str]] = {
+    "camvid": (camvid, "camvid"),
+    "membrane": (membrane, "membrane"),
+    "bccd": (bccd, "bccd"),
+    "leeds": (leeds, "leeds"),
+    "peer": (peer, "camvid"),
+    "speed": (speed, "camvid"),
+}
+"""By name: the row of the table, and the folder of its data."""
+
 
 if __name__ == "__main__":
     main()

@@ -46,7 +46,7 @@ from vitreous.tasks.task import Aligned, Columns, Ids, Task
 
 CHUNK = 64  # masks that are read together
 FEW = 100  # images
-LOOKS = 12_000  # at images, that a small network takes to learn
+LOOKS = 16_000  # at images, that a small network takes to learn
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
