@@ -73,6 +73,8 @@ class ResolvedRecipe:
     def from_mapping(cls, written: dict[str, Any], where: str) -> ResolvedRecipe:
         """Raises RunError for a file that is not such a recipe."""
         try:
+            if not isinstance(written, dict):
+                raise TypeError("it holds no names")
             if name := misfit(written, WRITTEN):
                 raise TypeError(f"{name} is {written.get(name, 'missing')!r}")
             contract = PixelContract.from_json(written["contract"])
@@ -82,7 +84,11 @@ class ResolvedRecipe:
                     raise TypeError(f"{name} is left open")
             return cls(recipe, contract, written["reasons"], written.get("parts_given") is True)
         except (TypeError, AttributeError) as error:
-            raise RunError(f"is not the recipe of a run: {error}", where=where) from error
+            raise RunError(
+                f"is not the recipe of a run: {error}",
+                where=where,
+                remedy="Bring back the file that the run has written, or start a new run.",
+            ) from error
 
     def fingerprint(self, data: str) -> str:
         """A hash of all that decides a run's result.

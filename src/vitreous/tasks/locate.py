@@ -293,8 +293,8 @@ class Locate(Task):
         return answers
 
     def aim(self, outputs: Tensor, target: str = "", frames: Any = None) -> Aim:
-        found = box_aim(self.found(outputs), self.classes, target)
-        return Aim(found.names, lambda out: found.scalar(self.found(out)))
+        aim = box_aim(self.found(outputs), self.classes, target)
+        return Aim(aim.names, lambda out: aim.scalar(self.found(out)))
 
     def truth(self, targets: Mapping[str, Any]) -> PlacedBox:
         for box in targets["box"].astype(np.float64):
