@@ -86,6 +86,26 @@ def test_errors_say_what_would_work(
     assert "Traceback" not in error
 
 
+def test_a_certificate_is_refused_to_a_network_that_knows_nothing(
+    desk: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["explain", "model.safetensors", "--certify", "--quiet"]
+    assert run([*words, "pics"]) == 2
+    assert "Give 4 or more" in capsys.readouterr().err
+    for number in range(3, 6):
+        Image.new("RGB", (40, 40), (40 * number, 20, 200)).save(desk / f"pics/{number}.png")
+    assert run([*words, "pics"]) == 1
+    told = capsys.readouterr().out
+    assert "REFUSED: gradcam in stage2" in told
+    assert "randomization" in told
+    assert run([*words, "pics", "--json", "--method", "saliency"]) == 1
+    found = json.loads(capsys.readouterr().out)["certificate"]
+    assert found["granted"] is False
+    assert found["method"] == "saliency"
+    assert run([*words, "pics", "--unit", "3", "--layer", "stage1"]) == 2
+    assert "Leave --unit out" in capsys.readouterr().err
+
+
 def test_one_that_cannot_be_read_does_not_stop_the_others(
     desk: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

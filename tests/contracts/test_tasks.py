@@ -54,23 +54,29 @@ PLACES = np.array([np.argwhere(block).mean(axis=0) for block in BLOCKS])
 CORNERS = np.array([np.argwhere(block)[[0, -1], ::-1] for block in BLOCKS])  # (N, 2, 2) x and y
 SEEN = np.where(np.arange(COUNT)[:, None] % 5, 1, [[1, 0]])  # the second corner is at times hidden
 
+ONE = np.column_stack([CORNERS[:, 0], CORNERS[:, 1] + 1, COLORS])
+SEVERAL = [np.array([box, [0, 0, 5, 6, 1]])[: k % 3] for k, box in enumerate(ONE)]
+
 SAMPLES: dict[str, dict[str, Column]] = {
     "classify": {"class": ClassNumbers(COLORS, NAMES)},
     "label": {"class": Marks(np.stack([COLORS == 0, COLORS != 1], 1), ("red", "not green"))},
     "regress": {"value": Numbers(PLACES, ("y (px)", "x (px)"))},
     "segment": {"mask": Maps(np.where(BLOCKS, 1 + COLORS[:, None, None], 0).astype(np.uint8),
                              ("ground", *NAMES))},
-    "locate": {"box": Boxes.of(np.column_stack([CORNERS[:, 0], CORNERS[:, 1] + 1, COLORS])[:, None],
-                               NAMES)},
+    "locate": {"box": Boxes.of(ONE[:, None], NAMES)},
+    "detect": {"box": Boxes.of(SEVERAL, NAMES)},
     "keypoints": {"point": Points(np.dstack([CORNERS, SEEN]), ("left top", "right bottom"), ())},
     "depth": {"depth": Maps(np.where(BLOCKS, 2 + COLORS[:, None, None], 7).astype(np.float32),
                             interpolation="linear")},
-    "denoise": {"clean": Maps(np.where(BLOCKS[..., None], IMAGES, 40), interpolation="linear",
-                              channels=3)},
+    "denoise": {"clean": Maps(np.float32(np.where(BLOCKS[..., None], IMAGES, 40) / 255),
+                              interpolation="linear", channels=3)},
     "count": {"dot": Dots.of([places[:1 + number % 2] for number, places in enumerate(CORNERS)])},
 }  # fmt: skip
 
-KIN = {("classify", "label"), ("label", "classify"), ("count", "locate")}
+KIN = {
+    *(("classify", "label"), ("label", "classify"), ("locate", "detect"), ("detect", "locate")),
+    *(("count", "locate"), ("count", "detect")),
+}
 """A task, and another whose data may be asked so, too."""
 
 ORDINARY = {"count"}
@@ -83,6 +89,10 @@ def data(name: str) -> Dataset:
 
 def made(name: str) -> Task:
     return task_of(SAMPLES[name]).within(SIDE, SIDE)
+
+
+def kinds_of(name: str) -> dict[str, type[Column]]:
+    return {column: type(values) for column, values in SAMPLES[name].items()}
 
 
 def outputs_of(task: Task, count: int, seed: int = 0) -> torch.Tensor:
@@ -119,10 +129,10 @@ def test_every_task_has_a_sample() -> None:
 
 
 def test_data_tell_their_task(name: str) -> None:
-    kinds = {column: type(values) for column, values in SAMPLES[name].items()}
-    assert fitting(kinds)[0] == name
+    kinds = kinds_of(name)
+    assert fitting(SAMPLES[name])[0] == name
     for other, task in TASKS.items():
-        assert task.recognizes(kinds) == (other == name)
+        assert task.recognizes(kinds) == (kinds_of(other) == kinds)
 
 
 def test_the_loss_is_one_number_an_example_and_has_a_gradient(name: str) -> None:
@@ -321,7 +331,9 @@ def test_a_network_tells_which_loss_it_can_learn_by(name: str, tmp_path: Path) -
 def test_networks_of_its_kind_fit(name: str) -> None:
     task = made(name)
     fitting_one = {"vector": "convnet", "map": "unet_small"}[task.answers]
-    network = create(fitting_one, num_classes=task.output().channels, in_channels=3, size=32)
+    output = task.output()
+    stride = {"stride": output.stride} if output.stride > 1 else {}
+    network = create(fitting_one, num_classes=output.channels, in_channels=3, size=32, **stride)
     images = torch.rand(2, 3, 32, 32)
     assert task.output().fits(network.eval()(images), images)
 

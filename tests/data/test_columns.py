@@ -451,6 +451,30 @@ def test_maps_of_several_sizes_have_to_be_packed_first():
         maps.gather(np.array([0, 1]))
 
 
+class Cropped:
+    """The part of images that begins at x pixels from the left."""
+
+    def __init__(self, x: float, size: tuple[int, int]):
+        self.x, self.size = x, size
+
+    def boxes(self, boxes):
+        return [each - [self.x, 0, self.x, 0] for each in boxes]
+
+
+def test_a_sliver_of_a_box_is_ignored_in_training():
+    """Of the first box a fifth is left, of the second a half, of the third too little."""
+    rows = np.array([[2, 0, 7, 5, 1], [4, 0, 8, 5, 0], [0, 0, 6.5, 5, 1]])
+    boxes = Boxes.of([rows, np.zeros((0, 5))], ("cat", "dog"))
+    cut, none = boxes.moved(boxes.gather(np.arange(2)), Cropped(6, (6, 6)))
+    assert cut.tolist() == [[0, 0, 1, 5, 1, 1], [0, 0, 2, 5, 0, 0]]
+    assert len(none) == 0
+    whole, _ = boxes.moved(boxes.gather(np.arange(2)), Cropped(0, (6, 12)))
+    assert whole.shape == (3, 5)
+    nameless = Boxes.of([rows[:1, :4]])
+    (row,) = nameless.moved(nameless.gather(np.arange(1)), Cropped(6, (6, 6)))
+    assert row.tolist() == [[0, 0, 1, 5, 0, 1]]
+
+
 def test_points_without_sides_are_not_mirrored_unknowingly() -> None:
     one = np.array([[[1, 2, 1]]])
     assert Points(one, ["tip"]).mirrors

@@ -60,6 +60,7 @@ def test_nothing_is_said_of_nothing_and_of_what_goes_well() -> None:
             {"losses": np.full(300, 2.3), "samples": [sample(n, 1e-6) for n in range(1, 9)]},
             "lr_too_low",
         ),
+        ({"losses": np.linspace(2.3, 9.0, 300)}, "loss_rises"),
         ({"held": Held(known=0.5)}, "leak"),
         ({"held": Held(distinct=0.99), "validation": [(100, 1.0, 0.5)] * 3}, "shift"),
         ({"accuracies": np.ones(300), "validation": [(100, 1.0, 0.8)] * 3}, "overfitting"),

@@ -223,6 +223,13 @@ def test_an_optimizer_of_other_weights() -> None:
     assert [one.key for one in doctor.diagnoses] == ["never_stepped"]
 
 
+def test_an_optimizer_that_maximizes() -> None:
+    net = mlp()
+    doctor = vt.doctor(net)
+    train(net, doctor, optimizer=torch.optim.SGD(net.parameters(), 0.01, maximize=True), steps=100)
+    assert doctor.diagnoses[0].key == "loss_rises"
+
+
 def test_evaluation_in_the_wrong_mode() -> None:
     net = mlp(nn.BatchNorm1d(32))
     doctor = vt.doctor(net)

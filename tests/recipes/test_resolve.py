@@ -9,6 +9,7 @@ import pytest
 import torch
 import yaml
 
+from vitreous.data.boxes import Boxes
 from vitreous.data.columns import Marks
 from vitreous.data.maps import Maps
 from vitreous.errors import RunError, UsageError
@@ -69,6 +70,15 @@ PHOTOS = facts()
         (facts(40, uniform=False), {"model": "efficientnet_lite0"}),
         (facts(channels=1), {"model": "efficientnet_lite0", "pretrained": "yes"}),
         (facts(kinds={"class": Marks}), {"task": "label", "label_smoothing": 0.0}),
+        (
+            facts(kinds={"box": Boxes}, tasks=("detect", "locate")),
+            {"task": "detect", "model": "unet_efficientnet_lite0", "size": 384, "freeze": "none"},
+        ),
+        (
+            facts(48, kinds={"box": Boxes}, tasks=("detect", "locate")),
+            {"model": "unet_small", "pretrained": "no", "size": 48},
+        ),
+        (facts(kinds={"box": Boxes}), {"task": "locate", "model": "unet_efficientnet_lite0"}),
         (PHOTOS, {"task": "classify", "optimizer": "adamw", "schedule": "one_cycle"}),
     ],
 )
@@ -91,8 +101,8 @@ def test_every_choice_has_a_reason_and_none_is_left_open() -> None:
     assert resolved.reasons.keys() == changed
     # What stays empty is off unless it is asked for.
     empty = {name for name, value in after.items() if value is None}
-    off = {"time", "alpha", "clip", "swa", "init", "patience", "mixup", "cutmix", "noise"}
-    assert empty == off
+    unasked = {"time", "alpha", "clip", "swa", "init", "patience", "mixup", "cutmix", "noise"}
+    assert empty == unasked
 
 
 def test_head_and_loss_are_explained() -> None:

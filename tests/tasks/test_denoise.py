@@ -101,7 +101,7 @@ def test_what_is_outside_of_the_image_counts_nowhere() -> None:
     task = Denoise()
     draw = torch.Generator().manual_seed(0)
     outputs = torch.rand(2, 3, 20, 20, generator=draw).requires_grad_()
-    clean = torch.rand(2, 3, 20, 20, generator=draw) * 255
+    clean = torch.rand(2, 3, 20, 20, generator=draw)
     inside = task.loss(outputs[..., :15], {"clean": clean[..., :15].contiguous()})
     clean[..., 15:] = torch.nan
     losses = task.loss(outputs, {"clean": clean})
@@ -125,7 +125,7 @@ def test_small_images_are_bordered_and_not_resized(tmp_path: Path) -> None:
 def test_pairs_are_used_as_they_are(tmp_path: Path) -> None:
     clean = smooth(40)
     noisy = np.stack([Noise.of("gaussian:50").held(each) for each in clean])
-    column = Maps(clean, interpolation="linear", channels=3)
+    column = Maps(np.float32(clean / 255), interpolation="linear", channels=3)
     data = ArrayDataset("pairs", noisy, {"clean": column})
     found = train(data, epochs=1, out=tmp_path / "run")
     assert found.model.task.name == "denoise"

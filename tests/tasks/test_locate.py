@@ -248,8 +248,9 @@ def test_several_boxes_open_and_are_refused_by_training(tmp_path: Path) -> None:
     several = [np.array([[1, 1, 9, 9, 0]] * (1 + (k == 11)), float) for k in range(12)]
     data = ArrayDataset("things", images, {"box": Boxes.of(several, NAMES)})
     assert len(data[11].target) == 2
-    with pytest.raises(DataError, match=r"1 image of 12 have several boxes.*comes later"):
-        vt.train(data, out=tmp_path / "run")
+    with pytest.raises(DataError, match=r"1 image of 12 have several boxes") as caught:
+        vt.train(data, out=tmp_path / "run", task="locate")
+    assert "--task detect" in str(caught.value.remedy)
     assert not (tmp_path / "run").exists()
 
 

@@ -14,6 +14,7 @@ from vitreous.cli.network import must_exist
 from vitreous.cli.predict import gathered
 from vitreous.errors import DataError, ImageError, UsageError
 from vitreous.files import json_text
+from vitreous.formats import counted
 
 if TYPE_CHECKING:
     from vitreous.explain.explanation import Explanation
@@ -35,6 +36,7 @@ def explain(
     target: str = "",
     json: Annotated[bool, Parameter(negative="")] = False,
     out: Path | None = None,
+    certify: Annotated[bool, Parameter(negative="")] = False,
     quiet: Annotated[bool, Parameter(negative="")] = False,
 ) -> int:
     """Show where in images the evidence for an answer lies, as heatmaps over them. An image that
@@ -58,6 +60,10 @@ def explain(
         the network answers
     json
         print one JSON object
+    certify
+        measure on these images what the method's maps are worth for this network, in place of
+        showing them; the exit code is 1 where they are not to be trusted. Give images of several
+        classes, better 30 than 4
     out
         write into this folder: each heatmap over its image, sheet.html and explanations.json
     quiet
@@ -75,6 +81,8 @@ def explain(
     paths, missed = gathered(images)
     if not paths:
         raise missed[0]
+    if certify:
+        return _certify(bundle, paths, method, layer, unit, target, json, quiet)
     names = drawn_names(paths) if out else {}
     options = {"method": method, "layer": layer, "unit": unit, "target": target}
     found: list[Explained] = []
@@ -93,6 +101,31 @@ def explain(
     for error in (*missed, *failures):
         print(f"error: {error}", file=sys.stderr)
     return 1 if failures or missed else 0
+
+
+def _certify(
+    bundle: Bundle,
+    paths: Sequence[Path],
+    method: str,
+    layer: str | None,
+    unit: int | None,
+    target: str,
+    json: bool,
+    quiet: bool,
+) -> int:
+    from vitreous.progress.choose import progress
+
+    if unit is not None:
+        raise UsageError(
+            "what is certified is how answers are explained",
+            where="unit",
+            remedy="Leave --unit out.",
+        )
+    with progress(style="none" if quiet else "auto") as shown:
+        shown.stage(f"certifying on {counted(len(paths), 'image')}")
+        found = bundle.certify([*paths], method=method, layer=layer, target=target)
+    print(json_text({"certificate": found.to_json()}) if json else found.text)
+    return 0 if found.granted else 1
 
 
 def _explained(

@@ -25,7 +25,8 @@ class Noisy(Dataset):
         self.name, self.channels = dataset.name, dataset.channels
         self.parts, self.groups, self.weights = dataset.parts, dataset.groups, dataset.weights
         self.notes = (*dataset.notes, f"noise is added to clean images: {noise}")
-        self.targets = {CLEAN: clean_maps(CleanImages(dataset, noise), dataset.channels)}
+        rows = CleanImages(dataset, noise)
+        self.targets = {CLEAN: Maps(rows, interpolation="linear", channels=dataset.channels)}
 
     def id(self, index: int) -> str:
         return self.clean.id(index)
@@ -41,7 +42,7 @@ class Noisy(Dataset):
 
 
 class CleanImages(MapRows):
-    """The images of a data set as maps of gray levels."""
+    """The images of a data set as maps of real numbers in [0, 1]."""
 
     def __init__(self, dataset: Dataset, noise: Noise):
         self.dataset, self.noise = dataset, noise
@@ -49,8 +50,8 @@ class CleanImages(MapRows):
     def __len__(self) -> int:
         return len(self.dataset)
 
-    def read(self, index: int) -> NDArray[np.uint8]:
-        return self.dataset.read(index)
+    def read(self, index: int) -> NDArray[np.float32]:
+        return np.divide(self.dataset.read(index), 255, dtype=np.float32)
 
     def stamp(self, index: int) -> bytes:
         return self.dataset.stamp(index)
@@ -60,8 +61,3 @@ class CleanImages(MapRows):
 
     def rules(self) -> bytes:
         return str(self.noise).encode()
-
-
-def clean_maps(rows: MapRows | NDArray[np.uint8], channels: int) -> Maps:
-    """Clean pictures as a column: gray levels from 0 to 255, NaN outside of the image."""
-    return Maps(rows, interpolation="linear", channels=channels)

@@ -172,6 +172,12 @@ DIAGNOSES: dict[str, Fault] = {
         "--lr {lr:g}",
         ("loss", "updates"),
     ),
+    "loss_rises": Fault(
+        network.rises,
+        "Steps go uphill",
+        "See the sign of the loss, and whether the optimizer maximizes; else a tenth of the --lr.",
+        ("loss", "updates"),
+    ),
     "lr_too_low": Fault(
         network.too_low,
         "The learning rate is too low",

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from math import isfinite, nan
 from typing import Any
 
 import numpy as np
@@ -113,8 +114,12 @@ class Sample:
     @property
     def ratio(self) -> float:
         """Median of update to weight over the layers that are trained."""
-        found = [layer.ratio for layer in self.trained.values() if layer.weight]
-        return float(np.median(found)) if found else 0.0
+        found = sorted(
+            layer.ratio for layer in self.layers.values() if layer.trains and layer.weight
+        )
+        if not all(map(isfinite, found)):
+            return nan
+        return (found[len(found) // 2] + found[(len(found) - 1) // 2]) / 2 if found else 0.0
 
 
 @dataclass

@@ -50,12 +50,13 @@ def trend(evidence: Evidence) -> Trend | None:
     if len(losses) < 2 * STRETCH:
         return None
     width = max(STRETCH, len(losses) // 10)
-    stretches = [np.median(losses[i : i + width]) for i in range(0, len(losses) - width + 1, width)]
+    whole = len(losses) // width * width
+    stretches = np.median(losses[:whole].reshape(-1, width), axis=1)
     third = len(losses) - len(losses) // 3
     return Trend(
         start=float(np.median(losses[:START])),
         now=float(np.median(losses[-width:])),
-        least=float(min(stretches)),
+        least=float(stretches.min()),
         before=float(np.median(losses[max(0, third - width) : third])),
         guess=guess(evidence),
     )

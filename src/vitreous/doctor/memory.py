@@ -21,11 +21,11 @@ from vitreous.doctor.held_out import distinct, known, thumbnails
 from vitreous.doctor.label_agreement import LEAST, chance, doubt, neighbors
 from vitreous.doctor.turned_images import turned
 
-IMAGES = 1024  # small images that are kept of training, and as many of evaluation
+IMAGES = 512  # small images that are kept of training, and as many of evaluation
 EXAMPLES = 3000  # latest answers from which agreement is told
 BATCHES = 400  # latest batches whose classes are kept
 MODES = 20  # latest passes
-SLOWER = 1.6  # times as many steps, from one comparison of images to the next
+SLOWER = 2.0  # times as many steps, from one comparison of images to the next
 
 
 @dataclass
@@ -55,6 +55,11 @@ class Memory:
     kept: int = 0  # examples of `latest`
     latest: deque[tuple[Tensor, Tensor]] = field(default_factory=deque)
     batches: deque[NDArray[np.int64]] = field(default_factory=lambda: deque(maxlen=BATCHES))
+
+    @property
+    def full(self) -> bool:
+        """Are there as many small training images as are kept?"""
+        return len(self.train) == self.train.maxlen
 
     def inputs(self, images: Tensor, kept: bool) -> None:
         self.sums.append(images.detach().sum())
@@ -90,7 +95,7 @@ class Memory:
     def read_into(self, evidence: Evidence, last: bool = False) -> None:
         """Everything that was put aside, as evidence.
 
-        last  compare images in any case; else that is done after 40, 64, 102, ... steps
+        last  compare images in any case; else that is done after 40, 80, 160, ... steps
         """
         compared = last or evidence.steps >= self.due
         while compared and self.due <= evidence.steps:

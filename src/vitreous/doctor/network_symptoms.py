@@ -17,7 +17,7 @@ from vitreous.doctor.loss_trend import guess, trend
 from vitreous.doctor.symptom import Symptom
 from vitreous.formats import counted, percent, plain
 
-USUAL = 0.003  # what a step changes of a weight, as a share of it
+USUAL = 0.012  # what a first step may change of a weight, as a share of it
 
 
 def gradients_kept(e: Evidence) -> Symptom | None:
@@ -237,6 +237,18 @@ def _slower(e: Evidence) -> dict[str, Any]:
     highest = max(s.lr for s in e.samples)
     rate = USUAL / max(float(np.median(early)) if early else 0.0, 1e-12)
     return {"lr": float(f"{np.clip(rate, highest / 1e5, highest / 5):.1g}")}
+
+
+def rises(e: Evidence) -> Symptom | None:
+    found = trend(e)
+    if found is None or e.steps < 60 or not e.samples or found.start <= 0:
+        return None
+    if found.now < 1.1 * max(found.reference, found.start) or found.falling > 0:
+        return None
+    return Symptom(
+        f"the loss rose from {plain(found.start)} to {plain(found.now)}, by steps of usual size "
+        f"({percent(e.samples[-1].ratio, 2)} of the weights)"
+    )
 
 
 def too_low(e: Evidence) -> Symptom | None:

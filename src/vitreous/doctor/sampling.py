@@ -12,3 +12,8 @@ def sampled(step: int) -> bool:
     there from the start.
     """
     return step in EARLY or step % (DENSE if step <= TURN else SPARSE) == 0
+
+
+def surveyed(step: int) -> bool:
+    """Is what was collected read after this step, and a diagnosis made?"""
+    return step % (20 if step <= 200 else 100) == 0

@@ -28,13 +28,12 @@ from vitreous.doctor.evidence import Evidence, Layer, Sample
 from vitreous.doctor.forward_pass import ForwardPass, differs_between_modes
 from vitreous.doctor.leftover_gradient import leftover
 from vitreous.doctor.memory import Memory
-from vitreous.doctor.sampling import THUMBNAILS, sampled
+from vitreous.doctor.sampling import THUMBNAILS, sampled, surveyed
 from vitreous.doctor.unit_activity import ENOUGH
 from vitreous.doctor.unit_symmetry import looks_drawn, shrinking, symmetric
 
 FIRST = 40  # steps in which gradients are searched for leftovers
 LATEST = 4  # samples over which a unit must have been dead
-SURVEY = 20  # steps between two looks at what was collected
 
 
 class Watch:
@@ -118,7 +117,7 @@ class Watch:
         """Diagnoses that are new since this was last asked; to be asked after each step, and
         looking only now and then.
         """
-        if self.evidence.steps % (SURVEY if self.evidence.steps < 10 * SURVEY else 5 * SURVEY):
+        if not surveyed(self.evidence.steps):
             return []
         new = [one for one in self.diagnoses if one.key not in self.noticed]
         self.noticed |= {one.key: one for one in new}
@@ -148,7 +147,8 @@ class Watch:
         self.memory.modes.append(module.training)
         step = self.evidence.steps + 1
         if images is not None and images.is_floating_point():
-            self.memory.inputs(images, kept=step % THUMBNAILS == 1 or sampled(step))
+            more = step % THUMBNAILS == 1 and not self.memory.full
+            self.memory.inputs(images, kept=more or sampled(step))
         if sampled(step) and self._seen is None and self._pass is None:
             self._pass = ForwardPass(self._names)
             self._pass.begin()
@@ -205,7 +205,7 @@ class Watch:
                     layer.shrinking = shrinking(update, before)
             self.evidence.samples.append(self._with_pass(self._sample))
             self._sample = self._before = None
-        if self.evidence.steps % SURVEY == 0:
+        if surveyed(self.evidence.steps):
             self.survey()
 
     def _ours(self, optimizer: Optimizer) -> bool:

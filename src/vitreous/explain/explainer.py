@@ -13,6 +13,8 @@ from torch import Tensor, nn
 
 from vitreous.data.images.frame import Frame
 from vitreous.errors import DivergedError, ModelError, UsageError
+from vitreous.explain.certificate.certificate import Certificate
+from vitreous.explain.certificate.certificate import certify as prove
 from vitreous.explain.explanation import Explanation
 from vitreous.explain.layer_maps import last_map
 from vitreous.explain.looking import forward, looking
@@ -109,6 +111,27 @@ def explain(
             pictures, heat, frames, aim.names, values, answers, strict=True
         )
     ]
+
+
+def certify(
+    model: nn.Module,
+    task: Task,
+    images: Images,
+    outputs: Any,
+    frames: Sequence[Frame],
+    question: Question,
+) -> Certificate:
+    """The certificate of what `explain` would show; arguments and errors as there."""
+    with torch.inference_mode(False):
+        aim = task.aim(outputs.clone(), question.target, frames)
+        name, layer = question.method, question.layer
+        if name == AUTO:
+            name, layer = _automatic(model, images, aim, layer)
+        if METHODS[name].layered and layer is None:
+            layer = last_map(model, images, aim.scalar)
+        # A class for each image can be planted, whatever class it is; other answers cannot.
+        planted = task.probabilities(outputs) is not None and not question.target
+        return prove(model, images, name, scalar=None if planted else aim.scalar, layer=layer)
 
 
 def _unit(model: nn.Module, images: Images, layer: str, unit: int) -> tuple[Unit, Aim]:

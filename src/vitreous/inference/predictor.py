@@ -34,6 +34,7 @@ from vitreous.tasks.task import Columns, Ids
 from vitreous.training.precision import forward_context, widened
 
 if TYPE_CHECKING:
+    from vitreous.explain.certificate.certificate import Certificate
     from vitreous.explain.explanation import Explanation
 
 Image: TypeAlias = Source | Tensor
@@ -266,6 +267,28 @@ class Predictor:
             outputs = self.outputs(images)
             found += explain(self.model, self.task, images, outputs, pictures, frames, question)
         return found[0] if several is None else found
+
+    def certify(
+        self,
+        sources: list[Source],
+        *,
+        method: str = "auto",
+        layer: str | None = None,
+        target: str = "",
+    ) -> Certificate:
+        """What the maps of a method are worth on this network, measured on these images.
+
+        sources  paths, bytes or arrays as for `explain`: four or more, of several classes
+        method, layer, target  as for `explain`
+
+        Raises UsageError for too few images, and as `explain` does.
+        """
+        from vitreous.explain.explainer import Question, certify
+
+        question = Question(method=method, layer=layer, target=target)
+        images, _, frames, _ = self._fitted(sources)
+        images = images.to(self.device)
+        return certify(self.model, self.task, images, self.outputs(images), frames, question)
 
     def _fitted(
         self, sources: Sequence[Image]

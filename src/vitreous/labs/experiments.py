@@ -6,14 +6,16 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import torch
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from vitreous.data.batches.preprocess import PixelContract
+from vitreous.data.batches.preprocess import PixelContract, resize
+from vitreous.data.images.decode import decode
 from vitreous.errors import UsageError
 from vitreous.formats import percent
-from vitreous.labs import multi_task, painting, saturation, splat, xor
+from vitreous.labs import clusters, multi_task, painting, saturation, splat, xor
 from vitreous.labs import next_character as language
 from vitreous.labs.book import book
 from vitreous.labs.writing import Writing
@@ -21,6 +23,7 @@ from vitreous.training.reproduce import seeded
 
 SIDE, GAUSSIANS, STEPS = 64, 200, 300  # of the painting
 READING_STEPS = 1000
+CLUSTERED, CLUSTERS = 240, 6  # pixels of the longer side, and how many clusters
 LINE = "'Curiouser and curiouser!' cried Alice"  # in which a head's attention is drawn
 
 
@@ -110,6 +113,23 @@ def run_xor(request: Request) -> Iterator[str]:
     xor.plot(request.out, trained)
 
 
+def run_clusters(request: Request) -> Iterator[str]:
+    """Divide a photo into regions, by color alone, by color and place, and by mean shift."""
+    assert request.image is not None
+    photo = decode(request.image, channels=3)
+    scale = min(1.0, CLUSTERED / max(photo.shape[:2]))
+    height, width = (max(1, round(side * scale)) for side in photo.shape[:2])
+    image = resize(photo, height, width)
+    found: dict[str, clusters.Labels] = {}
+    for title, place in (("color", 0.0), ("color and place", 1.0)):
+        labels, _ = clusters.k_means(clusters.features(image, place), CLUSTERS)
+        found[f"k-means: {title}"] = labels.reshape(height, width)
+    found["mean shift"] = clusters.mean_shift(image)
+    for title, labels in found.items():
+        yield f"{title:<26}{len(np.unique(labels)):4} regions or clusters"
+    clusters.plot(request.out, image, found)
+
+
 def run_language(request: Request) -> Iterator[str]:
     """Read nine tenths of a novel, guess the letters of the last, and write some more."""
     novel = book()
@@ -148,6 +168,12 @@ LABS = {
         "Two hundred Gaussians, moved by gradients alone, paint a photo.",
         "painting.gif",
         run_painting,
+        image=True,
+    ),
+    "clusters": Lab(
+        "Pixels that are alike in color and place are regions, without a label: clustering.",
+        "clusters.png",
+        run_clusters,
         image=True,
     ),
     "saturation": Lab(

@@ -17,6 +17,7 @@ from vitreous.models import (
     densenet,
     efficientnet,
     encoder_unet,
+    fcn,
     googlenet,
     lenet,
     linear,
@@ -25,6 +26,7 @@ from vitreous.models import (
     nin,
     resnet,
     unet,
+    unet_transformer,
     vgg,
     vit,
 )
@@ -49,7 +51,9 @@ MODELS: dict[str, Variant] = {
         efficientnet.VARIANTS,
         encoder_unet.VARIANTS,
         denoiser.VARIANTS,
+        fcn.VARIANTS,
         vit.VARIANTS,
+        unet_transformer.VARIANTS,
         convnet.VARIANTS,
     )
 }

@@ -13,7 +13,7 @@ from vitreous.data.columns import ClassNumbers, Column
 from vitreous.data.dataset import Dataset
 from vitreous.data.manifest_words import bare
 from vitreous.errors import DataError, ImageError
-from vitreous.tasks.registry import described
+from vitreous.tasks.registry import described, fitting, recognized
 
 SMALL = 64  # pixels; up to here images are learned from scratch at their own size
 TINY = 16  # pixels; smaller ones are enlarged to this, or too little is left of their last map
@@ -33,6 +33,7 @@ class DataFacts:
     dataset        its name, which may tell what the images are
     description    what the targets are like, as a sentence
     noise          what was done to the images, see `Dataset.noise`
+    tasks          that the targets can be used for, the likeliest first; see `fitting`
     """
 
     channels: int
@@ -45,6 +46,7 @@ class DataFacts:
     dataset: str = ""
     description: str = ""
     noise: str = ""
+    tasks: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, dataset: Dataset, training: NDArray[np.int64]) -> DataFacts:
@@ -78,7 +80,13 @@ class DataFacts:
             dataset.name,
             described({name: column.take(training) for name, column in dataset.targets.items()}),
             dataset.noise,
+            tuple(fitting(dataset.targets)),
         )
+
+    @property
+    def fitting(self) -> tuple[str, ...]:
+        """The tasks, as far as the kinds of the columns tell where nothing else is known."""
+        return self.tasks or tuple(recognized(self.kinds))
 
     @property
     def small(self) -> bool:

@@ -24,7 +24,8 @@ class Recipe:
     """architecture, a name from `vitreous models`; default: chosen from the images"""
     task: str = "auto"
     """what is asked of each image: classify (one label), label (several), segment (the class of
-    each pixel) or regress (numbers); auto is told by the data"""
+    each pixel), regress (numbers), keypoints, locate (one box), detect (any number of boxes), count
+    or depth; auto is told by the data"""
 
     epochs: Annotated[int | None, Between(1, 1_000_000)] = None
     """how many times each training image is seen"""
@@ -60,10 +61,10 @@ class Recipe:
     """factor on the learning rate from each stage of the network to the one before it"""
 
     loss: str = "auto"
-    """what training minimizes: cross_entropy, hinge or focal; for masks also dice,
+    """what training minimizes: cross_entropy, hinge, focal or hard; for masks also dice,
     cross_entropy_dice or border; for numbers squared, huber or absolute; for points these too,
-    heat_map or integral; for boxes heat_map, heat_map_giou, smooth_l1 or giou; auto fits the
-    task"""
+    heat_map or integral; for one box heat_map, heat_map_giou, smooth_l1 or giou, for many focal
+    or hard; auto fits the task"""
     alpha: Annotated[float | None, Between(0, 1)] = None
     """share α of the loss S of the class beside R, that of the box, where each image has one:
     α S + (1 - α) R; to be chosen by a score, such as CorLoc"""

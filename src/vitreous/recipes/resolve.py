@@ -20,15 +20,14 @@ from vitreous.recipes.contradictions import check_names, check_together, devices
 from vitreous.recipes.data_facts import SMALL, TINY, DataFacts
 from vitreous.recipes.recipe import Recipe
 from vitreous.recipes.resolved import ResolvedRecipe
-from vitreous.tasks import TASKS, Task, fitting
+from vitreous.tasks import TASKS, Task
 from vitreous.training.optimizer import OPTIMIZERS
 
 FEW = 100  # examples
 MAPPER = "unet_small"  # the network for answers that are maps
 PHOTO_MAPPER = "unet_efficientnet_lite0"  # that for photos
-MOST_MAPPED = 256  # pixels a side of its images, unless more are asked for
 PIXELS = 2**19  # of such images that one step learns from
-FEW_MAPPED = 512  # where there are few of them
+FEW_MAPPED = 512  # pixels a side of such images, where there are few of them
 
 
 def resolve(recipe: Recipe, facts: DataFacts, *, own_module: bool = False) -> ResolvedRecipe:
@@ -48,7 +47,7 @@ def resolve(recipe: Recipe, facts: DataFacts, *, own_module: bool = False) -> Re
         liked = task.network(facts.channels)
         if liked is not None:
             choices.fill("model", *liked)
-        _choose_network(choices, facts, kind)
+        _choose_network(choices, facts, kind, task.longest)
     whole = "the whole image is answered about"
     choices.fill("fit", task.window, "usual for classes" if task.window == "crop" else whole)
     _choose_noise(choices, facts)
@@ -137,7 +136,7 @@ def _choose_task(choices: Choices, facts: DataFacts) -> type[Task]:
     chosen = choices["task"]
     if chosen not in ("auto", *TASKS):
         raise unknown("task", chosen, ("auto", *TASKS), where="--task")
-    names = fitting(facts.kinds)
+    names = facts.fitting
     if not names:
         there = f"targets '{', '.join(facts.kinds)}'" if facts.kinds else "no labels"
         raise UsageError(
@@ -156,7 +155,7 @@ def _choose_task(choices: Choices, facts: DataFacts) -> type[Task]:
     return TASKS[choices["task"]]
 
 
-def _choose_network(choices: Choices, facts: DataFacts, kind: OutputKind) -> None:
+def _choose_network(choices: Choices, facts: DataFacts, kind: OutputKind, longest: int) -> None:
     pixels = f"{facts.height} × {facts.width}"
     rgb = facts.channels in (1, 3)
     if kind == "map":
@@ -184,7 +183,7 @@ def _choose_network(choices: Choices, facts: DataFacts, kind: OutputKind) -> Non
     else:
         choices.fill("pretrained", "no", "none come along")
     if kind == "map":
-        most = MOST_MAPPED if facts.examples > FEW else FEW_MAPPED
+        most = longest if facts.examples > FEW else FEW_MAPPED
         longer = min(max(facts.height, facts.width), most)
         choices.fill("size", fitting_size(name, longer), f"the images have {pixels} pixels")
     elif facts.small or name.startswith("convnet"):

@@ -50,8 +50,8 @@ def one_box(found: Sequence[Tensor]) -> Tensor:
         each = given[~is_ignored(given)]
         if len(each) > 1:
             raise DataError(
-                f"an image has {len(each)} boxes: detection of several things comes later",
-                remedy="Give each image exactly one box.",
+                f"an image has {len(each)} boxes: this task finds the one thing in an image",
+                remedy="Choose --task detect, which finds any number of things.",
             )
         row = each.new_full((5,), torch.nan) if not len(each) else each[0]
         rows.append(torch.cat([row, row.new_zeros(1)])[:5])

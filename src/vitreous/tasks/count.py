@@ -25,7 +25,7 @@ from vitreous.data.images.frame import Frame
 from vitreous.errors import DataError, ModelFileError
 from vitreous.fields import misfit
 from vitreous.formats import counted, percent, plain
-from vitreous.losses import absolute_error, squared_error
+from vitreous.losses import absolute_error, squared_count, squared_error
 from vitreous.metrics.align import UNKNOWN, align
 from vitreous.metrics.counting import CountScores, counting, mean_count
 from vitreous.metrics.score import Rule
@@ -92,6 +92,7 @@ class Count(Task):
     LOSSES: ClassVar[Mapping[str, Callable[..., Tensor]]] = {
         "squared": squared_error,
         "absolute": absolute_error,
+        "squared_count": squared_count,
     }
 
     deviation: float = LEAST
@@ -168,6 +169,8 @@ class Count(Task):
 
     def loss(self, outputs: Tensor, targets: Mapping[str, Any]) -> Tensor:
         wanted = self.wanted(outputs, targets)
+        if self.criterion == "squared_count":
+            return squared_count(outputs, wanted, scale=self.scale, reduction="none")
         return self.LOSSES[self.criterion](outputs, wanted, reduction="none")
 
     def manual_loss(self) -> Loss:

@@ -31,6 +31,7 @@ from vitreous.metrics.restoration import RestorationScores, restoration, untouch
 from vitreous.metrics.score import Rule
 from vitreous.metrics.similarity import psnr, ssim
 from vitreous.models.network import Output
+from vitreous.tasks.aim import Aim, whole_map
 from vitreous.tasks.picture_answer import Restored
 from vitreous.tasks.ranked_cases import ranked_cases
 from vitreous.tasks.ranks import ranks
@@ -41,6 +42,7 @@ USUAL = "gaussian:25"  # in comparisons of denoisers
 NETWORK = "unet_denoiser_small"
 LOOKS = 30_000  # at images, that a small network takes to learn
 CHUNK = 16  # pictures that are measured together
+COLORS = ("red", "green", "blue")
 GEOMETRIC = ("none", "light")  # policies that color nothing
 UNIT = 100.0  # what losses are multiplied with: squares of noise in [0, 1] are small
 
@@ -56,7 +58,7 @@ class Fresh:
     ) -> NDArray[np.uint8]:
         clean: NDArray[np.float32] = moved[CLEAN]
         known = np.isfinite(clean)
-        pictures = np.rint(np.where(known, clean, 0)).astype(np.uint8)
+        pictures = np.rint(np.where(known, clean, 0) * 255).astype(np.uint8)
         return np.where(known, self.noise.drawn(pictures, seed, epoch, keys), np.uint8(0))
 
 
@@ -113,7 +115,7 @@ def likeness(answers: Tensor, wanted: Tensor) -> NDArray[np.float64]:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Denoise(Task):
-    """The clean picture. Targets are gray levels (B, C, H, W) from 0 to 255, NaN outside the image.
+    """The clean picture. Targets are pictures (B, C, H, W) in [0, 1], NaN outside the image.
 
     channels  of the pictures
     """
@@ -177,7 +179,7 @@ class Denoise(Task):
     def wanted(self, targets: Mapping[str, Any]) -> Tensor:
         """(B, C, H, W) in [0, 1], NaN outside of the image."""
         clean: Tensor = targets[CLEAN]
-        return clean.reshape(len(clean), self.channels, *clean.shape[-2:]) / 255
+        return clean.reshape(len(clean), self.channels, *clean.shape[-2:])
 
     def loss(self, outputs: Tensor, targets: Mapping[str, Any]) -> Tensor:
         return known_error(self.LOSSES[self.criterion], outputs, self.wanted(targets))
@@ -241,10 +243,16 @@ class Denoise(Task):
         ]
         return [Restored(np.rint(one).astype(np.uint8)) for one in made]
 
+    def aim(self, outputs: Tensor, target: str = "", frames: Any = None) -> Aim:
+        """How bright a color of the picture is, on average."""
+        numbered = tuple(f"channel {number}" for number in range(1, self.channels + 1))
+        return whole_map(outputs, COLORS if self.channels == len(COLORS) else numbered, target)
+
     def truth(self, targets: Mapping[str, Any]) -> Restored:
         clean = np.asarray(targets[CLEAN], np.float32)
         clean = clean.reshape(*clean.shape[:2], self.channels)
-        return Restored(np.rint(np.nan_to_num(clean)).astype(np.uint8), is_truth=True)
+        levels = np.rint(np.nan_to_num(clean) * 255)
+        return Restored(levels.astype(np.uint8), is_truth=True)
 
     def meaning(self, scores: RestorationScores) -> list[str]:
         noisy = next((rule.score("psnr") for rule in scores.baselines), None)

@@ -102,6 +102,10 @@ class Locate(Task):
         }
 
     @classmethod
+    def likely(cls, targets: Columns) -> bool:
+        return bool((boxes(targets).sizes == 1).all())
+
+    @classmethod
     def check_targets(cls, targets: Columns, where: str) -> None:
         super().check_targets(targets, where)
         sizes = boxes(targets).sizes
@@ -109,9 +113,9 @@ class Locate(Task):
             several, none = int((sizes > 1).sum()), int((sizes == 0).sum())
             raise DataError(
                 f"{counted(several, 'image')} of {len(sizes):,} have several boxes, and "
-                f"{counted(none, 'image')} have none: detection of several things comes later",
+                f"{counted(none, 'image')} have none: this task finds the one thing in an image",
                 where=where,
-                remedy="Give each image exactly one box.",
+                remedy="Choose --task detect, which finds any number of things.",
             )
 
     @classmethod

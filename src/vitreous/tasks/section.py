@@ -91,7 +91,21 @@ class Scatter:
     unit: str = ""
 
 
-Block: TypeAlias = Text | Pairs | Table | Matrix | Reliability | Scatter
+@dataclass(frozen=True)
+class Curves:
+    """Shares over something else, each curve with its name.
+
+    places  of the points on the horizontal axis, which is called `axis`
+    lines   (name, a share for each place)
+    """
+
+    title: str
+    axis: str
+    places: Sequence[float]
+    lines: Sequence[tuple[str, Sequence[float]]]
+
+
+Block: TypeAlias = Text | Pairs | Table | Matrix | Reliability | Scatter | Curves
 
 
 @dataclass(frozen=True)

@@ -27,6 +27,7 @@ from vitreous.losses import (
     cross_entropy_dice,
     dice,
     focal,
+    hard_cross_entropy,
 )
 from vitreous.metrics.align import UNKNOWN, align
 from vitreous.metrics.pixel_confusion import PixelConfusion
@@ -63,6 +64,7 @@ class Segment(Task):
     LOSSES: ClassVar[Mapping[str, Callable[..., Tensor]]] = {
         "cross_entropy": cross_entropy,
         "focal": focal,
+        "hard": hard_cross_entropy,
         "dice": dice,
         "cross_entropy_dice": cross_entropy_dice,
         "border": border_cross_entropy,

@@ -60,6 +60,8 @@ class Task(ABC):
     answers      vector: a network gives some numbers an image; map: some for each place of it;
                  where that depends on the loss, what the first loss needs
     window       how an image that is not square is fitted, unless the user says otherwise
+    longest      pixels of the longer side of an image that places of a map are told of, unless the
+                 user says otherwise
     noun         what one of the classes is called
     views        changed copies of an image that belong together in training
     LOSSES       criteria by name; the first is the default
@@ -76,6 +78,7 @@ class Task(ABC):
     needs: ClassVar[Kinds]
     answers: ClassVar[OutputKind] = "vector"
     window: ClassVar[Literal["crop", "squash", "pad", "native"]] = "pad"
+    longest: ClassVar[int] = 256
     noun: ClassVar[str] = "class"
     views: ClassVar[int] = 1
     LOSSES: ClassVar[Mapping[str, Callable[..., Tensor]]]
@@ -144,6 +147,13 @@ class Task(ABC):
         return bool(cls.needs) and all(
             name in kinds and issubclass(kinds[name], kind) for name, kind in cls.needs.items()
         )
+
+    @classmethod
+    def likely(cls, targets: Columns) -> bool:
+        """Do targets of the right kinds look as if this was asked, and no other task of these
+        kinds?
+        """
+        return True
 
     @classmethod
     def adapt(cls, targets: Columns, where: str) -> Columns:

@@ -12,6 +12,7 @@ from vitreous.backprop.layers.arrange import (
 )
 from vitreous.backprop.layers.attention import Attention, SelfAttention
 from vitreous.backprop.layers.branch import Branches, Concatenate, Residual
+from vitreous.backprop.layers.center_loss import CentersAndBoxes
 from vitreous.backprop.layers.convolution import (
     ComputedConvolution,
     Convolution,
@@ -60,6 +61,7 @@ __all__ = [
     "Bias",
     "BinaryHinge",
     "Branches",
+    "CentersAndBoxes",
     "Chain",
     "ClassAndBox",
     "ComputedConvolution",
