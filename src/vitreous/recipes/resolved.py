@@ -25,7 +25,7 @@ WRITTEN: dict[str, type | UnionType] = {
 }
 """What a recipe.yaml has to hold."""
 
-LATER = ("alpha",)
+LATER = ("alpha", "noise")
 """Fields that runs of earlier versions did not have: where they are None, nothing has changed."""
 
 FILLED = (

@@ -286,6 +286,12 @@ def test_points_by_name(table):
     assert data.notes == ("points that a mirror swaps: left eye and right eye",)
 
 
+def test_points_whose_sides_nobody_knows_are_said_not_to_be_mirrored(table):
+    (note,) = table("path,point a,point b\n0.png,1 2,3 4.5\n1.png,,0 1\n").notes
+    assert "no image is mirrored" in note
+    assert not table("path,point tip\n0.png,1 2\n1.png,\n").notes
+
+
 def test_beside_masks_columns_of_words_are_left_out(table, tmp_path):
     Image.fromarray(np.eye(2, dtype=np.uint8)).save(tmp_path / "m.png")
     data = table("path,mask,camera\n0.png,m.png,left\n1.png,m.png,right\n")

@@ -321,4 +321,9 @@ class TargetCells:
         if column.pairs:
             pairs = (" and ".join(column.names[point] for point in pair) for pair in column.pairs)
             self.notes.append(f"points that a mirror swaps: {', '.join(pairs)}")
+        elif not column.mirrors:
+            self.notes.append(
+                "no two names of points differ in left and right alone: nobody knows what a mirror "
+                "swaps, and no image is mirrored"
+            )
         return column
