@@ -15,7 +15,7 @@ class RecipeFields(TypedDict, total=False):
     time: str | None
     batch_size: int | None
     size: int | None
-    fit: Literal["auto", "crop", "squash", "pad"]
+    fit: Literal["auto", "crop", "squash", "pad", "native"]
     optimizer: str | None
     lr: float | None
     momentum: float
@@ -42,6 +42,7 @@ class RecipeFields(TypedDict, total=False):
     balance: str
     patience: int | None
     augment: str | None
+    noise: str | None
     mixup: float | None
     cutmix: float | None
     pretrained: str | None

@@ -45,9 +45,13 @@ def resolve(recipe: Recipe, facts: DataFacts, *, own_module: bool = False) -> Re
         own = min(max(facts.height, facts.width), 224)
         choices.fill("size", own, "the images' own size, at most 224")
     else:
+        liked = task.network(facts.channels)
+        if liked is not None:
+            choices.fill("model", *liked)
         _choose_network(choices, facts, kind)
     whole = "the whole image is answered about"
     choices.fill("fit", task.window, "usual for classes" if task.window == "crop" else whole)
+    _choose_noise(choices, facts)
     _choose_learning(choices, facts, task, kind)
     check_together(choices.values, task)
     warm = choices["pretrained"] != "no"
@@ -83,13 +87,28 @@ def _window(choices: Choices, facts: DataFacts, kind: OutputKind) -> tuple[int, 
     """
     size: int = choices["size"]
     name = choices["model"]
-    square = kind != "map" or choices["fit"] != "pad" or not facts.uniform or name is None
+    whole = choices["fit"] in ("pad", "native")
+    square = kind != "map" or not whole or not facts.uniform or name is None
     if square or variant(name).sized:
         return size, size
     longer = max(facts.height, facts.width)
-    sides = (max(1, round(size * side / longer)) for side in (facts.height, facts.width))
+    sides = [max(1, round(size * side / longer)) for side in (facts.height, facts.width)]
+    if choices["fit"] == "native":
+        sides = [min(size, side) for side in (facts.height, facts.width)]
     height, width = (variant(name).sizes.fit(side) for side in sides)
     return height, width
+
+
+def _choose_noise(choices: Choices, facts: DataFacts) -> None:
+    """Raises UsageError for noise that was asked for and that the images do not have."""
+    if facts.noise:
+        choices.fill("noise", facts.noise, "the usual strength in comparisons")
+    elif choices["noise"] is not None:
+        raise UsageError(
+            "has no effect: the images are used as they are",
+            where=f"--noise {choices['noise']}",
+            remedy="Leave it out, or choose a task that makes clean images worse to restore them.",
+        )
 
 
 class Choices:

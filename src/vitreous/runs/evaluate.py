@@ -113,7 +113,7 @@ def _evaluate(
     start = time.perf_counter()
     bundle = model if isinstance(model, Bundle) else load(model)
     run = None if isinstance(model, Bundle) else run_of(Path(model))
-    dataset = as_asked(open_data(data), bundle.task.name)
+    dataset = as_asked(open_data(data), bundle.task.name, bundle.task.noise)
     check_channels(bundle, dataset)
     aligned = bundle.task.align(dataset.targets, dataset.name)
     parts, indices = part_of(dataset, split, bundle, run)

@@ -80,7 +80,8 @@ class Job:
             smoothing=recipe.label_smoothing or 0.0,
             balance=recipe.balance,
         )
-        return task.sharing(recipe.alpha).within(window.height, window.width)
+        task = replace(task, noise=self.dataset.noise).sharing(recipe.alpha)
+        return task.within(window.height, window.width)
 
     def check_trainable(self, training: Ids, found: str) -> None:
         """Raises DataError where there is nothing to learn.
@@ -129,11 +130,17 @@ def prepare(
         fields["model"] = model
     recipe = (recipe or Recipe()).replace(**fields)
     check_one_network(recipe, module)
-    dataset = as_asked(open_data(data, bad_images=recipe.bad_images), recipe.task)
+    dataset = as_asked(open_data(data, bad_images=recipe.bad_images), recipe.task, recipe.noise)
     given = parts is not None
     parts = handed_in(parts, dataset) if parts else assigned(dataset, recipe, progress)
     training = parts.indices(Part.TRAIN)
     check_not_empty(dataset, training, parts.describe())
+    if recipe.patience is not None and not len(parts.indices(Part.VALIDATION)):
+        raise UsageError(
+            "has no effect: there is no validation part that could stop improving",
+            where="--patience",
+            remedy="Hold one out, such as --validation 0.15, or leave this out.",
+        )
     facts = DataFacts.of(dataset, training)
     resolved = resolve(recipe, facts, own_module=module is not None)
     job = Job(dataset, parts, replace(resolved, parts_given=given), where(data), module)
@@ -168,7 +175,8 @@ def take_up(folder: RunFolder, data: object, model: nn.Module | None, progress: 
             where=str(folder.path),
             remedy=f"Its report is {folder.report}; start another with `vitreous train`.",
         )
-    dataset = as_asked(found_again(folder, data, written["data"]), resolved.recipe.task)
+    recipe = resolved.recipe
+    dataset = as_asked(found_again(folder, data, written["data"]), recipe.task, recipe.noise)
     parts = assigned(dataset, resolved.recipe, progress)
     found = {"files or labels": dataset.fingerprint, "images": parts.content}
     for what, key in (("files or labels", "fingerprint"), ("images", "content")):

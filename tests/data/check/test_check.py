@@ -404,3 +404,31 @@ def test_images_without_labels_cannot_be_learned_from(tmp_path):
     assert finding.severity == "error"
     assert "no task learns from these alone" in finding.message
     assert found.fatal
+
+
+@pytest.mark.parametrize(
+    ("numbers", "kind"),
+    [
+        ([-999, 1.5, 2, 3, 4.5, 5], "odd number"),
+        ([9999, 1.5, 2, 3, 4.5, 5], "odd number"),
+        ([-1, 500.5, 600, 700, 800, 650], "odd number"),
+        ([-1, 1.5, 2, 3, 4.5, 5], None),
+        ([999, 1.5, 2000, 300, 450, 5], None),
+        ([1, -1, 1, -1, 1, -1], "two numbers"),
+        ([0.1, 0.9, 0.1, 0.9, 0.9, 0.9], "two numbers"),
+    ],
+)
+def test_numbers_that_stand_for_something_else(numbers, kind):
+    images = np.random.default_rng(0).integers(0, 256, (6, 8, 8, 1), np.uint8)
+    found = kinds(check((images, np.array(numbers, float))))
+    assert {"odd number", "two numbers"} & found.keys() == ({kind} if kind else set())
+
+
+def test_places_beyond_the_edges(tmp_path):
+    for number in range(4):
+        Image.new("RGB", (20, 10), (number * 20, 0, 0)).save(tmp_path / f"{number}.png")
+    rows = ["path,box", "0.png,0 0 20 10", "1.png,2 2 19 11", "2.png,5 5 40 9", "3.png,"]
+    (tmp_path / "list.csv").write_text("\n".join(rows))
+    finding = check(str(tmp_path / "list.csv")).of("outside")
+    assert finding.examples == ("2.png",)
+    assert finding.severity == "error"

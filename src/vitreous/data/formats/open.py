@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import difflib
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -75,6 +75,12 @@ def open(source: Any, *, bad_images: BadImages = "skip") -> Dataset:
         return arrays.from_arrays(*source)
     if isinstance(source, np.ndarray):
         return arrays.from_arrays(source)
+    if isinstance(source, Mapping):
+        raise DataError(
+            f"is a mapping with the keys {', '.join(map(str, source))[:80]}",
+            where=type(source).__name__,
+            remedy="Give a pair (images, labels), such as (data['images'], data['labels']).",
+        )
     if hasattr(source, "__getitem__") and hasattr(source, "__len__"):
         return TorchDataset(source)
     raise UsageError(
