@@ -24,7 +24,6 @@ from vitreous.data.images.mask import read_mask
 from vitreous.metrics.rand import foreground_rand
 
 HELD = 6  # slices
-MEMBRANE = {"augment": "elastic"}
 
 
 def main() -> None:
@@ -63,7 +62,7 @@ def membrane(data: Path, out: Path, time: str | None) -> str:
         lines.append(f"{path.resolve()},{(data / 'label' / path.name).resolve()},{part}")
     table.write_text("\n".join(lines) + "\n")
     began = perf_counter()
-    run = vt.train(str(table), out=str(out), time=time, **MEMBRANE)
+    run = vt.train(str(table), out=str(out), time=time)
     seconds = perf_counter() - began
     errors, rands = [], []
     for answer, truth in answers(run, names[-HELD:], data / "label"):

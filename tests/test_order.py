@@ -16,8 +16,8 @@ import pytest
 ORDER = """
     version errors fields shapes formats atomic files run_folder trackers progress drawing
     data augment backprop blocks models baselines trace losses metrics tasks training
-    inference recipes explain report runs robust doctor select labs export retrieval serve
-    playground cli
+    explain inference recipes doctor report runs robust select labs export retrieval serve
+    playground cli __main__
 """.split()
 SOURCE = Path(__file__).parent.parent / "src" / "vitreous"
 FILES = sorted(SOURCE.rglob("*.py"))
@@ -57,6 +57,9 @@ SEARCHED = {
     "learning rate schedule": "training/schedule.py",
     "linear probe": "inference/features.py",
     "logistic regression": "models/perceptron.py",
+    "grad-cam": "explain/gradcam.py",
+    "heatmaps": "explain/heat.py",
+    "integrated gradients": "explain/integrated_gradients.py",
     "loss landscape": "explain/landscape.py",
     "key points": "data/points.py",
     "magic bytes": "data/images/file_type.py",
@@ -74,8 +77,10 @@ SEARCHED = {
     "preprocessing": "data/batches/preprocess.py",
     "pretrained weights": "models/pretrained.py",
     "receptive field": "trace/measure/receptive.py",
+    "occlusion": "explain/occlusion.py",
     "reproducibility": "training/reproduce.py",
     "regression": "tasks/regress.py",
+    "saliency": "explain/saliency.py",
     "sampler": "data/batches/sampler.py",
     "segmentation": "tasks/segment.py",
     "sha-256": "models/release.py",

@@ -21,6 +21,19 @@ from vitreous.formats import is_moment
 FOREIGN = (ValueError, TypeError, LookupError, AttributeError, ArithmeticError, RecursionError)
 
 
+WIDEST = 1 << 26  # letters of a cell: the outline of a mask, or the dots of a crowd
+
+
+@contextmanager
+def wide_cells() -> Iterator[None]:
+    """Within the block `csv` reads cells of any sensible length; its own bound is 131,072."""
+    before = csv.field_size_limit(WIDEST)
+    try:
+        yield
+    finally:
+        csv.field_size_limit(before)
+
+
 @contextmanager
 def understood(path: Path) -> Iterator[None]:
     """Whatever the content of a file makes its readers raise in the block becomes a RunError with
@@ -81,6 +94,7 @@ def read_table(path: Path, columns: Sequence[str] = ()) -> list[dict[str, str]]:
         return []
     with (
         understood(path),
+        wide_cells(),
         path.open(encoding="utf-8", errors="surrogateescape", newline="") as file,
     ):
         try:

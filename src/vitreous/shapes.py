@@ -18,4 +18,5 @@ Images: TypeAlias = Tensor  # (B, C, H, W) float in [0, 1]
 Features: TypeAlias = Tensor  # (B, K, h, w) float
 Logits: TypeAlias = Tensor  # (B, L) float, or (B, L, H, W) of maps
 Labels: TypeAlias = Tensor  # (B,) int64, or (B, L) float: mixed or multi-label targets
+Heatmaps: TypeAlias = Tensor  # (B, H, W) float: what each pixel has to do with an answer
 Masks: TypeAlias = Tensor  # (B, H, W) int64 class numbers

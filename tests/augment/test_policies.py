@@ -44,6 +44,11 @@ def test_other_images_are_mirrored_but_never_upside_down(name, contract):
     assert policy.name == name
 
 
+def test_nothing_is_mirrored_where_nobody_knows_what_that_changes():
+    for name in RECIPES:
+        assert named_policy(name, contract=PHOTO, mirrors=False).flip == 0
+
+
 def test_none_is_none():
     for contract in (PHOTO, TINY):
         assert named_policy("none", contract=contract).is_identity

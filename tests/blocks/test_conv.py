@@ -115,3 +115,34 @@ def test_grouped_convolution_is_a_sum_of_paths() -> None:
         y = F.conv2d(y, grouped.weight[own], padding=1)
         total = total + F.conv2d(y, widen.weight[:, own])
     torch.testing.assert_close(widen(grouped(reduce(x))), total)
+
+
+@pytest.mark.parametrize(("size", "stride"), [(9, 1), (10, 2)])  # padded alike, and not
+def test_derivatives_of_depthwise_convolutions_are_wide_under_autocast(
+    size: int, stride: int
+) -> None:
+    conv = SameConv2d(6, 6, 3, stride=stride, groups=6, bias=False)
+    x = torch.randn(4, 6, size, size).bfloat16().requires_grad_()
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        y = conv(x)
+    assert y.dtype == torch.bfloat16
+    upstream = torch.randn_like(y)
+    y.backward(upstream)
+    assert x.grad is not None
+    assert conv.weight.grad is not None
+    found = conv.weight.grad.clone()
+    exact = conv(x.detach().float().requires_grad_())
+    torch.testing.assert_close(y, exact.bfloat16(), rtol=0, atol=0)
+    (wanted,) = torch.autograd.grad(exact, conv.weight, upstream.float())
+    torch.testing.assert_close(found, wanted, rtol=1e-6, atol=1e-6)
+    assert not torch.equal(found, found.bfloat16().float())  # as it would be in bfloat16
+
+
+def test_answers_of_depthwise_convolutions_stay_narrow() -> None:
+    conv = SameConv2d(6, 6, 3, groups=6, bias=False)
+    x = torch.randn(4, 6, 9, 9)
+    with torch.inference_mode(), torch.autocast("cpu", dtype=torch.bfloat16):
+        y = conv(x)
+    assert y.dtype == torch.bfloat16
+    wanted = F.conv2d(x.bfloat16(), conv.weight.bfloat16(), padding=1, groups=6)
+    torch.testing.assert_close(y, wanted, rtol=0, atol=0)

@@ -68,6 +68,30 @@ def test_an_empty_folder_beside_a_full_one(photos, model, capsys):
     assert "there is no image in it" in capsys.readouterr().err
 
 
+def test_a_file_that_is_not_there_names_one_that_is_alike(photos, model, capsys):
+    """Said of each before anything is predicted; the others are answered."""
+    folder = new(photos)
+    asked = [str(folder / name) for name in ("1.pgn", "zebra.jpg", "1.png")]
+    assert run(["predict", model, *asked, "--quiet"]) == 1
+    out, err = capsys.readouterr()
+    assert len(out.splitlines()) == 1
+    assert f"1.pgn: there is no such file\n  Did you mean {folder / '1.png'}?" in err
+    assert "zebra.jpg: there is no such file\n  Look at its name." in err
+
+
+@pytest.mark.parametrize("verb", ["predict", "evaluate", "play"])
+def test_a_folder_that_is_no_run(photos, verb, capsys):
+    asked = [verb, str(photos), *([str(photos)] if verb != "play" else [])]
+    assert run(asked) == 1
+    assert "is not a run folder" in capsys.readouterr().err
+
+
+def test_a_run_whose_training_has_not_ended(photos, model, capsys):
+    Path(model, "model.safetensors").unlink()
+    assert run(["predict", model, str(photos)]) == 1
+    assert "Go on with it: `vitreous resume model`." in capsys.readouterr().err
+
+
 def test_what_is_lost_in_reading_is_said(photos, model, capsys):
     """16 bits of which the upper 8 are empty: a black image, and an answer about that."""
     import cv2

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 from collections.abc import Iterable
 
 import pytest
@@ -12,6 +14,7 @@ from vitreous.fields import OneOf, limits_of
 from vitreous.recipes.contradictions import TABLES
 from vitreous.recipes.recipe import Recipe, flag
 from vitreous.tasks import TASKS
+from vitreous.version import __version__
 
 # `vitreous models` lists the networks; a pretrained network may come from any file.
 ACCEPTED: dict[str, Iterable[str]] = {
@@ -55,3 +58,20 @@ def test_a_balance_of_focal_is_told_to_be_a_loss(capsys: pytest.CaptureFixture[s
 def test_a_log_that_does_not_exist_names_the_nearest(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["train", "digits", "--log", "csv", "--log", "mlfow"]) == 2
     assert "mlflow" in capsys.readouterr().err
+
+
+def test_a_size_that_the_network_does_not_take_is_wrong_usage(photos, capsys) -> None:
+    assert run(["train", str(photos), "--model", "vit_s16", "--size", "100"]) == 2
+    said = capsys.readouterr().err
+    assert "error: --size: vit_s16" in said
+    assert "112×112" in said
+
+
+def test_without_data_it_says_what_it_trains_on(place, capsys) -> None:
+    assert run(["train", "--model", "linear", "--epochs", "1"]) == 0
+    assert "data: digits, which come along; name a folder for others" in capsys.readouterr().err
+
+
+def test_the_package_is_a_command_line_too() -> None:
+    asked = [sys.executable, "-m", "vitreous", "--version"]
+    assert subprocess.run(asked, capture_output=True, text=True).stdout.strip() == __version__

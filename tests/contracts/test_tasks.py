@@ -19,6 +19,7 @@ import torch
 from vitreous.data.boxes import Boxes
 from vitreous.data.columns import ClassNumbers, Column, Marks, Numbers
 from vitreous.data.dataset import Dataset
+from vitreous.data.dots import Dots
 from vitreous.data.formats.arrays import ArrayDataset
 from vitreous.data.maps import Maps
 from vitreous.data.points import Points
@@ -27,6 +28,7 @@ from vitreous.files import read_json, read_table
 from vitreous.inference.model_file import load
 from vitreous.models import create
 from vitreous.runs.evaluate import evaluate
+from vitreous.runs.job import as_asked
 from vitreous.runs.run import Run, resume, train
 from vitreous.tasks import TASKS, Task, fitting, task_of
 
@@ -61,7 +63,18 @@ SAMPLES: dict[str, dict[str, Column]] = {
     "locate": {"box": Boxes.of(np.column_stack([CORNERS[:, 0], CORNERS[:, 1] + 1, COLORS])[:, None],
                                NAMES)},
     "keypoints": {"point": Points(np.dstack([CORNERS, SEEN]), ("left top", "right bottom"), ())},
+    "depth": {"depth": Maps(np.where(BLOCKS, 2 + COLORS[:, None, None], 7).astype(np.float32),
+                            interpolation="linear")},
+    "denoise": {"clean": Maps(np.where(BLOCKS[..., None], IMAGES, 40), interpolation="linear",
+                              channels=3)},
+    "count": {"dot": Dots.of([places[:1 + number % 2] for number, places in enumerate(CORNERS)])},
 }  # fmt: skip
+
+KIN = {("classify", "label"), ("label", "classify"), ("count", "locate")}
+"""A task, and another whose data may be asked so, too."""
+
+ORDINARY = {"count"}
+"""Names of tasks that are common words, which stand for other things as well."""
 
 
 def data(name: str) -> Dataset:
@@ -69,7 +82,7 @@ def data(name: str) -> Dataset:
 
 
 def made(name: str) -> Task:
-    return task_of(SAMPLES[name])
+    return task_of(SAMPLES[name]).within(SIDE, SIDE)
 
 
 def outputs_of(task: Task, count: int, seed: int = 0) -> torch.Tensor:
@@ -114,9 +127,10 @@ def test_data_tell_their_task(name: str) -> None:
 
 def test_the_loss_is_one_number_an_example_and_has_a_gradient(name: str) -> None:
     task, ids = made(name), np.arange(6)
-    outputs = outputs_of(task, 6).requires_grad_()
     for criterion in task.LOSSES:
-        one = type(task).of(SAMPLES[name], criterion=criterion)
+        one = type(task).of(SAMPLES[name], criterion=criterion).within(SIDE, SIDE)
+        assert one.output().kind == task.answers_with(criterion)
+        outputs = outputs_of(one, 6).requires_grad_()
         losses = one.loss(outputs, targets_of(name, ids))
         assert losses.shape == (6,)
         assert torch.isfinite(losses).all()
@@ -137,6 +151,26 @@ def test_the_loss_by_hand_is_the_loss_of_autograd(name: str) -> None:
     expected.backward()
     torch.testing.assert_close(value, expected.detach(), rtol=1e-5, atol=1e-6)
     torch.testing.assert_close(loss.backward(), leaf.grad, rtol=1e-5, atol=1e-6)
+
+
+def test_an_answer_can_be_asked_about(name: str) -> None:
+    """One number an image, also of the batch several times over, with a gradient and a name."""
+    task = made(name)
+    outputs = outputs_of(task, 3).requires_grad_()
+    aim = task.aim(outputs.detach())
+    assert len(aim.names) == 3
+    assert all(aim.names)
+    values = aim.scalar(outputs)
+    assert values.shape == (3,)
+    (gradient,) = torch.autograd.grad(values.sum(), outputs)
+    assert gradient.flatten(1).abs().sum(1).min() > 0
+    torch.testing.assert_close(aim.scalar(torch.cat([outputs, outputs])), values.repeat(2))
+    changed = torch.cat([outputs[:1], outputs[1:] + 1])
+    torch.testing.assert_close(aim.scalar(changed)[0], values[0])
+    for named in {*aim.names} - {"all points"}:
+        assert {*task.aim(outputs.detach(), named).names} == {named}
+    with pytest.raises(UsageError, match=r"unknown .*'nothing of this'"):
+        task.aim(outputs.detach(), "nothing of this")
 
 
 def test_meters_of_parts_join_to_that_of_the_whole(name: str) -> None:
@@ -256,18 +290,30 @@ def test_the_onnx_file_answers_alike(run: Run, tmp_path: Path) -> None:
 
 def test_data_of_another_kind_are_refused(name: str, run: Run) -> None:
     for other in SAMPLES.keys() - {name}:
-        if {name, other} == {"classify", "label"}:  # the one may be asked as the other
+        if (name, other) in KIN:
             continue
         with pytest.raises(DataError):
             evaluate(run.model, data(other), split="all")
+        if TASKS[name].needs.keys() <= as_asked(data(other), name).targets.keys():
+            continue  # it makes its targets of any images
         with pytest.raises((UsageError, DataError)):  # the task, or what its targets look like
             train(data(other), task=name, out="never")
 
 
 def test_a_network_of_the_other_kind_is_refused(name: str) -> None:
-    wrong = {"vector": "unet_small", "map": "convnet"}[TASKS[name].answers]
-    with pytest.raises(UsageError, match="answers for"):
-        train(data(name), model=wrong, out="never")
+    """And where a task has losses for both kinds, one for the loss."""
+    for loss in TASKS[name].LOSSES:
+        wrong = {"vector": "unet_small", "map": "convnet"}[TASKS[name].answers_with(loss)]
+        with pytest.raises(UsageError, match="answers for"):
+            train(data(name), model=wrong, loss=loss, out="never")
+
+
+def test_a_network_tells_which_loss_it_can_learn_by(name: str, tmp_path: Path) -> None:
+    kinds = {TASKS[name].answers_with(loss) for loss in TASKS[name].LOSSES}
+    for kind, model in (("vector", "convnet"), ("map", "unet_small")):
+        if kind in kinds:
+            run = train(data(name), model=model, epochs=1, out=tmp_path / kind)
+            assert run.model.task.output().kind == kind
 
 
 def test_networks_of_its_kind_fit(name: str) -> None:
@@ -325,7 +371,7 @@ def test_nobody_else_knows(path: Path) -> None:
 
 
 def test_no_template_knows() -> None:
-    words = "|".join(TASKS)
+    words = "|".join(TASKS.keys() - ORDINARY)
     pattern = re.compile(rf"task\S*\s*[!=]=|[\"']({words})[\"']")
     for path in SOURCE.rglob("*.j2"):
         assert not pattern.search(path.read_text(encoding="utf-8")), path

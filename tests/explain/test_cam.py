@@ -8,7 +8,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from vitreous.errors import ModelError
-from vitreous.explain.cam import class_maps, pooled
+from vitreous.explain.cam import class_maps, pooled, pooled_end
+from vitreous.explain.gradcam import coarse_gradcam
 from vitreous.models import create, head
 from vitreous.models.convnet import ConvNet
 from vitreous.models.network import Network
@@ -47,24 +48,85 @@ def test_a_pixel_that_decides_for_all_classes() -> None:
     torch.testing.assert_close(class_maps(model, images)[..., 0, 0] + model.head.bias, logits)
 
 
-@pytest.mark.parametrize("name", ["lenet5", "vit_nano4", "nin_cifar"])
+@pytest.mark.parametrize("name", ["lenet5", "vit_nano4", "mlp"])
 def test_networks_without_such_maps(name: str) -> None:
     model = create(name)
     with pytest.raises(ModelError, match=f"{name} has no class activation maps"):
-        class_maps(model, torch.rand(1, model.in_channels, 32, 32))
+        class_maps(
+            model, torch.rand(1, model.in_channels, model.sizes.default, model.sizes.default)
+        )
 
 
 def test_a_layer_between_pool_and_last_leaves_no_maps() -> None:
     """Of the right width, so that the sum could be computed: it would not be the network's."""
-    pool, between, last = nn.AdaptiveAvgPool2d(1), nn.Linear(3, 3), nn.Linear(3, 2)
+    between, last = nn.Linear(3, 3), nn.Linear(3, 2)
     maps = torch.rand(2, 3, 4, 5)
-    vectors = pool(maps)
-    layers = [(pool, maps, vectors)]
-    assert pooled(last, between(vectors.flatten(1)), layers) is None
-    found = pooled(last, vectors.flatten(1), layers)
+    vectors = maps.mean((2, 3))
+    assert pooled(last, between(vectors), [maps]) is None
+    found = pooled(last, vectors, [maps])
     assert found is not None
-    logits = last(vectors.flatten(1)).detach()
-    torch.testing.assert_close(found.class_maps().mean((2, 3)) + last.bias.detach(), logits)
+    assert found.pool == "average"
+    logits = last(vectors).detach()
+    torch.testing.assert_close(found.class_maps().mean((2, 3)) + found.bias, logits)
+    largest = pooled(last, maps.amax((2, 3)), [maps])
+    assert largest is not None
+    assert largest.pool == "max"
+
+
+def test_a_convolution_that_is_averaged() -> None:
+    """Network in network: its last convolution makes the class maps themselves."""
+    torch.manual_seed(0)
+    model = create("nin_cifar").eval()
+    images = torch.rand(2, 3, 32, 32)
+    end = pooled_end(model, images)
+    with torch.no_grad():
+        logits = model(images)
+    torch.testing.assert_close(end.class_maps().mean((2, 3)) + end.bias, logits)
+
+
+def test_a_function_pools_as_a_layer_does() -> None:
+    """Any module, wherever it averages; but not if something is done to the logits afterwards."""
+
+    class Own(nn.Module):
+        def __init__(self, factor: float) -> None:
+            super().__init__()
+            self.conv, self.head, self.factor = nn.Conv2d(3, 5, 3), nn.Linear(5, 4), factor
+
+        def forward(self, x: Tensor) -> Tensor:
+            maps = F.relu_(self.conv(x))
+            self.conv.last = maps.detach()
+            return self.factor * self.head(F.adaptive_avg_pool2d(maps, 1).flatten(1))
+
+    torch.manual_seed(0)
+    images = torch.rand(2, 3, 9, 9)
+    # The rectifier is no layer: nothing that was recorded has the vectors as its mean.
+    with pytest.raises(ModelError, match="Own has no class activation maps"):
+        class_maps(Own(1.0), images)
+
+    class Layered(Own):
+        def forward(self, x: Tensor) -> Tensor:
+            maps = self.conv(x)
+            return self.factor * self.head(F.adaptive_avg_pool2d(maps, 1).flatten(1))
+
+    model = Layered(1.0)
+    maps = class_maps(model, images)
+    logits = model(images).detach()
+    torch.testing.assert_close(maps.mean((2, 3)) + model.head.bias.detach(), logits)
+    with pytest.raises(ModelError, match="Layered has no class activation maps"):
+        class_maps(Layered(2.0), images)
+
+
+@pytest.mark.parametrize("name", ["resnet20", "convnet", "nin_cifar"])
+def test_grad_cam_of_such_networks_is_their_cam(name: str) -> None:
+    """But for a positive factor, since the gradient of an average is the weight over the places."""
+    torch.manual_seed(0)
+    model = create(name, in_channels=3)
+    images = torch.rand(2, 3, 32, 32)
+    for label in range(3):
+        heat = coarse_gradcam(model, images, label, signed=True)
+        maps = class_maps(model, images)[:, label]
+        assert heat.shape == maps.shape
+        torch.testing.assert_close(heat * maps[0].numel(), maps, rtol=1e-4, atol=1e-5)
 
 
 def objects(count: int, generator: torch.Generator) -> tuple[Tensor, Tensor, Tensor]:

@@ -97,7 +97,13 @@ def test_what_costs_no_product() -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "width", "depth", "side"), [("unet", 64, 4, 512), ("unet_small", 16, 3, 128)]
+    ("name", "width", "depth", "side"),
+    [
+        ("unet", 64, 4, 512),
+        ("unet_small", 16, 3, 128),
+        ("unet_denoiser", 32, 3, 128),
+        ("unet_denoiser_small", 16, 3, 128),
+    ],
 )
 def test_unet(name: str, width: int, depth: int, side: int) -> None:
     """Every weight of a convolution meets every pixel of its map; every weight of a transposed one

@@ -247,6 +247,10 @@ CLOSED: dict[str, int] = {
     "googlenet_bn": googlenet(bn=True),
     "unet": unet(1, 2, 64, 4),
     "unet_small": unet(3, 2, 16, 3, bn=True),
+    "unet_denoiser": unet(3, 3, 32, 3, bn=True),
+    "unet_denoiser_small": unet(3, 3, 16, 3, bn=True),
+    "dncnn": conv(3, 64, 3) + 15 * conv_bn(64, 64, 3) + conv(64, 3, 3),
+    "dncnn_small": conv(3, 32, 3) + 5 * conv_bn(32, 32, 3) + conv(32, 3, 3),
     "unet_efficientnet_lite0": efficientnet(lite=True)
     - conv_bn(320, 1280, 1)
     - fc(1280, 1000)

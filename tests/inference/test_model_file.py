@@ -14,7 +14,7 @@ import torch
 from torch import nn
 
 from vitreous.data.batches.preprocess import PixelContract
-from vitreous.errors import ImageError, ModelFileError, UsageError
+from vitreous.errors import ImageError, ModelFileError, RunError, UsageError
 from vitreous.inference.header import Header
 from vitreous.inference.model_file import Bundle, load
 from vitreous.models import create
@@ -208,8 +208,10 @@ def test_numbers_that_are_not_finite_are_refused(bundle: Bundle, tmp_path: Path)
 
 def test_a_missing_file_says_what_to_give(tmp_path: Path) -> None:
     with pytest.raises(ModelFileError) as caught:
-        load(tmp_path)
+        load(tmp_path / "model.safetensors")
     assert "run folder" in str(caught.value.remedy)
+    with pytest.raises(RunError, match="is not a run folder"):
+        load(tmp_path)
 
 
 def test_weights_of_other_tools_are_told_apart(tmp_path: Path) -> None:

@@ -109,6 +109,7 @@ def test_outputs_are_numbers_for_an_image_or_for_each_of_its_pixels() -> None:
     images = torch.zeros(2, 3, 5, 7)
     assert Output("vector", 4).shape(2, 5, 7) == (2, 4)
     assert Output("map", 4).shape(2, 5, 7) == (2, 4, 5, 7)
+    assert Output("map", 4, stride=4).shape(2, 5, 8) == (2, 4, 2, 2)
     assert Output("vector", 4).fits(torch.zeros(2, 4), images)
     assert Output("map", 4).fits(torch.zeros(2, 4, 5, 7), images)
     for wrong in ((2, 4), (2, 3, 5, 7), (2, 4, 7, 5), (1, 4, 5, 7)):

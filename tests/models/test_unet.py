@@ -48,6 +48,43 @@ def test_translation_by_a_whole_cell_moves_the_answer() -> None:
     torch.testing.assert_close(here[inner], there[inner])
 
 
+@pytest.mark.parametrize("name", ["unet_small", "unet_efficientnet_lite0"])
+@pytest.mark.parametrize("stride", [2, 4])
+def test_an_answer_for_each_square_of_some_pixels(name: str, stride: int) -> None:
+    """Of whatever size the image is; and what pads it comes after it."""
+    torch.manual_seed(0)
+    model = create(name, num_classes=3, stride=stride, mean=0.3).double().eval()
+    output = Output("map", 3, stride)
+    with torch.no_grad():
+        for height, width in [(33, 64), (34, 63), (35, 49), (40, 1), (64, 32)]:
+            images = torch.rand(1, 3, height, width).double()
+            found = model(images)
+            assert output.fits(found, images)
+            padded = torch.full((1, 3, 64, 64), 0.3).double()
+            padded[:, :, :height, :width] = images
+            expected = model(padded)[:, :, : -(-height // stride), : -(-width // stride)]
+            if name == "unet_efficientnet_lite0" and height > 32 and width > 32:
+                torch.testing.assert_close(found, expected)
+
+
+def test_places_of_a_coarse_answer_lie_where_they_are_said_to() -> None:
+    """A place looks at the pixels of its square, and as far to all sides of them."""
+    torch.manual_seed(0)
+    model = create("unet_small", num_classes=1, stride=4).eval()
+    seen = support(measure(model, "head", (3, 102, 101), position=(12, 11)))
+    middles = (seen[0] + seen[2]) / 2, (seen[1] + seen[3]) / 2
+    assert abs(middles[0] - 4 * 12.5) <= 2
+    assert abs(middles[1] - 4 * 11.5) <= 2
+
+
+@pytest.mark.parametrize("name", ["unet_small", "unet_efficientnet_lite0"])
+@pytest.mark.parametrize("stride", [0, 3, 32])
+def test_a_stride_that_no_step_up_leads_to_is_refused(name: str, stride: int) -> None:
+    with pytest.raises(UsageError, match=f"for each {stride}×{stride} pixels") as caught:
+        create(name, num_classes=2, stride=stride)
+    assert "1, 2, 4" in str(caught.value.remedy)
+
+
 def test_what_the_way_down_saw_joins_the_way_up() -> None:
     """Without the way through the bottleneck, the answer still depends on near pixels."""
     torch.manual_seed(0)

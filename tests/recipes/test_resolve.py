@@ -91,7 +91,8 @@ def test_every_choice_has_a_reason_and_none_is_left_open() -> None:
     assert resolved.reasons.keys() == changed
     # What stays empty is off unless it is asked for.
     empty = {name for name, value in after.items() if value is None}
-    assert empty == {"time", "clip", "swa", "init", "patience", "mixup", "cutmix"}
+    off = {"time", "alpha", "clip", "swa", "init", "patience", "mixup", "cutmix", "noise"}
+    assert empty == off
 
 
 def test_head_and_loss_are_explained() -> None:
@@ -130,6 +131,35 @@ def test_a_network_for_masks_does_not_classify() -> None:
     with pytest.raises(UsageError, match="unet_small answers for each pixel") as error:
         resolve(Recipe(model="unet_small"), PHOTOS)
     assert error.value.where == "--model"
+
+
+MASKS: dict[str, Any] = {"kinds": {"mask": Maps}, "uniform": True}
+
+
+@pytest.mark.parametrize(
+    ("height", "width", "examples", "batch"),
+    [(180, 240, 367, 8), (512, 512, 20, 2), (375, 500, 2000, 8), (1024, 1024, 20, 2)],
+)
+def test_a_step_on_masks_learns_from_about_half_a_million_pixels(
+    height: int, width: int, examples: int, batch: int
+) -> None:
+    seen = facts(height, examples=examples, **MASKS)
+    seen = dataclasses.replace(seen, width=width)
+    found = resolve(Recipe(), seen)
+    assert found.recipe.batch_size == batch
+    contract = found.contract
+    assert 2**17 <= batch * contract.height * contract.width <= 2**19
+    assert f"{batch * contract.height * contract.width:,} pixels" in found.reasons["batch_size"]
+
+
+@pytest.mark.parametrize(
+    ("channels", "examples", "augment"),
+    [(3, 20, "scenes"), (3, 2000, "scenes"), (1, 20, "elastic"), (1, 2000, "scenes")],
+)
+def test_few_gray_images_with_masks_are_bent(channels: int, examples: int, augment: str) -> None:
+    found = resolve(Recipe(), facts(512, channels, examples=examples, **MASKS))
+    assert found.recipe.augment == augment
+    assert found.recipe.loss == "cross_entropy_dice"
 
 
 def test_what_cannot_be_blended_is_not_blended_by_a_recipe() -> None:

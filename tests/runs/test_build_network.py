@@ -107,8 +107,9 @@ def test_what_cannot_be_had_is_refused(
 
 def test_sizes_that_do_not_fit_are_refused_with_one_that_does() -> None:
     small = PixelContract(height=4, width=4, channels=3)
-    with pytest.raises(ShapeError, match="4×4") as caught:
+    with pytest.raises(UsageError, match="4×4") as caught:
         check_network(recipe(), small, FIVE)
+    assert caught.value.where == "--size"
     assert "at least 8×8" in str(caught.value.remedy)
 
 
@@ -199,3 +200,14 @@ def test_a_module_and_a_name_are_two_networks(place: Path) -> None:
     train("digits", model="linear", epochs=1, out="named")
     with pytest.raises(UsageError, match="linear"):
         resume("named", model=own)
+
+
+def test_a_coarse_answer_is_asked_of_the_network_and_its_file() -> None:
+    """And a network that answers for each pixel is told nothing."""
+    coarse = recipe(model="unet_small")
+    network, created = build_network(coarse, RGB, Output("map", 3, stride=4), iter([rows()]))
+    images = RGB.images(rows(3))
+    assert network(images).shape == (50, 3, 8, 8)
+    again = create("unet_small", **created)
+    assert again(images[:1]).shape == (1, 3, 8, 8)
+    assert "stride" not in arguments(coarse, RGB, Output("map", 3))

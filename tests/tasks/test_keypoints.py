@@ -1,4 +1,6 @@
-"""Key points: the loss of what is seen, places in the pixels of the image, the mean pose."""
+"""Key points: the loss of what is seen, places in the pixels of the image, the mean pose; by
+numbers and by heat maps.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +25,7 @@ TRUTH = (
 OUTPUTS = torch.randn(4, 6, generator=GENERATOR)
 
 
-def task(criterion: str = "") -> Keypoints:
+def task(criterion: str = "huber") -> Keypoints:
     column = Points(TRUTH.numpy(), NAMES)
     return Keypoints.of({"point": column}, criterion=criterion).within(48, 64)
 
@@ -75,6 +77,96 @@ def test_places_come_back_into_the_pixels_of_an_image_of_any_size() -> None:
     for answer, places in zip(task().decode(outputs, frames), truth.array, strict=True):
         np.testing.assert_allclose(answer.places[:, :2], places[:, :2], atol=1e-3)
     assert outputs.abs().max() <= UNIT / 2
+
+
+MAPS = torch.randn(4, 3, 48, 64, generator=GENERATOR)
+
+
+def mapped(criterion: str = "heat_map") -> Keypoints:
+    return task(criterion)
+
+
+def test_a_place_is_a_class_among_many() -> None:
+    one = mapped()
+    wanted = one.heat(TRUTH, (48, 64))
+    losses = one.loss(MAPS, {"point": TRUTH})
+    for k in range(3):
+        seen = SEEN[k] > 0
+        each = F.cross_entropy(MAPS[k, seen].flatten(1), wanted[k, seen].flatten(1))
+        torch.testing.assert_close(losses[k], each)
+    assert losses[3] == 0
+
+
+def test_hidden_points_teach_no_map() -> None:
+    for criterion in ("heat_map", "integral"):
+        maps = MAPS.clone().requires_grad_()
+        loss = mapped(criterion).loss(maps, {"point": TRUTH}).sum()
+        (gradient,) = torch.autograd.grad(loss, maps)
+        assert (gradient.flatten(2).any(2) == (SEEN > 0)).all()
+
+
+def test_the_mean_place_is_drawn_to_the_point() -> None:
+    """The integral head adds the distance of the mean place, in fifths of the window."""
+    one, truth = mapped("integral"), TRUTH[:1]
+    shares = MAPS[:1].double().flatten(2).softmax(2).reshape(1, 3, 48, 64)
+    x = (shares.sum(2) * torch.arange(64)).sum(2)
+    y = (shares.sum(3) * torch.arange(48)).sum(2)
+    sides = torch.tensor([64.0, 48.0]).double()
+    off = (torch.stack([x, y], 2) - truth[..., :2]).abs() / sides * UNIT
+    expected = mapped().loss(MAPS[:1].double(), {"point": truth}) + off.mean()
+    torch.testing.assert_close(one.loss(MAPS[:1].double(), {"point": truth}), expected)
+
+
+@pytest.mark.parametrize("criterion", ["heat_map", "integral"])
+def test_places_of_maps_come_back_into_the_pixels_of_an_image(criterion: str) -> None:
+    contract = PixelContract(height=96, width=128, channels=3, fit="pad", exact=True)
+    shapes = [(96, 128), (100, 60), (75, 211), (500, 400)]
+    truth = Points(
+        np.array([[[w / 3, h / 2, 1], [w - 20, 20, 1], [20, h - 20, 1]] for h, w in shapes]), NAMES
+    )
+    frames = [contract.frame(*shape) for shape in shapes]
+    fitted = truth.fitted(frames)
+    one = task(criterion).within(96, 128)
+    assert one.output().shape(4, 96, 128) == (4, 3, 48, 64)
+    maps = one.heat(torch.from_numpy(fitted.array).double(), (48, 64)).clamp_min(1e-40).log()
+    answers = one.decode(maps, frames)
+    for answer, places, scale in zip(answers, truth.array, fitted.scales, strict=True):
+        far = np.abs(answer.places[:, :2] - places[:, :2]) / scale
+        assert far.max() < (1e-3 if criterion == "heat_map" else 0.2)  # the edge cuts off
+        assert answer.score is not None
+        assert 0.9 < answer.score <= 1
+
+
+def test_the_map_of_a_mirrored_image_is_mirrored_and_called_by_the_other_name() -> None:
+    column = Points(np.array([[[10, 5, 1], [50, 6, 1], [30, 20, 1]]]), NAMES)
+    policy = Augment(flip=1.0)
+    numbers = uniforms(0, 0, np.arange(1), policy.num_uniforms)
+    changes = policy.sample(numbers, (48, 64, 3), (48, 64))
+    values = column.gather(np.array([0]))
+    moved = column.moved(values, changes)
+    one = mapped()
+    before, after = (one.heat(torch.from_numpy(v), (48, 64)) for v in (values, moved))
+    torch.testing.assert_close(after, before.flip(3)[:, [1, 0, 2]], rtol=0, atol=1e-6)
+
+
+def test_errors_of_a_table_are_in_the_pixels_of_the_image() -> None:
+    """Four to one of the window: half of the answers' distances is no measure of the image."""
+    column = Points(np.array([[[40, 40, 1], [80, 40, 1], [0, 0, 0]]] * 2), NAMES)
+    contract = PixelContract(height=48, width=64, channels=3, fit="pad", exact=True)
+    fitted = column.fitted([contract.frame(192, 256), contract.frame(48, 64)])
+    one = task("huber")
+    truth = torch.from_numpy(fitted.array)
+    meter = one.meter()
+    meter.add(one.normalized(truth[..., :2] + torch.tensor([1.0, 0])).flatten(1), {"point": truth})
+    columns, rows = one.table(meter, {"point": fitted})
+    assert columns == ("pck", "error", "rank")
+    np.testing.assert_allclose([float(row[1]) for row in rows], [4, 1], rtol=1e-4)
+
+
+def test_files_from_before_there_were_maps_give_numbers() -> None:
+    again = Keypoints.from_json((), {"points": [*NAMES], "size": [48, 64]})
+    assert again.output() == task("huber").output()
+    assert (again.criterion, again.mapped) == ("huber", False)
 
 
 def test_a_mirror_swaps_left_and_right() -> None:
@@ -135,4 +227,8 @@ def test_an_answer_is_told_and_drawn() -> None:
     assert drawn.shape == (20, 30, 3)
     assert drawn[4, 3].any()
     assert drawn[10, 20].any()
-    assert all(min(np.hypot(y - 4, x - 3), np.hypot(y - 10, x - 20)) < 4 for y, x in changed)
+    # Dots at both ends of the line that joins an eye and the nose, and nothing elsewhere.
+    along = np.clip(((changed[:, 1] - 3) * 17 + (changed[:, 0] - 4) * 6) / (17**2 + 6**2), 0, 1)
+    middles = np.column_stack([4 + 6 * along, 3 + 17 * along])
+    assert np.linalg.norm(changed - middles, axis=1).max() < 4
+    assert drawn[7, 11].any()

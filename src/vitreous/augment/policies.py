@@ -1,7 +1,8 @@
 """Policies by name, with defaults that keep the label true.
 
 A mirrored 2 is no 2, and a sign that points left points right in the mirror: where the class names
-look like digits, letters or directions, nothing is mirrored unless it is asked for.
+look like digits, letters or directions, nothing is mirrored unless it is asked for. Nor is it where
+nobody knows which points the mirror exchanges.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ MILD: dict[str, Any] = {"brightness": 0.2, "contrast": 0.2, "saturation": 0.2}
 VIVID: dict[str, Any] = {"brightness": 0.4, "contrast": 0.4, "saturation": 0.4, "hue": 15}
 SHADES: dict[str, Any] = {"brightness": 0.2, "contrast": 0.2}
 BENT: dict[str, Any] = {"shift": 0.1, "rotate": 20, "scale": 0.2, "shear": 15}
+POSED: dict[str, Any] = {"shift": 0.1, "scale": 0.25}
 
 # name → what the images are → policy. Symbols are digits and letters of any size.
 RECIPES: dict[str, dict[str, Augment]] = {
@@ -55,10 +57,25 @@ RECIPES: dict[str, dict[str, Augment]] = {
             border="edge",
         ),
     },
+    "scenes": {  # nearer and farther, for answers that lie in the image
+        "photos": Augment(**MIRROR, **MILD, crop=0.6, scale=0.3),
+        "tiny": Augment(**MIRROR, shift=1 / 8, scale=0.1),
+        "symbols": Augment(shift=1 / 14, rotate=10, scale=0.2, border="edge"),
+    },
     "elastic": {
         "photos": Augment(**MIRROR, **SHADES, crop=0.5, rotate=20, elastic=0.02),
         "tiny": Augment(**MIRROR, shift=1 / 8, rotate=10, elastic=0.04),
         "symbols": Augment(shift=1 / 14, rotate=10, scale=0.1, elastic=0.04, border="edge"),
+    },
+    "turn": {
+        "photos": Augment(**MIRROR, **MILD, **POSED, rotate=30, border="edge"),
+        "tiny": Augment(**MIRROR, **POSED, rotate=15, border="edge"),
+        "symbols": Augment(**POSED, rotate=10, border="edge"),
+    },
+    "zoom": {
+        "photos": Augment(**MIRROR, **MILD, **POSED, border="edge"),
+        "tiny": Augment(**MIRROR, **POSED, border="edge"),
+        "symbols": Augment(**POSED, border="edge"),
     },
     "randaugment": {
         "photos": Augment(**MIRROR, **VIVID, **BENT, crop=0.35, erase=1, num_ops=2),
@@ -93,6 +110,7 @@ def named_policy(
     contract: PixelContract,
     classes: Sequence[str] | None = None,
     dataset: str | None = None,
+    mirrors: bool = True,
     **changes: Any,
 ) -> Augment:
     """The policy of this name for these images.
@@ -100,6 +118,7 @@ def named_policy(
     contract  its size tells photos from tiny images
     classes   class names, and
     dataset   the data set's name tell digits and letters, which are never mirrored
+    mirrors   is it known what all targets become in a mirror?
     changes   strengths that replace the recipe's own, such as mixup=0.2; None changes nothing
 
     Raises UsageError for an unknown name or strength.
@@ -114,7 +133,7 @@ def named_policy(
     # Classes of targets that move are of places in an image: "3" is a number in a mask there.
     whole = () if contract.exact else classes or ()
     chosen = RECIPES[name]["symbols" if symbols(whole, dataset or "") else kind]
-    if directed(classes or ()):
+    if directed(classes or ()) or not mirrors:
         chosen = dataclasses.replace(chosen, flip=0.0)
     given = {key: value for key, value in changes.items() if value is not None}
     return dataclasses.replace(chosen, **{"name": name, **given})

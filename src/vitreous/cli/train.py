@@ -10,13 +10,16 @@ from cyclopts import Parameter
 from vitreous.cli.verdict import verdict
 from vitreous.recipes.recipe import Recipe
 
+DEFAULT = "digits"
+
 
 def train(
-    data: str = "digits",
+    data: str = "",
     /,
     recipe: Annotated[Recipe | None, Parameter(name="*")] = None,
     *,
     out: Path | None = None,
+    doctor: bool = True,
     json: Annotated[bool, Parameter(negative="")] = False,
     quiet: Annotated[bool, Parameter(negative="")] = False,
 ) -> None:
@@ -30,10 +33,12 @@ def train(
     data
         a folder with one folder a class (or train/ val/ test/ of these), a folder with images/ and
         masks/, a CSV with the columns path and label (or mask, or numbers), a folder with MNIST's
-        or CIFAR's files, an .npz, or the name of a set: `digits` comes along, others lie under
-        $VITREOUS_DATA
+        or CIFAR's files, an .npz, or the name of a set: `digits` comes along, and is the default;
+        others lie under $VITREOUS_DATA
     out
         the run folder; it must not exist yet. Default: runs/NAME
+    doctor
+        let a doctor look on, who says at once what is wrong with the training
     json
         print one JSON object
     quiet
@@ -43,5 +48,7 @@ def train(
     from vitreous.runs.run import train as learn
 
     with progress(style="none" if quiet else "auto") as shown:
-        finished = learn(data, recipe, out=out, progress=shown)
+        if not data:
+            shown.note(f"data: {DEFAULT}, which come along; name a folder for others")
+        finished = learn(data or DEFAULT, recipe, out=out, progress=shown, doctor=doctor)
     verdict(finished.summary(), json, finished.report_path)

@@ -96,6 +96,11 @@ class Column(ABC):
         return self.gather(np.array([index]))[0]
 
     @property
+    def mirrors(self) -> bool:
+        """Is it known what a target becomes in a mirror?"""
+        return True
+
+    @property
     def empty(self) -> bool:
         """Do all targets say nothing, so that no answer can be held against them?"""
         return self.moves and not len(self.strata()[0])

@@ -13,12 +13,15 @@ from vitreous.errors import DataError
 
 COLUMNS = ("path", "label", "split", "group", "weight")
 OTHERS = ("path", "split", "group", "weight")  # that hold no targets
-TARGETS = ("label", "mask", "box", "dot")
+FILES = ("mask", "depth", "clean")  # targets that are paths
+TARGETS = ("label", *FILES, "box", "dot")
 POINT = "point "  # what the names of the columns of points begin with
 SYNONYMS = {
     **dict.fromkeys(("file", "filename", "file_name", "image", "img", "image_path"), "path"),
     **dict.fromkeys(("class", "target", "category", "class_name", "y", "labels"), "label"),
     **dict.fromkeys(("masks", "mask_path", "segmentation"), "mask"),
+    **dict.fromkeys(("depth_path", "depths"), "depth"),
+    **dict.fromkeys(("clean_path", "clean_image"), "clean"),
     **dict.fromkeys(("boxes", "bbox", "bboxes"), "box"),
     **dict.fromkeys(("dots",), "dot"),
     **dict.fromkeys(("part", "fold", "set", "subset"), "split"),

@@ -54,8 +54,19 @@ class MapRows(ABC):
         """The path of a map that lies in a file."""
         return None
 
+    def stored_as(self, number: int) -> str:
+        """What stands in the files for this class number, "" where there are none."""
+        return ""
+
     def take(self, ids: Ids) -> MapRows:
         return Chosen(self, ids)
+
+    def cell(self, index: int, classes: Sequence[str], folder: str | Path | None) -> str:
+        """One map as a cell of a manifest in this folder: the path of its file, if it has one."""
+        path = self.source(index) or ""
+        if path and folder is not None:
+            path = os.path.relpath(os.path.abspath(path), os.path.abspath(folder))
+        return path
 
     def gather(self, ids: Ids) -> NDArray[Any]:
         """The maps of these rows, (B, h, w[, K]). Raises ShapeError where they differ in size."""
@@ -122,8 +133,14 @@ class Chosen(MapRows):
     def rules(self) -> bytes:
         return self.rows.rules()
 
+    def stored_as(self, number: int) -> str:
+        return self.rows.stored_as(number)
+
     def source(self, index: int) -> str | None:
         return self.rows.source(int(self.ids[index]))
+
+    def cell(self, index: int, classes: Sequence[str], folder: str | Path | None) -> str:
+        return self.rows.cell(int(self.ids[index]), classes, folder)
 
     def scan(self) -> NDArray[np.void]:
         return np.asarray(self.rows.scan()[self.ids])
@@ -282,10 +299,7 @@ class Maps(Column):
         return [name]
 
     def cells(self, index: int, folder: str | Path | None = None) -> list[str]:
-        path = self.source(index) or ""
-        if path and folder is not None:
-            path = os.path.relpath(os.path.abspath(path), os.path.abspath(folder))
-        return [path]
+        return [self.rows.cell(index, self.classes, folder)]
 
     @cached_property
     def summaries(self) -> NDArray[np.void]:

@@ -26,6 +26,8 @@ class Points(Column):
     names  of the points
     pairs  positions of points that change their places when the image is mirrored, such as the
            left and the right eye; None: told from names that differ in "left" and "right" alone
+    scales (N, 2) pixels of the image, along x and y, to one of the window that its points were
+           fitted into; None: they are in the image's own
 
     A point that is moved out of the window is visible no more. Raises DataError for a visible point
     without a finite place.
@@ -38,10 +40,12 @@ class Points(Column):
         array: NDArray[Any],
         names: Sequence[str],
         pairs: Sequence[tuple[int, int]] | None = None,
+        scales: NDArray[np.float64] | None = None,
     ):
         self.names = tuple(names)
         self.array = np.array(array, np.float32).reshape(-1, len(self.names), 3)
         self.pairs = pairs_of(self.names) if pairs is None else tuple(pairs)
+        self.scales = np.ones((len(self.array), 2)) if scales is None else scales
         hidden = self.array[..., 2] == 0
         lost = ~hidden & ~np.isfinite(self.array).all(axis=2)
         if lost.any():
@@ -57,12 +61,19 @@ class Points(Column):
         return len(self.array)
 
     @property
+    def mirrors(self) -> bool:
+        """Is it known which points a mirror exchanges? One alone has no other side; of several,
+        names tell it, or nobody does.
+        """
+        return bool(self.pairs) or len(self.names) == 1
+
+    @property
     def empty(self) -> bool:
         """Is no point visible?"""
         return not self.array[..., 2].any()
 
     def take(self, ids: Ids) -> Self:
-        return type(self)(self.array[ids], self.names, self.pairs)
+        return type(self)(self.array[ids], self.names, self.pairs, self.scales[ids])
 
     def content(self) -> bytes:
         return self.array.tobytes()
@@ -83,7 +94,9 @@ class Points(Column):
             _seen(each, frame.points(each[:, :2].astype(np.float64)), frame.size)
             for each, frame in zip(self.array, frames, strict=True)
         ]
-        return type(self)(np.array(fitted, np.float32), self.names, self.pairs)
+        scales = np.array([1 / np.diag(frame.matrix)[:2] for frame in frames]).reshape(-1, 2)
+        array = np.array(fitted, np.float32)
+        return type(self)(array, self.names, self.pairs, self.scales * scales)
 
     @property
     def _swapped(self) -> NDArray[np.int64]:

@@ -23,18 +23,34 @@ def colored(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return np.repeat(image[..., :1], 3, axis=2)
 
 
-def dots(image: NDArray[np.uint8], points: NDArray[np.floating]) -> NDArray[np.uint8]:
+def dots(
+    image: NDArray[np.uint8],
+    points: NDArray[np.floating],
+    lines: Sequence[tuple[int, int]] = (),
+    *,
+    one_color: bool = False,
+) -> NDArray[np.uint8]:
     """An image with a dot at each point that is seen, (h, w, 3).
 
-    image   (h, w, C) uint8
-    points  (P, 3) x and y of pixel centers, and whether the point is seen; what lies outside is
-            not drawn
+    image      (h, w, C) uint8
+    points     (P, 3) x and y of pixel centers, and whether the point is seen; what lies outside is
+               not drawn
+    lines      pairs of points that are joined, where both are seen
+    one_color  for points without names; they are small, since there may be many
     """
     drawn = colored(image)
-    radius = max(1.0, max(image.shape[:2]) / 80)
-    for (x, y, seen), color in zip(points.tolist(), _colors(len(points)), strict=True):
-        if seen and max(abs(x), abs(y)) < LARGEST:
-            center = round(x * FINE), round(y * FINE)
+    radius = max(1.0, max(image.shape[:2]) / (160 if one_color else 80))
+    colors = _colors(1) * len(points) if one_color else _colors(len(points))
+    told = [bool(seen) and max(abs(x), abs(y)) < LARGEST for x, y, seen in points.tolist()]
+    fine = [(round(x * FINE), round(y * FINE)) if there else (0, 0)
+            for (x, y, _), there in zip(points.tolist(), told, strict=True)]  # fmt: skip
+    for one, other in lines:
+        if told[one] and told[other]:
+            ends, width = (fine[one], fine[other]), max(1, round(radius))
+            for size, shade in ((width + 2, WHITE), (width, colors[other])):
+                cv2.line(drawn, *ends, shade, size, cv2.LINE_AA, SHIFT)
+    for center, there, color in zip(fine, told, colors, strict=True):
+        if there:
             for size, shade in ((1.5 * radius, WHITE), (radius, color)):
                 cv2.circle(drawn, center, round(size * FINE), shade, -1, cv2.LINE_AA, SHIFT)
     return drawn

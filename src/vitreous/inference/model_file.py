@@ -23,13 +23,14 @@ from torch.nn.parameter import is_lazy
 from vitreous.atomic import write_bytes
 from vitreous.blocks.mode import evaluating
 from vitreous.data.batches.preprocess import PixelContract
-from vitreous.errors import ModelFileError, UsageError
+from vitreous.errors import ModelFileError, RunError, UsageError
 from vitreous.formats import counted, quantity
 from vitreous.inference.header import FORMAT, Header, damaged
 from vitreous.inference.predictor import Predictor
 from vitreous.inference.probe import agrees, probe
 from vitreous.models import create
 from vitreous.models.tensor_names import unwrapped
+from vitreous.run_folder import RunFolder
 from vitreous.training.reproduce import undrawn
 
 
@@ -105,12 +106,25 @@ def load(path: str | Path, module: nn.Module | None = None) -> Bundle:
     module  the network itself, for a file whose architecture is not in the table of models; lazy
             layers are run once on a black image
 
-    Raises ModelFileError if anything in the file is missing, damaged or not what it claims.
+    Raises ModelFileError if anything in the file is missing, damaged or not what it claims, and
+    RunError for a folder without one.
     """
     path = Path(path)
     if path.is_dir():
-        path = path / "model.safetensors"
+        path = measured(RunFolder(path))
     return parse(_read(path), str(path), module)
+
+
+def measured(folder: RunFolder) -> Path:
+    """The model file of a run. Raises RunError where there is none."""
+    if not folder.model.is_file():
+        unfinished = RunFolder.open(folder.path)  # or it is no run at all
+        raise RunError(
+            "has no trained network yet: its training has not ended",
+            where=str(folder.path),
+            remedy=f"Go on with it: `{unfinished.resume_command}`.",
+        )
+    return folder.model
 
 
 def parse(blob: bytes, where: str, module: nn.Module | None = None) -> Bundle:

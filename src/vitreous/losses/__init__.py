@@ -11,6 +11,8 @@ from vitreous.losses.focal import focal
 from vitreous.losses.hinge import hinge
 from vitreous.losses.huber import huber, smooth_l1
 from vitreous.losses.penalty import Penalty
+from vitreous.losses.place_cross_entropy import place_cross_entropy
+from vitreous.losses.scale_invariant import scale_invariant
 from vitreous.losses.squared import squared_error
 
 __all__ = [
@@ -29,7 +31,9 @@ __all__ = [
     "giou_loss",
     "hinge",
     "huber",
+    "place_cross_entropy",
     "positive_weights",
+    "scale_invariant",
     "smooth_l1",
     "squared_error",
 ]

@@ -22,6 +22,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from vitreous.errors import DataError, DivergedError
 from vitreous.metrics.interval import Interval, percentiles, resampled_sums
+from vitreous.metrics.oks import oks, sigmas_of
 from vitreous.metrics.score import Score
 from vitreous.metrics.simple_rule import SimpleRule
 
@@ -58,6 +59,8 @@ class KeyPointScores:
     by_extent  images without a seen torso, measured by the extent, where the scale is the torso
     pck        None where no image has a size
     error      mean distance in pixels of the network's window
+    oks        mean OKS of the images that have a size, by the box around their points; None
+               where none has
     per_point  one row each
     baselines  what simple rules reach on the same images
     """
@@ -73,6 +76,8 @@ class KeyPointScores:
     error: float
     error_interval: Interval | None
     per_point: tuple[PointScores, ...]
+    oks: float | None = None
+    oks_interval: Interval | None = None
     baselines: tuple[SimpleRule, ...] = ()
 
     @property
@@ -99,7 +104,16 @@ class KeyPointScores:
             bounds=self.pck_interval,
             detail=f"points within {NEAR} of the {self.size_word}",
         )
-        return near, error
+        if self.oks is None:
+            return near, error
+        similar = Score(
+            name="oks",
+            title="OKS",
+            value=self.oks,
+            bounds=self.oks_interval,
+            detail="object keypoint similarity, by the box around the points",
+        )
+        return near, error, similar
 
     @property
     def size_word(self) -> str:
@@ -113,8 +127,8 @@ class KeyPointScores:
     def from_json(cls, state: dict[str, Any]) -> KeyPointScores:
         """The inverse of `to_json`."""
         known = {key: state[key] for key in cls.__dataclass_fields__ if key in state}
-        for key in ("pck_interval", "error_interval"):
-            known[key] = known[key] and tuple(known[key])
+        for key in ("pck_interval", "error_interval", "oks_interval"):
+            known[key] = known.get(key) and tuple(known[key])
         rows = (row | {"interval": row["interval"] and tuple(row["interval"])}
                 for row in known["per_point"])  # fmt: skip
         known["per_point"] = tuple(PointScores(**row) for row in rows)
@@ -162,6 +176,8 @@ def key_points(
     share, error = _ratios(sums.sum(axis=1)[None])
     shares, errors = _ratios(drawn.sum(axis=2))
     known = bool(np.isfinite(share[0]))
+    similar = oks(given, true, sigmas_of(names))
+    similar = similar[np.isfinite(similar)]
     rows = _ratios(sums.T), _ratios(drawn.transpose(0, 2, 1).reshape(-1, 4))[0].reshape(-1, kinds)
     return KeyPointScores(
         count=count,
@@ -177,6 +193,10 @@ def key_points(
         per_point=tuple(
             _row(name, sums[:, k], rows[0][0][k], rows[1][:, k]) for k, name in enumerate(names)
         ),
+        oks=float(similar.mean()) if len(similar) else None,
+        oks_interval=percentiles(resampled_sums(similar[:, None])[:, 0] / len(similar))
+        if len(similar)
+        else None,
         baselines=tuple(baselines),
     )
 
@@ -196,10 +216,19 @@ def answering_points(
 
 
 def image_pck(
-    answers: ArrayLike, truth: ArrayLike, names: Sequence[str]
+    answers: ArrayLike,
+    truth: ArrayLike,
+    names: Sequence[str],
+    scales: ArrayLike | None = None,
 ) -> tuple[Numbers, Numbers]:
-    """(N,) PCK and (N,) mean error of each image; NaN where there is none."""
-    given, true = np.asarray(answers, np.float64), np.asarray(truth, np.float64)
+    """(N,) PCK and (N,) mean error of each image; NaN where there is none.
+
+    scales  (N, 2) pixels, in which the error shall be told, to one of the answers', along x and y
+    """
+    given, true = np.asarray(answers, np.float64), np.array(truth, np.float64)
+    if scales is not None:
+        factors = np.asarray(scales, np.float64)[:, None]
+        given, true[..., :2] = given * factors, true[..., :2] * factors
     seen = true[..., 2] > 0
     distances = np.linalg.norm(given - true[..., :2], axis=2)
     sizes, _ = sizes_of(true, names)

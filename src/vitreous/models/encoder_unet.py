@@ -21,7 +21,7 @@ from vitreous.errors import UsageError, unknown
 from vitreous.models import densenet, efficientnet, mobilenet, resnet, vgg
 from vitreous.models.network import Network, Sizes
 from vitreous.models.rows import Variant
-from vitreous.models.unet import Decoder, missing, start_head
+from vitreous.models.unet import Decoder, cut, missing, start_head, ways_up
 from vitreous.shapes import Images
 
 ENCODERS: dict[str, Variant] = {
@@ -44,6 +44,8 @@ class EncoderUNet(Network):
     encoder  a name of `ENCODERS`
     last     its last stage that is used; None is the last one with a map
     widths   channels of the way up, from the smallest map; at least as many as there are steps
+    stride   pixels of the image between neighbors of the answer, where the way up ends: a power of
+             two. With more than one, the padding is on the right and below alone
 
     Raises UsageError for a network that does not halve its maps one after the other.
     """
@@ -56,6 +58,7 @@ class EncoderUNet(Network):
         encoder: str = "efficientnet_lite0",
         last: str | None = None,
         widths: tuple[int, ...] = WIDTHS,
+        stride: int = 1,
     ) -> None:
         super().__init__(in_channels)
         if encoder not in ENCODERS:
@@ -63,6 +66,7 @@ class EncoderUNet(Network):
         self.row = ENCODERS[encoder]
         maps = _maps(self.row, in_channels, last)
         self.taps = {spacing: name for name, (spacing, _) in maps.items()}
+        self.grid = max(self.taps, default=1)  # pixels between neighbors of the smallest map
         steps = [2**k for k in range(1, max(self.taps, default=1).bit_length())]
         if not steps or not self.taps.keys() <= {1, *steps}:
             shares = ", ".join(f"1/{spacing}" for spacing in sorted(self.taps))
@@ -72,6 +76,8 @@ class EncoderUNet(Network):
                 where="encoder",
                 remedy="Choose a network such as efficientnet_lite0, resnet18 or vgg11_bn.",
             )
+        self.stride = stride
+        steps = steps[ways_up(stride, steps) :]
         if len(widths) < len(steps) or min(widths) < 1:
             raise UsageError(
                 f"{widths} are the channels of {len(steps)} steps up",
@@ -97,11 +103,6 @@ class EncoderUNet(Network):
         self.head = nn.Conv2d(below, num_classes, 1)
         start_head(self.head)
 
-    @property
-    def smallest(self) -> int:
-        """Pixels of the image between neighbors of the smallest map."""
-        return max(self.taps)
-
     def published(self) -> Network:
         """The whole encoder, with what a U-Net does not use of it; its stages are those in here."""
         whole = _build(self.row, self.in_channels)
@@ -112,7 +113,7 @@ class EncoderUNet(Network):
 
     def run_stages(self, images: Images) -> Iterator[tuple[str, Tensor]]:
         self.check(images)
-        around = missing(images, self.smallest)
+        around = missing(images, self.grid, self.stride)
         x: Tensor = self.normalize(images)
         if any(around):
             x = F.pad(x, around)
@@ -128,9 +129,7 @@ class EncoderUNet(Network):
                 if name in spacings:
                     skips[spacings[name]] = x
             yield name, x
-        if any(around):
-            x = F.pad(x, [-pixels for pixels in around])
-        yield "head", self.head(x)
+        yield "head", self.head(cut(x, around, self.stride))
 
     def extra_repr(self) -> str:
         ways = (f"{name} → decoder{s}" for s, name in sorted(self.taps.items()))

@@ -25,16 +25,21 @@ OutputKind = Literal["vector", "map"]
 class Output:
     """What a network answers with: numbers for each image, or for each of its pixels.
 
-    kind      "vector" is (B, L), "map" is (B, L, H, W) with the height and width of the images
+    kind      "vector" is (B, L), "map" is (B, L, h, w): by default, the height and width of the
+              images
     channels  L, such as the number of classes
+    stride    pixels a side of the square that one place of a map answers for. The squares begin in
+              the left upper corner, and the last ones may reach beyond the image: h is ⌈H/stride⌉
     """
 
     kind: OutputKind
     channels: int
+    stride: int = 1
 
     def shape(self, batch: int, height: int, width: int) -> tuple[int, ...]:
         """Of the answer to that many images of that many pixels."""
-        return (batch, self.channels, *((height, width) if self.kind == "map" else ()))
+        places = (-(-side // self.stride) for side in (height, width) if self.kind == "map")
+        return (batch, self.channels, *places)
 
     def fits(self, outputs: Tensor, images: Images) -> bool:
         """Could `outputs` be the answer to these images?"""
@@ -95,12 +100,15 @@ class Network(nn.Module):
     aliases    names of tensors in published files, and ours
     notes      what was adapted when weights were loaded
     unpublished  stages beside the head that published weights do not have
+    grid       images are padded inside to multiples of this many pixels, half before and half
+               behind, with the mean color; 1 where nothing is padded
     """
 
     auxiliary: ClassVar[tuple[str, ...]] = ()
     aliases: ClassVar[Mapping[str, str]] = {}
     notes: tuple[str, ...] = ()
     unpublished: tuple[str, ...] = ()
+    grid: int = 1
     normalize: Normalize
     sizes: Sizes = Sizes()
     name: str

@@ -13,6 +13,7 @@ from vitreous.fields import checked
 from vitreous.models import (
     alexnet,
     convnet,
+    denoiser,
     densenet,
     efficientnet,
     encoder_unet,
@@ -47,6 +48,7 @@ MODELS: dict[str, Variant] = {
         mobilenet.VARIANTS,
         efficientnet.VARIANTS,
         encoder_unet.VARIANTS,
+        denoiser.VARIANTS,
         vit.VARIANTS,
         convnet.VARIANTS,
     )

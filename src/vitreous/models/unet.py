@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import math
 from collections import OrderedDict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -74,6 +74,8 @@ class UNet(Network):
     width       channels of the first encoder; each halving of the map doubles them
     depth       how often the map is halved, at least once
     batch_norm  after each 3×3 convolution, of which the original knows nothing yet
+    stride      pixels of the image between neighbors of the answer, where the way up ends: a power
+                of two. With more than one, the padding is on the right and below alone
     """
 
     def __init__(
@@ -84,27 +86,29 @@ class UNet(Network):
         width: int = 64,
         depth: int = 4,
         batch_norm: bool = False,
+        stride: int = 1,
     ) -> None:
         super().__init__(in_channels)
         if depth < 1:
             raise UsageError(f"{depth} halvings", where="depth", remedy="Give at least 1.")
-        self.depth = depth
+        self.depth, self.stride, self.grid = depth, stride, 2**depth
+        self.top = ways_up(stride, [2**level for level in range(1, depth + 1)])
         norm = nn.BatchNorm2d if batch_norm else None
         widths = [width * 2**level for level in range(depth + 1)]
         self.encoder1 = Encoder(in_channels, width, norm, halve=False)
         for level in range(2, depth + 1):
             self.add_module(f"encoder{level}", Encoder(widths[level - 2], widths[level - 1], norm))
         self.bottleneck = Encoder(widths[-2], widths[-1], norm)
-        for level in range(depth, 0, -1):
+        for level in range(depth, self.top, -1):
             wide, narrow = widths[level], widths[level - 1]
             self.add_module(f"decoder{level}", Decoder(wide, narrow, narrow, norm))
-        self.head = nn.Conv2d(width, num_classes, 1)
+        self.head = nn.Conv2d(widths[self.top], num_classes, 1)
         he_convolutions(self, keep="signals")
         start_head(self.head)
 
     def run_stages(self, images: Images) -> Iterator[tuple[str, Tensor]]:
         self.check(images)
-        around = missing(images, 2**self.depth)
+        around = missing(images, self.grid, self.stride)
         x: Tensor = self.normalize(images)
         if any(around):
             x = F.pad(x, around)
@@ -116,15 +120,13 @@ class UNet(Network):
             yield f"encoder{level}", x
         x = stages["bottleneck"](x)
         yield "bottleneck", x
-        for level in range(self.depth, 0, -1):
+        for level in range(self.depth, self.top, -1):
             x = stages[f"decoder{level}"](x, skips.pop())
             yield f"decoder{level}", x
-        if any(around):
-            x = F.pad(x, [-pixels for pixels in around])
-        yield "head", stages["head"](x)
+        yield "head", stages["head"](cut(x, around, self.stride))
 
     def extra_repr(self) -> str:
-        levels = range(1, self.depth + 1)
+        levels = range(self.top + 1, self.depth + 1)
         skips = "; ".join(f"encoder{level} → decoder{level}" for level in levels)
         return f"{super().extra_repr()}\n{skips}"
 
@@ -136,10 +138,36 @@ def start_head(head: nn.Conv2d) -> None:
     nn.init.zeros_(head.bias)
 
 
-def missing(images: Images, multiple: int) -> tuple[int, int, int, int]:
-    """Pixels left, right, above and below the images that make their sides multiples."""
+def ways_up(stride: int, spacings: Sequence[int]) -> int:
+    """How many steps up are left out, so that the answer has this stride.
+
+    spacings  of the maps from which there is a step up, in pixels: 2, 4, 8, ...
+
+    Raises UsageError for a stride that no step up leads to.
+    """
+    found = [spacing // 2 for spacing in spacings]
+    if stride not in found:
+        raise UsageError(
+            f"an answer for each {stride}×{stride} pixels",
+            where="stride",
+            remedy=f"Give one of {', '.join(map(str, found))}.",
+        )
+    return found.index(stride)
+
+
+def missing(images: Images, multiple: int, stride: int = 1) -> tuple[int, int, int, int]:
+    """Pixels left, right, above and below the images that make their sides multiples: as many
+    before as after, but where an answer is for more than one pixel: there all come after, so that
+    its places lie where they are said to.
+    """
     height, width = images.shape[2:]
-    return *_halves(-width % multiple), *_halves(-height % multiple)
+    across, down = -width % multiple, -height % multiple
+    return (*_halves(across), *_halves(down)) if stride == 1 else (0, across, 0, down)
+
+
+def cut(x: Tensor, around: Sequence[int], stride: int) -> Tensor:
+    """A map of this stride without what lies in the padding, as `missing` gave it."""
+    return F.pad(x, [-(pixels // stride) for pixels in around]) if any(around) else x
 
 
 def _halves(pixels: int) -> tuple[int, int]:

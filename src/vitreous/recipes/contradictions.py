@@ -85,16 +85,21 @@ def check_together(choices: Mapping[str, Any], task: type[Task]) -> None:
     if choices["precision"] != "auto":
         Precision(choices["precision"], choices["device"])
     model = choices["model"]
-    if model is not None and variant(model).output != task.answers:
+    kind = task.answers_with(choices["loss"])
+    if model is not None and variant(model).output != kind:
         whole = {"vector": "the whole image", "map": "each pixel"}
         raise UsageError(
             f"{model} answers for {whole[variant(model).output]}, and the question is about "
-            f"{whole[task.answers]}",
+            f"{whole[kind]}",
             where="--model",
             remedy="Choose another network: `vitreous models` lists them.",
         )
     task.check_settings(choices["loss"], choices["label_smoothing"], choices["balance"])
     task.check_mixing(choices["mixup"], choices["cutmix"])
+    if reason := task.spoiled_by(choices["augment"], choices["noise"] or ""):
+        raise UsageError(
+            reason, where=f"--augment {choices['augment']}", remedy="Choose light or none."
+        )
     if choices["ema"] and choices["swa"]:
         raise UsageError(
             "there are two averages of the weights, and one is evaluated and saved",
@@ -153,6 +158,8 @@ def _useless(name: str, reason: str) -> UsageError:
 
 def check_names(values: dict[str, Any]) -> None:
     """Raises UsageError for a name that is in no table, before anything has been written."""
+    if values["task"] not in TASKS:
+        raise unknown("task", str(values["task"]), TASKS, where="--task")
     tables = TABLES | {"loss": ("auto", *TASKS[values["task"]].LOSSES)}
     for name, table in tables.items():
         value = values[name]

@@ -32,6 +32,7 @@ class DataFacts:
     kinds          the columns of targets by name
     dataset        its name, which may tell what the images are
     description    what the targets are like, as a sentence
+    noise          what was done to the images, see `Dataset.noise`
     """
 
     channels: int
@@ -43,6 +44,7 @@ class DataFacts:
     kinds: Kinds = field(default_factory=lambda: {"class": ClassNumbers})
     dataset: str = ""
     description: str = ""
+    noise: str = ""
 
     @classmethod
     def of(cls, dataset: Dataset, training: NDArray[np.int64]) -> DataFacts:
@@ -75,6 +77,7 @@ class DataFacts:
             {name: type(column) for name, column in dataset.targets.items()},
             dataset.name,
             described({name: column.take(training) for name, column in dataset.targets.items()}),
+            dataset.noise,
         )
 
     @property

@@ -35,8 +35,8 @@ class Recipe:
     """images in one step"""
     size: Annotated[int | None, Between(4, 2048)] = None
     """height and width of the network's input, in pixels"""
-    fit: Literal["auto", "crop", "squash", "pad"] = "auto"
-    """how an image that is not square becomes square"""
+    fit: Literal["auto", "crop", "squash", "pad", "native"] = "auto"
+    """how an image that is not square becomes square; native resizes nothing, it cuts or borders"""
 
     optimizer: str | None = None
     """sgd, momentum, nesterov, adam, adamw, nadam, rmsprop or adagrad"""
@@ -61,8 +61,12 @@ class Recipe:
 
     loss: str = "auto"
     """what training minimizes: cross_entropy, hinge or focal; for masks also dice,
-    cross_entropy_dice or border; for numbers squared, huber or absolute; for boxes smooth_l1
-    or giou; auto fits the task"""
+    cross_entropy_dice or border; for numbers squared, huber or absolute; for points these too,
+    heat_map or integral; for boxes heat_map, heat_map_giou, smooth_l1 or giou; auto fits the
+    task"""
+    alpha: Annotated[float | None, Between(0, 1)] = None
+    """share α of the loss S of the class beside R, that of the box, where each image has one:
+    α S + (1 - α) R; to be chosen by a score, such as CorLoc"""
     label_smoothing: Annotated[float | None, Between(0, 0.9)] = None
     """probability that is spread over all classes"""
     l1: Annotated[float, Between(0, 100)] = 0.0
@@ -93,7 +97,10 @@ class Recipe:
     """stop when this many epochs bring nothing; the best weights are kept in any case"""
 
     augment: str | None = None
-    """none, light, standard, strong, elastic, randaugment or augmix"""
+    """none, light, standard, strong, scenes, elastic, turn, zoom, randaugment or augmix"""
+    noise: Annotated[str | None, "text, such as gaussian:25"] = None
+    """what makes images worse where a network is to undo it: gaussian:SIGMA in gray levels,
+    poisson:PHOTONS of a white pixel or jpeg:QUALITY"""
     mixup: Annotated[float | None, Between(0, 8)] = None
     """strength of mixing pairs of images, such as 0.2"""
     cutmix: Annotated[float | None, Between(0, 8)] = None

@@ -6,6 +6,7 @@ into the run folder and shown in the report, so that nobody has to guess what "a
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ from vitreous.augment.policies import symbols
 from vitreous.data.batches.preprocess import PixelContract
 from vitreous.errors import UsageError, unknown
 from vitreous.models import default_size, fitting_size, variant
+from vitreous.models.network import OutputKind
 from vitreous.recipes.contradictions import check_names, check_together, devices
 from vitreous.recipes.data_facts import SMALL, TINY, DataFacts
 from vitreous.recipes.recipe import Recipe
@@ -25,6 +27,7 @@ FEW = 100  # examples
 MAPPER = "unet_small"  # the network for answers that are maps
 PHOTO_MAPPER = "unet_efficientnet_lite0"  # that for photos
 MOST_MAPPED = 256  # pixels a side of its images, unless more are asked for
+PIXELS = 2**19  # of such images that one step learns from
 FEW_MAPPED = 512  # where there are few of them
 
 
@@ -36,20 +39,25 @@ def resolve(recipe: Recipe, facts: DataFacts, *, own_module: bool = False) -> Re
     choices = Choices(recipe.to_mapping())
     task = _choose_task(choices, facts)
     check_names(choices.values)
+    kind = _answers(choices, task)
     if own_module:
         choices.fill("pretrained", "no", "the network is your own")
         own = min(max(facts.height, facts.width), 224)
         choices.fill("size", own, "the images' own size, at most 224")
     else:
-        _choose_network(choices, facts, task)
+        liked = task.network(facts.channels)
+        if liked is not None:
+            choices.fill("model", *liked)
+        _choose_network(choices, facts, kind)
     whole = "the whole image is answered about"
     choices.fill("fit", task.window, "usual for classes" if task.window == "crop" else whole)
-    _choose_learning(choices, facts, task)
+    _choose_noise(choices, facts)
+    _choose_learning(choices, facts, task, kind)
     check_together(choices.values, task)
     warm = choices["pretrained"] != "no"
     # A pretrained network saw RGB; gray images are shown to it as RGB.
     channels = 3 if warm and facts.channels == 1 else facts.channels
-    height, width = _window(choices, facts, task)
+    height, width = _window(choices, facts, kind)
     contract = PixelContract(
         height=height,
         width=width,
@@ -60,19 +68,47 @@ def resolve(recipe: Recipe, facts: DataFacts, *, own_module: bool = False) -> Re
     return ResolvedRecipe(Recipe.from_mapping(choices.values), contract, choices.reasons)
 
 
-def _window(choices: Choices, facts: DataFacts, task: type[Task]) -> tuple[int, int]:
+def _answers(choices: Choices, task: type[Task]) -> OutputKind:
+    """What the network has to give: what the loss needs; where none is chosen, what the chosen
+    network gives, if a loss of this task can do with that.
+    """
+    if choices["loss"] != "auto":
+        return task.answers_with(choices["loss"])
+    if choices["model"] is not None:
+        given = variant(choices["model"]).output
+        if any(task.answers_with(loss) == given for loss in task.LOSSES):
+            return given
+    return task.answers
+
+
+def _window(choices: Choices, facts: DataFacts, kind: OutputKind) -> tuple[int, int]:
     """Height and width of the network's input: square, unless all images of maps have one shape
     that nothing needs to be cut from or added to.
     """
     size: int = choices["size"]
     name = choices["model"]
-    square = task.answers != "map" or choices["fit"] != "pad" or not facts.uniform or name is None
+    whole = choices["fit"] in ("pad", "native")
+    square = kind != "map" or not whole or not facts.uniform or name is None
     if square or variant(name).sized:
         return size, size
     longer = max(facts.height, facts.width)
-    sides = (max(1, round(size * side / longer)) for side in (facts.height, facts.width))
+    sides = [max(1, round(size * side / longer)) for side in (facts.height, facts.width)]
+    if choices["fit"] == "native":
+        sides = [min(size, side) for side in (facts.height, facts.width)]
     height, width = (variant(name).sizes.fit(side) for side in sides)
     return height, width
+
+
+def _choose_noise(choices: Choices, facts: DataFacts) -> None:
+    """Raises UsageError for noise that was asked for and that the images do not have."""
+    if facts.noise:
+        choices.fill("noise", facts.noise, "the usual strength in comparisons")
+    elif choices["noise"] is not None:
+        raise UsageError(
+            "has no effect: the images are used as they are",
+            where=f"--noise {choices['noise']}",
+            remedy="Leave it out, or choose a task that makes clean images worse to restore them.",
+        )
 
 
 class Choices:
@@ -120,10 +156,10 @@ def _choose_task(choices: Choices, facts: DataFacts) -> type[Task]:
     return TASKS[choices["task"]]
 
 
-def _choose_network(choices: Choices, facts: DataFacts, task: type[Task]) -> None:
+def _choose_network(choices: Choices, facts: DataFacts, kind: OutputKind) -> None:
     pixels = f"{facts.height} × {facts.width}"
     rgb = facts.channels in (1, 3)
-    if task.answers == "map":
+    if kind == "map":
         if facts.channels == 3 and not facts.small:
             reason = "it answers for each pixel, and photos profit from weights learned on ImageNet"
             choices.fill("model", PHOTO_MAPPER, reason)
@@ -147,7 +183,7 @@ def _choose_network(choices: Choices, facts: DataFacts, task: type[Task]) -> Non
         choices.fill("pretrained", "no", "its ImageNet weights are for photos")
     else:
         choices.fill("pretrained", "no", "none come along")
-    if task.answers == "map":
+    if kind == "map":
         most = MOST_MAPPED if facts.examples > FEW else FEW_MAPPED
         longer = min(max(facts.height, facts.width), most)
         choices.fill("size", fitting_size(name, longer), f"the images have {pixels} pixels")
@@ -161,7 +197,9 @@ def _choose_network(choices: Choices, facts: DataFacts, task: type[Task]) -> Non
         choices.fill("size", default_size(name), "the size this network was designed for")
 
 
-def _choose_learning(choices: Choices, facts: DataFacts, task: type[Task]) -> None:
+def _choose_learning(
+    choices: Choices, facts: DataFacts, task: type[Task], kind: OutputKind
+) -> None:
     liked = task.prefers(facts.channels, facts.examples, choices["loss"])
     if choices["engine"] == "manual":  # knows the plain losses only
         liked.pop("loss", None)
@@ -169,7 +207,7 @@ def _choose_learning(choices: Choices, facts: DataFacts, task: type[Task]) -> No
         choices.fill(name, value, reason)
     if choices["pretrained"] == "no":
         choices.fill("freeze", "none", "all layers begin from scratch")
-    elif task.answers == "map":
+    elif kind == "map":
         choices.fill("freeze", "none", "what was learned on whole images has to learn about pixels")
     else:
         choices.fill("freeze", "backbone", "its features serve as they are; see --fine-tune")
@@ -184,6 +222,11 @@ def _choose_learning(choices: Choices, facts: DataFacts, task: type[Task]) -> No
         epochs = int(np.clip(round(looks / facts.examples), 1, most))
         sum_of_looks = f"about {epochs * facts.examples:,} looks at {facts.examples:,} images"
         choices.fill("epochs", epochs, sum_of_looks)
+    if kind == "map":
+        pixels = math.prod(_window(choices, facts, kind))
+        batch = int(np.clip(PIXELS // pixels, 2, 8))
+        reason = f"{batch * pixels:,} pixels a step, each of which is an example"
+        choices.fill("batch_size", batch, reason)
     few = facts.examples < 1_000
     batch = 32 if few else 64 if choices.frozen or facts.examples < 8_000 else 128
     choices.fill("batch_size", batch, f"{facts.examples:,} training images")
@@ -203,7 +246,10 @@ def _choose_learning(choices: Choices, facts: DataFacts, task: type[Task]) -> No
         reason = "pretrained layers learn at one rate, that of --backbone-lr"
     choices.fill("layer_decay", 1.0, reason)
 
-    choices.fill("loss", next(iter(task.LOSSES)), task.explain(facts.classes))
+    losses = (loss for loss in task.LOSSES if task.answers_with(loss) == kind)
+    plain = f"{choices['model']} answers for the image as a whole"
+    reason = task.explain(facts.classes) if kind == task.answers else plain
+    choices.fill("loss", next(losses), reason)
     if choices.frozen:
         choices.fill("augment", "light", "features are computed once, and once of mirror images")
     elif facts.small:

@@ -13,6 +13,7 @@ import yaml
 from vitreous.data.batches.preprocess import PixelContract
 from vitreous.errors import RunError
 from vitreous.fields import misfit
+from vitreous.recipes.contradictions import check_names
 from vitreous.recipes.recipe import Recipe
 
 WRITTEN: dict[str, type | UnionType] = {
@@ -24,6 +25,9 @@ WRITTEN: dict[str, type | UnionType] = {
     "reasons": dict,
 }
 """What a recipe.yaml has to hold."""
+
+LATER = ("alpha", "noise")
+"""Fields that runs of earlier versions did not have: where they are None, nothing has changed."""
 
 FILLED = (
     "task", "epochs", "batch_size", "size", "fit", "optimizer", "lr", "weight_decay", "schedule",
@@ -79,6 +83,7 @@ class ResolvedRecipe:
             for name in FILLED:
                 if getattr(recipe, name) in (None, "auto"):
                     raise TypeError(f"{name} is left open")
+            check_names(recipe.to_mapping())
             return cls(recipe, contract, written["reasons"], written.get("parts_given") is True)
         except (TypeError, AttributeError) as error:
             raise RunError(
@@ -92,9 +97,13 @@ class ResolvedRecipe:
 
         data  fingerprint of the data
         """
+        recipe = self.recipe.to_mapping()
+        for name in LATER:
+            if recipe[name] is None:
+                del recipe[name]
         decisive = {
             "data": data,
-            "recipe": self.recipe.to_mapping(),
+            "recipe": recipe,
             "contract": self.contract.to_json(),
         }
         return hashlib.sha256(json.dumps(decisive, sort_keys=True).encode()).hexdigest()

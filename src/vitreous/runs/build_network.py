@@ -54,7 +54,8 @@ def arguments(recipe: Recipe, contract: PixelContract, output: Output) -> dict[s
         "in_channels": contract.channels,
         "size": height if height == width else [height, width],
     }
-    return {"num_classes": output.channels, **shape, **dropout}
+    stride = {"stride": output.stride} if output.stride > 1 else {}
+    return {"num_classes": output.channels, **shape, **dropout, **stride}
 
 
 def check_network(
@@ -72,6 +73,8 @@ def check_network(
     with torch.device("meta"):
         try:
             create(recipe.model, **arguments(recipe, contract, output))
+        except ShapeError as error:  # one that the network needs, not one that the data have
+            raise UsageError(error.message, where="--size", remedy=error.remedy) from error
         except UsageError as error:
             if "'dropout'" not in error.message:
                 raise

@@ -178,6 +178,7 @@ def build(job: Job, packed: Pack, progress: Progress) -> TrainingSetup:
             contract=contract,
             classes=job.dataset.classes,
             dataset=job.dataset.name,
+            mirrors=all(column.mirrors for column in job.dataset.targets.values()),
             mixup=recipe.mixup,
             cutmix=recipe.cutmix,
         ),

@@ -6,17 +6,19 @@ logarithms of its width and height as shares of the window's, so that no box is 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Self
 
 import torch
 from torch import Tensor
 
 from vitreous.data.boxes import is_ignored
 from vitreous.errors import DataError
+from vitreous.tasks.aim import Aim, one_of
 from vitreous.tasks.meter import Table
 
 UNIT = 5  # outputs from one side of the window to the other
+BOX = "box"  # what is asked about where it is no class
 LARGEST = 3.0  # logarithm of the largest size, in windows: a network must not answer infinity
 
 
@@ -56,8 +58,40 @@ def one_box(found: Sequence[Tensor]) -> Tensor:
     return torch.stack(rows)
 
 
+def box_aim(outputs: Tensor, classes: Sequence[str], target: str) -> Aim:
+    """The logit of a class, or "box": how far the box is from the whole window, as the length of
+    its four numbers. Without a name, the class that was answered, or the box where there is none.
+    """
+    if target == BOX or not (target or classes):
+
+        def distance(out: Tensor) -> Tensor:
+            far: Tensor = (out[:, -4:].square().sum(1) + 1e-12).sqrt()
+            return far
+
+        return Aim((BOX,) * len(outputs), distance)
+    answered = outputs[:, :-4].argmax(1) if classes else outputs.new_zeros(len(outputs)).long()
+    return one_of((*classes, BOX), answered, target, "class")
+
+
 class BoxMeter(Table):
-    """Outputs beside the one box of each image, (N, 5) with NaN where there is none."""
+    """Logits and numbers of the box beside the one box of each image, (N, 5) with NaN where there
+    is none; and their losses added.
+
+    read  from a network's outputs to (B, L + 4)
+    loss  of each example, from the outputs and the columns of a batch
+    """
+
+    def __init__(
+        self, read: Callable[[Tensor], Tensor], loss: Callable[[Tensor, Mapping[str, Any]], Tensor]
+    ):
+        super().__init__(read, "box")
+        self.each, self.loss = loss, 0.0
 
     def add(self, outputs: Tensor, targets: Mapping[str, Any]) -> None:
-        super().add(outputs, {self.name: one_box(targets[self.name])})
+        table = one_box(targets[self.name])
+        super().add(outputs, {self.name: table})
+        self.loss += float(self.each(outputs.double(), {self.name: table.to(outputs.device)}).sum())
+
+    def merge(self, other: Self) -> None:
+        super().merge(other)
+        self.loss += other.loss

@@ -19,6 +19,7 @@ from vitreous.metrics.classification_scores import ClassificationScores
 from vitreous.models.network import Output
 from vitreous.shapes import Logits
 from vitreous.tasks import class_sections
+from vitreous.tasks.aim import Aim, one_of
 from vitreous.tasks.meter import Table
 from vitreous.tasks.prediction import Prediction
 from vitreous.tasks.section import Gallery, Note, Section
@@ -99,6 +100,10 @@ class ClassTask(Task):
 
     def decode(self, outputs: Logits, frames: Any = None, top: int = 5) -> list[Prediction]:
         return self.answer(self.probabilities(outputs).double().cpu().numpy(), top)
+
+    def aim(self, outputs: Logits, target: str = "", frames: Any = None) -> Aim:
+        """The logit of a class: of the one that is named, or of the most probable one."""
+        return one_of(self.classes, outputs.argmax(1), target, self.noun)
 
     def meaning(self, scores: ClassificationScores) -> list[str]:
         return class_sections.meaning(scores)

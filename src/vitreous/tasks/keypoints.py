@@ -11,46 +11,58 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from vitreous.backprop.layers import Loss, SmoothL1
+from vitreous.backprop.layers import Loss, PlaceCrossEntropy, SmoothL1
 from vitreous.data.batches.pack import Rows
 from vitreous.data.images.frame import Frame
 from vitreous.data.points import Points
-from vitreous.errors import DataError, ModelFileError
+from vitreous.errors import DataError, ModelFileError, unknown
 from vitreous.fields import misfit
-from vitreous.formats import counted, percent, plain
-from vitreous.losses import absolute_error, smooth_l1, squared_error
+from vitreous.losses import absolute_error, place_cross_entropy, smooth_l1, squared_error
 from vitreous.metrics.pck import KeyPointScores, answering_points, image_pck, key_points
 from vitreous.metrics.score import Rule
-from vitreous.models.network import Output
-from vitreous.tasks.meter import Table as PointTable
+from vitreous.models.network import Output, OutputKind
+from vitreous.tasks import point_sections
+from vitreous.tasks.aim import Aim
+from vitreous.tasks.heat_map import expected, heat, peaks, stride_for, to_pixels, to_places
+from vitreous.tasks.meter import Table
 from vitreous.tasks.point_answer import KeyPoints
 from vitreous.tasks.ranks import ranks
-from vitreous.tasks.section import Case, Gallery, Kind, Note, Section, Table
+from vitreous.tasks.section import Gallery, Note, Section
 from vitreous.tasks.task import Aligned, Columns, Ids, Task
 
-SHOWN = 12  # images in a gallery
-UNIT = 5  # outputs from one side of the window to the other
-DELTA = 0.25  # outputs, a twentieth of the window: from there on distance counts linearly
+UNIT = 5  # numbers from one side of the window to the other
+DELTA = 0.25  # of these, a twentieth of the window: from there on distance counts linearly
+LOOKS = 12_000  # at images, that a network takes to learn
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Keypoints(Task):
-    """Two linear outputs a point. Targets are points (B, P, 3): x, y, visible, in the window.
+    """A heat map for each point, or two numbers. Targets are points (B, P, 3): x, y, visible, in
+    the window.
 
-    The network gives x and y from the middle of the window, in fifths of its sides, whatever its
-    size. A point that is not visible counts neither in the loss nor in a score; the others of its
-    image count for it. Toshev and Szegedy (2014), "DeepPose", arXiv:1312.4659, section 3.
+    heat_map  softmax over the places of a map, with cross-entropy to a Gaussian about the point
+    integral  the same, and the distance of the mean place from the point: Sun et al. (2018),
+              "Integral human pose regression", arXiv:1711.08229
+    others    two numbers a point for the image as a whole: x and y from the middle of the window,
+              in fifths of its sides. Toshev and Szegedy (2014), "DeepPose", arXiv:1312.4659
+
+    A point that is not visible counts neither in the loss nor in a score; the others of its image
+    count for it. So a network never learns what is hidden, and answers with all points.
 
     points  their names
     size    height and width of the network's window
+    stride  pixels a side of a place of a heat map
     """
 
     name = "keypoints"
     requirement = "each image has points"
     needs: ClassVar = {"point": Points}
+    answers = "map"
     noun = "point"
     SCORES = KeyPointScores
     LOSSES: ClassVar[Mapping[str, Callable[..., Tensor]]] = {
+        "heat_map": place_cross_entropy,
+        "integral": place_cross_entropy,
         "huber": partial(smooth_l1, delta=DELTA),
         "absolute": absolute_error,
         "squared": squared_error,
@@ -58,18 +70,30 @@ class Keypoints(Task):
 
     points: tuple[str, ...] = ()
     size: tuple[int, int] = (1, 1)
+    stride: int = 1
+
+    @classmethod
+    def answers_with(cls, criterion: str) -> OutputKind:
+        return "map" if criterion in ("", "heat_map", "integral") else "vector"
 
     @classmethod
     def explain(cls, outputs: Sequence[str]) -> str:
         return (
-            "two linear outputs for each point with Huber's loss, because places are numbers and "
-            "a point that is hard to find shall not decide"
+            "a heat map for each point, softmax over its places with cross-entropy, because a "
+            "point is in one place, and a map keeps where that is"
         )
 
     @classmethod
     def prefers(cls, channels: int, examples: int, criterion: str) -> dict[str, tuple[Any, str]]:
-        reason = "features that name a thing forget where it is"
-        return {**super().prefers(channels, examples, criterion), "freeze": ("none", reason)}
+        epochs = int(np.clip(round(LOOKS / examples), 10, 200))
+        looks = f"about {epochs * examples:,} looks at {examples:,} images"
+        return {
+            **super().prefers(channels, examples, criterion),
+            "freeze": ("none", "features that name a thing forget where it is"),
+            "augment": ("turn", "things are seen from all sides and distances"),
+            "epochs": (epochs, looks),
+            "batch_size": (16, "an image is as many examples as it has points"),
+        }
 
     @classmethod
     def check_trainable(cls, targets: Columns, found: str, where: str) -> None:
@@ -88,52 +112,80 @@ class Keypoints(Task):
         return cls(points=points(targets).names, criterion=criterion, smoothing=smoothing)
 
     def within(self, height: int, width: int) -> Self:
-        return replace(self, size=(height, width))
+        return replace(self, size=(height, width), stride=stride_for(height, width))
+
+    @property
+    def mapped(self) -> bool:
+        """Are the answers heat maps?"""
+        return self.answers_with(self.criterion) == "map"
 
     def output(self) -> Output:
+        if self.mapped:
+            return Output("map", len(self.points), self.stride)
         return Output("vector", 2 * len(self.points))
 
     def normalized(self, places: Tensor) -> Tensor:
-        """Places (..., 2) in the window as the network gives them."""
+        """x and y (..., 2) in the window from its middle, in fifths of its sides."""
         sides = places.new_tensor(self.size).flip(0)
         return ((places + 0.5) / sides - 0.5) * UNIT
 
-    def places(self, outputs: Tensor) -> Tensor:
-        """(B, P, 2) x and y in the window, float64."""
+    def found(self, outputs: Tensor) -> Tensor:
+        """(B, P, 3) x and y in the window, and how sure that is, in [0, 1]; NaN where numbers tell
+        the place, which say nothing of that. float64, on the CPU.
+        """
+        if self.mapped:
+            places, sure = peaks(outputs)
+            if self.criterion == "integral":
+                places = expected(outputs.double().cpu())
+            return torch.cat([to_pixels(places, self.stride), sure[..., None]], 2)
         sides = torch.tensor(self.size, dtype=torch.float64).flip(0)
         numbers = outputs.double().cpu().reshape(len(outputs), -1, 2)
-        return (numbers / UNIT + 0.5) * sides - 0.5
+        places = (numbers / UNIT + 0.5) * sides - 0.5
+        return torch.cat([places, torch.full_like(places[..., :1], torch.nan)], 2)
+
+    def heat(self, truth: Tensor, shape: tuple[int, int]) -> Tensor:
+        """The maps (B, P, h, w) that would be right."""
+        return heat(to_places(truth[..., :2], self.stride), truth[..., 2] > 0, shape)
 
     def loss(self, outputs: Tensor, targets: Mapping[str, Any]) -> Tensor:
-        truth = targets["point"]
+        truth = targets["point"].to(outputs.dtype)
+        if not self.mapped:
+            return self._distance(self.LOSSES[self.criterion], outputs, truth)
+        height, width = outputs.shape[2:]
+        surprise = place_cross_entropy(outputs, self.heat(truth, (height, width)), reduction="none")
+        if self.criterion != "integral":
+            return surprise
+        mean = self.normalized(to_pixels(expected(outputs), self.stride)).flatten(1)
+        return surprise + self._distance(absolute_error, mean, truth)
+
+    def _distance(self, loss: Callable[..., Tensor], numbers: Tensor, truth: Tensor) -> Tensor:
         wanted, seen = self.normalized(truth[..., :2]).flatten(1), truth[..., 2] > 0
-        both = seen.repeat_interleave(2, dim=1)
         # A point that is not seen is answered perfectly, and the mean is over the others.
-        given = outputs.where(both, wanted.to(outputs.dtype))
-        mean: Tensor = self.LOSSES[self.criterion](
-            given, wanted.to(outputs.dtype), reduction="none"
-        )
+        given = numbers.where(seen.repeat_interleave(2, dim=1), wanted)
         counted: Tensor = seen.shape[1] / seen.sum(1).clamp_min(1)
-        return mean * counted
+        return loss(given, wanted, reduction="none") * counted
 
     def manual_loss(self) -> Loss:
+        if self.criterion == "heat_map":
+            return PlaceCrossEntropy()
         return SmoothL1(delta=DELTA) if self.criterion == "huber" else super().manual_loss()
 
     def manual_targets(self, targets: Mapping[str, Any]) -> Tensor:
-        """NaN where a point is not seen."""
+        """Heat maps, 0 for a point that is not seen; or numbers, NaN there."""
         truth = targets["point"]
+        if self.mapped:
+            height, width = self.output().shape(1, *self.size)[2:]
+            return self.heat(truth, (height, width))
         wanted = self.normalized(truth[..., :2])
         return wanted.where(truth[..., 2:] > 0, torch.nan).flatten(1)
 
-    def meter(self) -> PointTable:
-        return PointTable(self.places, "point")
+    def meter(self) -> PointMeter:
+        return PointMeter(self)
 
-    def scores(self, meter: PointTable, baselines: Sequence[Any] = ()) -> KeyPointScores:
-        answers, truth = torch.from_numpy(meter.answers), torch.from_numpy(meter.truth)
-        losses = self.loss(self.normalized(answers).flatten(1), {"point": truth.double()})
-        return key_points(
-            meter.answers, meter.truth, self.points, loss=float(losses.mean()), baselines=baselines
-        )
+    def scores(self, meter: PointMeter, baselines: Sequence[Any] = ()) -> KeyPointScores:
+        loss = meter.loss / max(len(meter), 1)
+        answers = meter.answers[..., :2]
+        return key_points(answers, meter.truth, self.points, loss=loss, baselines=baselines)
 
     def baselines(self, rows: Rows, targets: Columns, train: Ids, ids: Ids) -> tuple[Rule, ...]:
         column = points(targets)
@@ -154,11 +206,15 @@ class Keypoints(Task):
         return (mean,)
 
     def table(
-        self, meter: PointTable, targets: Columns
+        self, meter: PointMeter, targets: Columns
     ) -> tuple[tuple[str, ...], list[tuple[Any, ...]]]:
-        """PCK and mean error of each image; the largest error ranks first."""
-        pck, errors = image_pck(meter.answers, meter.truth, self.points)
-        places = ranks(np.where(np.isfinite(errors), -errors, np.inf))
+        """PCK and mean error of each image, in its own pixels; the largest error, in those of the
+        window, ranks first.
+        """
+        answers, scales = meter.answers[..., :2], points(targets).scales
+        pck, errors = image_pck(answers, meter.truth, self.points, scales)
+        _, comparable = image_pck(answers, meter.truth, self.points)
+        places = ranks(np.where(np.isfinite(comparable), -comparable, np.inf))
         rows: list[tuple[Any, ...]] = []
         for share, error, rank in zip(pck, errors, places, strict=True):
             told = f"{share:.6f}" if np.isfinite(share) else ""
@@ -180,95 +236,106 @@ class Keypoints(Task):
         order = [column.names.index(name) for name in self.points]
         others = [name for name in column.names if name not in self.points]
         notes = (f"The model does not know {', '.join(others)}.",) if others else ()
-        return Aligned({"point": Points(column.array[:, order], self.points)}, found.known, notes)
+        aligned = Points(column.array[:, order], self.points, scales=column.scales)
+        return Aligned({"point": aligned}, found.known, notes)
 
     def decode(
         self, outputs: Tensor, frames: Sequence[Frame] | None = None, top: int = 5
     ) -> list[KeyPoints]:
-        places = self.places(outputs).numpy()
+        found = self.found(outputs).numpy()
+        places, sure = found[..., :2], found[..., 2]
         if frames is not None:
             back = (frame.inverse for frame in frames)
             places = np.array([one.points(each) for one, each in zip(back, places, strict=True)])
         told = np.concatenate([places, np.ones_like(places[..., :1])], axis=2)
-        return [KeyPoints(self.points, each) for each in told]
+        known = self.mapped
+        return [
+            KeyPoints(self.points, each, tuple(one.tolist()) if known else ())
+            for each, one in zip(told, sure, strict=True)
+        ]
+
+    def aim(self, outputs: Tensor, target: str = "", frames: Any = None) -> Aim:
+        """Of heat maps, how high the top is; of numbers, how far the point lies from the middle of
+        the window, where a network that sees nothing would put it. Of the point that is named, or
+        of all together.
+        """
+        if target and target not in self.points:
+            raise unknown(self.noun, target, self.points, where="target")
+        some = [self.points.index(target)] if target else [*range(len(self.points))]
+
+        def height(out: Tensor) -> Tensor:
+            return out[:, some].flatten(2).amax(2).sum(1)
+
+        def distance(out: Tensor) -> Tensor:
+            places = out.reshape(len(out), -1, 2)[:, some]
+            far: Tensor = (places.square().sum(2) + 1e-12).sqrt().sum(1)
+            return far
+
+        measure = height if self.mapped else distance
+        return Aim((target or "all points",) * len(outputs), measure)
 
     def truth(self, targets: Mapping[str, Any]) -> KeyPoints:
         return KeyPoints(self.points, targets["point"].astype(np.float64))
 
     def meaning(self, scores: KeyPointScores) -> list[str]:
-        words = [f"On average an answer is {scores.all[-1].text} off."]
-        if scores.pck is not None:
-            near = f"{percent(scores.pck, 0)} of the visible points are found"
-            words.insert(0, f"{near}, to within a fifth of the {scores.size_word}.")
-        return words
+        return point_sections.meaning(scores)
 
     def remarks(self, part: str, scores: KeyPointScores) -> list[Note]:
-        notes = []
-        never = [row.name for row in scores.per_point if not row.count]
-        if never:
-            text = f"The {part} part never shows {', '.join(never[:8])}; nothing is known of these."
-            notes.append(Note(text, "warning"))
-        if scores.by_extent:
-            images = counted(scores.by_extent, "image")
-            text = f"In the {part} part no torso is seen in {images}: the extent of their points "
-            notes.append(Note(f"{text}is their size, which forgives more."))
-        if scores.judged < scores.points:
-            alone = counted(scores.points - scores.judged, "point")
-            text = f"In the {part} part {alone} stand alone in their image, which has no size: they"
-            notes.append(Note(f"{text} count in the mean error, and not in PCK."))
-        return notes
+        return point_sections.remarks(part, scores)
 
     def sections(
         self, scores: KeyPointScores, rows: Sequence[Mapping[str, str]] = ()
     ) -> Iterator[Section]:
-        weakest = sorted(scores.per_point, key=lambda row: 2.0 if row.pck is None else row.pck)
-        columns: list[tuple[str, Kind]] = [
-            ("Point", "name"),
-            ("Seen", "count"),
-            ("PCK", "share"),
-            ("95 % interval", "range"),
-            ("Mean error (px)", "number"),
-        ]
-        cells = [(row.name, row.count, row.pck, row.interval, row.error) for row in weakest]
-        table = Table("Weakest first", columns, cells, first="weakest")
-        yield Section("points", "Points", [table])
+        return point_sections.sections(scores)
 
     def galleries(self, rows: Sequence[Mapping[str, str]]) -> Iterator[Gallery]:
-        ranked = sorted((row for row in rows if row["rank"]), key=lambda row: int(row["rank"]))
-        middle, half = len(ranked) // 2, SHOWN // 2
-        for anchor, title, chosen in (
-            ("farthest", "Largest errors", ranked[:SHOWN]),
-            ("middling", "Errors of the middle", ranked[middle : middle + half]),
-            ("nearest", "Smallest errors", ranked[::-1][:half]),
-        ):
-            cases = [Case(id=row["path"], note=_note(row)) for row in chosen]
-            intro = "The truth on the left, the answer on the right."
-            yield Gallery(anchor=anchor, title=title, intro=intro, cases=cases, drawn=True)
+        return point_sections.galleries(rows)
 
     def to_json(self) -> dict[str, Any]:
-        return {"points": [*self.points], "size": [*self.size]}
+        told = {"points": [*self.points], "size": [*self.size]}
+        return {**told, "stride": self.stride, "loss": self.criterion}
 
     @classmethod
     def from_json(cls, classes: Sequence[str], decoding: Mapping[str, Any]) -> Self:
-        kinds = {"points": tuple[str, ...], "size": tuple[int, ...]}
-        names, size = (tuple(decoding.get(key, ())) for key in kinds)
+        kinds = {"points": tuple[str, ...], "size": tuple[int, ...], "stride": int, "loss": str}
+        # As it was before there were heat maps.
+        told: dict[str, Any] = {"stride": 1, "loss": "huber", **decoding}
         if (
-            decoding.keys() != kinds.keys()
-            or misfit(decoding, kinds)
-            or not names
-            or len(size) != 2
-            or min(size) < 1
+            told.keys() != kinds.keys()
+            or misfit(told, kinds)
+            or not told["points"]
+            or len(told["size"]) != 2
+            or min(*told["size"], told["stride"]) < 1
+            or told["loss"] not in cls.LOSSES
         ):
             raise ModelFileError(f"the decoding of points is {dict(decoding)!r:.80}")
-        return cls(points=names, size=(size[0], size[1]))
+        height, width = told["size"]
+        return cls(
+            points=tuple(told["points"]),
+            size=(height, width),
+            stride=told["stride"],
+            criterion=told["loss"],
+        )
+
+
+class PointMeter(Table):
+    """Answers (N, P, 3), as `Keypoints.found` gives them, beside the truth; and losses added."""
+
+    def __init__(self, task: Keypoints):
+        super().__init__(task.found, "point")
+        self.task, self.loss = task, 0.0
+
+    def add(self, outputs: Tensor, targets: Mapping[str, Any]) -> None:
+        super().add(outputs, targets)
+        truth = {"point": targets["point"].to(outputs.device)}
+        self.loss += float(self.task.loss(outputs.double(), truth).sum())
+
+    def merge(self, other: Self) -> None:
+        super().merge(other)
+        self.loss += other.loss
 
 
 def points(targets: Columns) -> Points:
     column = targets["point"]
     assert isinstance(column, Points)
     return column
-
-
-def _note(row: Mapping[str, str]) -> str:
-    error = f"{plain(float(row['error']))}\u202fpx"
-    return f"PCK {percent(float(row['pck']), 0)}, {error}" if row["pck"] else error

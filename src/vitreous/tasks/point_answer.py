@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vitreous.drawing.markers import dots
+from vitreous.drawing.skeleton import limbs
 from vitreous.formats import plain
 
 
@@ -19,11 +20,17 @@ class KeyPoints:
 
     names   of the P points
     places  (P, 3) float64: x and y of pixel centers, and 1 for a point that is told of
+    sure    how sure the network is of each, in [0, 1]; empty where it does not say
     """
 
     names: tuple[str, ...]
     places: NDArray[np.float64]
-    score: float | None = None
+    sure: tuple[float, ...] = ()
+
+    @property
+    def score(self) -> float | None:
+        """The mean of the points."""
+        return float(np.mean(self.sure)) if self.sure else None
 
     def _told(self) -> Iterator[tuple[str, float, float]]:
         for name, (x, y, seen) in zip(self.names, self.places.tolist(), strict=True):
@@ -39,8 +46,12 @@ class KeyPoints:
         return self.text
 
     def to_json(self) -> dict[str, Any]:
-        """x and y of each point, in pixels."""
-        return {"points": {name: [x, y] for name, x, y in self._told()}}
+        """x and y of each point, in pixels; and how sure the network is of each."""
+        told: dict[str, Any] = {"points": {name: [x, y] for name, x, y in self._told()}}
+        if self.sure:
+            told["scores"] = dict(zip(self.names, self.sure, strict=True))
+        return told
 
     def draw(self, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        return dots(image, self.places)
+        """Each point as a dot, and the limbs of a body as lines."""
+        return dots(image, self.places, limbs(self.names))

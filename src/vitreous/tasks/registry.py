@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from vitreous.errors import DataError
 from vitreous.tasks.classify import Classify
+from vitreous.tasks.count import Count
+from vitreous.tasks.denoise import Denoise
+from vitreous.tasks.depth import Depth
 from vitreous.tasks.keypoints import Keypoints
 from vitreous.tasks.label import Label
 from vitreous.tasks.locate import Locate
@@ -12,7 +15,8 @@ from vitreous.tasks.segment import Segment
 from vitreous.tasks.task import Columns, Kinds, Task
 
 TASKS: dict[str, type[Task]] = {
-    task.name: task for task in (Classify, Label, Segment, Regress, Keypoints, Locate)
+    task.name: task
+    for task in (Classify, Label, Segment, Regress, Keypoints, Locate, Count, Depth, Denoise)
 }
 """The tasks by name, in the order in which they are tried on data."""
 

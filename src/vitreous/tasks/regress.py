@@ -23,6 +23,7 @@ from vitreous.losses import absolute_error, smooth_l1, squared_error
 from vitreous.metrics.regression import RegressionScores, answering, mean_answer, regression
 from vitreous.metrics.score import Rule
 from vitreous.models.network import Output
+from vitreous.tasks.aim import Aim, one_of
 from vitreous.tasks.coding import CODINGS
 from vitreous.tasks.meter import Table as NumberTable
 from vitreous.tasks.neighbors import neighbors
@@ -233,6 +234,10 @@ class Regress(Task):
         units = tuple(unit_of(name) for name in self.names)
         values = self.numbers(outputs).tolist()
         return [Quantities(self.names, tuple(row), units) for row in values]
+
+    def aim(self, outputs: Tensor, target: str = "", frames: Any = None) -> Aim:
+        """A quantity, in deviations from its mean: the one that is named, or the farthest off."""
+        return one_of(self.names, outputs.abs().argmax(1), target, self.noun)
 
     def meaning(self, scores: RegressionScores) -> list[str]:
         far = scores.all[1].text

@@ -187,8 +187,8 @@ def test_masks_inside_of_the_classes(tmp_path):
 @pytest.mark.parametrize(
     ("folders", "files", "name"),
     [
-        (("images/train", "images/val"), ("labels/train/0.txt",), "YOLO"),
-        (("train/images",), ("train/labels/0.txt", "data.yaml"), "YOLO"),
+        (("images/train", "images/val"), ("labels/train/0.txt",), "has 1 numbers: '1'"),
+        (("train/images",), ("train/labels/0.txt", "data.yaml"), "has 1 numbers: '1'"),
         (("train2017", "val2017"), ("annotations/instances.json",), "COCO"),
         (("train",), ("train/_annotations.coco.json",), "COCO"),
         ((), ("data_batch_1", "batches.meta"), "Python version of CIFAR"),

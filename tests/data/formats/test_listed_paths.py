@@ -134,7 +134,7 @@ def test_masks_are_found_likewise(table, tmp_path):
         Image.new("L", (3, 2), number).save(tmp_path / f"m/{number}.png")
     data = table("path,mask\np/0.png,m\\0.png\np/1.png,m/1\n")
     assert data.targets["mask"].read(1).tolist() == [[1] * 3] * 2
-    assert sum("masks: 1 of 2 paths are read" in note for note in data.notes) == 2
+    assert sum("mask: 1 of 2 paths are read" in note for note in data.notes) == 2
 
 
 def test_where_missing_files_are(table, tmp_path):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ from vitreous.data.boxes import Boxes
 from vitreous.data.dataset import Dataset, Part
 from vitreous.data.formats.open import open
 from vitreous.errors import DataError
+from vitreous.tasks.asked import as_asked
 
 
 def thing(
@@ -52,7 +54,7 @@ def test_boxes_with_their_classes(tmp_path: Path) -> None:
     assert (data.parts == Part.UNASSIGNED).all()
     assert data.notes == ()
     (tmp_path / "SegmentationClass").mkdir()
-    assert "the masks in SegmentationClass/ are not read" in open(tmp_path).notes[0]
+    assert "--task segment reads the masks in SegmentationClass/" in open(tmp_path).notes[0]
 
 
 def test_lists_give_the_parts(tmp_path: Path) -> None:
@@ -107,8 +109,9 @@ def test_difficult_boxes_and_other_sizes_are_told(tmp_path: Path) -> None:
     assert data.notes == (
         "annotations of another size than their image, boxes taken as they are written: "
         "1: Annotations/a.xml",
-        "boxes marked as difficult, kept like the others: 1: Annotations/a.xml, object 1",
+        "boxes marked as difficult, ignored in losses and scores: 1: Annotations/a.xml, object 1",
     )
+    assert data[0].target.tolist() == [[1, 1, 9, 9, 0, 1]]
     assert boxes(data).sizes.tolist() == [1, 1, 1]
 
 
@@ -176,3 +179,51 @@ def test_an_image_that_is_damaged_is_left_to_decoding(tmp_path: Path) -> None:
     (tmp_path / "JPEGImages" / "a.jpg").write_bytes(b"no image")
     data = open(tmp_path)
     assert np.asarray(boxes(data).array).tolist() == [[1, 1, 40, 9]]  # by the size that is written
+
+
+def draw(root: Path, stem: str, rows: list[list[int]]) -> None:
+    """A mask with a palette, as the challenge has them."""
+    mask = Image.fromarray(np.array(rows, np.uint8).repeat(15, 0).repeat(20, 1), "P")
+    mask.putpalette([n * k % 256 for n in range(256) for k in (3, 5, 7)])
+    (root / "SegmentationClass").mkdir(parents=True, exist_ok=True)
+    mask.save(root / "SegmentationClass" / f"{stem}.png")
+
+
+def test_masks_of_the_challenge_are_read_when_they_are_asked_for(tmp_path: Path) -> None:
+    for stem in "abc":
+        write(tmp_path, stem, thing("cat", 1, 1, 9, 9))
+    draw(tmp_path, "a", [[0, 8], [8, 255]])
+    draw(tmp_path, "b", [[15, 15], [0, 0]])
+    draw(tmp_path, "d", [[1, 1], [1, 1]])
+    lists = tmp_path / "ImageSets" / "Segmentation"
+    lists.mkdir(parents=True)
+    (lists / "train.txt").write_text("a\n")
+    (lists / "val.txt").write_text("b\n")
+    data = open(tmp_path)
+    assert [*data.targets] == ["box"]
+    masks = as_asked(data, "segment")
+    assert [*masks.targets] == ["mask"]
+    assert masks.classes[8] == "cat"
+    assert len(masks.classes) == 21
+    assert masks.parts.tolist() == [Part.TRAIN, Part.VALIDATION]
+    assert np.unique(masks[0].target).tolist() == [0, 8, 255]
+    assert masks.notes == (
+        "images without a mask, left out: 1: c",
+        "masks of absent images, left out: 1: d",
+        "the numbers of the masks are taken for the 21 classes of Pascal's challenge",
+    )
+    shutil.rmtree(tmp_path / "Annotations")
+    alone = open(tmp_path)
+    assert [*alone.targets] == ["mask"]
+    assert len(alone.classes) == 16  # by number: nothing tells that it is the challenge
+
+
+def test_a_box_that_stands_there_twice_counts_once(tmp_path: Path) -> None:
+    write(
+        tmp_path, "a", thing("cat", 1, 1, 9, 9), thing("dog", 1, 1, 9, 9), thing("cat", 1, 1, 9, 9)
+    )
+    data = open(tmp_path)
+    assert boxes(data).sizes.tolist() == [2]
+    assert data.notes == (
+        "boxes that stand there twice, left out once: 1: Annotations/a.xml, object 3",
+    )

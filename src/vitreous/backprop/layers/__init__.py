@@ -39,6 +39,7 @@ from vitreous.backprop.layers.loss_layers import (
     SoftmaxCrossEntropy,
     SquaredError,
 )
+from vitreous.backprop.layers.map_losses import MappedClassAndBox, PlaceCrossEntropy
 from vitreous.backprop.layers.normalization import BatchNorm, LayerNorm, LocalResponseNorm
 from vitreous.backprop.layers.pooling import (
     AdaptiveAveragePool,
@@ -78,11 +79,13 @@ __all__ = [
     "Linear",
     "LocalResponseNorm",
     "Loss",
+    "MappedClassAndBox",
     "MaxPool",
     "Operation",
     "PReLU",
     "Pad",
     "Permute",
+    "PlaceCrossEntropy",
     "Pointwise",
     "Reshape",
     "Residual",

@@ -229,18 +229,18 @@ def findings_of_masks(view: View) -> Iterator[Finding]:
 
 
 def _shares(column: Maps, counts: NDArray[np.int64]) -> Iterator[Finding]:
-    """The share of all pixels that each class has."""
+    """The share of all pixels that each class has, and the value that stands for it in files."""
     total = max(1, int(counts.sum()))
-    names = list(column.classes)
-    shares = [(counts[number] / total, name) for number, name in enumerate(names)]
+    named = dict(enumerate(column.classes))
     if column.ignore is not None and counts[column.ignore]:
-        shares.append((counts[column.ignore] / total, "ignored"))
-    yield Finding(
-        "note",
-        "pixels",
-        "classes by their share of all pixels",
-        tuple(f"{name}: {share:.2%}" for share, name in sorted(shares, reverse=True)),
-    )
+        named[column.ignore] = "ignored"
+    shares = sorted(((counts[number] / total, number) for number in named), reverse=True)
+    lines = []
+    for share, number in shares:
+        stored, name = column.rows.stored_as(number), named[number]
+        arrow = f"{stored} → " if stored not in ("", name) else ""
+        lines.append(f"{arrow}{name}: {share:.2%}")
+    yield Finding("note", "pixels", "classes by their share of all pixels", tuple(lines))
 
 
 def _ends(counts: NDArray[np.int64]) -> tuple[int, int]:

@@ -188,5 +188,7 @@ def _nothing(root: Path, top: Contents, found: _Found) -> DataError:
         remedy = f"If {tables[0]} lists files and labels, open {here}/{tables[0]}. {remedy}"
     if found.left.unread:
         remedy = f"{remedies(found.left.unread)} {remedy}"
-    message = "holds " + "; ".join(pieces) if pieces else "is empty"
-    return DataError(f"{message}, but no class folder with images", where=here, remedy=remedy)
+    if not pieces:
+        return DataError("is empty", where=here, remedy=remedy)
+    message = f"holds {'; '.join(pieces)}, but no class folder with images"
+    return DataError(message, where=here, remedy=remedy)

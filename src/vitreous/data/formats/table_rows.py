@@ -14,6 +14,7 @@ from vitreous.data.images.file_type import recognize
 from vitreous.data.images.read_file import printable
 from vitreous.data.manifest_words import SYNONYMS
 from vitreous.errors import DataError
+from vitreous.files import wide_cells
 
 SEPARATORS = ",;\t|"
 AS_UTF8 = "Save it as CSV in UTF-8 (Excel: 'CSV UTF-8')."
@@ -99,7 +100,11 @@ def _rows(text: str, where: str) -> Iterator[Row]:
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
     last = 0
     try:
-        for cells in reader:
+        while True:
+            with wide_cells():
+                cells = next(reader, None)
+            if cells is None:
+                return
             number, last = last + 1 + skipped, reader.line_num
             if any(cell.strip() for cell in cells):
                 yield Row(number, cells)

@@ -1,4 +1,4 @@
-"""The cells of a table that hold targets: labels, marks, numbers, masks, boxes, dots, points."""
+"""The cells of a table that hold targets: labels, marks, numbers, maps, boxes, dots, points."""
 
 from __future__ import annotations
 
@@ -17,11 +17,14 @@ from vitreous.data.class_names import clean, doubts
 from vitreous.data.columns import Column, Marks, Numbers
 from vitreous.data.dots import Dots
 from vitreous.data.doubt import Doubt
+from vitreous.data.formats.drawn_masks import drawn_maps, is_drawn, masks_of_cells
 from vitreous.data.formats.labels import from_marks, from_words
 from vitreous.data.formats.left_out import LeftOut
+from vitreous.data.formats.map_files import depths_in_files, pictures_in_files
 from vitreous.data.formats.mask_files import masks_in_files
 from vitreous.data.formats.table_rows import is_foreign, refuse_encoding
 from vitreous.data.manifest_words import (
+    FILES,
     POINT,
     SEPARATORS,
     TARGETS,
@@ -36,6 +39,8 @@ from vitreous.errors import DataError
 DECIMAL_COMMA = re.compile(r"[-+]?[\d.,\s]*\d,\d[\d.]*")
 MARKS = ("0", "1", "0.0", "1.0")
 NONE = ("box", "dot")  # no box is an answer, too
+IN_FILES = {"mask": masks_in_files, "depth": depths_in_files, "clean": pictures_in_files}
+"""How the files of a column are read."""
 
 Fail = Callable[[str, str], NoReturn]
 
@@ -46,7 +51,6 @@ class TargetCells:
     names  of the columns of the table that may hold targets, with their places
     fail   raises the error: a message and a remedy
     where  the table lies
-    masks  their paths as they are written
     """
 
     def __init__(self, names: Mapping[str, int], fail: Fail, where: str):
@@ -70,26 +74,30 @@ class TargetCells:
         self._whole = True  # and that without a point?
         self._odd: tuple[int, str, str] | None = None  # the first cell that is no number
 
-    @property
-    def masks(self) -> list[str]:
-        return self._cells.get("mask", [])
+    def paths(self) -> dict[str, list[str]]:
+        """Those targets that lie in files, by column, as they are written."""
+        found = {name: self._cells[name] for name in FILES if name in self._at}
+        return {name: cells for name, cells in found.items() if not self._drawn(name)}
 
-    @masks.setter
-    def masks(self, paths: list[str]) -> None:
-        self._cells["mask"] = paths
+    def set_paths(self, column: str, paths: list[str]) -> None:
+        self._cells[column] = paths
+
+    def _drawn(self, name: str) -> bool:
+        """Do the cells hold the masks themselves?"""
+        return name == "mask" and all(map(is_drawn, self._cells[name]))
 
     def add(self, row: int, path: str, cells: list[str]) -> None:
         """One row; `row` is its number in an editor, `path` that of its image."""
         self._rows.append(row)
         for name, place in self._at.items():
-            cell = cells[place] if name == "mask" else cells[place].strip()
+            cell = cells[place] if name in FILES else cells[place].strip()
             if not cell.strip() and name not in NONE:
                 self._fail(
                     f"row {row} ({path}) has no {name}",
                     "Fill it in, or delete the row. If no label may apply, write one column of 0 "
                     "and 1 for each label instead.",
                 )
-            if name != "mask" and is_foreign(cell):
+            if name not in FILES and is_foreign(cell):
                 refuse_encoding(row, cell, self._where)
             self._cells[name].append(cell)
         for column, place in self._unused.items():
@@ -106,10 +114,14 @@ class TargetCells:
             self._values.append(value or 0.0)
 
     def columns(self, root: Path) -> dict[str, Column]:
-        """All targets by name. Masks have paths relative to `root`."""
+        """All targets by name. Those in files have paths relative to `root`."""
         found: dict[str, Column] = {}
-        if "mask" in self._at:
-            found["mask"] = self._masks(root)
+        for name, read in IN_FILES.items():
+            if name in self._at and not self._drawn(name):
+                found[name], note = read(root, Names(self._cells[name]))
+                self.notes += [note] if note else []
+            elif name in self._at:
+                found[name] = drawn_maps(*masks_of_cells(self._cells[name], self._no_mask))
         if "box" in self._at:
             found["box"] = self._boxes()
         if "dot" in self._at:
@@ -220,10 +232,8 @@ class TargetCells:
             marks[index, [place[spelled[piece]] for piece in pieces]] = 1
         return Marks(marks, classes)
 
-    def _masks(self, root: Path) -> Column:
-        column, note = masks_in_files(root, Names(self._cells["mask"]))
-        self.notes += [note] if note else []
-        return column
+    def _no_mask(self, place: int, message: str) -> NoReturn:
+        self._fail(f"row {self._rows[place]}: its mask {message}", "Write the split again.")
 
     def _boxes(self) -> Boxes:
         """Cells such as "10 20 30 40 cat; ignore 5 5 9 9 dog": left, top, right, bottom, class."""
@@ -259,22 +269,30 @@ class TargetCells:
         return Boxes(table, np.array(sizes), numbers, classes, marks)
 
     def _dots(self) -> Dots:
-        """Cells such as "10 20; 5 5.5": x and y of each."""
-        places, sizes = array("f"), []
+        """Cells such as "10 20; 5 5.5" or "10 20 cat": x and y of each, and perhaps a class."""
+        places, sizes, words = array("f"), [], list[str]()
         for row, cell in zip(self._rows, self._cells["dot"], strict=True):
             pieces = [piece.strip() for piece in cell.split(";") if piece.strip()]
             sizes.append(len(pieces))
             for piece in pieces:
-                values = [number(word) for word in piece.split()]
-                if len(values) != 2 or values[0] is None or values[1] is None:
+                x, y, name = [*piece.split(maxsplit=2), "", ""][:3]
+                values = number(x), number(y)
+                if values[0] is None or values[1] is None:
                     self._fail(
                         f"row {row} has the dot '{piece}'",
-                        "Write x and y in pixels, divided by a space, and ; between two dots.",
+                        "Write x and y in pixels and perhaps a class, divided by spaces, and ; "
+                        "between two dots.",
                     )
                 places.extend((values[0], values[1]))
-        table = np.frombuffer(places, np.float32)
+                words.append(name)
+        table, classes = np.frombuffer(places, np.float32), sorted(set(words))
         self._check_pixels(table, "dot")
-        return Dots(table, np.array(sizes))
+        if not any(classes):
+            return Dots(table, np.array(sizes))
+        if "" in classes:
+            self._fail("names the class of some dots only", "Write a class after every dot.")
+        place = {name: position for position, name in enumerate(classes)}
+        return Dots(table, np.array(sizes), np.array([place[word] for word in words]), classes)
 
     def _check_pixels(self, table: NDArray[np.float32], noun: str) -> None:
         """Fails for places that are fractions of their image: nothing lies within one pixel."""

@@ -37,7 +37,7 @@ from PIL import (
 from vitreous.data.dataset import Pixels
 from vitreous.data.images import tiff
 from vitreous.data.images.decoder_warnings import heard, judge, lines
-from vitreous.data.images.exif import turned, upright
+from vitreous.data.images.exif import ORIENTATION, SIDEWAYS, orientation, turned, upright
 from vitreous.data.images.file_type import CONVERT, REMOVE, recognize
 from vitreous.data.images.jpeg import JpegHeader, decode_jpeg, jpeg_header
 from vitreous.data.images.npy import image_shape, npy_shape, read_npy
@@ -124,6 +124,24 @@ def header(source: str | Path | bytes, *, where: str | None = None) -> Header:
         where = printable(source)
     with named(where):
         return opened(source if isinstance(source, bytes) else read_bytes(source))[0]
+
+
+def upright_size(source: str | Path) -> tuple[int, int]:
+    """Height and width of what `decode` gives, from the file's header. Raises ImageError."""
+    with named(printable(source)):
+        head, picture = opened(read_bytes(source))
+        height, width = head.height, head.width
+        if isinstance(picture, JpegHeader):
+            turn = orientation(picture.exif)
+        elif isinstance(picture, Layout):
+            turn = picture.orientation
+        elif isinstance(picture, TiffImagePlugin.TiffImageFile):  # some Pillows turn its size
+            told = picture.tag_v2
+            height, width = told[TiffImagePlugin.IMAGELENGTH], told[TiffImagePlugin.IMAGEWIDTH]
+            turn = told.get(ORIENTATION, 1)
+        else:
+            turn = orientation(picture.info.get("exif", b"")) if picture else 1
+        return (width, height) if turn in SIDEWAYS else (height, width)
 
 
 class named:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import csv
 import hashlib
+import io
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -30,7 +31,7 @@ from vitreous.data.splits.content_hashes import digests
 from vitreous.data.splits.units import places_of, units_of
 from vitreous.errors import DataError, UsageError
 from vitreous.fields import checked
-from vitreous.files import table_text
+from vitreous.files import table_text, wide_cells
 
 SHORT = {Part.UNASSIGNED: "", Part.TRAIN: "train", Part.VALIDATION: "val", Part.TEST: "test"}
 
@@ -105,8 +106,9 @@ class Split:
         """
         where, remedy = printable(path), "The data have changed since: write the split again."
         try:
-            with open(path, newline="", encoding="utf-8", errors="surrogateescape") as file:
-                head, *table = csv.reader(file)
+            text = Path(path).read_bytes().decode("utf-8", "surrogateescape")
+            with wide_cells():
+                head, *table = csv.reader(io.StringIO(text, newline=""))
             last = len(head) - 1 - head[::-1].index("split")  # labels may be called so, too
             path_at = head.index("path")
             rows = [(in_locale(cells[path_at]), cells[last]) for cells in table if cells]

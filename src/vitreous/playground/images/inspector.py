@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from vitreous.data.dataset import Pixels
 from vitreous.errors import UsageError
-from vitreous.explain.cam import AVERAGES, Pooled, pooled
+from vitreous.explain.cam import Pooled, pooled
 from vitreous.explain.embedding import Embedding, embed
 from vitreous.inference.model_file import Bundle
 from vitreous.inference.predictor import finite
@@ -160,7 +160,7 @@ class Lens:
                 remedy="They need global average pooling followed by one dense layer.",
             )
         heat = end.class_maps()[0, label]
-        bias = 0.0 if end.last.bias is None else float(end.last.bias[label].detach())
+        bias = float(end.bias[label])
         facts = {
             "label": label,
             "mean": float(heat.mean()),
@@ -206,8 +206,8 @@ class Lens:
         entered = next((view.input for view in self.views if view.module is last), None)
         if entered is None:
             return None
-        end = pooled(last, entered, ((view.module, view.input, view.output) for view in self.views))
-        return end if end and isinstance(end.pool, AVERAGES) else None
+        end = pooled(last, entered, (view.input for view in self.views))
+        return end if end and end.pool == "average" else None
 
     def _described(self, view: View) -> dict[str, Any]:
         count, height, width = view.maps.shape

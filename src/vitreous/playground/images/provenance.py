@@ -11,11 +11,11 @@ from collections.abc import Sequence
 from torch import Tensor, nn
 
 from vitreous.blocks.activation import ACTIVATIONS
-from vitreous.blocks.pool import GlobalMaxPool
-from vitreous.explain.cam import AVERAGES
+from vitreous.blocks.pool import GlobalAveragePool, GlobalMaxPool
 from vitreous.playground.images.layers import SHOWN, View
 from vitreous.playground.plane.snapshot import Frame
 
+AVERAGES = (GlobalAveragePool, nn.AdaptiveAvgPool2d)
 POINTWISE = tuple({type(row.build()) for row in ACTIVATIONS.values()})
 
 
