@@ -25,6 +25,8 @@ from vitreous.runs.run import resume, train
         lambda written: written["contract"].pop("fit"),
         lambda written: written["recipe"].update(device="auto"),
         lambda written: written["recipe"].update(optimizer=None),
+        lambda written: written["recipe"].update(task=""),
+        lambda written: written["recipe"].update(augment="storng"),
     ],
 )
 def test_a_damaged_recipe_is_told(place: Path, change: Any) -> None:

@@ -160,6 +160,8 @@ def _useless(name: str, reason: str) -> UsageError:
 
 def check_names(values: dict[str, Any]) -> None:
     """Raises UsageError for a name that is in no table, before anything has been written."""
+    if values["task"] not in TASKS:
+        raise unknown("task", str(values["task"]), TASKS, where="--task")
     tables = TABLES | {"loss": ("auto", *TASKS[values["task"]].LOSSES)}
     for name, table in tables.items():
         value = values[name]

@@ -13,6 +13,7 @@ import yaml
 from vitreous.data.batches.preprocess import PixelContract
 from vitreous.errors import RunError
 from vitreous.fields import misfit
+from vitreous.recipes.contradictions import check_names
 from vitreous.recipes.recipe import Recipe
 
 WRITTEN: dict[str, type | UnionType] = {
@@ -82,6 +83,7 @@ class ResolvedRecipe:
             for name in FILLED:
                 if getattr(recipe, name) in (None, "auto"):
                     raise TypeError(f"{name} is left open")
+            check_names(recipe.to_mapping())
             return cls(recipe, contract, written["reasons"], written.get("parts_given") is True)
         except (TypeError, AttributeError) as error:
             raise RunError(

@@ -72,9 +72,10 @@ class LoopState:
             fields["weight"] = float(steps * examples)
             fields["loss"] = fields["loss"] * examples
         wrong = misfit(fields, KINDS) or next((name for name in fields if name not in KINDS), None)
-        numbered = enumerate(fields.get("history", ()), 1)
-        if wrong is None and not all(row.get("epoch") == n and whole(row) for n, row in numbered):
-            wrong = "history"
+        if wrong is None:
+            numbered = enumerate(fields.get("history", ()), 1)
+            if not all(row.get("epoch") == n and whole(row) for n, row in numbered):
+                wrong = "history"
         sums = [fields.get(name) for name in ("loss", "weight")]
         if wrong is not None or not all(isinstance(n, float) or is_scalar(n) for n in sums):
             raise ModelFileError(f"the checkpoint's {wrong or 'loss'} is not one of a run")

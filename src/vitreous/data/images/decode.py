@@ -12,10 +12,9 @@ everything else through Pillow. Damage that a decoder notices is an error; losse
 
 from __future__ import annotations
 
-import contextlib
 import io
 import struct
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
@@ -145,28 +144,49 @@ def upright_size(source: str | Path) -> tuple[int, int]:
         return (width, height) if turn in SIDEWAYS else (height, width)
 
 
-@contextlib.contextmanager
-def named(where: str | None) -> Iterator[None]:
-    """Any failure becomes an ImageError with the name of the image; so does damage that a decoder
-    warns of.
+class named:
+    """Within the block any failure becomes an ImageError with the name of the image; so does damage
+    that a decoder warns of.
+
+    A class, since it stands around every image, and a generator costs more.
     """
-    try:
-        with heard() as said:
-            yield
-            judge(said)
-    except ImageError as error:
-        error.where = error.where or where
-        raise
-    except UsageError:  # nothing is wrong with the image: a package is missing
-        raise
-    except Exception as error:
+
+    __slots__ = ("_heard", "_said", "_where")
+
+    def __init__(self, where: str | None):
+        self._where = where
+
+    def __enter__(self) -> None:
+        self._heard = heard()
+        self._said = self._heard.__enter__()
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        damage: ImageError | None = None
+        try:
+            if error is None and self._said:
+                judge(self._said)
+        except ImageError as found:
+            damage = found
+        finally:
+            self._heard.__exit__()
+        if damage is not None:
+            damage.where = damage.where or self._where
+            raise damage
+        if isinstance(error, ImageError):
+            error.where = error.where or self._where
+        if isinstance(error, ImageError) or not isinstance(error, Exception):
+            return
+        if isinstance(error, UsageError):  # nothing is wrong with the image: a package is missing
+            return
         # Damaged files raise nearly every exception there is, out of three foreign parsers.
         cut = isinstance(error, struct.error | IndexError)  # fewer bytes than a header promises
         reason = "the file is cut off" if cut else str(error).rstrip(".") or type(error).__name__
-        reason = "; ".join(dict.fromkeys([reason, *lines(said)]))
+        reason = "; ".join(dict.fromkeys([reason, *lines(self._said)]))
         whole = any(word in reason for word in UNKNOWN)
         raise ImageError(
-            f"cannot be decoded: {reason}", where=where, remedy=CONVERT if whole else REMOVE
+            f"cannot be decoded: {reason}",
+            where=self._where,
+            remedy=CONVERT if whole else REMOVE,
         ) from error
 
 

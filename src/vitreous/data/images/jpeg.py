@@ -23,6 +23,7 @@ START_OF_SCAN, END_OF_IMAGE, EXIF = b"\xff\xda", b"\xff\xd9", 0xE1
 PROGRESSIVE = {0xC2, 0xCA}
 WITHOUT_LENGTH = {0x00, 0x01, *range(0xD0, 0xD8), 0xFF}
 MARKER = re.compile(rb"\xff[^\x00\x01\xd0-\xd7\xff]")  # of a segment: one that has a length
+GRAY = (b"\x80", b"\x80\x80\x80")  # what libjpeg paints where there are no data
 BITS, COEFFICIENTS = 8, 64  # of a value; of a block
 
 # Kinds of coding that few decoders know, by their start of frame (table B.1).
@@ -109,7 +110,7 @@ def decode_jpeg(data: bytes, head: JpegHeader, at_least: int = 0) -> Pixels:
         if head.kind in RARE:
             raise ImageError(f"is a JPEG that is {RARE[head.kind]}", remedy=CONVERT)
         raise ImageError("the JPEG data are damaged", remedy=REMOVE)
-    if (image[-1, -1] == 128).all():
+    if image[-1, -1].tobytes() in GRAY:
         # Middle gray is what libjpeg paints where data are missing. If more data before the end
         # mark change the image, then the decoder had been waiting for them.
         end = data.find(END_OF_IMAGE, head.scan)

@@ -63,11 +63,11 @@ def to_pixels(picture: Image.Image) -> Pixels:
     elif mode in ("LA", "La") or (mode in ("1", "L") and transparent):
         image = over_white(np.asarray(picture.convert("LA")))
     elif mode in ("1", "L"):
-        image = np.asarray(picture.convert("L"))
+        image = np.asarray(picture if mode == "L" else picture.convert("L"))
     elif mode in ("RGBA", "RGBa", "PA") or (mode in ("P", "RGB") and transparent):
         image = over_white(np.asarray(picture.convert("RGBA")))
     else:
-        image = np.asarray(picture.convert("RGB"))
+        image = np.asarray(picture if mode == "RGB" else picture.convert("RGB"))
     if one_color(image) and mode[0] not in "IF" and not one_color(np.asarray(picture)):
         tell(Remark.LOST)  # by its palette, or under white
     exif = picture.info.get("exif", b"")  # a TIFF is turned already

@@ -14,6 +14,7 @@ from vitreous.errors import ImageError
 
 SIGNATURE = 8  # bytes before the first chunk
 HEAD = struct.Struct(">I4s")
+WORD = struct.Struct(">I")
 CHECKED = {b"IHDR", b"PLTE", b"IDAT"}
 STEP = 1 << 20  # bytes that are unpacked at a time
 MOST = 4 << 30  # bytes of the largest image that is read
@@ -34,8 +35,7 @@ def check_sums(data: bytes) -> None:
     """Raises ImageError where the checksum of pixels or of a palette is another."""
     view = memoryview(data)
     for name, begin, end in chunks(data):
-        stored = view[end : end + 4]
-        if name in CHECKED and zlib.crc32(view[begin - 4 : end]).to_bytes(4) != stored:
+        if name in CHECKED and zlib.crc32(view[begin - 4 : end]) != WORD.unpack_from(data, end)[0]:
             raise ImageError(
                 f"the PNG is damaged: the checksum of {name.decode()} is another", remedy=REMOVE
             )
