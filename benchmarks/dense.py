@@ -1,10 +1,15 @@
-"""Answers for each pixel: CamVid's streets and the membranes of ISBI, by whole commands.
+"""Answers for each pixel: CamVid's streets and the membranes of ISBI, by whole commands; depths,
+counts and clean pictures.
 
-    python benchmarks/dense.py [camvid] [membrane] [--time 20m] [--runs DIR]
+    python benchmarks/dense.py [camvid] [membrane] [scenes] [crowds] [bccd] [denoise]
+                               [--time 20m] [--runs DIR]
 
 CamVid is `camvid/` as SegNet published it (240 × 180; 367 images to learn from, 233 to test on),
 with defaults. Of the 30 slices of ISBI (`membrane/`), the last six are held out. Scores of
-membranes are those of the whole slices, in their own pixels. Prints a table.
+membranes are those of the whole slices, in their own pixels. `scenes` (depth) and `crowds` (counts)
+are rendered; of `bccd/` the red cells are counted by a density. `denoise` learns from the training
+photos of `imagenette/` at σ = 25 and is held against BM3D (`pip install bm3d`) on 50 photos of its
+validation part, both on the same noisy pictures. Prints a table.
 """
 
 from __future__ import annotations
@@ -17,13 +22,17 @@ from pathlib import Path
 from time import perf_counter
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 import vitreous as vt
 from vitreous.data.images.mask import read_mask
+from vitreous.data.noise import Noise
 from vitreous.metrics.rand import foreground_rand
+from vitreous.metrics.similarity import psnr
 
 HELD = 6  # slices
+PHOTOS = 50  # that are denoised
 
 
 def main() -> None:
@@ -37,8 +46,7 @@ def main() -> None:
     print("| | scores of the test part | seconds |")
     print("|---|---|---|")
     for name in options.names:
-        row = {"camvid": camvid, "membrane": membrane}[name]
-        print(row(Path(options.data) / name, place / name, options.time), flush=True)
+        print(ROWS[name](Path(options.data) / name, place / name, options.time), flush=True)
 
 
 def camvid(data: Path, out: Path, time: str | None) -> str:
@@ -78,6 +86,67 @@ def answers(
     for path in names:
         truth = (read_mask(labels / path.name) > 127).astype(np.uint8)
         yield run.model.predict(str(path)).labels, truth
+
+
+def scenes(data: Path, out: Path, time: str | None) -> str:
+    return told_by(vt.train("scenes", out=str(out), time=time), "depth of rendered scenes")
+
+
+def crowds(data: Path, out: Path, time: str | None) -> str:
+    return told_by(vt.train("crowds", out=str(out), time=time), "counts of rendered crowds")
+
+
+def bccd(data: Path, out: Path, time: str | None) -> str:
+    run = vt.train(str(data), task="count", out=str(out), time=time)
+    cells = "; ".join(
+        f"{row.name}: mean error {row.mae:.2f}, {row.relative_error:.1%} of the mean count"
+        for row in run.scores["test"].per_class
+    )
+    return f"| BCCD, {run.summary()['model']} | {cells} | {seconds_of(run):.0f} |"
+
+
+def denoise(data: Path, out: Path, time: str | None) -> str:
+    from bm3d import bm3d_rgb
+
+    run = vt.train(str(data), task="denoise", noise="gaussian:25", out=str(out), time=time)
+    noise = Noise.of("gaussian:25")
+    held = vt.open(str(data / "val"))
+    found: dict[str, list[float]] = {"noisy": [], "BM3D": [], "network": []}
+    for index in np.linspace(0, len(held) - 1, PHOTOS).astype(int).tolist():
+        clean = held.read(index)
+        noisy = noise.held(clean)
+        restored = bm3d_rgb(noisy / 255, 25 / 255)
+        pictures = {"noisy": noisy / 255, "BM3D": np.clip(restored, 0, 1)}
+        pictures["network"] = run.model.predict(noisy).pixels / 255
+        truth = torch.from_numpy(clean / 255).permute(2, 0, 1)
+        for name, picture in pictures.items():
+            found[name].append(psnr(torch.from_numpy(picture).permute(2, 0, 1), truth))
+    told = ", ".join(f"{name} {np.mean(values):.2f} dB" for name, values in found.items())
+    return f"| {PHOTOS} photos, {run.summary()['model']} | {told} | {seconds_of(run):.0f} |"
+
+
+def told_by(run: vt.Run, title: str) -> str:
+    scores = run.scores["test"]
+    told = ", ".join(f"{score.title} {score.text}" for score in scores.all)
+    rule = scores.baselines[0]
+    scale = rule.score(scores.headline.name)
+    assert scale is not None
+    words = f"{told}; for scale, {rule.title}: {scale.text}"
+    return f"| {title}, {run.summary()['model']} | {words} | {seconds_of(run):.0f} |"
+
+
+def seconds_of(run: vt.Run) -> float:
+    return float(run.summary()["seconds"])
+
+
+ROWS = {
+    "camvid": camvid,
+    "membrane": membrane,
+    "scenes": scenes,
+    "crowds": crowds,
+    "bccd": bccd,
+    "denoise": denoise,
+}
 
 
 if __name__ == "__main__":
