@@ -16,7 +16,7 @@ import pytest
 ORDER = """
     version errors fields shapes formats atomic files run_folder trackers progress drawing
     data augment backprop blocks models baselines trace losses metrics tasks training
-    explain inference recipes report runs robust doctor select labs export retrieval serve
+    explain inference recipes doctor report runs robust select labs export retrieval serve
     playground cli __main__
 """.split()
 SOURCE = Path(__file__).parent.parent / "src" / "vitreous"

@@ -19,13 +19,16 @@ from vitreous.version import __version__
 
 if TYPE_CHECKING:
     from vitreous.data.formats.open import open
+    from vitreous.doctor.calling import Practice
     from vitreous.inference.model_file import Bundle, load
     from vitreous.models import create
     from vitreous.models.listing import Listing
     from vitreous.recipes.recipe import Recipe
     from vitreous.runs.evaluate import evaluate
+    from vitreous.runs.lr_search import find_lr
     from vitreous.runs.run import Run, resume, train
 
+    doctor: Practice
     models: Listing
 
 PLACES = {
@@ -34,6 +37,7 @@ PLACES = {
     "Run": "vitreous.runs.run",
     "create": "vitreous.models",
     "evaluate": "vitreous.runs.evaluate",
+    "find_lr": "vitreous.runs.lr_search",
     "load": "vitreous.inference.model_file",
     "open": "vitreous.data.formats.open",
     "resume": "vitreous.runs.run",
@@ -46,7 +50,9 @@ __all__ = [
     "Run",
     "__version__",
     "create",
+    "doctor",
     "evaluate",
+    "find_lr",
     "load",
     "models",
     "open",
@@ -56,8 +62,8 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    if name == "models":  # both the package and, called, the list of its networks
-        return import_module("vitreous.models")
+    if name in ("doctor", "models"):  # packages, which can also be called
+        return import_module(f"vitreous.{name}")
     if name not in PLACES:
         raise AttributeError(f"module 'vitreous' has no attribute '{name}'")
     value = getattr(import_module(PLACES[name]), name)

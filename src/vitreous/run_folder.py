@@ -11,6 +11,7 @@ tracking.json       which run of Weights & Biases (wandb/) or MLflow (mlruns/) t
 journal.jsonl       what happened when: starts, resumes, uses of the test part
 checkpoints/        where to go on
 model.safetensors   the network that was measured
+doctor.json         what the doctor has measured of the training, see `vitreous doctor`
 scores.json         what was measured
 predictions.csv     the answer to every validation and test image
 report.html         all of it to look at
@@ -148,6 +149,10 @@ class RunFolder:
     @property
     def quarantine(self) -> Path:
         return self.path / "quarantine.csv"
+
+    @property
+    def doctor(self) -> Path:
+        return self.path / "doctor.json"
 
     @property
     def report(self) -> Path:

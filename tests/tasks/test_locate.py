@@ -162,6 +162,13 @@ def test_a_share_is_for_tasks_with_two_losses(tmp_path: Path) -> None:
     assert caught.value.where == "--alpha"
 
 
+def test_a_class_that_there_is_not_is_not_all_that_is_learned() -> None:
+    bare = Locate.of({"box": Boxes.of([np.array([[1, 1, 9, 9]])] * 3)})
+    assert bare.sharing(0.9).alpha == 0.9
+    with pytest.raises(UsageError, match="nothing else would be learned"):
+        bare.sharing(1.0)
+
+
 def test_numbers_and_corners_are_each_other_s_inverse() -> None:
     boxes = torch.from_numpy(BOXES.array).double()
     torch.testing.assert_close(corners(encoded(boxes, (48, 64)), (48, 64)), boxes)

@@ -19,6 +19,7 @@ def train(
     recipe: Annotated[Recipe | None, Parameter(name="*")] = None,
     *,
     out: Path | None = None,
+    doctor: bool = True,
     json: Annotated[bool, Parameter(negative="")] = False,
     quiet: Annotated[bool, Parameter(negative="")] = False,
 ) -> None:
@@ -36,6 +37,8 @@ def train(
         others lie under $VITREOUS_DATA
     out
         the run folder; it must not exist yet. Default: runs/NAME
+    doctor
+        let a doctor look on, who says at once what is wrong with the training
     json
         print one JSON object
     quiet
@@ -47,5 +50,5 @@ def train(
     with progress(style="none" if quiet else "auto") as shown:
         if not data:
             shown.note(f"data: {DEFAULT}, which come along; name a folder for others")
-        finished = learn(data or DEFAULT, recipe, out=out, progress=shown)
+        finished = learn(data or DEFAULT, recipe, out=out, progress=shown, doctor=doctor)
     verdict(finished.summary(), json, finished.report_path)

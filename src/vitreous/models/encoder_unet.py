@@ -66,6 +66,7 @@ class EncoderUNet(Network):
         self.row = ENCODERS[encoder]
         maps = _maps(self.row, in_channels, last)
         self.taps = {spacing: name for name, (spacing, _) in maps.items()}
+        self.grid = max(self.taps, default=1)  # pixels between neighbors of the smallest map
         steps = [2**k for k in range(1, max(self.taps, default=1).bit_length())]
         if not steps or not self.taps.keys() <= {1, *steps}:
             shares = ", ".join(f"1/{spacing}" for spacing in sorted(self.taps))
@@ -102,11 +103,6 @@ class EncoderUNet(Network):
         self.head = nn.Conv2d(below, num_classes, 1)
         start_head(self.head)
 
-    @property
-    def smallest(self) -> int:
-        """Pixels of the image between neighbors of the smallest map."""
-        return max(self.taps)
-
     def published(self) -> Network:
         """The whole encoder, with what a U-Net does not use of it; its stages are those in here."""
         whole = _build(self.row, self.in_channels)
@@ -117,7 +113,7 @@ class EncoderUNet(Network):
 
     def run_stages(self, images: Images) -> Iterator[tuple[str, Tensor]]:
         self.check(images)
-        around = missing(images, self.smallest, self.stride)
+        around = missing(images, self.grid, self.stride)
         x: Tensor = self.normalize(images)
         if any(around):
             x = F.pad(x, around)

@@ -24,7 +24,7 @@ class Recipe:
     """architecture, a name from `vitreous models`; default: chosen from the images"""
     task: str = "auto"
     """what is asked of each image: classify (one label), label (several), segment (the class of
-    each pixel) or regress (numbers); auto is told by the data"""
+    each pixel), regress (numbers), count (things), depth or denoise; auto is told by the data"""
 
     epochs: Annotated[int | None, Between(1, 1_000_000)] = None
     """how many times each training image is seen"""
@@ -40,9 +40,9 @@ class Recipe:
 
     optimizer: str | None = None
     """sgd, momentum, nesterov, adam, adamw, nadam, rmsprop or adagrad"""
-    lr: Annotated[float | None, Between(0, 1000)] = None
+    lr: Annotated[float | None, Between(1e-9, 1000)] = None
     """peak learning rate, per step"""
-    momentum: Annotated[float, Between(0, 1)] = 0.9
+    momentum: Annotated[float, Between(0, 0.9999)] = 0.9
     """share of the last update that is kept (momentum, nesterov)"""
     weight_decay: Annotated[float | None, Between(0, 100)] = None
     """decay of weights, apart from the loss; biases and norms are spared"""
@@ -62,7 +62,8 @@ class Recipe:
     loss: str = "auto"
     """what training minimizes: cross_entropy, hinge or focal; for masks also dice,
     cross_entropy_dice or border; for numbers squared, huber or absolute; for points these too,
-    heat_map or integral; for boxes smooth_l1 or giou; auto fits the task"""
+    heat_map or integral; for boxes heat_map, heat_map_giou, smooth_l1 or giou; auto fits the
+    task"""
     alpha: Annotated[float | None, Between(0, 1)] = None
     """share α of the loss S of the class beside R, that of the box, where each image has one:
     α S + (1 - α) R; to be chosen by a score, such as CorLoc"""

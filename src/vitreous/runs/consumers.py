@@ -9,11 +9,14 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 from torch import nn
 
-from vitreous.errors import ModelFileError, RunError
+from vitreous.doctor.watch import Watch
+from vitreous.errors import ModelFileError, RunError, StorageError
+from vitreous.files import write_json
 from vitreous.metrics.score import Scores
 from vitreous.progress.progress import Progress
 from vitreous.run_folder import RunFolder
@@ -138,3 +141,51 @@ class Checkpoints(Consumer):
 
     def phase_ended(self, state: LoopState) -> None:
         self.save(state, whole=self.whole)
+
+
+class Examined(Consumer):
+    """A doctor that looks on, says at once what is wrong, and leaves doctor.json behind."""
+
+    def __init__(self, folder: RunFolder, progress: Progress):
+        self.folder, self.progress = folder, progress
+        self.watch: Watch | None = None
+        self.name = ""
+        self.written: list[dict[str, Any]] = []
+
+    def begin(self, phase: TrainingPhase, state: LoopState) -> None:
+        self.watch, self.name = Watch(phase.network, passes=phase.call is None), phase.name
+        self.watch.attach()
+
+    def step(self, step: Step, phase: TrainingPhase) -> None:
+        if self.watch is None:
+            return
+        self.watch.loss(step.loss)
+        for one in self.watch.notice():
+            self.progress.note(f"doctor, step {step.number}: {one}")
+
+    def epoch(self, history: Sequence[Mapping[str, Any]], scores: Scores | None) -> None:
+        row = history[-1]
+        if self.watch is not None and scores is not None:
+            accuracy = row.get("validation_accuracy", math.nan)
+            self.watch.validated(row.get("validation_loss", math.nan), accuracy)
+
+    def phase_ended(self, state: LoopState) -> None:
+        self.end()
+
+    def close(self, ended: bool) -> None:
+        self.end()
+
+    def end(self) -> None:
+        """Take the watch away, and write what it has seen."""
+        if self.watch is None:
+            return
+        watch, self.watch = self.watch, None
+        watch.detach()
+        for one in watch.diagnoses:
+            if one.key not in watch.noticed:
+                self.progress.note(f"doctor, step {one.step}: {one}")
+        found = [one.to_json() for one in watch.diagnoses]
+        evidence = watch.evidence.to_json()
+        self.written.append({"phase": self.name, "diagnoses": found, "evidence": evidence})
+        with suppress(StorageError):  # a run does not end for want of a doctor
+            write_json(self.folder.doctor, {"phases": self.written})

@@ -28,8 +28,8 @@ from vitreous.metrics.score import Scores
 from vitreous.progress.choose import following
 from vitreous.progress.progress import Progress
 from vitreous.run_folder import RunFolder
-from vitreous.runs.job import as_asked
 from vitreous.runs.setup import TrainingSetup
+from vitreous.tasks.asked import as_asked
 from vitreous.tasks.task import Ids
 
 SPLITS = ("train", "validation", "test", "all")

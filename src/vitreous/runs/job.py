@@ -27,6 +27,7 @@ from vitreous.run_folder import RunFolder
 from vitreous.runs.build_network import check_file, check_network
 from vitreous.runs.environment import environment
 from vitreous.tasks import TASKS, Task
+from vitreous.tasks.asked import as_asked
 from vitreous.tasks.task import Columns, Ids
 
 MOST_WEIGHT = 1e30  # of an example: a batch of larger ones has no sum in float32
@@ -79,7 +80,7 @@ class Job:
             smoothing=recipe.label_smoothing or 0.0,
             balance=recipe.balance,
         )
-        task = replace(task.sharing(recipe.alpha), noise=self.dataset.noise)
+        task = replace(task, noise=self.dataset.noise).sharing(recipe.alpha)
         return task.within(window.height, window.width)
 
     def check_trainable(self, training: Ids, found: str) -> None:
@@ -134,6 +135,12 @@ def prepare(
     parts = handed_in(parts, dataset) if parts else assigned(dataset, recipe, progress)
     training = parts.indices(Part.TRAIN)
     check_not_empty(dataset, training, parts.describe())
+    if recipe.patience is not None and not len(parts.indices(Part.VALIDATION)):
+        raise UsageError(
+            "has no effect: there is no validation part that could stop improving",
+            where="--patience",
+            remedy="Hold one out, such as --validation 0.15, or leave this out.",
+        )
     facts = DataFacts.of(dataset, training)
     resolved = resolve(recipe, facts, own_module=module is not None)
     job = Job(dataset, parts, replace(resolved, parts_given=given), where(data), module)
@@ -256,16 +263,6 @@ def check_one_network(recipe: Recipe, module: nn.Module | None) -> None:
             where="model",
             remedy="Leave one of them out.",
         )
-
-
-def as_asked(dataset: Dataset, task: str, noise: str | None = None) -> Dataset:
-    """The data with their targets as the task asks for them, which was chosen by its name.
-
-    noise  that clean images are given, where the task asks for noisy ones; None: the usual
-    """
-    if task not in TASKS:
-        return dataset
-    return TASKS[task].pose(dataset, noise)
 
 
 def assigned(dataset: Dataset, recipe: Recipe, progress: Progress) -> Split:

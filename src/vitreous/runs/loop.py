@@ -19,7 +19,7 @@ from vitreous.losses.penalty import Penalty
 from vitreous.progress.progress import Progress
 from vitreous.recipes.recipe import Recipe
 from vitreous.run_folder import RunFolder
-from vitreous.runs.consumers import Checkpoints, Consumer, Shown, Tracked
+from vitreous.runs.consumers import Checkpoints, Consumer, Examined, Shown, Tracked
 from vitreous.runs.interrupt import Interrupt
 from vitreous.runs.loop_state import LoopState
 from vitreous.runs.phases import EpochBatches, TrainingPhase, ends_epoch, steps_in
@@ -37,11 +37,13 @@ def train_phases(
     checkpoints: Checkpoints,
     progress: Progress,
     interrupt: Interrupt,
+    doctor: bool = False,
 ) -> list[dict[str, Any]]:
     """Train through all phases, from the latest checkpoint if there is one; the network ends with
     its best weights. Returns the history, one row an epoch.
 
     remaining  the phases from a number on, each prepared when its turn comes
+    doctor     let one look on
 
     Raises KeyboardInterrupt after a checkpoint, and DivergedError with the best weights restored.
     """
@@ -52,7 +54,9 @@ def train_phases(
             checkpoint.restore(saved, whole=checkpoints.whole)
             saved = None
     tracked = Tracked(folder, recipe.to_mapping(), state, progress)
-    consumers = [Shown(progress), tracked, checkpoints]
+    consumers: list[Consumer] = [Shown(progress), tracked, checkpoints]
+    if doctor:
+        consumers.append(Examined(folder, progress))
     ended = False
     try:
         for phase in remaining(state.phase):

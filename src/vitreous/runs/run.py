@@ -38,6 +38,7 @@ from vitreous.runs.job import Job, prepare, take_up
 from vitreous.runs.loop import train_phases
 from vitreous.runs.phases import phases
 from vitreous.runs.setup import TrainingSetup, build
+from vitreous.tasks.asked import as_asked
 from vitreous.training.history import averaged
 from vitreous.training.reproduce import deterministic
 
@@ -84,7 +85,9 @@ class Run:
 
         data  needed for its pictures, where they lie in memory
         """
-        return write_report(self.folder.path, dataset=None if data is None else open_data(data))
+        task = self.model.task
+        found = None if data is None else as_asked(open_data(data), task.name, task.noise)
+        return write_report(self.folder.path, dataset=found)
 
 
 def train(
@@ -95,6 +98,7 @@ def train(
     parts: Split | None = None,
     out: str | Path | None = None,
     progress: Progress | bool | None = None,
+    doctor: bool = True,
     **fields: Unpack[RecipeFields],
 ) -> Run:
     """Train a network, measure it on data it has not seen, write a report.
@@ -105,6 +109,7 @@ def train(
     parts     the part of every example, such as one fold; None assigns them by the recipe's shares
     out       the run folder, which must not exist; default: runs/NAME
     progress  False shows nothing; None shows it on a terminal and in a notebook
+    doctor    let one look on, and say what is wrong with the training; no bit of it changes
     fields    fields of `vt.Recipe`, such as epochs=30
 
     What the recipe leaves open is chosen from the data. Raises UsageError, DataError, RunError,
@@ -115,7 +120,7 @@ def train(
         folder = RunFolder.create(job.dataset.name, out)
         job.write(folder)
         folder.log_event("start", data=job.source)
-        return go_on(folder, job, shown)
+        return go_on(folder, job, shown, doctor)
 
 
 def resume(
@@ -124,6 +129,7 @@ def resume(
     *,
     model: nn.Module | None = None,
     progress: Progress | bool | None = None,
+    doctor: bool = True,
 ) -> Run:
     """Go on with an interrupted run; on a CPU the result is the same to the last bit.
 
@@ -140,10 +146,10 @@ def resume(
             job.write(folder)
         folder.log_event("resume")
         with threads_of(folder, shown):
-            return go_on(folder, job, shown)
+            return go_on(folder, job, shown, doctor)
 
 
-def go_on(folder: RunFolder, job: Job, progress: Progress) -> Run:
+def go_on(folder: RunFolder, job: Job, progress: Progress, doctor: bool = True) -> Run:
     """From a folder with a job to a finished run. Finished stages are recognized by their files,
     and not done again when a run is resumed.
 
@@ -156,7 +162,7 @@ def go_on(folder: RunFolder, job: Job, progress: Progress) -> Run:
                 images = read_images(job, folder, progress)
                 clock.lap("reading")
                 setup = build(job, images, progress)
-                history = learn(setup, folder, progress, interrupt)
+                history = learn(setup, folder, progress, interrupt, doctor)
                 clock.lap("training")
                 found = measure(setup, setup.bundle(history), progress)
                 write_table(folder.predictions, found.columns, found.rows)
@@ -171,7 +177,7 @@ def go_on(folder: RunFolder, job: Job, progress: Progress) -> Run:
             scores = {part: model.task.SCORES.from_json(found) for part, found in parts}
         if "test" in scores and not folder.events("test"):
             use_test(job.dataset, job.parts, scores["test"], folder)
-        write_report(folder.path, dataset=job.dataset, predict=model.predict)
+        write_report(folder.path, dataset=job.dataset, predictor=model)
         folder.log_event("end")
         return Run(folder, model, scores)
 
@@ -201,7 +207,11 @@ def read_images(job: Job, folder: RunFolder, progress: Progress) -> Pack:
 
 
 def learn(
-    setup: TrainingSetup, folder: RunFolder, progress: Progress, interrupt: Interrupt
+    setup: TrainingSetup,
+    folder: RunFolder,
+    progress: Progress,
+    interrupt: Interrupt,
+    doctor: bool = False,
 ) -> list[dict[str, Any]]:
     """Train through all phases, from the latest checkpoint if there is one; the network ends with
     its best weights. Returns the history, one row an epoch.
@@ -213,7 +223,7 @@ def learn(
     checkpoints = Checkpoints(folder, setup.network, setup.job.fingerprint, recipe.checkpoint)
     remaining = partial(phases, setup, progress)
     try:
-        history = train_phases(remaining, recipe, folder, checkpoints, progress, interrupt)
+        history = train_phases(remaining, recipe, folder, checkpoints, progress, interrupt, doctor)
     except DivergedError as error:
         with suppress(StorageError):
             folder.log_event("diverged", message=error.message)

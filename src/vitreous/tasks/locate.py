@@ -15,7 +15,7 @@ from vitreous.backprop.layers import ClassAndBox, Loss, MappedClassAndBox
 from vitreous.data.batches.pack import Rows
 from vitreous.data.boxes import Boxes
 from vitreous.data.images.frame import Frame
-from vitreous.errors import DataError, ModelFileError
+from vitreous.errors import DataError, ModelFileError, UsageError
 from vitreous.fields import misfit
 from vitreous.formats import counted
 from vitreous.losses import box_iou, cross_entropy, giou_loss, place_cross_entropy, smooth_l1
@@ -124,6 +124,12 @@ class Locate(Task):
         return replace(self, size=(height, width), stride=stride_for(height, width))
 
     def sharing(self, alpha: float | None) -> Self:
+        if alpha == 1 and not self.classes:
+            raise UsageError(
+                "the boxes have no classes, and nothing else would be learned",
+                where="--alpha",
+                remedy="Give less than 1, or leave it out.",
+            )
         return self if alpha is None else replace(self, alpha=alpha)
 
     @property
@@ -302,8 +308,8 @@ class Locate(Task):
         return answers
 
     def aim(self, outputs: Tensor, target: str = "", frames: Any = None) -> Aim:
-        found = box_aim(self.found(outputs), self.classes, target)
-        return Aim(found.names, lambda out: found.scalar(self.found(out)))
+        aim = box_aim(self.found(outputs), self.classes, target)
+        return Aim(aim.names, lambda out: aim.scalar(self.found(out)))
 
     def truth(self, targets: Mapping[str, Any]) -> PlacedBox:
         for box in targets["box"].astype(np.float64):

@@ -8,7 +8,7 @@ here and a row of `TASKS`.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal, Self
@@ -337,6 +337,21 @@ class Task(ABC):
                 place in the image
         top     how many alternatives to name, where there are any
         """
+
+    def assemble(self, pieces: Iterable[tuple[tuple[slice, slice], Any]], frame: Frame) -> Answer:
+        """The answer about one image from those about its tiles.
+
+        pieces  (lines and columns of the window, outputs (1, L, h, w) there), one at a time:
+                together they cover the window
+        frame   how the image was fitted into the window
+
+        Raises UsageError where an answer is of the image as a whole.
+        """
+        raise UsageError(
+            f"answers of the task '{self.name}' are not put together from tiles",
+            where="scale",
+            remedy="Leave it out: the image is fitted into the network's window.",
+        )
 
     def aim(self, outputs: Any, target: str = "", frames: Sequence[Frame] | None = None) -> Aim:
         """The number that is to be explained about each image.

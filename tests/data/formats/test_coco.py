@@ -21,7 +21,7 @@ from vitreous.data.maps import Maps
 from vitreous.data.points import Points
 from vitreous.data.splits.split import split
 from vitreous.errors import DataError
-from vitreous.runs.job import as_asked
+from vitreous.tasks.asked import as_asked
 
 CATEGORIES = [{"id": 17, "name": "cat"}, {"id": 3, "name": "dog"}, {"id": 90, "name": "brush"}]
 

@@ -74,6 +74,7 @@ def own(place: object) -> None:
         ("blur", "sharp", "photo", "clean"),
         ("street", "street_ids", "mask", "mask"),  # words that mean nothing: told by their pixels
         ("a", "b", "mask", "mask"),
+        ("truth", "photos", "mask", "mask"),  # words that have changed places
     ],
 )
 def test_what_lies_in_two_folders_decides(

@@ -16,7 +16,7 @@ from vitreous.data.formats.open import open
 from vitreous.data.maps import Maps
 from vitreous.data.splits.split import split
 from vitreous.errors import DataError
-from vitreous.runs.job import as_asked
+from vitreous.tasks.asked import as_asked
 
 BOX = "1 0.5 0.5 0.25 0.2\n"
 OUTLINE = "0 0.25 0.2 0.75 0.2 0.75 0.8 0.25 0.8\n"

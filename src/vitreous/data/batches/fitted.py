@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Any, overload
 
@@ -17,7 +17,6 @@ from vitreous.data.images.frame import Frame
 from vitreous.data.maps import MapRows, Maps
 from vitreous.data.points import Points
 from vitreous.errors import ImageError, UsageError
-from vitreous.formats import counted
 
 
 class Frames(Sequence[Frame]):
@@ -86,40 +85,6 @@ def moving(targets: Mapping[str, Column], contract: PixelContract) -> bool:
             remedy="Pack them with a contract that is exact.",
         )
     return bool(names)
-
-
-def cut_off(
-    targets: Mapping[str, Column],
-    made: Mapping[str, Column],
-    good: NDArray[np.bool_],
-    name: Callable[[int], str],
-) -> list[str]:
-    """What lies outside of the window, as sentences: points that are visible no more, dots that are
-    gone, and boxes of which nothing is left.
-
-    targets  in the images' own pixels; made: the same, fitted
-    good     (N,) False for images that could not be read
-    name     of the image with that index
-    """
-    said = []
-    for column, old in targets.items():
-        new, noun = made[column], "dot" if isinstance(old, Dots) else "box"
-        if isinstance(old, Points) and isinstance(new, Points):
-            lost, noun = old.array[..., 2].sum(axis=1) - new.array[..., 2].sum(axis=1), "point"
-        elif isinstance(old, Boxes | Dots) and isinstance(new, Boxes | Dots):
-            lost = old.sizes - new.sizes
-        else:
-            continue
-        where = np.flatnonzero((lost > 0) & good)
-        if len(where):
-            count = int(lost[where].sum())
-            said.append(
-                f"{counted(count, noun)} of {counted(len(where), 'image')} "
-                f"{'lies' if count == 1 else 'lie'} outside of what the network sees, and "
-                f"{'counts' if count == 1 else 'count'} as not there, such as in "
-                f"{name(int(where[0]))}. Correct the places, or train with --fit pad"
-            )
-    return said
 
 
 def fitted(

@@ -27,7 +27,7 @@ from numpy.typing import NDArray
 
 from vitreous.atomic import replacing
 from vitreous.data.batches.decoding import Decoding, damaged
-from vitreous.data.batches.fitted import Frames, cut_off, fitted, moving
+from vitreous.data.batches.fitted import Frames, fitted, moving
 from vitreous.data.batches.preprocess import PixelContract
 from vitreous.data.batches.streaming import Streaming
 from vitreous.data.cache import cache_folder as caches
@@ -36,6 +36,7 @@ from vitreous.data.columns import Column
 from vitreous.data.dataset import Dataset, Progress
 from vitreous.data.images.unreadable import BadImage
 from vitreous.data.maps import MapRows, maps_of
+from vitreous.data.outside import cut_off
 from vitreous.errors import DataError, ImageError, StorageError
 
 VERSION = 4  # of the file's layout and of the rules by which rows are made
@@ -123,8 +124,9 @@ def pack(
             if moved:
                 placed = fitted(columns, decoding.frames, decoding.maps())
                 made = replace(made, targets=placed, frames=decoding.frames)
-    told = cut_off(columns, made.targets, made.good, dataset.id)
-    made = replace(made, remarks=(*made.remarks, *told))
+    if made.frames is not None:
+        told = cut_off(columns, made.targets, made.frames.sizes, made.good, dataset.id)
+        made = replace(made, remarks=(*made.remarks, *told))
     if made.bad and bad_images == "raise":
         raise damaged(made.bad[0])
     if len(made.bad) == len(dataset):

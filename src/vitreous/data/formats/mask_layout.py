@@ -106,14 +106,19 @@ def _side_by_side(root: Path, names: set[str]) -> tuple[str, str, str] | None:
                 continue
             named = (_word(one), _word(other)) in PAIRS or _word(other) not in VAGUE
             found = kind if kind and named else kind_of_folder(root / other, "clean")
-            if not kind or found == kind:
+            sound = found == kind if kind else found != "clean" or _is_photos(root / one)
+            if sound:
                 return one, other, found
-    clean = [name for name in folders if TARGETS.get(_word(name)) == "clean"]
-    if len(folders) == 2 and not images and not clean:
+    if len(folders) == 2:
         for one, other in (folders, folders[::-1]):
             if looks_like_masks(root / one, root / other):
                 return one, other, "mask"
     return None
+
+
+def _is_photos(folder: Path) -> bool:
+    """Nobody makes masks into pictures: the words have changed places."""
+    return kind_of_folder(folder, "clean") == "clean"
 
 
 def _in_one(root: Path, folders: Iterable[str]) -> tuple[str, str, str] | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from array import array
 from collections import Counter
 from collections.abc import Callable, Mapping
@@ -18,6 +19,7 @@ from vitreous.data.dots import Dots
 from vitreous.data.doubt import Doubt
 from vitreous.data.formats.drawn_masks import drawn_maps, is_drawn, masks_of_cells
 from vitreous.data.formats.labels import from_marks, from_words
+from vitreous.data.formats.left_out import LeftOut
 from vitreous.data.formats.map_files import depths_in_files, pictures_in_files
 from vitreous.data.formats.mask_files import masks_in_files
 from vitreous.data.formats.table_rows import is_foreign, refuse_encoding
@@ -34,6 +36,7 @@ from vitreous.data.names import Names
 from vitreous.data.points import Points
 from vitreous.errors import DataError
 
+DECIMAL_COMMA = re.compile(r"[-+]?[\d.,\s]*\d,\d[\d.]*")
 MARKS = ("0", "1", "0.0", "1.0")
 NONE = ("box", "dot")  # no box is an answer, too
 IN_FILES = {"mask": masks_in_files, "depth": depths_in_files, "clean": pictures_in_files}
@@ -63,6 +66,7 @@ class TargetCells:
         }
         self._left_out = list(extra) if "label" in self._at else []
         self._extra = {} if self._left_out else extra
+        self._unused = {LeftOut(name): place for name, place in extra.items()}
         self._rows: list[int] = []
         self._cells: dict[str, list[str]] = {name: [] for name in self._at}
         self._places, self._values = array("f"), array("d")
@@ -96,6 +100,8 @@ class TargetCells:
             if name not in FILES and is_foreign(cell):
                 refuse_encoding(row, cell, self._where)
             self._cells[name].append(cell)
+        for column, place in self._unused.items():
+            column.add(cells[place])
         for name, place in self._points.items():
             self._places.extend(self._point(row, name, cells[place]))
         for name, place in self._extra.items():
@@ -130,6 +136,7 @@ class TargetCells:
             self._left_out = list(self._extra)
         if self._left_out:
             self.notes.append(f"columns left out: {', '.join(self._left_out)}")
+            self.notes += filter(None, (column.doubt() for column in self._unused))
         if not found:
             self.notes.append("there is no column 'label': the images are unlabeled")
         return found
@@ -141,7 +148,9 @@ class TargetCells:
             row, name, cell = self._odd
             self._fail(
                 f"row {row}, column '{name}' holds '{cell}', which is no number",
-                "Write a column 'label', one column of 0 and 1 for each label, or numbers.",
+                "Write decimals with a point, such as 1234.5."
+                if DECIMAL_COMMA.fullmatch(cell)
+                else "Write a column 'label', one column of 0 and 1 for each label, or numbers.",
             )
         values = np.frombuffer(self._values, np.float64).reshape(len(self._rows), -1)
         if self._marks and (self._whole or len(names) > 1):
@@ -247,6 +256,7 @@ class TargetCells:
                 corners.extend((left, top, right, bottom))
                 words.append(clean(bare(word) or word) if word else "")
         table = np.frombuffer(corners, np.float32).reshape(-1, 4)
+        self._check_pixels(table, "box")
         marks = np.array(ignored) if any(ignored) else None
         classes = sorted(set(words))
         if not any(classes):
@@ -276,12 +286,21 @@ class TargetCells:
                 places.extend((values[0], values[1]))
                 words.append(name)
         table, classes = np.frombuffer(places, np.float32), sorted(set(words))
+        self._check_pixels(table, "dot")
         if not any(classes):
             return Dots(table, np.array(sizes))
         if "" in classes:
             self._fail("names the class of some dots only", "Write a class after every dot.")
         place = {name: position for position, name in enumerate(classes)}
         return Dots(table, np.array(sizes), np.array([place[word] for word in words]), classes)
+
+    def _check_pixels(self, table: NDArray[np.float32], noun: str) -> None:
+        """Fails for places that are fractions of their image: nothing lies within one pixel."""
+        if len(table) and table.min() >= 0 and table.max() <= 1 and (table % 1).any():
+            self._fail(
+                f"has every {noun} between 0 and 1: these are fractions of the image",
+                "Write pixels: multiply x by the width of the image and y by its height.",
+            )
 
     def _point(self, row: int, name: str, cell: str) -> tuple[float, float, float]:
         """A cell such as "12.5 40", or an empty one for a point that is not visible."""
@@ -297,6 +316,7 @@ class TargetCells:
         return values[0], values[1], 1.0
 
     def _named_points(self) -> Points:
+        self._check_pixels(np.frombuffer(self._places, np.float32), "point")
         column = Points(np.frombuffer(self._places, np.float32), list(self._points))
         if column.pairs:
             pairs = (" and ".join(column.names[point] for point in pair) for pair in column.pairs)

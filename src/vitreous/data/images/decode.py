@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import struct
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -160,7 +161,8 @@ def named(where: str | None) -> Iterator[None]:
         raise
     except Exception as error:
         # Damaged files raise nearly every exception there is, out of three foreign parsers.
-        reason = str(error).rstrip(".") or type(error).__name__
+        cut = isinstance(error, struct.error | IndexError)  # fewer bytes than a header promises
+        reason = "the file is cut off" if cut else str(error).rstrip(".") or type(error).__name__
         reason = "; ".join(dict.fromkeys([reason, *lines(said)]))
         whole = any(word in reason for word in UNKNOWN)
         raise ImageError(
