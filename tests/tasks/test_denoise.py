@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -20,7 +21,7 @@ from vitreous.inference.tiles import MARGIN, Tiling
 from vitreous.models import create
 from vitreous.report.build import write_report
 from vitreous.runs.evaluate import evaluate
-from vitreous.runs.run import Run, train
+from vitreous.runs.run import Run, resume, train
 from vitreous.tasks.denoise import Denoise
 
 SIDE = 32
@@ -143,3 +144,26 @@ def test_noise_without_a_task_that_asks_for_it_is_refused() -> None:
     assert caught.value.where == "--noise gaussian:25"
     with pytest.raises(UsageError, match="unknown noise 'gausian'"):
         train(from_arrays(smooth(20)), task="denoise", noise="gausian:25", out="never")
+
+
+def test_a_run_with_noise_that_was_cut_ends_in_the_same_bytes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from vitreous.runs.consumers import Checkpoints
+
+    save = Checkpoints.save
+
+    def cut(self: Checkpoints, state: Any, **parts: Any) -> None:
+        save(self, state, **parts)
+        if state.step == 3:
+            raise KeyboardInterrupt
+
+    recipe: dict[str, Any] = {"task": "denoise", "noise": "poisson:40", "epochs": 2, "seed": 3}
+    recipe |= {"batch_size": 8, "checkpoint": 0.0}
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(Checkpoints, "save", cut)
+        train(from_arrays(smooth(24)), out=tmp_path / "cut", **recipe)
+    again = resume(tmp_path / "cut", from_arrays(smooth(24)))
+    whole = train(from_arrays(smooth(24)), out=tmp_path / "whole", **recipe)
+    assert again.folder.model.read_bytes() == whole.folder.model.read_bytes()
+    assert again.folder.predictions.read_bytes() == whole.folder.predictions.read_bytes()

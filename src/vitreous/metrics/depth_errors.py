@@ -79,9 +79,9 @@ def depth_scores(
     told = (
         ("abs_rel", "mean relative error", "lower", "%", "of the true depth"),
         ("rmse", "RMSE", "lower", "", "root of the mean squared error"),
-        ("delta1", "δ < 1.25", "higher", "%", "pixels within a factor of 1.25"),
-        ("delta2", "δ < 1.25²", "higher", "%", "pixels within a factor of 1.56"),
-        ("delta3", "δ < 1.25³", "higher", "%", "pixels within a factor of 1.95"),
+        ("delta1", "accuracy δ < 1.25", "higher", "%", "pixels within a factor of 1.25"),
+        ("delta2", "accuracy δ < 1.25²", "higher", "%", "pixels within a factor of 1.56"),
+        ("delta3", "accuracy δ < 1.25³", "higher", "%", "pixels within a factor of 1.95"),
     )
     return tuple(
         Score(

@@ -24,8 +24,8 @@ class Recipe:
     """architecture, a name from `vitreous models`; default: chosen from the images"""
     task: str = "auto"
     """what is asked of each image: classify (one label), label (several), segment (the class of
-    each pixel), regress (numbers), keypoints, locate (one box), detect (any number of boxes), count
-    or depth; auto is told by the data"""
+    each pixel), regress (numbers), keypoints, locate (one box), detect (any number of boxes),
+    count (things), depth or denoise; auto is told by the data"""
 
     epochs: Annotated[int | None, Between(1, 1_000_000)] = None
     """how many times each training image is seen"""

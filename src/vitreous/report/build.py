@@ -95,9 +95,11 @@ def report_data(
         notes += task.remarks(judged, scores[judged])
     if dataset is None:
         try:
-            dataset = as_asked(open_data(written["data"]), task.name, task.noise)
+            dataset = open_data(written["data"])
         except VitreousError as error:
             notes.append(Note(f"The data are not here any more, hence no pictures: {error}"))
+    if dataset is not None:
+        dataset = as_asked(dataset, task.name, task.noise)
     answers = [
         row for row in read_table(folder.predictions, ("path", "part")) if row["part"] == judged
     ]

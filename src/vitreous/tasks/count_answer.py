@@ -12,7 +12,7 @@ from vitreous.drawing.color_scale import shades
 from vitreous.drawing.markers import colored, dots
 from vitreous.formats import plain
 
-STRONGEST = 0.75  # share of the color where the density is highest
+STRONGEST = 0.85  # share of the color where the density is highest
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,14 +53,14 @@ class Count:
         return found
 
     def draw(self, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        """The density over the image, the clearer the less there is; or a dot at each place."""
+        """The density over the image, which is shown in gray; or a dot at each place."""
         if self.density is None:
             found = np.zeros((0, 2)) if self.places is None else self.places
             return dots(image, np.column_stack([found, np.ones(len(found))]), one_color=True)
-        base = colored(image)
+        base = np.repeat(colored(image).mean(axis=2, keepdims=True), 3, axis=2)
         highest = float(self.density.max(initial=0))
         if highest <= 0:
-            return base
-        share = STRONGEST * np.clip(self.density / highest, 0, 1)[..., None]
-        mixed = base + share * (shades(self.density, 0, highest).astype(np.float32) - base)
+            return np.asarray(np.rint(base), np.uint8)
+        level = np.sqrt(np.clip(self.density / highest, 0, 1))  # a tenth of the highest is seen
+        mixed = base + STRONGEST * level[..., None] * (shades(level, 0, 1) - base)
         return np.asarray(np.rint(mixed), np.uint8)

@@ -212,7 +212,7 @@ class Depth(Task):
             frames = [Frame.identity(one.shape) for one in depths]
         back = (frame.inverse for frame in frames)
         return [
-            DepthMap(each.map(one, nearest=False, fill=math.nan), self.steps)
+            DepthMap(each.map(one, nearest=False, fill=math.nan), self.steps, self.ends)
             for each, one in zip(back, depths, strict=True)
         ]
 
@@ -223,13 +223,20 @@ class Depth(Task):
         """
         return 10.0 ** math.floor(math.log10(MOST / (FARTHEST * self.farthest)))
 
+    @property
+    def ends(self) -> tuple[float, float]:
+        """Of the scale of colors, the same for all images: what is usual in training."""
+        reach = 2 * self.scale
+        return math.exp(self.center - reach), min(math.exp(self.center + reach), self.farthest)
+
     def aim(self, outputs: Tensor, target: str = "", frames: Any = None) -> Aim:
         """How far all of it is, as the mean of the logarithms."""
         return whole_map(outputs, ("depth",), target)
 
     def truth(self, targets: Mapping[str, Any]) -> DepthMap:
         found = np.asarray(targets["depth"], np.float32)
-        return DepthMap(np.where(found > 0, found, np.nan).astype(np.float32), self.steps)
+        known = np.where(found > 0, found, np.nan).astype(np.float32)
+        return DepthMap(known, self.steps, self.ends)
 
     def meaning(self, scores: DepthScores) -> list[str]:
         return [
@@ -246,8 +253,8 @@ class Depth(Task):
 
     def galleries(self, rows: Sequence[Mapping[str, str]]) -> Iterator[Gallery]:
         intro = (
-            "The truth on the left, the answer on the right, each from its nearest (dark blue) to "
-            "its farthest (yellow); white was not measured."
+            "The truth on the left, the answer on the right, in the same colors from near (dark "
+            "blue) to far (yellow); white was not measured."
         )
         return ranked_cases(rows, _note, noun="depths", intro=intro)
 

@@ -23,10 +23,12 @@ class DepthMap:
 
     depth  (h, w) float32 in the unit of the data; NaN where it is not known
     steps  of a 16-bit PNG that make one unit
+    ends   of the scale of colors; None: the nearest and the farthest depth of this map
     """
 
     depth: NDArray[np.float32]
     steps: float = 1.0
+    ends: tuple[float, float] | None = None
     score: float | None = None
 
     @property
@@ -75,5 +77,5 @@ class DepthMap:
 
     def draw(self, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
         """Colors in place of the image: what is near dark blue, what is far yellow."""
-        low, high = self.range or (0.0, 1.0)
+        low, high = self.ends or self.range or (0.0, 1.0)
         return shades(self.depth, low, high)
