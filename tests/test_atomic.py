@@ -119,3 +119,14 @@ def test_a_pipe_is_written_to_and_not_replaced(tmp_path: Path, linked: bool) -> 
 def test_a_name_may_be_as_long_as_names_can_be(tmp_path: Path, name: str) -> None:
     write_bytes(tmp_path / name, b"content")
     assert (tmp_path / name).read_bytes() == b"content"
+
+
+@pytest.mark.parametrize("mode", [0o600, 0o644, 0o664, 0o444])
+def test_permissions_stay_as_they_were(tmp_path: Path, mode: int) -> None:
+    """A file that was private does not become readable by everybody because it is written anew."""
+    path = tmp_path / "file"
+    path.write_bytes(b"old")
+    path.chmod(mode)
+    write_bytes(path, b"new")
+    assert path.stat().st_mode & 0o777 == mode
+    assert path.read_bytes() == b"new"

@@ -2,7 +2,8 @@
 
 A file is written beside its target, flushed to the disk, and renamed over it; then the folder is
 flushed, so that the name survives a power cut as well. A link stays a link: what it leads to is
-replaced. What is no file, such as /dev/stdout or a pipe, is written to as it is.
+replaced. What was there before hands on its permissions. What is no file, such as /dev/stdout or a
+pipe, is written to as it is.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import contextlib
 import errno
 import os
 import secrets
+import stat
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import IO
@@ -46,6 +48,8 @@ def replacing(path: str | Path) -> Iterator[IO[bytes]]:
                 yield file
                 file.flush()
                 os.fsync(file.fileno())
+            with contextlib.suppress(OSError):  # there may be no file yet
+                os.chmod(temporary, stat.S_IMODE(os.stat(target).st_mode))
             os.replace(temporary, target)
         except BaseException:
             with contextlib.suppress(OSError):

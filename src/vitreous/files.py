@@ -196,4 +196,8 @@ def _parsed(path: Path, parse: Any, foreign: type[Exception] = ValueError) -> An
     try:
         return parse(path.read_text(encoding="utf-8", errors="surrogateescape"))
     except (OSError, ValueError, RecursionError, foreign) as error:
-        raise RunError(f"cannot be read: {error}", where=str(path)) from error
+        raise RunError(
+            f"cannot be read: {error}",
+            where=str(path),
+            remedy="Bring back the file as it was written, or mend what is named here.",
+        ) from error

@@ -47,6 +47,7 @@ def test_the_network_that_comes_with_weights(capsys: pytest.CaptureFixture[str])
 def test_networks_that_answer_for_each_pixel(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["models", "unet"]) == 0
     lines = [line for line in capsys.readouterr().out.splitlines() if line.startswith("  unet")]
-    names = ["unet", "unet_small", "unet_efficientnet_lite0", "unet_resnet18"]
+    names = ["unet", "unet_small", "unet_efficientnet_lite0", "unet_resnet18",
+             "unet_denoiser", "unet_denoiser_small", "unet_transformer"]  # fmt: skip
     assert sorted(line.split()[0] for line in lines) == sorted(names)
     assert all(line.endswith("masks") for line in lines)

@@ -48,7 +48,7 @@ HEAVY = {
     "resnext50_32x4d", "resnext101_32x8d", "resnext101_64x4d", "densenet169", "densenet201",
     "densenet161", "efficientnet_b1", "efficientnet_b2", "efficientnet_b3", "efficientnet_b4",
     "efficientnet_b5", "efficientnet_b6", "efficientnet_b7", "vit_s32", "vit_b16", "vit_b32",
-    "vit_l16", "vit_l32", "vit_ti4", "unet",
+    "vit_l16", "vit_l32", "vit_ti4", "unet", "fcn32", "fcn16", "fcn8",
     *[name for name in MODELS if name.startswith("vgg")],
 }  # fmt: skip
 EACH = [pytest.param(name, marks=[pytest.mark.slow] * (name in HEAVY)) for name in MODELS]

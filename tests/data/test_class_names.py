@@ -58,6 +58,13 @@ def test_cleaning_twice_changes_nothing(name):
         (["nan", "cat"], "called 'nan'"),
         (["None", "cat"], "called 'None'"),
         (["NA", "cat"], "called 'NA'"),
+        (["unlabeled", "cat"], "called 'unlabeled'"),
+        (["To_Sort", "cat"], "called 'To_Sort'"),
+        (["cat", "dog", "cat,dog"], "'cat,dog' is made of the names of others"),
+        (["cat", "dog", "dog / cat"], "'dog / cat' is made of the names of others"),
+        (["cat", "dog", "cat+dog"], "'cat+dog' is made of"),
+        (["cat", "dog", "cat dog"], "'cat dog' is made of"),
+        (["['cat', 'dog']", "['cat']", "['dog']"], "is made of the names of others"),
     ],
 )
 def test_what_looks_like_an_accident(names, said):
@@ -66,7 +73,13 @@ def test_what_looks_like_an_accident(names, said):
     assert doubt.remedy
 
 
-@pytest.mark.parametrize("names", [["A", "A-"], ["1-2", "12"], ["none", "some"], ["-1", "1"], []])
+@pytest.mark.parametrize(
+    "names",
+    [
+        *(["A", "A-"], ["1-2", "12"], ["none", "some"], ["-1", "1"], []),
+        *(["hot", "dog", "hot dog stand"], ["a,b", "a"], ["left", "right", "left-right"]),
+    ],
+)
 def test_what_is_none(names):
     assert not [*doubts(names)]
 

@@ -56,6 +56,10 @@ COLUMNS = {
     "nameless crowds": Boxes(np.ones((4, 4)) * [0, 0, 2, 3], [1, 0, 2, 1], ignored=[1, 0, 0, 0]),
     "pictures": Maps(np.stack([DEPTHS] * 3, axis=-1), interpolation="linear", channels=3),
     "dots": Dots.of([[[1, 2], [3.5, 4]], np.zeros((0, 2)), [[7, 5]], [[1, 2], [1, 2]]]),
+    "dots of classes": Dots.of(
+        [[[1, 2, 1], [3.5, 4, 0]], np.zeros((0, 3)), [[7, 5, 1]], [[1, 2, 0], [1, 2, 1]]],
+        ("cat", "dog"),
+    ),
     "points": Points(EYES, ("left eye", "right eye")),
 }
 KINDS = pytest.mark.parametrize("kind", COLUMNS)
@@ -114,6 +118,7 @@ def test_strata_and_counts(kind):
         "maps": [2, 2, 2],
         "named boxes": [2, 2],
         "crowds": [1, 1],
+        "dots of classes": [2, 3],
     }
     rows, strata = column.strata()
     assert len(rows) == len(strata)
@@ -130,6 +135,7 @@ def test_strata_and_counts(kind):
         "maps": {(0, 0), (0, 1), (0, 2), (1, 1), (3, 0), (3, 2)},
         "named boxes": {(0, 1), (2, 0), (2, 1), (3, 0)},
         "crowds": {(2, 1), (3, 0)},
+        "dots of classes": {(0, 0), (0, 1), (2, 1), (3, 0), (3, 1)},
     }
     assert pairs == shown[kind]
 
@@ -222,7 +228,7 @@ def written(folder, targets):
 def test_cells_of_a_manifest_bring_the_column_back(folder, kind):
     column = COLUMNS[kind]
     names = {"classes": "class", "marks": "class", "boxes": "box", "named boxes": "box",
-             "points": "point", "dots": "dot",
+             "points": "point", "dots": "dot", "dots of classes": "dot",
              "crowds": "box", "nameless crowds": "box"}  # fmt: skip
     name = names.get(kind, "value")
     again, _ = written(folder, {name: column})
@@ -443,6 +449,30 @@ def test_maps_of_several_sizes_have_to_be_packed_first():
     assert maps.gather(np.array([1, 1])).shape == (2, 3, 2)
     with pytest.raises(ShapeError, match="several sizes"):
         maps.gather(np.array([0, 1]))
+
+
+class Cropped:
+    """The part of images that begins at x pixels from the left."""
+
+    def __init__(self, x: float, size: tuple[int, int]):
+        self.x, self.size = x, size
+
+    def boxes(self, boxes):
+        return [each - [self.x, 0, self.x, 0] for each in boxes]
+
+
+def test_a_sliver_of_a_box_is_ignored_in_training():
+    """Of the first box a fifth is left, of the second a half, of the third too little."""
+    rows = np.array([[2, 0, 7, 5, 1], [4, 0, 8, 5, 0], [0, 0, 6.5, 5, 1]])
+    boxes = Boxes.of([rows, np.zeros((0, 5))], ("cat", "dog"))
+    cut, none = boxes.moved(boxes.gather(np.arange(2)), Cropped(6, (6, 6)))
+    assert cut.tolist() == [[0, 0, 1, 5, 1, 1], [0, 0, 2, 5, 0, 0]]
+    assert len(none) == 0
+    whole, _ = boxes.moved(boxes.gather(np.arange(2)), Cropped(0, (6, 12)))
+    assert whole.shape == (3, 5)
+    nameless = Boxes.of([rows[:1, :4]])
+    (row,) = nameless.moved(nameless.gather(np.arange(1)), Cropped(6, (6, 6)))
+    assert row.tolist() == [[0, 0, 1, 5, 0, 1]]
 
 
 def test_points_without_sides_are_not_mirrored_unknowingly() -> None:

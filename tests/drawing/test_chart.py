@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -117,3 +119,13 @@ def test_the_heat_map_stays_small_and_complete() -> None:
 def test_a_profile_says_what_it_shows() -> None:
     profile = profile_chart([("training", [5, 100, 20])], title="Images")
     assert "3 classes, from 100 to 5 images" in profile
+
+
+def test_shares_stand_between_nothing_and_all() -> None:
+    """Linear, however small they are, and with a legend."""
+    chart = line_chart(
+        [Line("cat", [0, 0.5, 1], [1, 0.9, 0.001])], title="t", x_label="recall", kind="shares"
+    )
+    assert ">cat<" in chart
+    ticks = re.findall(r'class="y tick" style="top:([\d.]+)%">([^<]*)<', chart)
+    assert [ticks[0], ticks[-1]] == [("100.00", "0"), ("0.00", "1")]

@@ -97,7 +97,13 @@ def test_what_costs_no_product() -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "width", "depth", "side"), [("unet", 64, 4, 512), ("unet_small", 16, 3, 128)]
+    ("name", "width", "depth", "side"),
+    [
+        ("unet", 64, 4, 512),
+        ("unet_small", 16, 3, 128),
+        ("unet_denoiser", 32, 3, 128),
+        ("unet_denoiser_small", 16, 3, 128),
+    ],
 )
 def test_unet(name: str, width: int, depth: int, side: int) -> None:
     """Every weight of a convolution meets every pixel of its map; every weight of a transposed one
@@ -126,3 +132,30 @@ def test_unet_with_an_encoder() -> None:
         expected += pixels * 9 * ((skip + width) * width + width**2)
         below = width
     assert MODELS["unet_resnet18"].macs == expected + side**2 * below * 2
+
+
+@pytest.mark.parametrize("finest", [32, 16, 8])
+def test_fcn(finest: int) -> None:
+    """The dense layers meet each of 7×7 places; weights of an enlargement every pixel before it,
+    with one more pixel around.
+    """
+    dense = 25_088 * 4096 + 4096 * 4096
+    expected = MODELS["vgg16"].macs - dense - 4096 * 1000 + 49 * (dense + 4096 * 21)
+    side = 7
+    for spacing, width in ((16, 512), (8, 256)):
+        if finest <= spacing:
+            expected += 21 * 16 * (side + 2) ** 2
+            side *= 2
+            expected += 21 * width * side**2
+    expected += 21 * (2 * finest) ** 2 * (side + 2) ** 2
+    assert MODELS[f"fcn{finest}"].macs == expected
+
+
+def test_unet_with_a_transformer() -> None:
+    """4 layers on 8×8 tokens of 256 numbers, under a U-Net whose levels cost alike."""
+    level, side, width = (128 * 16) ** 2, 128, 16
+    convolutions = 9 * 3 * width * side**2 + 4 * 9 * level // 2 + 9 * 9 * level + 4 * 9 * 2 * level
+    convolutions += 4 * 4 * level // 2 + 2 * width * side**2
+    tokens, channels = 64, 256
+    layer = 12 * tokens * channels**2 + 2 * tokens**2 * channels
+    assert MODELS["unet_transformer"].macs == convolutions + 4 * layer

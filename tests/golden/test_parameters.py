@@ -98,6 +98,23 @@ def unet(channels: int, classes: int, width: int, depth: int, bn: bool = False) 
     return total + conv(width, classes, 1)
 
 
+def fcn(finest: int) -> int:
+    """VGG-16 with a 1×1 head for 21 classes, such heads on finer maps, and doublings of 4×4 weights
+    a class; the last enlargement has (2·finest)².
+    """
+    total = vgg(2, 2, 3, 3, 3) - fc(4096, 1000) + conv(4096, 21, 1)
+    for spacing, width in ((16, 512), (8, 256)):
+        if finest <= spacing:
+            total += conv(width, 21, 1) + 21 * 4 * 4
+    return total + 21 * (2 * finest) ** 2
+
+
+def transformer(width: int, layers: int) -> int:
+    """Queries, keys, values and their projection; a hidden layer of four widths; norms."""
+    layer = 3 * fc(width, width) + fc(width, width) + mlp(width, 4 * width, width) + 4 * width
+    return layers * layer + 2 * width
+
+
 def way_up(skips: Sequence[int], widths: Sequence[int] = (96, 64, 48, 32, 16)) -> int:
     """From the smallest map of an encoder back to the image, and a head for 2 classes.
 
@@ -247,6 +264,14 @@ CLOSED: dict[str, int] = {
     "googlenet_bn": googlenet(bn=True),
     "unet": unet(1, 2, 64, 4),
     "unet_small": unet(3, 2, 16, 3, bn=True),
+    "unet_denoiser": unet(3, 3, 32, 3, bn=True),
+    "unet_denoiser_small": unet(3, 3, 16, 3, bn=True),
+    "dncnn": conv(3, 64, 3) + 15 * conv_bn(64, 64, 3) + conv(64, 3, 3),
+    "dncnn_small": conv(3, 32, 3) + 5 * conv_bn(32, 32, 3) + conv(32, 3, 3),
+    "fcn32": fcn(32),
+    "fcn16": fcn(16),
+    "fcn8": fcn(8),
+    "unet_transformer": unet(3, 2, 16, 4, bn=True) + transformer(256, 4),
     "unet_efficientnet_lite0": efficientnet(lite=True)
     - conv_bn(320, 1280, 1)
     - fc(1280, 1000)

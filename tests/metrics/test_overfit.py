@@ -16,11 +16,11 @@ def test_diverging_curves_are_noticed() -> None:
     found = alarm(train, validation, 0.9 - 0.004 * np.maximum(EPOCHS - 8, 0))
     assert found is not None
     assert 6 <= found.epoch <= 16
-    assert found.accuracy_fell
+    assert found.score_fell
     assert "by heart" in found.explanation
     kept = alarm(train, validation, np.full(40, 0.9))
     assert kept is not None
-    assert kept.accuracy_fell is False
+    assert kept.score_fell is False
     assert "accuracy held" in kept.explanation
 
 
@@ -60,3 +60,18 @@ def test_what_both_losses_do_is_no_overfitting() -> None:
 def test_unknown_values_raise_no_alarm() -> None:
     train = np.exp(-EPOCHS / 8)
     assert alarm(train, np.where(EPOCHS == 3, np.nan, EPOCHS)) is None
+
+
+def test_the_score_has_a_name_and_any_scale() -> None:
+    """An error in pixels is given with its sign turned: more is better."""
+    train = np.exp(-EPOCHS / 8)
+    validation = 0.4 + 0.6 * np.exp(-EPOCHS / 4) + 0.012 * EPOCHS
+    for scale in (0.01, 1, 400):
+        error = scale * (10 + 0.1 * np.maximum(EPOCHS - 8, 0))
+        worse = alarm(train, validation, -error, "root mean squared error")
+        assert worse is not None
+        assert worse.score_fell
+        assert "root mean squared error got worse with it" in worse.explanation
+        held = alarm(train, validation, -scale * np.full(40, 10.0), "root mean squared error")
+        assert held is not None
+        assert held.score_fell is False

@@ -10,6 +10,7 @@ import torch
 from sklearn.metrics import accuracy_score, confusion_matrix, f1_score, jaccard_score
 
 from vitreous.errors import DataError, UsageError
+from vitreous.metrics.boundary import boundary_f1
 from vitreous.metrics.interval import bootstrap
 from vitreous.metrics.pixel_confusion import PixelConfusion
 from vitreous.metrics.score import Rule, Scores
@@ -238,3 +239,22 @@ def test_nothing_to_score() -> None:
     empty.add(np.zeros((1, 2, 2), int), np.full((1, 2, 2), IGNORE))
     with pytest.raises(DataError, match="no pixel"):
         segmentation(empty, ("a", "b"), loss=0.0)
+
+
+def test_means_over_images_have_intervals_and_come_back_from_json() -> None:
+    random = np.random.default_rng(2)
+    outlines = random.integers(0, 9, (12, 4, 4)).astype(np.int32)
+    outlines[:, 1::2] = np.minimum(outlines[:, 1::2], outlines[:, ::2])
+    outlines[3] = 0  # an image without outlines
+    rands = [*random.random(11), np.nan]
+    found = segmentation(counted(), CLASSES, loss=0.7, outlines=[*outlines], rands=rands)
+    assert [score.name for score in found.all][3:] == ["boundary_f1", "foreground_rand"]
+    each = boundary_f1(outlines)
+    assert found.boundary_f1 == pytest.approx(np.nanmean(each))
+    assert found.foreground_rand == pytest.approx(np.nanmean(rands))
+    expected = bootstrap(lambda rows: float(np.nanmean(each[rows])), 12)
+    np.testing.assert_allclose(found.boundary_f1_interval, expected)
+    again = SegmentationScores.from_json(json.loads(json.dumps(found.to_json())))
+    assert again.to_json() == found.to_json()
+    older = {key: value for key, value in found.to_json().items() if "rand" not in key}
+    assert SegmentationScores.from_json(older).foreground_rand is None

@@ -45,3 +45,13 @@ def torchvision(declared_operators: object) -> ModuleType:
 @pytest.fixture(scope="session")
 def timm(torchvision: ModuleType) -> ModuleType:
     return load("timm")
+
+
+@pytest.fixture(scope="session")
+def captum() -> ModuleType:
+    return load("captum.attr")
+
+
+@pytest.fixture(scope="session")
+def grad_cam(declared_operators: object) -> ModuleType:
+    return load("pytorch_grad_cam")

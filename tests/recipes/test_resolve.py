@@ -9,6 +9,7 @@ import pytest
 import torch
 import yaml
 
+from vitreous.data.boxes import Boxes
 from vitreous.data.columns import Marks
 from vitreous.data.maps import Maps
 from vitreous.errors import RunError, UsageError
@@ -69,6 +70,15 @@ PHOTOS = facts()
         (facts(40, uniform=False), {"model": "efficientnet_lite0"}),
         (facts(channels=1), {"model": "efficientnet_lite0", "pretrained": "yes"}),
         (facts(kinds={"class": Marks}), {"task": "label", "label_smoothing": 0.0}),
+        (
+            facts(kinds={"box": Boxes}, tasks=("detect", "locate")),
+            {"task": "detect", "model": "unet_efficientnet_lite0", "size": 384, "freeze": "none"},
+        ),
+        (
+            facts(48, kinds={"box": Boxes}, tasks=("detect", "locate")),
+            {"model": "unet_small", "pretrained": "no", "size": 48},
+        ),
+        (facts(kinds={"box": Boxes}), {"task": "locate", "model": "unet_efficientnet_lite0"}),
         (PHOTOS, {"task": "classify", "optimizer": "adamw", "schedule": "one_cycle"}),
     ],
 )
@@ -91,7 +101,8 @@ def test_every_choice_has_a_reason_and_none_is_left_open() -> None:
     assert resolved.reasons.keys() == changed
     # What stays empty is off unless it is asked for.
     empty = {name for name, value in after.items() if value is None}
-    assert empty == {"time", "clip", "swa", "init", "patience", "mixup", "cutmix"}
+    unasked = {"time", "alpha", "clip", "swa", "init", "patience", "mixup", "cutmix", "noise"}
+    assert empty == unasked
 
 
 def test_head_and_loss_are_explained() -> None:
@@ -216,6 +227,11 @@ def test_a_network_of_ones_own_gets_images_as_they_are() -> None:
         ({"ema": 0.9, "swa": 0.25}, DIGITS, "--ema, --swa", "two averages"),
         ({"milestones": (0.3,)}, DIGITS, "--milestones", "no effect on the schedule one_cycle"),
         ({"step_factor": 0.3}, DIGITS, "--step-factor", "no effect on the schedule one_cycle"),
+        ({"momentum": 0.99}, DIGITS, "--momentum", "no effect on the optimizer adamw"),
+        ({"penalty_from": 3}, DIGITS, "--penalty-from", "no effect without a penalty"),
+        ({"fine_tune": 3}, DIGITS, "--fine-tune", "nothing is frozen"),
+        ({"backbone_lr": 0.5}, DIGITS, "--backbone-lr", "no layer is pretrained"),
+        ({"backbone_lr": 0.5}, PHOTOS, "--backbone-lr", "last layer learns alone"),
         ({"log": ("csv", "tensorbord")}, DIGITS, "--log", "tensorbord"),
         ({"model": "resnet81"}, PHOTOS, "--model", "resnet81"),
         ({"optimizer": "adamm"}, PHOTOS, "--optimizer", "adamm"),
@@ -245,6 +261,10 @@ def test_contradictions_name_the_flag_and_a_remedy(
         {"layer_decay": 0.5, "fine_tune": 2},
         {"milestones": (0.3,), "step_factor": 0.3, "schedule": "step"},
         {"swa": 0.25},
+        {"momentum": 0.99, "optimizer": "nesterov"},
+        {"penalty_from": 3, "l1": 0.1},
+        {"backbone_lr": 0.5, "fine_tune": 3},
+        {"backbone_lr": 0.5, "freeze": "none"},
     ],
 )
 def test_the_remedies_help(fields: dict[str, Any]) -> None:

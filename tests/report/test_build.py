@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -49,7 +50,8 @@ def test_pictures_of_mistakes_are_those_of_the_table(photos: Path) -> None:
         assert row["correct"] == "0"
         assert case.truth_share == float(row["likelihood"])
         assert case.answer_share == float(row["score"])
-        assert picture.image[:4] == b"\x89PNG"
+        with Image.open(BytesIO(picture.image)) as beside:  # the image, and the evidence in it
+            assert beside.width > 1.9 * beside.height
     for picture in shown(data)["right"]:
         assert rows[picture.case.id]["label"] == picture.case.answer
     wrong = [r for r in rows.values() if r["part"] == "test" and r["correct"] == "0"]

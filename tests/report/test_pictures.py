@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from io import BytesIO
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from vitreous.data.formats.open import open as open_data
-from vitreous.report.pictures import GAP, pictures, predictor, side_by_side
+from vitreous.errors import ModelError
+from vitreous.report.pictures import GAP, loaded, pictures, side_by_side
 from vitreous.tasks.section import Case, Gallery
 
 GRAYS = np.arange(5, dtype=np.uint8) * 50
@@ -36,6 +38,13 @@ class Levels:
 
     def truth(self, targets: Any) -> Level:
         return Level(10 * int(targets["class"]))
+
+
+class Model:
+    """A model that answers by a function, and explains by another."""
+
+    def __init__(self, predict: Any = None, explain: Any = None) -> None:
+        self.predict, self.explain = predict, explain
 
 
 def data() -> Any:
@@ -72,7 +81,7 @@ def test_truth_stands_left_and_the_answer_right() -> None:
         return Level(200)
 
     one = gallery(dataset.id(4), drawn=True)
-    ((shown, found),) = pictures(dataset, [one], task, predict)
+    ((shown, found),) = pictures(dataset, [one], task, Model(predict))
     assert shown.drawn
     assert asked == [200]  # about the image itself
     image = opened(found[0].image)
@@ -81,6 +90,32 @@ def test_truth_stands_left_and_the_answer_right() -> None:
     assert left.astype(int) == pytest.approx([40, 200, 200], abs=6)  # JPEG
     assert middle.astype(int) == pytest.approx([255, 255, 255], abs=25)
     assert right.astype(int) == pytest.approx([200, 200, 200], abs=6)
+
+
+def test_evidence_stands_beside_the_image() -> None:
+    dataset: Any = data()
+    task: Any = Levels()
+    names = [dataset.id(row) for row in (4, 0)]
+
+    def explain(sources: list[Any]) -> list[Any]:
+        red = np.zeros((40, 30, 3), np.uint8) + np.array([250, 0, 0], np.uint8)
+        return [SimpleNamespace(image=source, overlay=red) for source in sources]
+
+    one = replace(gallery("gone", *names), explained=True)
+    model: Any = Model(explain=explain)
+    ((shown, found),) = pictures(dataset, [one], task, model)
+    assert shown.explained
+    assert [picture.case.id for picture in found] == names
+    image = opened(found[0].image)
+    assert image[80, 40].astype(int) == pytest.approx([200, 200, 200], abs=6)
+    assert image[80, -40].astype(int) == pytest.approx([250, 0, 0], abs=6)
+
+    def refuse(sources: list[Any]) -> list[Any]:
+        raise ModelError("has no gradients")
+
+    ((shown, found),) = pictures(dataset, [one], task, Model(explain=refuse))
+    assert not shown.explained
+    assert opened(found[0].image).shape == (40, 30, 3)
 
 
 def test_without_a_model_drawn_cases_are_plain_images() -> None:
@@ -94,8 +129,8 @@ def test_without_a_model_drawn_cases_are_plain_images() -> None:
 def test_a_model_that_cannot_be_loaded_is_said(tmp_path: Path) -> None:
     path = tmp_path / "model.safetensors"
     path.write_bytes(b"no model")
-    predict, notes = predictor(path)
-    assert predict is None
+    model, notes = loaded(path)
+    assert model is None
     assert "no answer is drawn" in notes[0].text
 
 

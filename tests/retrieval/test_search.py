@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from vitreous.data.formats.open import open as open_data
 from vitreous.errors import DataError, ImageError, ModelError, ModelFileError, UsageError
 from vitreous.inference.model_file import Bundle
 from vitreous.models import create
@@ -178,3 +179,27 @@ def test_a_published_network_brings_its_pixels() -> None:
     assert seeing.contract.shape == (224, 224, 3)
     gray = np.full((30, 40, 3), 128, np.uint8)
     assert seeing.of([gray]).shape == (1, 1280)
+
+
+def test_parts_that_were_handed_in_are_not_known_again(photos: Path, seeing: Bundle) -> None:
+    fingerprint = open_data(photos).fingerprint
+    for training, warned in (
+        ({"split": None, "fingerprint": fingerprint}, True),
+        ({"split": None, "fingerprint": "of other data"}, False),
+        ({"split": {"validation": 0.2, "test": 0.1}, "fingerprint": fingerprint}, False),
+        ({}, False),
+    ):
+        found = search(replace(seeing, training=training), photos, photos / "red" / "3.png")
+        assert any("trained on a part of these images" in note for note in found.notes) == warned
+
+
+def test_one_image_is_one_image(photos: Path, seeing: Bundle) -> None:
+    kept = photos.parent / "few" / "red"
+    kept.mkdir(parents=True)
+    for name in ("1.png", "2.png"):
+        (photos / "red" / name).rename(kept / name)
+    other = photos.parent / "few" / "blue"
+    other.mkdir()
+    (photos / "blue" / "1.png").rename(other / "1.png")
+    found = search(seeing, photos.parent / "few", kept / "1.png")
+    assert found.measured == "3 images among the 2 others"

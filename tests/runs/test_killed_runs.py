@@ -21,7 +21,7 @@ from PIL import Image
 from vitreous.run_folder import RunFolder
 
 SIDE, COUNT = 24, 72
-FEW, MANY = 4, 34  # kills of a kind; 102 in all three
+FEW, MANY = 4, 34  # kills of a kind; 170 in all five
 SAME = ("model.safetensors", "metrics.jsonl", "predictions.csv", "split.csv", "recipe.yaml")
 COMMON: dict[str, Any] = {"epochs": 3, "batch_size": 8, "checkpoint": 0, "ema": 0.9}
 COMMON |= {"augment": "standard", "size": SIDE}
@@ -48,16 +48,20 @@ def as_classes(place: Path) -> Path:
     return place / "photos"
 
 
-def as_numbers(place: Path) -> Path:
-    """A table with the place of each block."""
+def as_places(place: Path, headers: tuple[str, ...], cells: Callable[[int, int], Any]) -> Path:
+    """A table with some cells for the block of each image."""
     (place / "blocks").mkdir()
-    rows: list[tuple[Any, ...]] = [("path", "top", "left")]
+    rows: list[tuple[Any, ...]] = [("path", *headers)]
     for number, (image, top, left) in enumerate(scenes()):
         Image.fromarray(image).save(place / "blocks" / f"{number}.png")
-        rows.append((f"{number}.png", top + 0.5, left + 0.5))
+        rows.append((f"{number}.png", *cells(top, left)))
     with (place / "blocks" / "places.csv").open("w", newline="") as file:
         csv.writer(file).writerows(rows)
     return place / "blocks" / "places.csv"
+
+
+def as_numbers(place: Path) -> Path:
+    return as_places(place, ("top", "left"), lambda top, left: (top + 0.5, left + 0.5))
 
 
 def as_masks(place: Path) -> Path:
@@ -72,10 +76,31 @@ def as_masks(place: Path) -> Path:
     return place / "scenes"
 
 
+def as_points(place: Path) -> Path:
+    """The second point is at times hidden."""
+    headers = ("point left corner", "point right corner")
+    return as_places(
+        place,
+        headers,
+        lambda top, left: (f"{left} {top}", f"{left + 7} {top}" if top % 3 else ""),
+    )
+
+
+def as_boxes(place: Path) -> Path:
+    names = ("upper", "lower")
+    return as_places(
+        place,
+        ("box",),
+        lambda top, left: [f"{left} {top} {left + 8} {top + 8} {names[top > (SIDE - 8) / 2]}"],
+    )
+
+
 KINDS: dict[str, tuple[Callable[[Path], Path], dict[str, Any]]] = {
     "classes": (as_classes, {"model": "lenet5", "mixup": 0.2, "accumulate": 2}),
     "numbers": (as_numbers, {"model": "lenet5", "task": "regress"}),
     "masks": (as_masks, {"model": "unet_small"}),
+    "points": (as_points, {"augment": "turn"}),
+    "boxes": (as_boxes, {"augment": "zoom"}),
 }
 
 

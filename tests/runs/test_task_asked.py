@@ -13,8 +13,9 @@ from vitreous.data.formats.arrays import from_arrays
 from vitreous.errors import DataError, UsageError
 from vitreous.progress.progress import silent
 from vitreous.runs.evaluate import evaluate
-from vitreous.runs.job import as_asked, prepare
+from vitreous.runs.job import prepare
 from vitreous.runs.run import train
+from vitreous.tasks.asked import as_asked
 
 QUICK = {"model": "linear", "epochs": 1, "test": 0.0}
 

@@ -27,7 +27,7 @@ def test_a_class_by_name_or_the_one_that_is_answered() -> None:
 
 def test_the_length_of_a_joint_and_of_a_box() -> None:
     points = ("head", "hand", "foot")
-    joints = Keypoints(points=points, size=(9, 9), criterion="smooth_l1")
+    joints = Keypoints(points=points, size=(9, 9), criterion="huber")
     torch.testing.assert_close(
         joints.aim(OUT, "hand").scalar(OUT), torch.tensor([13.0, 8**2 + 9**2]).sqrt()
     )

@@ -7,7 +7,7 @@ import torch
 from vitreous.data.columns import ClassNumbers, Marks, Numbers
 from vitreous.errors import DataError, ModelFileError, UsageError
 from vitreous.losses import class_weights, cross_entropy
-from vitreous.tasks import TASKS, Classify, Prediction, fitting, task_of
+from vitreous.tasks import TASKS, Classify, Prediction, recognized, task_of
 
 CLASSES = ("ant", "bee", "cat")
 PROBABILITIES = np.array([[0.2, 0.7, 0.1], [0.4, 0.2, 0.4]])
@@ -28,10 +28,10 @@ def test_the_table_names_its_rows() -> None:
 
 
 def test_data_tell_which_task_they_ask() -> None:
-    assert fitting({"class": ClassNumbers}) == ["classify"]
-    assert fitting({"class": Marks}) == ["label"]
-    assert "classify" not in fitting({"value": Numbers})
-    assert fitting({}) == []
+    assert recognized({"class": ClassNumbers}) == ["classify"]
+    assert recognized({"class": Marks}) == ["label"]
+    assert "classify" not in recognized({"value": Numbers})
+    assert recognized({}) == []
     assert task_of(column(0, 1)).classes == CLASSES
     with pytest.raises(DataError, match="unlabeled images"):
         task_of({})

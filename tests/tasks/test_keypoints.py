@@ -221,7 +221,13 @@ def test_without_a_visible_point_there_is_nothing_to_learn() -> None:
 def test_an_answer_is_told_and_drawn() -> None:
     answer = task().truth({"point": np.array([[3, 4, 1], [9, 9, 0], [20, 10, 1]], np.float32)})
     assert answer.text == "left eye 3 4, nose 20 10"
-    assert answer.to_json() == {"points": {"left eye": [3.0, 4.0], "nose": [20.0, 10.0]}}
+    assert answer.to_json() == {
+        "points": {"left eye": [3.0, 4.0], "nose": [20.0, 10.0]},
+        "keypoints": [3, 4, 2, 0, 0, 0, 20, 10, 2],
+    }
+    (sure,) = mapped().decode(MAPS[:1])
+    assert sure.to_json()["scores"].keys() == {*NAMES}
+    assert len(sure.to_json()["keypoints"]) == 9
     drawn = answer.draw(np.zeros((20, 30, 1), np.uint8))
     changed = np.argwhere(drawn.any(axis=2))
     assert drawn.shape == (20, 30, 3)

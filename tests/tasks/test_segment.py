@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import torch
 
+from vitreous.data.batches.preprocess import Fit, PixelContract
 from vitreous.data.formats.mask_values import TWO, Meaning, meaning
 from vitreous.data.maps import VALUES, Maps
 from vitreous.errors import DataError
@@ -51,3 +53,16 @@ def test_numbers_are_not_taken_for_names() -> None:
     with pytest.raises(DataError, match="none of the data's classes") as caught:
         Segment(classes=("sky", "road")).align({"mask": named}, "part")
     assert "classes.txt" not in str(caught.value.remedy)
+
+
+@pytest.mark.parametrize("fit", ["pad", "squash"])
+@pytest.mark.parametrize("size", [(20, 31), (64, 48)])
+def test_an_answer_is_a_partition_of_the_image(fit: Fit, size: tuple[int, int]) -> None:
+    """The union of the regions is the image, and no two of them meet (S2)."""
+    contract = PixelContract(height=32, width=32, channels=3, fit=fit, exact=True)
+    task = Segment(classes=("sky", "road", "car", "ghost"))
+    (mask,) = task.decode(torch.randn(1, 4, 32, 32), [contract.frame(*size)])
+    regions = [mask.labels == number for number in range(4)]
+    assert mask.labels.shape == size
+    assert np.array_equal(np.sum(regions, axis=0), np.ones(size, int))
+    assert sum(mask.shares.values()) == pytest.approx(1)

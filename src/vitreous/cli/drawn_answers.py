@@ -38,12 +38,14 @@ def drawn_names(paths: Sequence[Path]) -> dict[Path, str]:
 
 
 def draw(folder: Path, name: str, path: Path, answer: Answer, *, channels: int) -> None:
-    """Write NAME.jpg, the answer on its image, and where the answer is an image itself NAME.png."""
+    """Write NAME.jpg, the answer on its image; where the answer is an image itself NAME.png; and
+    where it is real numbers NAME.npy.
+    """
     from PIL import Image
 
     from vitreous.atomic import replacing, write_bytes
     from vitreous.data.images.decode import decode
-    from vitreous.tasks.answer import Kept
+    from vitreous.tasks.answer import Exact, Kept
 
     place = folder / name
     place.parent.mkdir(parents=True, exist_ok=True)
@@ -55,3 +57,5 @@ def draw(folder: Path, name: str, path: Path, answer: Answer, *, channels: int) 
         picture.save(file, "JPEG", quality=92)
     if isinstance(answer, Kept):
         write_bytes(place.with_name(f"{place.name}.png"), answer.png())
+    if isinstance(answer, Exact):
+        write_bytes(place.with_name(f"{place.name}.npy"), answer.npy())

@@ -28,6 +28,7 @@ VERBS = (
     ("resume", TRAIN, "Go on with an interrupted run."),
     ("check", TRAIN, "Find what is wrong with data before an hour is spent on it."),
     ("split", TRAIN, "Write the parts of a data set as a manifest."),
+    ("explain", LOOK, "Show where in images the evidence for an answer lies."),
     ("doctor", LOOK, "Say why a run does not learn, and show it."),
     ("report", LOOK, "Show a run as one HTML file."),
     ("models", LOOK, "List the networks: parameters, work, year, paper."),

@@ -33,6 +33,7 @@ def predict(
     /,
     *images: Path,
     top: int = 3,
+    scale: float | None = None,
     json: Annotated[bool, Parameter(negative="")] = False,
     csv: Annotated[bool, Parameter(negative="")] = False,
     out: Path | None = None,
@@ -49,6 +50,9 @@ def predict(
         image files, or folders of them
     top
         how many classes to rank
+    scale
+        pixels that the network sees for one of the image, such as 1: large images are answered in
+        tiles, by networks that answer for each pixel; default: the image is fitted into the window
     json
         print one JSON object
     csv
@@ -76,7 +80,7 @@ def predict(
     bundle = load(model)
     for note in bundle.notes:
         print(f"note: {note}", file=sys.stderr)
-    paths, missed = _gathered(images)
+    paths, missed = gathered(images)
     folder = out if out is not None and (out.is_dir() or not out.suffix) else None
     names = drawn_names(paths) if folder else {}
     if not paths:
@@ -85,7 +89,7 @@ def predict(
     told: list[int] = []
     with progress(style="none" if quiet else "auto") as shown:
         shown.stage("predicting", len(paths))
-        for path, answer, remarks in _answers(bundle, paths, top):
+        for path, answer, remarks in _answers(bundle, paths, top, scale):
             answers.append((path, answer))
             told.append(remarks)
             if folder is not None and not isinstance(answer, ImageError):
@@ -109,7 +113,7 @@ def predict(
 
 
 def _answers(
-    bundle: Bundle, paths: Sequence[Path], top: int
+    bundle: Bundle, paths: Sequence[Path], top: int, scale: float | None
 ) -> Iterator[tuple[Path, Answer | ImageError, int]]:
     """(path, answer, remarks on its reading), chunk by chunk; a chunk with an image that cannot be
     read is asked one by one.
@@ -117,17 +121,17 @@ def _answers(
     for start in range(0, len(paths), CHUNK):
         chunk = paths[start : start + CHUNK]
         try:
-            found = bundle.predict_and_tell([*chunk], top=top)
+            found = bundle.predict_and_tell([*chunk], top=top, scale=scale)
             yield from ((path, *pair) for path, pair in zip(chunk, found, strict=True))
         except ImageError:
             for path in chunk:
                 try:
-                    yield path, *bundle.predict_and_tell([path], top=top)[0]
+                    yield path, *bundle.predict_and_tell([path], top=top, scale=scale)[0]
                 except ImageError as error:
                     yield path, error, 0
 
 
-def _gathered(images: Sequence[Path]) -> tuple[list[Path], list[DataError]]:
+def gathered(images: Sequence[Path]) -> tuple[list[Path], list[DataError]]:
     """The images that are named or lie in folders; and what was passed over and should not be."""
     from vitreous.data.formats.folder_walk import images_below, kinds_of, remedies
 

@@ -69,14 +69,14 @@ def search(
 
 def text(found: Search, out: Path | None) -> str:
     """A line an image: rank, similarity, class, path; then how good such answers are."""
-    from vitreous.formats import percent
+    from vitreous.formats import counted, percent
 
     width = max((len(match.label) + 2 for match in found.matches if match.label), default=0)
     lines = [
         f"{rank:4}  {match.score:6.3f}  {match.label:{width}}{match.path}"
         for rank, match in enumerate(found.matches, 1)
     ]
-    facts = [("model", found.model), ("data", f"{found.data}, {found.count:,} images")]
+    facts = [("model", found.model), ("data", f"{found.data}, {counted(found.count, 'image')}")]
     if found.votes:
         facts.append(("labels", ", ".join(f"{label} {count}" for label, count in found.votes)))
     if found.scores is not None:

@@ -7,6 +7,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
+from vitreous.errors import unknown
 from vitreous.files import json_text
 
 
@@ -18,6 +19,7 @@ def split(
     validation: float = 0.15,
     test: float = 0.15,
     group: str | None = None,
+    task: str = "auto",
     json: Annotated[bool, Parameter(negative="")] = False,
     quiet: Annotated[bool, Parameter(negative="")] = False,
 ) -> None:
@@ -36,6 +38,8 @@ def split(
     group
         a regular expression: images in whose paths it finds the same stay in one part, such as
         `'patient\\d+'`, or `'(.*)/'` for those of one folder; a CSV file may have a column `group`
+    task
+        write the targets that this task needs, such as the outlines of COCO as masks for `segment`
     json
         print one JSON object
     quiet
@@ -45,13 +49,17 @@ def split(
     from vitreous.data.splits.groups import grouped, torn
     from vitreous.data.splits.split import split as assign
     from vitreous.progress.choose import progress
+    from vitreous.tasks import TASKS
+    from vitreous.tasks.asked import as_asked
 
-    dataset = open(data)
+    if task != "auto" and task not in TASKS:
+        raise unknown("task", task, TASKS, where="--task")
+    dataset = as_asked(open(data), task)
     if group is not None:
         dataset.groups = grouped(dataset, group)
     with progress(style="none" if quiet else "auto") as shown:
-        task = shown.task("reading images")
-        parts = assign(dataset, validation=validation, test=test, progress=task)
+        reading = shown.task("reading images")
+        parts = assign(dataset, validation=validation, test=test, progress=reading)
     parts.write(out, dataset)
     overlap = {"overlap": parts.overlap}
     if dataset.groups is not None:

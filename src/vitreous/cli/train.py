@@ -32,9 +32,10 @@ def train(
     ----------
     data
         a folder with one folder a class (or train/ val/ test/ of these), a folder with images/ and
-        masks/, a CSV with the columns path and label (or mask, or numbers), a folder with MNIST's
-        or CIFAR's files, an .npz, or the name of a set: `digits` comes along, and is the default;
-        others lie under $VITREOUS_DATA
+        masks/ (or depth/, or noisy/ and clean/), a folder or file of Pascal VOC, COCO or YOLO, a
+        CSV with the columns path and label (or mask, box, points, dots, numbers), a folder with
+        MNIST's or CIFAR's files, an .npz, or the name of a set: `digits` comes along, and is the
+        default; others lie under $VITREOUS_DATA
     out
         the run folder; it must not exist yet. Default: runs/NAME
     doctor

@@ -13,10 +13,12 @@ from torch import Tensor
 
 from vitreous.data.columns import Changes, Column, Ids, exact
 from vitreous.data.images.frame import Frame, clipped
+from vitreous.data.manifest_words import box_word
 from vitreous.errors import DataError
 
 FLAGGED = 6  # columns of a table of boxes with class number and mark of what is ignored
 IGNORE = "ignore"  # the word for that mark in a manifest
+VISIBLE = 0.25  # share of a box that has to be left, for what is seen of the thing to tell of it
 
 
 class Boxes(Column):
@@ -30,7 +32,9 @@ class Boxes(Column):
              is neither right nor wrong. None: all count
 
     Moved boxes are the smallest that hold what the old ones held, cut at the window's edges; those
-    of which less than a pixel is left are left out, with their class.
+    of which less than a pixel is left are left out, with their class. In training, those that a
+    crop or a turn leaves less than a quarter of are ignored: such a sliver is neither one of these
+    things nor the ground.
 
     Raises DataError for a box without area.
     """
@@ -125,7 +129,8 @@ class Boxes(Column):
         self, values: list[NDArray[np.float32]], changes: Changes
     ) -> list[NDArray[np.float32]]:
         moved = changes.boxes([each[:, :4].astype(np.float64) for each in values])
-        return [_kept(old, new, changes.size) for old, new in zip(values, moved, strict=True)]
+        pairs = zip(values, moved, strict=True)
+        return [_kept(old, new, changes.size, VISIBLE) for old, new in pairs]
 
     def fitted(self, frames: Sequence[Frame]) -> Self:
         """In the pixels of each image's window."""
@@ -158,7 +163,7 @@ class Boxes(Column):
         words = []
         for box in self._of(index).tolist():
             mark = [IGNORE] if self.ignored is not None and box[5] else []
-            name = [self.classes[int(box[4])]] if self.numbers is not None else []
+            name = [box_word(self.classes[int(box[4])])] if self.numbers is not None else []
             words.append(" ".join([*mark, *map(number, box[:4]), *name]))
         return words
 
@@ -181,8 +186,19 @@ def is_ignored(boxes: Any) -> Any:
 
 
 def _kept(
-    old: NDArray[np.float32], new: NDArray[np.float64], size: tuple[int, int]
+    old: NDArray[np.float32], new: NDArray[np.float64], size: tuple[int, int], visible: float = 0.0
 ) -> NDArray[np.float32]:
-    """What is left of moved boxes within the window, with the classes that they had."""
+    """What is left of moved boxes within the window, with the classes that they had.
+
+    visible  share of a box's area below which it is marked as ignored
+    """
     inside, kept = clipped(new, size)
-    return np.concatenate([inside, old[kept, 4:]], axis=1).astype(np.float32)
+    rows = np.concatenate([inside, old[kept, 4:]], axis=1)
+    whole, left = ((each[:, 2:] - each[:, :2]).prod(1) for each in (new[kept], inside))
+    slivers = left < visible * whole
+    if slivers.any():
+        marked = np.zeros((len(rows), FLAGGED))
+        marked[:, : rows.shape[1]] = rows
+        marked[slivers, -1] = 1
+        rows = marked
+    return rows.astype(np.float32)

@@ -24,6 +24,9 @@ ABSENT = {
     *("nan", "NaN", "NAN", "None", "null", "NULL", "Null", "N/A", "n/a", "NA", "<NA>", "NaT"),
     *("#N/A", "#NA", "NIL", "undefined"),
 }
+# What people call what nobody has looked at yet.
+UNLABELED = {"unlabeled", "unlabelled", "unsorted", "unannotated", "unassigned", "to sort"}
+TOGETHER = ",/+&"  # between several names in one, where a blank may be part of a name
 MANY = 20  # images from which it is odd that labels are nearly all different
 SHOWN = 3  # groups of twins in one note
 
@@ -78,6 +81,23 @@ def doubts(names: Iterable[str], found: Iterable[str] = ()) -> Iterator[Doubt]:
                 kind="class names",
                 remedy="If they are one class, give all its images one name.",
             )
+    waiting = [name for name in classes if BETWEEN.sub(" ", name).lower() in UNLABELED]
+    if waiting:
+        yield Doubt(
+            f"a class is called '{waiting[0]}': the model learns that as an answer like any other",
+            kind="class names",
+            examples=waiting,
+            remedy="If nobody has labeled these images yet, leave them out.",
+        )
+    several = [name for name in classes if _made_of(name, set(classes))]
+    if several:
+        yield Doubt(
+            f"the class '{several[0]}' is made of the names of others, and is one of its own",
+            kind="several labels",
+            examples=several,
+            remedy="If these are several labels an image, divide them by ';' in a CSV file, or "
+            "write one column of 0 and 1 for each.",
+        )
     absent = [name for name in classes if name in ABSENT]
     if absent:
         yield Doubt(
@@ -98,6 +118,19 @@ def numerous(classes: Sequence[str], images: int, remedy: str) -> Iterator[Doubt
             kind="numbers as classes",
             remedy=remedy,
         )
+
+
+def _made_of(name: str, classes: set[str]) -> bool:
+    """Several classes in one name: cat,dog beside cat and dog; also as a list in brackets."""
+    inside = name[1:-1] if name[:1] + name[-1:] in ("[]", "{}", "()") else name
+    for mark in (*TOGETHER, " "):
+        pieces = [piece.strip(" '\"") for piece in inside.split(mark)]
+        if len(pieces) > 1 and all(
+            piece in classes or f"['{piece}']" in classes or f"[{piece}]" in classes
+            for piece in pieces
+        ):
+            return True
+    return False
 
 
 def _twins(classes: list[str]) -> bool:

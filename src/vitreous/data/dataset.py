@@ -68,12 +68,13 @@ class Dataset(ABC):
     name      a short name for run folders and reports
     channels  number of channels that `read` returns
     targets   columns by name: "class" for class numbers and for marks, "value" for numbers,
-              "mask", "box", "point"; none where images are not labeled
+              "mask", "box", "dot", "point", "depth", "clean"; none where images are not labeled
     parts     (N,) int8 of `Part`: the part that the layout prescribes, else UNASSIGNED
     groups    (N,) int64, or None: examples of one group (a patient, a scene) stay in one part
     weights   (N,) float32, or None: importance of each example in the loss
     pixels    (N, H, W, channels) uint8 where all images lie in memory already, else None
     notes     what was left out when it was opened or looks odd, in words
+    noise     what was done to clean images to make these, such as gaussian:25; "" if nothing was
     alternatives  by the name of a column that is not among the targets: how to open the same data
               with that column, for tasks that are asked for by name
     """
@@ -86,6 +87,7 @@ class Dataset(ABC):
     weights: NDArray[np.float32] | None = None
     pixels: NDArray[np.uint8] | None = None
     notes: tuple[str, ...] = ()
+    noise: str = ""
     alternatives: Mapping[str, Callable[[], Dataset]] = MappingProxyType({})
 
     @abstractmethod

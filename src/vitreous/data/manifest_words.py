@@ -9,14 +9,19 @@ from __future__ import annotations
 import difflib
 import math
 
+from vitreous.errors import DataError
+
 COLUMNS = ("path", "label", "split", "group", "weight")
 OTHERS = ("path", "split", "group", "weight")  # that hold no targets
-TARGETS = ("label", "mask", "box", "dot")
+FILES = ("mask", "depth", "clean")  # targets that are paths
+TARGETS = ("label", *FILES, "box", "dot")
 POINT = "point "  # what the names of the columns of points begin with
 SYNONYMS = {
     **dict.fromkeys(("file", "filename", "file_name", "image", "img", "image_path"), "path"),
     **dict.fromkeys(("class", "target", "category", "class_name", "y", "labels"), "label"),
     **dict.fromkeys(("masks", "mask_path", "segmentation"), "mask"),
+    **dict.fromkeys(("depth_path", "depths"), "depth"),
+    **dict.fromkeys(("clean_path", "clean_image"), "clean"),
     **dict.fromkeys(("boxes", "bbox", "bboxes"), "box"),
     **dict.fromkeys(("dots",), "dot"),
     **dict.fromkeys(("part", "fold", "set", "subset"), "split"),
@@ -73,6 +78,38 @@ def label_cell(name: str) -> str:
     if quantity or any(separator in name for separator in SEPARATORS):
         return f'"{name}"'
     return _kept(name)
+
+
+def box_word(name: str) -> str:
+    """A class behind the four numbers of a box, among others that ";" divides. Raises DataError for
+    the one kind of name that nobody could take apart again.
+    """
+    if '";' in name:
+        raise DataError(
+            f"the class '{name}' cannot be written behind a box",
+            remedy='Rename it: quotes and ";" that follow each other would end the box.',
+        )
+    return f'"{name}"' if ";" in name or name.startswith('"') else _kept(name)
+
+
+def box_pieces(cell: str) -> list[str]:
+    """The boxes of a cell: ";" divides them, but for those in quotes around a class."""
+    pieces: list[str] = []
+    for part in cell.split(";"):
+        if pieces and _is_open(pieces[-1]):
+            pieces[-1] += f";{part}"
+        else:
+            pieces.append(part)
+    if pieces and _is_open(pieces[-1]):  # a quote that never ends is part of a name
+        pieces = cell.split(";")
+    return [piece.strip() for piece in pieces if piece.strip()]
+
+
+def _is_open(piece: str) -> bool:
+    """Does its class begin with a quote that has not ended yet?"""
+    before = 4 if number(piece.split(None, 1)[0] if piece.strip() else "") is not None else 5
+    word = [*piece.split(None, before), *[""] * 6][before].rstrip()
+    return word.startswith('"') and (len(word) < 2 or not word.endswith('"'))
 
 
 def _kept(name: str) -> str:

@@ -54,6 +54,10 @@ class MapRows(ABC):
         """The path of a map that lies in a file."""
         return None
 
+    def stored_as(self, number: int) -> str:
+        """What stands in the files for this class number, "" where there are none."""
+        return ""
+
     def take(self, ids: Ids) -> MapRows:
         return Chosen(self, ids)
 
@@ -128,6 +132,9 @@ class Chosen(MapRows):
 
     def rules(self) -> bytes:
         return self.rows.rules()
+
+    def stored_as(self, number: int) -> str:
+        return self.rows.stored_as(number)
 
     def source(self, index: int) -> str | None:
         return self.rows.source(int(self.ids[index]))

@@ -40,18 +40,19 @@ def line_chart(
     x_label: str,
     y_format: Format = plain,
     mark: tuple[float, str] | None = None,
-    kind: Literal["curves", "rate"] = "curves",
+    kind: Literal["curves", "rate", "shares"] = "curves",
 ) -> Markup:
     """Curves over a common axis; logarithmic where the values span more than 1 : 50.
 
-    kind  rate: low, wide and from 0, for what is known beforehand
+    kind  rate: low, wide and from 0, for what is known beforehand; shares: from 0 to 1
     mark  a place on the x axis and its name, drawn as a vertical line
     """
     values = [y for line in lines for y in line.ys if isfinite(y)]
     positive = bool(values) and min(values) > 0
     horizontal = tight_axis([x for line in lines for x in line.xs])
     log = kind == "curves" and positive and max(values) > 50 * min(values)
-    vertical = axis(values, log=log, zero=kind == "rate", count=5 if kind == "curves" else 3)
+    values += [0.0, 1.0] if kind == "shares" else []
+    vertical = axis(values, log=log, zero=kind == "rate", count=3 if kind == "rate" else 5)
     drawn = [grid(vertical)]
     for line in lines:
         xs, ys = thin(line.xs, line.ys)
@@ -74,7 +75,7 @@ def line_chart(
     ).format(
         kind=kind,
         title=title,
-        legend=_legend((line.name, line.color) for line in lines) if kind == "curves" else "",
+        legend=_legend((line.name, line.color) for line in lines) if kind != "rate" else "",
         words=_in_words(title, x_label, lines, y_format),
         svg=svg(drawn),
         y=y_ticks(vertical, y_format),

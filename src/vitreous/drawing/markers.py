@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image, ImageDraw, ImageFont
 
 from vitreous.drawing.palette import palette
 
@@ -14,6 +15,7 @@ FINE = 1 << 4  # parts of a pixel in which cv2 is told where a thing lies
 SHIFT = 4  # and the same as a power of two
 LARGEST = 1 << 15  # pixels from the origin, beyond which nothing is drawn; cv2's numbers are short
 WHITE = (255, 255, 255)
+LEAST_TEXT = 200  # pixels of an image's longer side, below which names would hide what is shown
 
 
 def colored(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
@@ -27,17 +29,20 @@ def dots(
     image: NDArray[np.uint8],
     points: NDArray[np.floating],
     lines: Sequence[tuple[int, int]] = (),
+    *,
+    one_color: bool = False,
 ) -> NDArray[np.uint8]:
     """An image with a dot at each point that is seen, (h, w, 3).
 
-    image   (h, w, C) uint8
-    points  (P, 3) x and y of pixel centers, and whether the point is seen; what lies outside is
-            not drawn
-    lines   pairs of points that are joined, where both are seen
+    image      (h, w, C) uint8
+    points     (P, 3) x and y of pixel centers, and whether the point is seen; what lies outside is
+               not drawn
+    lines      pairs of points that are joined, where both are seen
+    one_color  for points without names; they are small, since there may be many
     """
     drawn = colored(image)
-    radius = max(1.0, max(image.shape[:2]) / 80)
-    colors = _colors(len(points))
+    radius = max(1.0, max(image.shape[:2]) / (160 if one_color else 80))
+    colors = _colors(1) * len(points) if one_color else _colors(len(points))
     told = [bool(seen) and max(abs(x), abs(y)) < LARGEST for x, y, seen in points.tolist()]
     fine = [(round(x * FINE), round(y * FINE)) if there else (0, 0)
             for (x, y, _), there in zip(points.tolist(), told, strict=True)]  # fmt: skip
@@ -54,13 +59,18 @@ def dots(
 
 
 def outlines(
-    image: NDArray[np.uint8], boxes: NDArray[np.floating], numbers: Sequence[int]
+    image: NDArray[np.uint8],
+    boxes: NDArray[np.floating],
+    numbers: Sequence[int],
+    names: Sequence[str] = (),
 ) -> NDArray[np.uint8]:
-    """An image with the outline of each box, (h, w, 3).
+    """An image with the outline of each box, (h, w, 3), and its name at its top where there is room
+    for letters.
 
     image    (h, w, C) uint8
     boxes    (n, 4) left, top, right and bottom edge
     numbers  of their classes, which choose the colors
+    names    of the boxes, in the same order; none are written by default
     """
     drawn = colored(image)
     half = max(image.shape[:2]) // 200  # of the line's width, without the pixel in its middle
@@ -73,7 +83,33 @@ def outlines(
             for out in range(-reach, reach + 1):  # line by line: cv2's thickness 3 is 5 pixels
                 begin, end = (first[0] - out, first[1] - out), (last[0] + out, last[1] + out)
                 cv2.rectangle(drawn, begin, end, shade)
+    if any(names) and max(image.shape[:2]) >= LEAST_TEXT:
+        return _named(drawn, boxes, [colors[number] for number in numbers], names)
     return drawn
+
+
+def color_of(number: int) -> tuple[int, int, int]:
+    """The RGB in which boxes of a class are outlined."""
+    red, green, blue = _colors(number + 1)[number]
+    return red, green, blue
+
+
+def _named(
+    drawn: NDArray[np.uint8],
+    boxes: NDArray[np.floating],
+    colors: Sequence[tuple[int, ...]],
+    names: Sequence[str],
+) -> NDArray[np.uint8]:
+    picture = Image.fromarray(drawn)
+    pen = ImageDraw.Draw(picture)
+    font = ImageFont.load_default(max(10, max(drawn.shape[:2]) // 48))
+    for (left, top, _, _), color, name in zip(boxes.tolist(), colors, names, strict=True):
+        place = max(left, 0), max(top, 0)
+        area = pen.textbbox(place, name, font)
+        pen.rectangle((area[0] - 1, area[1] - 1, area[2] + 1, area[3] + 1), fill=color)
+        bright = 0.3 * color[0] + 0.59 * color[1] + 0.11 * color[2] > 128
+        pen.text(place, name, fill=(0, 0, 0) if bright else WHITE, font=font)
+    return np.asarray(picture).copy()
 
 
 def _colors(count: int) -> list[tuple[int, ...]]:

@@ -21,7 +21,7 @@ from vitreous.errors import ModelError
 from vitreous.explain.heat import enlarged
 from vitreous.explain.layer_maps import as_map
 from vitreous.explain.looking import fitting, looking
-from vitreous.explain.target import Target, scalar_of
+from vitreous.explain.target import Target, asked, scalar_of
 from vitreous.shapes import Heatmaps, Images
 
 SOFTMAX = (torch.softmax, Tensor.softmax, F.softmax)
@@ -90,10 +90,11 @@ def attention_rollout(model: nn.Module, images: Images, target: Target = None) -
 
     Raises ModelError for a network without attention from each patch to all others.
     """
-    scalar_of(model, images, target)  # refuses what there is not, as all methods do
+    scalar = scalar_of(model, images, target, once=True)
     with looking(model), Attended(len(images)) as attended:
         # With gradients: torch's own encoder would skip what is watched here without them.
-        model(fitting(model, images).requires_grad_().clone())
+        outputs = model(fitting(model, images).requires_grad_().clone())
+    asked(outputs, scalar, len(images))  # refuses what there is not, as all methods do
     sizes = {weights.shape[-1] for weights in attended.weights}
     size = (images.shape[2], images.shape[3])
     if len(sizes) != 1 or as_map(torch.empty(1, *sizes, 1), size) is None:

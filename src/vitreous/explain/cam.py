@@ -147,8 +147,8 @@ def cam(model: nn.Module, images: Images, target: Target = None) -> Heatmaps:
     Raises ModelError for networks that end otherwise, or a target that is
     not linear in the logits; UsageError for a target that there is not.
     """
-    scalar = scalar_of(model, images, target)
     maps = class_maps(model, images)
+    scalar = scalar_of(model, images, target)
     count, _, height, width = maps.shape
     places = maps.permute(2, 3, 0, 1).reshape(height * width * count, -1)
     heat = asked(places, scalar, len(places)).reshape(height, width, count).permute(2, 0, 1)

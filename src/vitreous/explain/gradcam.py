@@ -42,7 +42,7 @@ def coarse_gradcam(
     signed: bool = False,
 ) -> Heatmaps:
     """(B, h, w) as the layer has it. signed: what speaks against the target as well."""
-    scalar = scalar_of(model, images, target)
+    scalar = scalar_of(model, images, target, once=layer is not None)
     layer = last_map(model, images, scalar) if layer is None else layer
     output, gradients = layer_gradients(model, images, scalar, layer)
     size = (images.shape[2], images.shape[3])

@@ -22,5 +22,5 @@ def gradient_input(model: nn.Module, images: Images, target: Target = None) -> H
 
     Raises ModelError for a network without gradients, UsageError for an unknown target.
     """
-    gradients = pixel_gradients(model, images, scalar_of(model, images, target))
+    gradients = pixel_gradients(model, images, scalar_of(model, images, target, once=True))
     return (gradients * images.to(gradients)).sum(1)

@@ -84,7 +84,7 @@ def guided_backprop(model: nn.Module, images: Images, target: Target = None) -> 
     Raises ModelError for a network without rectifiers or without gradients, UsageError for an
     unknown target.
     """
-    scalar = scalar_of(model, images, target)
+    scalar = scalar_of(model, images, target, once=True)
     with Guided() as rectifiers:
         gradients = pixel_gradients(model, images, scalar)
     if not rectifiers.count:

@@ -25,7 +25,7 @@ from vitreous.shapes import Heatmaps, Images
 class Method:
     """A way to explain.
 
-    says     what a bright place means, in a few words
+    says     what its colors mean, in a few words
     apply    (model, images, target) to (B, H, W)
     signed   can a place speak against the answer?
     layered  does it look at a layer, `layer=...`?
@@ -52,17 +52,27 @@ class Method:
 
 
 METHODS: dict[str, Method] = {
-    "gradcam": Method("evidence in the last maps", gradcam, layered=True),
-    "cam": Method("the class's share of its logit", cam, signed=True),
-    "saliency": Method("a small change matters", saliency),
-    "gradient_input": Method("the pixel's share, were all linear", gradient_input, signed=True),
-    "smoothgrad": Method("a small change matters, noise averaged out", smoothgrad),
-    "integrated_gradients": Method(
-        "the pixel's share of the difference to black", integrated_gradients, signed=True
+    "gradcam": Method(
+        "warm is where the last maps hold evidence for the target", gradcam, layered=True
     ),
-    "guided_backprop": Method("edges that excite", guided_backprop, signed=True),
-    "occlusion": Method("covering it lowers the answer", occlusion, signed=True),
-    "attention_rollout": Method("attention has flowed from it", attention_rollout, heeds=False),
+    "cam": Method("what each place adds to the logit", cam, signed=True),
+    "saliency": Method("warm is where a small change of the pixel matters", saliency),
+    "gradient_input": Method(
+        "what each pixel would add, were all linear", gradient_input, signed=True
+    ),
+    "smoothgrad": Method(
+        "warm is where a small change matters, its noise averaged out", smoothgrad
+    ),
+    "integrated_gradients": Method(
+        "what each pixel adds to the difference from a black image",
+        integrated_gradients,
+        signed=True,
+    ),
+    "guided_backprop": Method("edges that excite, whatever for", guided_backprop, signed=True),
+    "occlusion": Method("warm is where covering it lowers the target", occlusion, signed=True),
+    "attention_rollout": Method(
+        "where attention came from, whatever is asked", attention_rollout, heeds=False
+    ),
 }
 """The methods by name; the first is the default where a network has maps."""
 

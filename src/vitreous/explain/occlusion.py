@@ -65,7 +65,7 @@ def occlusion(
         step = max(1, TOGETHER // count)
         for first in range(0, len(places), step):
             some = places[first : first + step]
-            covered = images.detach().repeat(len(some), 1, 1, 1)
+            covered = torch.cat([images.detach()] * len(some))  # in the images' own layout
             for number, (top, left) in enumerate(some):
                 rows = slice(number * count, (number + 1) * count)
                 covered[rows, :, top : top + window, left : left + window] = fill

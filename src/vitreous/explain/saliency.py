@@ -21,5 +21,5 @@ def saliency(model: nn.Module, images: Images, target: Target = None) -> Heatmap
 
     Raises ModelError for a network without gradients, UsageError for an unknown target.
     """
-    gradients = pixel_gradients(model, images, scalar_of(model, images, target))
+    gradients = pixel_gradients(model, images, scalar_of(model, images, target, once=True))
     return gradients.abs().amax(1)

@@ -20,16 +20,43 @@ Target: TypeAlias = int | Sequence[int] | Tensor | Scalar | None
 """One class for all images; one for each; a function of the outputs; None is what is answered."""
 
 
-def scalar_of(model: nn.Module, images: Images, target: Target) -> Scalar:
-    """The target as a function of the outputs, fixed by the images as they are.
+def scalar_of(model: nn.Module, images: Images, target: Target, *, once: bool = False) -> Scalar:
+    """The target as a function of the outputs.
 
-    Raises UsageError for a class that the network does not have, and where outputs of another
-    shape than (B, L) or (B, L, H, W) need a function.
+    once  the images will be asked about as they are and together; otherwise, where the target is
+          what is answered, that is what is answered to these images, whatever is done to them later
+
+    Raises UsageError for targets that are not one for each image; the function does for a class
+    that the network does not have, and for outputs that are not (B, L) or (B, L, H, W).
     """
     if callable(target):
         return target
-    with looking(model), torch.no_grad():
-        outputs = forward(model, images)
+    if target is None:
+        if once:
+            return lambda outputs: _answered(outputs)[0]
+        with looking(model), torch.no_grad():
+            _, numbers = _answered(forward(model, images))
+    else:
+        numbers = torch.as_tensor(target).long().reshape(-1)
+        numbers = numbers.expand(len(images)) if len(numbers) == 1 else numbers
+        if len(numbers) != len(images):
+            raise UsageError(
+                f"{len(numbers)} targets for {len(images)} images",
+                where="target",
+                remedy="Give one class, or one for each image.",
+            )
+    return lambda outputs: picked(_scores(outputs, numbers), numbers)
+
+
+def _answered(outputs: Any) -> tuple[Tensor, Tensor]:
+    """(B,) the largest score of each image, and its number."""
+    scores = _scores(outputs)
+    numbers = scores.argmax(1)
+    return picked(scores, numbers), numbers
+
+
+def _scores(outputs: Any, numbers: Tensor | None = None) -> Tensor:
+    """(B, L): of outputs for each pixel, their mean."""
     if not isinstance(outputs, Tensor) or outputs.dim() not in (2, 4):
         found = tuple(outputs.shape) if isinstance(outputs, Tensor) else type(outputs).__name__
         raise UsageError(
@@ -37,31 +64,15 @@ def scalar_of(model: nn.Module, images: Images, target: Target) -> Scalar:
             where="target",
             remedy="Give a function of the outputs that returns (B,) as the target.",
         )
-    count, classes = outputs.shape[:2]
-    if target is None:
-        scores = outputs if outputs.dim() == 2 else outputs.mean((2, 3))
-        numbers = scores.argmax(1)
-    else:
-        numbers = torch.as_tensor(target, device=outputs.device).long().reshape(-1)
-        numbers = numbers.expand(count) if len(numbers) == 1 else numbers
-        if len(numbers) != count:
-            raise UsageError(
-                f"{len(numbers)} targets for {count} images",
-                where="target",
-                remedy="Give one class, or one for each image.",
-            )
-        wrong = numbers[(numbers < 0) | (numbers >= classes)]
+    if numbers is not None:
+        wrong = numbers[(numbers < 0) | (numbers >= outputs.shape[1])]
         if len(wrong):
             raise UsageError(
                 f"there is no class {int(wrong[0])}",
                 where="target",
-                remedy=f"The network has {classes} outputs, counted from 0.",
+                remedy=f"The network has {outputs.shape[1]} outputs, counted from 0.",
             )
-
-    def scalar(out: Tensor) -> Tensor:
-        return picked(out if out.dim() == 2 else out.mean((2, 3)), numbers)
-
-    return scalar
+    return outputs if outputs.dim() == 2 else outputs.mean((2, 3))
 
 
 def asked(outputs: Any, scalar: Scalar, count: int) -> Tensor:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol, TypeAlias, overload
+from typing import TYPE_CHECKING, Annotated, Any, Protocol, TypeAlias, overload
 
 import numpy as np
 import torch
@@ -18,22 +18,31 @@ from torch import Tensor, nn
 
 from vitreous.blocks.mode import evaluating
 from vitreous.data.batches.pack import Rows
-from vitreous.data.batches.preprocess import PixelContract
+from vitreous.data.batches.preprocess import PixelContract, resize, resize_frame
 from vitreous.data.images.decode import Source, decode
+from vitreous.data.images.frame import Frame
+from vitreous.data.images.pixels import with_channels
 from vitreous.data.images.remarks import listening, merged
 from vitreous.errors import DivergedError, UsageError
-from vitreous.fields import checked
+from vitreous.fields import Between, checked
 from vitreous.formats import counted
+from vitreous.inference.tiles import Tiling
 from vitreous.shapes import Images
 from vitreous.tasks import Answer, Task
 from vitreous.tasks.meter import Meter
 from vitreous.tasks.task import Columns, Ids
 from vitreous.training.precision import forward_context, widened
 
+if TYPE_CHECKING:
+    from vitreous.explain.certificate.certificate import Certificate
+    from vitreous.explain.explanation import Explanation
+
 Image: TypeAlias = Source | Tensor
 BATCH = 64  # images that are decoded and predicted together
 PIXELS = 4 << 20  # of the rows that go through the network together
 MOST = 512  # rows that do
+WHOLE = 1 << 20  # pixels of an image of any size, up to which it goes through in one pass
+Scale = Annotated[float | None, Between(0.001, 16)]  # of an image, for tiles
 
 
 class Preprocess(Protocol):
@@ -119,48 +128,190 @@ class Predictor:
         return contract.images(np.stack([contract.load(source) for source in sources]))
 
     @overload
-    def predict(self, source: Image, *, top: int = 5) -> Any: ...
+    def predict(self, source: Image, *, top: int = 5, scale: float | None = None) -> Any: ...
     @overload
-    def predict(self, source: Sequence[Image], *, top: int = 5) -> list[Any]: ...
-    def predict(self, source: Any, *, top: int = 5) -> Any:
+    def predict(
+        self, source: Sequence[Image], *, top: int = 5, scale: float | None = None
+    ) -> list[Any]: ...
+    def predict(self, source: Any, *, top: int = 5, scale: float | None = None) -> Any:
         """What the network sees in one image, or in each of several, in that image's own pixels.
 
         source  a path, the bytes of a file, a picture of Pillow, an array (h, w, C), a tensor
                 (C, h, w); or several, in a list or as an array (n, h, w, C) or tensor (n, C, h, w).
                 Numbers are bytes, or fractions in [0, 1]
         top     how many alternatives to rank, where the task has any
+        scale   pixels that the network sees for one of the image, such as 1: where it answers for
+                each pixel, images of any size are then answered in tiles (see `inference.tiles`);
+                None fits each image into the network's window, as in training
 
         Raises ImageError for an image that cannot be read, and DivergedError if the network has no
         answer that is a number.
         """
         checked("top", top, int)
-        if isinstance(source, Tensor | np.ndarray) and source.ndim == 4:
-            source = [*source]
-        if isinstance(source, list | tuple):
-            chunks = [source[i : i + BATCH] for i in range(0, len(source), BATCH)]
-            return [found for chunk in chunks for found in self._predict(chunk, top)]
-        return self._predict([source], top)[0]
+        several = listed(source)
+        if several is None:
+            return self._predict([source], top, scale)[0]
+        chunks = [several[i : i + BATCH] for i in range(0, len(several), BATCH)]
+        return [found for chunk in chunks for found in self._predict(chunk, top, scale)]
 
-    def _predict(self, sources: Sequence[Image], top: int) -> list[Answer]:
-        return [answer for answer, _ in self.predict_and_tell(sources, top=top)]
+    def _predict(self, sources: Sequence[Image], top: int, scale: float | None) -> list[Answer]:
+        return [answer for answer, _ in self.predict_and_tell(sources, top=top, scale=scale)]
 
     def predict_and_tell(
-        self, sources: Sequence[Image], *, top: int = 5
+        self, sources: Sequence[Image], *, top: int = 5, scale: float | None = None
     ) -> list[tuple[Answer, int]]:
         """Answers as `predict` gives them, each with the remarks on what was lost when its image
         was read, in one number: see `data.images.remarks`.
         """
+        if scale is not None:
+            checked("scale", scale, Scale)
+            return [self._predict_tiles(channels_last(source), scale) for source in sources]
+        if self.contract.fit == "native":
+            return [self._whole(source, top) for source in map(channels_last, sources)]
+        images, _, frames, told = self._fitted(sources)
+        return [*zip(self.task.decode(self.outputs(images), frames, top), told, strict=True)]
+
+    def _predict_tiles(self, source: Source, scale: float) -> tuple[Answer, int]:
+        """The answer about an image at a scale of its own, put together from tiles."""
+        channels = self.contract.channels
+        with listening() as remarks:
+            image = with_channels(decode(source, channels=channels), channels)
+        height, width = image.shape[:2]
+        wanted = max(1, round(height * scale)), max(1, round(width * scale))
+        image = resize(image, *wanted)
+
+        def pieces() -> Iterator[tuple[tuple[slice, slice], Any]]:
+            for tile, crop in Tiling.of(self.model, channels).tiles(image):
+                yield crop.image, crop(self.outputs(tile))
+
+        answer = self.task.assemble(pieces(), resize_frame((height, width), wanted))
+        return answer, merged(remarks)
+
+    def _whole(self, source: Source, top: int) -> tuple[Answer, int]:
+        """The answer to an image of any size, none of whose pixels is resized or left out; and the
+        remarks.
+        """
         contract: PixelContract = self.contract
-        rows: list[NDArray[np.uint8]] = []
-        frames, told = [], []
+        with listening() as remarks:
+            image = decode(source, channels=contract.channels)
+        height, width = image.shape[:2]
+        if height * width <= WHOLE:
+            outputs = self.outputs(contract.around(height, width).images(image[None]))
+        else:
+            outputs = self._map(image)
+        frames = [Frame.identity((height, width))]
+        return self.task.decode(outputs, frames, top)[0], merged(remarks)
+
+    def _map(self, image: NDArray[np.uint8]) -> Tensor:
+        """(1, L, H, W) of an image (H, W, C), tile by tile."""
+        made: Tensor | None = None
+        for tile, crop in Tiling.of(self.model, image.shape[2]).tiles(image):
+            part = crop(self.outputs(tile))
+            if made is None:
+                made = part.new_empty(*part.shape[:2], *image.shape[:2])
+            made[(..., *crop.image)] = part
+        assert made is not None
+        return made
+
+    @overload
+    def explain(
+        self,
+        source: Image,
+        *,
+        method: str = "auto",
+        layer: str | None = None,
+        unit: int | None = None,
+        target: str = "",
+    ) -> Explanation: ...
+    @overload
+    def explain(
+        self,
+        source: list[Any] | tuple[Any, ...],
+        *,
+        method: str = "auto",
+        layer: str | None = None,
+        unit: int | None = None,
+        target: str = "",
+    ) -> list[Explanation]: ...
+    def explain(
+        self,
+        source: Any,
+        *,
+        method: str = "auto",
+        layer: str | None = None,
+        unit: int | None = None,
+        target: str = "",
+    ) -> Any:
+        """Where in one image, or in each of several, the evidence for the answer lies.
+
+        source  as for `predict`
+        method  a key of `vitreous.explain.METHODS`; "auto" is Grad-CAM, or integrated gradients for
+                a network without maps
+        layer   that Grad-CAM looks at, or that has the unit; None is found
+        unit    channel of the layer that is asked about, in place of the answer
+        target  what of the answer is asked about, in words of the task: a class, a class at a pixel
+                ("road@120,80"), "box", a point; "" is what was answered
+
+        Raises UsageError with the nearest names for what there is not, ModelError for a method that
+        the network does not allow, and as `predict` does.
+        """
+        from vitreous.explain.explainer import Question, explain
+
+        question = Question(method=method, layer=layer, unit=unit, target=target)
+        several = listed(source)
+        sources = [source] if several is None else several
+        found: list[Explanation] = []
+        for first in range(0, len(sources), BATCH):
+            images, pictures, frames, _ = self._fitted(sources[first : first + BATCH])
+            images = images.to(self.device)
+            outputs = self.outputs(images)
+            found += explain(self.model, self.task, images, outputs, pictures, frames, question)
+        return found[0] if several is None else found
+
+    def certify(
+        self,
+        sources: list[Source],
+        *,
+        method: str = "auto",
+        layer: str | None = None,
+        target: str = "",
+    ) -> Certificate:
+        """What the maps of a method are worth on this network, measured on these images.
+
+        sources  paths, bytes or arrays as for `explain`: four or more, of several classes
+        method, layer, target  as for `explain`
+
+        Raises UsageError for too few images, and as `explain` does.
+        """
+        from vitreous.explain.explainer import Question, certify
+
+        question = Question(method=method, layer=layer, target=target)
+        images, _, frames, _ = self._fitted(sources)
+        images = images.to(self.device)
+        return certify(self.model, self.task, images, self.outputs(images), frames, question)
+
+    def _fitted(
+        self, sources: Sequence[Image]
+    ) -> tuple[Images, list[NDArray[np.uint8]], list[Frame], list[int]]:
+        """What the network sees, the images as they were decoded, how each was fitted, and the
+        remarks on it.
+        """
+        contract: PixelContract = self.contract
+        pictures, rows, told = [], [], []
         for source in map(channels_last, sources):
             with listening() as remarks:
                 image = decode(source, channels=contract.channels, at_least=contract.at_least)
                 rows.append(contract.row(image))
+            pictures.append(image)
             told.append(merged(remarks))
-            frames.append(contract.frame(*image.shape[:2]))
-        outputs = self.outputs(contract.images(np.stack(rows)))
-        return [*zip(self.task.decode(outputs, frames, top), told, strict=True)]
+        frames = [contract.frame(*picture.shape[:2]) for picture in pictures]
+        return contract.images(np.stack(rows)), pictures, frames, told
+
+
+def listed(source: Any) -> list[Any] | None:
+    """Several images one by one; None for a single one."""
+    batch = isinstance(source, Tensor | np.ndarray) and source.ndim == 4
+    return [*source] if batch or isinstance(source, list | tuple) else None
 
 
 def channels_last(image: Image) -> Source:

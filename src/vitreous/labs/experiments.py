@@ -6,20 +6,24 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import torch
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from vitreous.data.batches.preprocess import PixelContract
+from vitreous.data.batches.preprocess import PixelContract, resize
+from vitreous.data.images.decode import decode
 from vitreous.errors import UsageError
+from vitreous.formats import percent
+from vitreous.labs import clusters, multi_task, painting, saturation, splat, xor
 from vitreous.labs import next_character as language
-from vitreous.labs import painting, saturation, splat, xor
 from vitreous.labs.book import book
 from vitreous.labs.writing import Writing
 from vitreous.training.reproduce import seeded
 
 SIDE, GAUSSIANS, STEPS = 64, 200, 300  # of the painting
 READING_STEPS = 1000
+CLUSTERED, CLUSTERS = 240, 6  # pixels of the longer side, and how many clusters
 LINE = "'Curiouser and curiouser!' cried Alice"  # in which a head's attention is drawn
 
 
@@ -86,6 +90,20 @@ def run_saturation(request: Request) -> Iterator[str]:
     saturation.plot(request.out)
 
 
+def run_multi_task(request: Request) -> Iterator[str]:
+    """Train with five shares of the class in the loss, and choose one by a score."""
+    trials = []
+    yield f"{'α':<6}{'loss':>8}{'class right':>14}{'CorLoc':>9}{'both':>8}"
+    for trial in multi_task.sweep(multi_task.blocks()):
+        trials.append(trial)
+        found = trial.scores
+        named = percent(found.class_accuracy or 0.0, 0)
+        boxed, both = percent(found.corloc, 0), percent(found.accuracy, 0)
+        yield f"{trial.alpha:<6g}{found.loss:>8.3f}{named:>14}{boxed:>9}{both:>8}"
+    least = min(trials, key=lambda trial: trial.scores.loss)
+    yield f"least loss at α = {least.alpha:g}, best score at α = {multi_task.best(trials).alpha:g}"
+
+
 def run_xor(request: Request) -> Iterator[str]:
     """Train each kind of network from a hundred first weights, and draw what became of them."""
     trained = {}
@@ -93,6 +111,23 @@ def run_xor(request: Request) -> Iterator[str]:
         trained[name] = found = xor.train(case)
         yield f"{name:<46}{int(found.solved.sum()):3} of {len(found.solved)} seeds solve it"
     xor.plot(request.out, trained)
+
+
+def run_clusters(request: Request) -> Iterator[str]:
+    """Divide a photo into regions, by color alone, by color and place, and by mean shift."""
+    assert request.image is not None
+    photo = decode(request.image, channels=3)
+    scale = min(1.0, CLUSTERED / max(photo.shape[:2]))
+    height, width = (max(1, round(side * scale)) for side in photo.shape[:2])
+    image = resize(photo, height, width)
+    found: dict[str, clusters.Labels] = {}
+    for title, place in (("color", 0.0), ("color and place", 1.0)):
+        labels, _ = clusters.k_means(clusters.features(image, place), CLUSTERS)
+        found[f"k-means: {title}"] = labels.reshape(height, width)
+    found["mean shift"] = clusters.mean_shift(image)
+    for title, labels in found.items():
+        yield f"{title:<26}{len(np.unique(labels)):4} regions or clusters"
+    clusters.plot(request.out, image, found)
 
 
 def run_language(request: Request) -> Iterator[str]:
@@ -135,10 +170,21 @@ LABS = {
         run_painting,
         image=True,
     ),
+    "clusters": Lab(
+        "Pixels that are alike in color and place are regions, without a label: clustering.",
+        "clusters.png",
+        run_clusters,
+        image=True,
+    ),
     "saturation": Lab(
         "Squared error leaves a saturated unit stuck; cross-entropy does not.",
         "saturation.png",
         run_saturation,
+    ),
+    "multi-task": Lab(
+        "The share of the class in α S + (1 − α) R is chosen by a score, not by that loss.",
+        None,
+        run_multi_task,
     ),
     "xor": Lab(
         "Two rectifiers solve XOR from most first weights; one, or linear layers, from none.",

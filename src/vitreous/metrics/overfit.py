@@ -23,24 +23,27 @@ class Overfit:
 
     epoch      index into the curves where the smoothed validation loss was least
     rise       of the validation loss since then, as a fraction of its least value
-    accuracy_fell  did the validation accuracy get worse too? None where it is not known
+    score_fell     did the validation score get worse too? None where it is not known
     explanation    in words
     """
 
     epoch: int
     rise: float
-    accuracy_fell: bool | None
+    score_fell: bool | None
     explanation: str
 
 
 def alarm(
     train_loss: Sequence[float],
     validation_loss: Sequence[float],
-    validation_accuracy: Sequence[float] | None = None,
+    validation_score: Sequence[float] | None = None,
+    name: str = "accuracy",
 ) -> Overfit | None:
     """Do training and validation diverge? None if there is no good reason to say so.
 
-    train_loss, validation_loss, validation_accuracy  (T,) one value an epoch, same length
+    train_loss, validation_loss  (T,) one value an epoch
+    validation_score  (T,) what is hoped for, higher is better; None where it is not known
+    name              of that score
     """
     train, validation = np.asarray(train_loss, float), np.asarray(validation_loss, float)
     known = np.isfinite(train) & np.isfinite(validation)
@@ -59,15 +62,15 @@ def alarm(
     if rise < max(RISE * abs(smooth[least]), significant) or not still_learning:
         return None
 
-    fell = _fell(validation_accuracy, least, window)
+    fell = _fell(validation_score, least, window)
     fraction = rise / abs(float(smooth[least]))
     turn = (
         f"After epoch {least + 1} the validation loss rose by {100 * fraction:.0f} % while the"
         " training loss went on falling"
     )
     meaning = {
-        True: "and the accuracy fell with it: the network learns its training images by heart.",
-        False: "though the accuracy held: the network grows surer of its mistakes, not more wrong.",
+        True: f"and the {name} got worse with it: the network learns its training images by heart.",
+        False: f"though the {name} held: the network grows surer of its mistakes, not more wrong.",
         None: "the network learns its training images by heart.",
     }[fell]
     remedy = "More images, stronger augmentation or a higher --weight-decay help."
@@ -84,10 +87,11 @@ def _smoothed(values: NDArray[np.float64], window: int) -> NDArray[np.float64]:
     return means
 
 
-def _fell(accuracy: Sequence[float] | None, least: int, window: int) -> bool | None:
-    if accuracy is None or not np.isfinite(accuracy).all():
+def _fell(score: Sequence[float] | None, least: int, window: int) -> bool | None:
+    if score is None or not np.isfinite(score).all():
         return None
-    values = np.asarray(accuracy, float)
+    values = np.asarray(score, float)
     smooth = _smoothed(values, window)
     noise = float(np.median(np.abs(np.diff(values, 2)))) * 1.4826 / np.sqrt(6)
-    return bool(smooth[-1] < smooth[least] - max(0.002, SIGMAS * noise * np.sqrt(2 / window)))
+    little = 0.002 * float(np.abs(values).max())
+    return bool(smooth[-1] < smooth[least] - max(little, SIGMAS * noise * np.sqrt(2 / window)))

@@ -11,14 +11,15 @@ image are alike. Everingham et al. (2010), "The Pascal visual object classes cha
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from vitreous.errors import DataError
+from vitreous.metrics.boundary import boundary_f1
 from vitreous.metrics.interval import Interval, percentiles, resampled_sums
 from vitreous.metrics.pixel_confusion import PixelConfusion
 from vitreous.metrics.score import Score
@@ -54,6 +55,8 @@ class SegmentationScores:
     loss       mean loss of an image
     mean_iou   mean of the IoU of the classes present; mean_dice likewise
     accuracy   share of right pixels
+    boundary_f1  mean over the images of how well their outlines lie; None where there are none
+    foreground_rand  mean over the images of the Rand score, where there are two classes; else None
     per_class  one row a class, in the order of `classes`
     confusion  (L, L) pixels, truth by prediction
     baselines  what simple rules reach on the same images
@@ -72,6 +75,10 @@ class SegmentationScores:
     per_class: tuple[RegionScores, ...]
     confusion: NDArray[np.int64]
     baselines: tuple[SimpleRule, ...] = ()
+    boundary_f1: float | None = None
+    boundary_f1_interval: Interval | None = None
+    foreground_rand: float | None = None
+    foreground_rand_interval: Interval | None = None
 
     @property
     def headline(self) -> Score:
@@ -89,7 +96,27 @@ class SegmentationScores:
                 detail="overlap over the mean size of both, mean of the classes",
             ),
             _accuracy(self.accuracy, self.accuracy_interval),
+            *self._of_images(),
         )
+
+    def _of_images(self) -> Iterator[Score]:
+        """Scores that are means over the images."""
+        if self.boundary_f1 is not None:
+            yield Score(
+                name="boundary_f1",
+                title="boundary F1",
+                value=self.boundary_f1,
+                bounds=self.boundary_f1_interval,
+                detail="outlines within 0.75 % of the diagonal, mean of images and their classes",
+            )
+        if self.foreground_rand is not None:
+            yield Score(
+                name="foreground_rand",
+                title="foreground Rand",
+                value=self.foreground_rand,
+                bounds=self.foreground_rand_interval,
+                detail=f"pairs of pixels of {self.classes[1]}: in one region or not, as in truth",
+            )
 
     def to_json(self) -> dict[str, Any]:
         """Plain lists, numbers and strings."""
@@ -103,8 +130,9 @@ class SegmentationScores:
     def from_json(cls, state: dict[str, Any]) -> SegmentationScores:
         """The inverse of `to_json`."""
         known = {key: state[key] for key in cls.__dataclass_fields__ if key in state}
-        for key in ("mean_iou_interval", "mean_dice_interval", "accuracy_interval", "classes"):
-            known[key] = known[key] and tuple(known[key])
+        for key in known:
+            if key == "classes" or key.endswith("_interval"):
+                known[key] = known[key] and tuple(known[key])
         known["per_class"] = tuple(_row_from_json(dict(row)) for row in known["per_class"])
         known["confusion"] = np.array(known["confusion"], np.int64)
         known["baselines"] = tuple(map(SimpleRule.from_json, known.get("baselines", ())))
@@ -117,10 +145,14 @@ def segmentation(
     *,
     loss: float,
     baselines: Sequence[SimpleRule] = (),
+    outlines: Sequence[NDArray[np.int32]] = (),
+    rands: Sequence[float] = (),
 ) -> SegmentationScores:
     """The scores of all images that were counted.
 
-    loss  mean loss of an image, as the caller has summed it up
+    loss      mean loss of an image, as the caller has summed it up
+    outlines  (4, L) of each image, see `metrics.boundary`
+    rands     the Rand score of each image, NaN where it has none
 
     Raises DataError if there is no image, or no pixel with a class.
     """
@@ -131,6 +163,8 @@ def segmentation(
     present = matrix.sum(axis=1) > 0
     iou, dice, accuracy = _overlaps(confusion.counts.sum(axis=0))
     ious, dices, accuracies = _overlaps(_drawn(confusion.counts))
+    boundary, boundary_bounds = _image_mean(boundary_f1(np.stack(outlines)) if outlines else [])
+    rand, rand_bounds = _image_mean(rands)
     rows = (
         _row(name, matrix, k, iou[k], dice[k], percentiles(ious[:, k]))
         if present[k]
@@ -151,7 +185,22 @@ def segmentation(
         per_class=tuple(rows),
         confusion=matrix.copy(),
         baselines=tuple(baselines),
+        boundary_f1=boundary,
+        boundary_f1_interval=boundary_bounds,
+        foreground_rand=rand,
+        foreground_rand_interval=rand_bounds,
     )
+
+
+def _image_mean(values: ArrayLike) -> tuple[float | None, Interval | None]:
+    """The mean over the images that have a value, and its interval; None where none has."""
+    given = np.asarray(values, np.float64)
+    defined = np.isfinite(given)
+    if not defined.any():
+        return None, None
+    sums = resampled_sums(np.stack([np.where(defined, given, 0), defined], axis=1))
+    means = sums[:, 0] / np.where(sums[:, 1] > 0, sums[:, 1], np.nan)
+    return float(given[defined].mean()), percentiles(means)
 
 
 def image_iou(confusion: PixelConfusion) -> NDArray[np.float64]:

@@ -64,8 +64,9 @@ class EncoderUNet(Network):
         if encoder not in ENCODERS:
             raise unknown("encoder", encoder, ENCODERS)
         self.row = ENCODERS[encoder]
-        maps = _maps(self.row, in_channels, last)
+        maps = maps_of(self.row, in_channels, last)
         self.taps = {spacing: name for name, (spacing, _) in maps.items()}
+        self.grid = max(self.taps, default=1)  # pixels between neighbors of the smallest map
         steps = [2**k for k in range(1, max(self.taps, default=1).bit_length())]
         if not steps or not self.taps.keys() <= {1, *steps}:
             shares = ", ".join(f"1/{spacing}" for spacing in sorted(self.taps))
@@ -83,7 +84,7 @@ class EncoderUNet(Network):
                 where="widths",
                 remedy=f"Give {len(steps)} positive numbers.",
             )
-        whole = _build(self.row, in_channels)
+        whole = built(self.row, in_channels)
         for name in maps:
             self.add_module(name, whole.get_submodule(name))
         channels = {spacing: maps[name][1] for spacing, name in self.taps.items()}
@@ -102,14 +103,9 @@ class EncoderUNet(Network):
         self.head = nn.Conv2d(below, num_classes, 1)
         start_head(self.head)
 
-    @property
-    def smallest(self) -> int:
-        """Pixels of the image between neighbors of the smallest map."""
-        return max(self.taps)
-
     def published(self) -> Network:
         """The whole encoder, with what a U-Net does not use of it; its stages are those in here."""
-        whole = _build(self.row, self.in_channels)
+        whole = built(self.row, self.in_channels)
         for name, stage in self.stages():
             if name != "head" and name not in self.unpublished:
                 whole.set_submodule(name, stage)
@@ -117,7 +113,7 @@ class EncoderUNet(Network):
 
     def run_stages(self, images: Images) -> Iterator[tuple[str, Tensor]]:
         self.check(images)
-        around = missing(images, self.smallest, self.stride)
+        around = missing(images, self.grid, self.stride)
         x: Tensor = self.normalize(images)
         if any(around):
             x = F.pad(x, around)
@@ -141,15 +137,16 @@ class EncoderUNet(Network):
         return f"{super().extra_repr()}\n{'; '.join(met)}"
 
 
-def _build(row: Variant, in_channels: int) -> Network:
+def built(row: Variant, in_channels: int) -> Network:
+    """The whole network of a row, with the outputs that it was published with."""
     size = {"size": (PROBE, PROBE)} if row.sized else {}
     return row.build(num_classes=row.num_classes, in_channels=in_channels, **row.arguments, **size)
 
 
-def _maps(row: Variant, in_channels: int, last: str | None) -> dict[str, tuple[int, int]]:
+def maps_of(row: Variant, in_channels: int, last: str | None = None) -> dict[str, tuple[int, int]]:
     """The stages that are used, in order, with the spacing and the channels of their maps."""
     with torch.device("meta"):
-        probe = _build(row, in_channels).eval()
+        probe = built(row, in_channels).eval()
         seen = probe.features(torch.zeros(1, in_channels, PROBE, PROBE))
     if last is not None and last not in seen:
         raise unknown(f"stage of {row.name}", last, seen, where="last")

@@ -100,12 +100,15 @@ class Network(nn.Module):
     aliases    names of tensors in published files, and ours
     notes      what was adapted when weights were loaded
     unpublished  stages beside the head that published weights do not have
+    grid       images are padded inside to multiples of this many pixels, half before and half
+               behind, with the mean color; 1 where nothing is padded
     """
 
     auxiliary: ClassVar[tuple[str, ...]] = ()
     aliases: ClassVar[Mapping[str, str]] = {}
     notes: tuple[str, ...] = ()
     unpublished: tuple[str, ...] = ()
+    grid: int = 1
     normalize: Normalize
     sizes: Sizes = Sizes()
     name: str

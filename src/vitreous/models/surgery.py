@@ -58,7 +58,7 @@ def backbone_and_head(model: nn.Module) -> tuple[Callable[[Images], Tensor], nn.
     an image. That a module of another kind does so is noticed when its backbone runs.
     """
     last = head(model)
-    averaged = isinstance(last, nn.Conv2d)
+    averaged = isinstance(last, nn.Conv2d | nn.ConvTranspose2d)
     if averaged and not _ends_in_average(model):
         raise _no_vector(model)
 

@@ -13,9 +13,11 @@ from vitreous.fields import checked
 from vitreous.models import (
     alexnet,
     convnet,
+    denoiser,
     densenet,
     efficientnet,
     encoder_unet,
+    fcn,
     googlenet,
     lenet,
     linear,
@@ -24,6 +26,7 @@ from vitreous.models import (
     nin,
     resnet,
     unet,
+    unet_transformer,
     vgg,
     vit,
 )
@@ -47,7 +50,10 @@ MODELS: dict[str, Variant] = {
         mobilenet.VARIANTS,
         efficientnet.VARIANTS,
         encoder_unet.VARIANTS,
+        denoiser.VARIANTS,
+        fcn.VARIANTS,
         vit.VARIANTS,
+        unet_transformer.VARIANTS,
         convnet.VARIANTS,
     )
 }

@@ -91,7 +91,7 @@ class UNet(Network):
         super().__init__(in_channels)
         if depth < 1:
             raise UsageError(f"{depth} halvings", where="depth", remedy="Give at least 1.")
-        self.depth, self.stride = depth, stride
+        self.depth, self.stride, self.grid = depth, stride, 2**depth
         self.top = ways_up(stride, [2**level for level in range(1, depth + 1)])
         norm = nn.BatchNorm2d if batch_norm else None
         widths = [width * 2**level for level in range(depth + 1)]
@@ -108,7 +108,7 @@ class UNet(Network):
 
     def run_stages(self, images: Images) -> Iterator[tuple[str, Tensor]]:
         self.check(images)
-        around = missing(images, 2**self.depth, self.stride)
+        around = missing(images, self.grid, self.stride)
         x: Tensor = self.normalize(images)
         if any(around):
             x = F.pad(x, around)

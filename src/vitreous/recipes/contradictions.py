@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -18,6 +19,55 @@ from vitreous.training.compiler import check_compiler
 from vitreous.training.optimizer import OPTIMIZERS
 from vitreous.training.precision import Precision
 from vitreous.training.schedule import SCHEDULES
+
+
+@dataclass(frozen=True)
+class Idle:
+    """Fields that do nothing in company of others; a row of `IDLE`.
+
+    acts    do they have an effect, among these choices?
+    reason  why not, as the end of a sentence, with the names of choices in braces
+    remedy  what to do to make use of them
+    """
+
+    fields: tuple[str, ...]
+    acts: Callable[[Mapping[str, Any]], bool]
+    reason: str
+    remedy: str
+
+
+IDLE = (
+    Idle(
+        ("milestones", "step_factor"),
+        lambda choices: choices["schedule"] == "step",
+        " on the schedule {schedule}",
+        "Add --schedule step",
+    ),
+    Idle(
+        ("momentum",),
+        lambda choices: choices["optimizer"] in ("momentum", "nesterov"),
+        " on the optimizer {optimizer}",
+        "Add --optimizer momentum or nesterov",
+    ),
+    Idle(
+        ("penalty_from",),
+        lambda choices: bool(choices["l1"] or choices["l2"]),
+        " without a penalty",
+        "Add --l1 or --l2",
+    ),
+    Idle(
+        ("fine_tune",),
+        lambda choices: choices["freeze"] == "backbone",
+        ": nothing is frozen, the whole network learns from the start",
+        "Add --freeze backbone and weights to begin with",
+    ),
+    Idle(
+        ("backbone_lr",),
+        lambda choices: choices["pretrained"] != "no",
+        ": no layer is pretrained",
+        "Begin from weights (--pretrained)",
+    ),
+)
 
 
 def check_together(choices: Mapping[str, Any], task: type[Task]) -> None:
@@ -38,27 +88,33 @@ def check_together(choices: Mapping[str, Any], task: type[Task]) -> None:
     kind = task.answers_with(choices["loss"])
     if model is not None and variant(model).output != kind:
         whole = {"vector": "the whole image", "map": "each pixel"}
+        losses = [one for one in task.LOSSES if task.answers_with(one) == variant(model).output]
+        other = f"Choose --loss {losses[0]}, or another" if losses else "Choose another"
         raise UsageError(
             f"{model} answers for {whole[variant(model).output]}, and the question is about "
             f"{whole[kind]}",
             where="--model",
-            remedy="Choose another network: `vitreous models` lists them.",
+            remedy=f"{other} network: `vitreous models` lists them.",
         )
     task.check_settings(choices["loss"], choices["label_smoothing"], choices["balance"])
     task.check_mixing(choices["mixup"], choices["cutmix"])
+    if reason := task.spoiled_by(choices["augment"], choices["noise"] or ""):
+        raise UsageError(
+            reason, where=f"--augment {choices['augment']}", remedy="Choose light or none."
+        )
     if choices["ema"] and choices["swa"]:
         raise UsageError(
             "there are two averages of the weights, and one is evaluated and saved",
             where="--ema, --swa",
             remedy="Leave one of them out.",
         )
-    if choices["schedule"] != "step":
-        for name in ("milestones", "step_factor"):
-            if choices[name] != getattr(Recipe, name):
+    for idle in IDLE:
+        for name in idle.fields:
+            if choices[name] != getattr(Recipe, name) and not idle.acts(choices):
                 raise UsageError(
-                    f"has no effect on the schedule {choices['schedule']}",
+                    f"has no effect{idle.reason.format_map(choices)}",
                     where=flag(name),
-                    remedy="Add --schedule step, or leave this out.",
+                    remedy=f"{idle.remedy}, or leave this out.",
                 )
     if choices["freeze"] == "backbone" and choices["pretrained"] == "no" and model is not None:
         raise UsageError(
@@ -72,7 +128,8 @@ def check_together(choices: Mapping[str, Any], task: type[Task]) -> None:
         for name in ("mixup", "cutmix", "bn_recalibrate"):
             if choices[name]:
                 raise _useless(name, "features are computed once, from whole images")
-        for name, alike in (("compile", False), ("layer_decay", 1)):
+        alone = {"compile": False, "layer_decay": 1, "backbone_lr": Recipe.backbone_lr}
+        for name, alike in alone.items():
             if choices[name] != alike:
                 raise _useless(name, "the last layer learns alone")
         if choices["augment"] not in ("none", "light"):

@@ -13,7 +13,7 @@ from vitreous.data.columns import ClassNumbers, Column
 from vitreous.data.dataset import Dataset
 from vitreous.data.manifest_words import bare
 from vitreous.errors import DataError, ImageError
-from vitreous.tasks.registry import described
+from vitreous.tasks.registry import described, fitting, recognized
 
 SMALL = 64  # pixels; up to here images are learned from scratch at their own size
 TINY = 16  # pixels; smaller ones are enlarged to this, or too little is left of their last map
@@ -32,6 +32,8 @@ class DataFacts:
     kinds          the columns of targets by name
     dataset        its name, which may tell what the images are
     description    what the targets are like, as a sentence
+    noise          what was done to the images, see `Dataset.noise`
+    tasks          that the targets can be used for, the likeliest first; see `fitting`
     """
 
     channels: int
@@ -43,6 +45,8 @@ class DataFacts:
     kinds: Kinds = field(default_factory=lambda: {"class": ClassNumbers})
     dataset: str = ""
     description: str = ""
+    noise: str = ""
+    tasks: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, dataset: Dataset, training: NDArray[np.int64]) -> DataFacts:
@@ -75,7 +79,14 @@ class DataFacts:
             {name: type(column) for name, column in dataset.targets.items()},
             dataset.name,
             described({name: column.take(training) for name, column in dataset.targets.items()}),
+            dataset.noise,
+            tuple(fitting(dataset.targets)),
         )
+
+    @property
+    def fitting(self) -> tuple[str, ...]:
+        """The tasks, as far as the kinds of the columns tell where nothing else is known."""
+        return self.tasks or tuple(recognized(self.kinds))
 
     @property
     def small(self) -> bool:

@@ -15,7 +15,7 @@ class RecipeFields(TypedDict, total=False):
     time: str | None
     batch_size: int | None
     size: int | None
-    fit: Literal["auto", "crop", "squash", "pad"]
+    fit: Literal["auto", "crop", "squash", "pad", "native"]
     optimizer: str | None
     lr: float | None
     momentum: float
@@ -27,6 +27,7 @@ class RecipeFields(TypedDict, total=False):
     backbone_lr: float
     layer_decay: float | None
     loss: str
+    alpha: float | None
     label_smoothing: float | None
     l1: float
     l2: float
@@ -41,6 +42,7 @@ class RecipeFields(TypedDict, total=False):
     balance: str
     patience: int | None
     augment: str | None
+    noise: str | None
     mixup: float | None
     cutmix: float | None
     pretrained: str | None

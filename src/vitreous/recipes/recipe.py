@@ -24,7 +24,8 @@ class Recipe:
     """architecture, a name from `vitreous models`; default: chosen from the images"""
     task: str = "auto"
     """what is asked of each image: classify (one label), label (several), segment (the class of
-    each pixel) or regress (numbers); auto is told by the data"""
+    each pixel), regress (numbers), keypoints, locate (one box), detect (any number of boxes), count
+    or depth; auto is told by the data"""
 
     epochs: Annotated[int | None, Between(1, 1_000_000)] = None
     """how many times each training image is seen"""
@@ -35,14 +36,14 @@ class Recipe:
     """images in one step"""
     size: Annotated[int | None, Between(4, 2048)] = None
     """height and width of the network's input, in pixels"""
-    fit: Literal["auto", "crop", "squash", "pad"] = "auto"
-    """how an image that is not square becomes square"""
+    fit: Literal["auto", "crop", "squash", "pad", "native"] = "auto"
+    """how an image that is not square becomes square; native resizes nothing, it cuts or borders"""
 
     optimizer: str | None = None
     """sgd, momentum, nesterov, adam, adamw, nadam, rmsprop or adagrad"""
-    lr: Annotated[float | None, Between(0, 1000)] = None
+    lr: Annotated[float | None, Between(1e-9, 1000)] = None
     """peak learning rate, per step"""
-    momentum: Annotated[float, Between(0, 1)] = 0.9
+    momentum: Annotated[float, Between(0, 0.9999)] = 0.9
     """share of the last update that is kept (momentum, nesterov)"""
     weight_decay: Annotated[float | None, Between(0, 100)] = None
     """decay of weights, apart from the loss; biases and norms are spared"""
@@ -60,9 +61,13 @@ class Recipe:
     """factor on the learning rate from each stage of the network to the one before it"""
 
     loss: str = "auto"
-    """what training minimizes: cross_entropy, hinge or focal; for masks also dice,
+    """what training minimizes: cross_entropy, hinge, focal or hard; for masks also dice,
     cross_entropy_dice or border; for numbers squared, huber or absolute; for points these too,
-    heat_map or integral; for boxes smooth_l1 or giou; auto fits the task"""
+    heat_map or integral; for one box heat_map, heat_map_giou, smooth_l1 or giou, for many focal
+    or hard; auto fits the task"""
+    alpha: Annotated[float | None, Between(0, 1)] = None
+    """share α of the loss S of the class beside R, that of the box, where each image has one:
+    α S + (1 - α) R; to be chosen by a score, such as CorLoc"""
     label_smoothing: Annotated[float | None, Between(0, 0.9)] = None
     """probability that is spread over all classes"""
     l1: Annotated[float, Between(0, 100)] = 0.0
@@ -94,6 +99,9 @@ class Recipe:
 
     augment: str | None = None
     """none, light, standard, strong, scenes, elastic, turn, zoom, randaugment or augmix"""
+    noise: Annotated[str | None, "text, such as gaussian:25"] = None
+    """what makes images worse where a network is to undo it: gaussian:SIGMA in gray levels,
+    poisson:PHOTONS of a white pixel or jpeg:QUALITY"""
     mixup: Annotated[float | None, Between(0, 8)] = None
     """strength of mixing pairs of images, such as 0.2"""
     cutmix: Annotated[float | None, Between(0, 8)] = None

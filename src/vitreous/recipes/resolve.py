@@ -20,15 +20,14 @@ from vitreous.recipes.contradictions import check_names, check_together, devices
 from vitreous.recipes.data_facts import SMALL, TINY, DataFacts
 from vitreous.recipes.recipe import Recipe
 from vitreous.recipes.resolved import ResolvedRecipe
-from vitreous.tasks import TASKS, Task, fitting
+from vitreous.tasks import TASKS, Task
 from vitreous.training.optimizer import OPTIMIZERS
 
 FEW = 100  # examples
 MAPPER = "unet_small"  # the network for answers that are maps
 PHOTO_MAPPER = "unet_efficientnet_lite0"  # that for photos
-MOST_MAPPED = 256  # pixels a side of its images, unless more are asked for
 PIXELS = 2**19  # of such images that one step learns from
-FEW_MAPPED = 512  # where there are few of them
+FEW_MAPPED = 512  # pixels a side of such images, where there are few of them
 
 
 def resolve(recipe: Recipe, facts: DataFacts, *, own_module: bool = False) -> ResolvedRecipe:
@@ -45,9 +44,13 @@ def resolve(recipe: Recipe, facts: DataFacts, *, own_module: bool = False) -> Re
         own = min(max(facts.height, facts.width), 224)
         choices.fill("size", own, "the images' own size, at most 224")
     else:
-        _choose_network(choices, facts, kind)
+        liked = task.network(facts.channels)
+        if liked is not None:
+            choices.fill("model", *liked)
+        _choose_network(choices, facts, kind, task.longest)
     whole = "the whole image is answered about"
     choices.fill("fit", task.window, "usual for classes" if task.window == "crop" else whole)
+    _choose_noise(choices, facts)
     _choose_learning(choices, facts, task, kind)
     check_together(choices.values, task)
     warm = choices["pretrained"] != "no"
@@ -83,13 +86,28 @@ def _window(choices: Choices, facts: DataFacts, kind: OutputKind) -> tuple[int, 
     """
     size: int = choices["size"]
     name = choices["model"]
-    square = kind != "map" or choices["fit"] != "pad" or not facts.uniform or name is None
+    whole = choices["fit"] in ("pad", "native")
+    square = kind != "map" or not whole or not facts.uniform or name is None
     if square or variant(name).sized:
         return size, size
     longer = max(facts.height, facts.width)
-    sides = (max(1, round(size * side / longer)) for side in (facts.height, facts.width))
+    sides = [max(1, round(size * side / longer)) for side in (facts.height, facts.width)]
+    if choices["fit"] == "native":
+        sides = [min(size, side) for side in (facts.height, facts.width)]
     height, width = (variant(name).sizes.fit(side) for side in sides)
     return height, width
+
+
+def _choose_noise(choices: Choices, facts: DataFacts) -> None:
+    """Raises UsageError for noise that was asked for and that the images do not have."""
+    if facts.noise:
+        choices.fill("noise", facts.noise, "the usual strength in comparisons")
+    elif choices["noise"] is not None:
+        raise UsageError(
+            "has no effect: the images are used as they are",
+            where=f"--noise {choices['noise']}",
+            remedy="Leave it out, or choose a task that makes clean images worse to restore them.",
+        )
 
 
 class Choices:
@@ -118,7 +136,7 @@ def _choose_task(choices: Choices, facts: DataFacts) -> type[Task]:
     chosen = choices["task"]
     if chosen not in ("auto", *TASKS):
         raise unknown("task", chosen, ("auto", *TASKS), where="--task")
-    names = fitting(facts.kinds)
+    names = facts.fitting
     if not names:
         there = f"targets '{', '.join(facts.kinds)}'" if facts.kinds else "no labels"
         raise UsageError(
@@ -137,7 +155,7 @@ def _choose_task(choices: Choices, facts: DataFacts) -> type[Task]:
     return TASKS[choices["task"]]
 
 
-def _choose_network(choices: Choices, facts: DataFacts, kind: OutputKind) -> None:
+def _choose_network(choices: Choices, facts: DataFacts, kind: OutputKind, longest: int) -> None:
     pixels = f"{facts.height} × {facts.width}"
     rgb = facts.channels in (1, 3)
     if kind == "map":
@@ -165,7 +183,7 @@ def _choose_network(choices: Choices, facts: DataFacts, kind: OutputKind) -> Non
     else:
         choices.fill("pretrained", "no", "none come along")
     if kind == "map":
-        most = MOST_MAPPED if facts.examples > FEW else FEW_MAPPED
+        most = longest if facts.examples > FEW else FEW_MAPPED
         longer = min(max(facts.height, facts.width), most)
         choices.fill("size", fitting_size(name, longer), f"the images have {pixels} pixels")
     elif facts.small or name.startswith("convnet"):

@@ -25,6 +25,9 @@ WRITTEN: dict[str, type | UnionType] = {
 }
 """What a recipe.yaml has to hold."""
 
+LATER = ("alpha",)
+"""Fields that runs of earlier versions did not have: where they are None, nothing has changed."""
+
 FILLED = (
     "task", "epochs", "batch_size", "size", "fit", "optimizer", "lr", "weight_decay", "schedule",
     "loss", "augment", "pretrained", "freeze", "threads", "device",
@@ -70,6 +73,8 @@ class ResolvedRecipe:
     def from_mapping(cls, written: dict[str, Any], where: str) -> ResolvedRecipe:
         """Raises RunError for a file that is not such a recipe."""
         try:
+            if not isinstance(written, dict):
+                raise TypeError("it holds no names")
             if name := misfit(written, WRITTEN):
                 raise TypeError(f"{name} is {written.get(name, 'missing')!r}")
             contract = PixelContract.from_json(written["contract"])
@@ -79,16 +84,24 @@ class ResolvedRecipe:
                     raise TypeError(f"{name} is left open")
             return cls(recipe, contract, written["reasons"], written.get("parts_given") is True)
         except (TypeError, AttributeError) as error:
-            raise RunError(f"is not the recipe of a run: {error}", where=where) from error
+            raise RunError(
+                f"is not the recipe of a run: {error}",
+                where=where,
+                remedy="Bring back the file that the run has written, or start a new run.",
+            ) from error
 
     def fingerprint(self, data: str) -> str:
         """A hash of all that decides a run's result.
 
         data  fingerprint of the data
         """
+        recipe = self.recipe.to_mapping()
+        for name in LATER:
+            if recipe[name] is None:
+                del recipe[name]
         decisive = {
             "data": data,
-            "recipe": self.recipe.to_mapping(),
+            "recipe": recipe,
             "contract": self.contract.to_json(),
         }
         return hashlib.sha256(json.dumps(decisive, sort_keys=True).encode()).hexdigest()

@@ -24,11 +24,13 @@ from vitreous.errors import ImageError, RunError, VitreousError
 from vitreous.files import read_json, read_lines, read_table, read_yaml, understood
 from vitreous.formats import counted
 from vitreous.inference.header import Header
+from vitreous.inference.predictor import Predictor
 from vitreous.recipes.resolved import ResolvedRecipe
 from vitreous.report.content import DataSummary, Picture, ReportData, Setting
-from vitreous.report.pictures import Predict, pictures, predictor
+from vitreous.report.pictures import loaded, pictures
 from vitreous.report.render import render
 from vitreous.run_folder import RunFolder
+from vitreous.tasks.asked import as_asked
 from vitreous.tasks.section import Case, Note
 
 LOOKED = 1000  # images whose sizes are told
@@ -38,14 +40,14 @@ def write_report(
     run: str | Path,
     out: str | Path | None = None,
     dataset: Dataset | None = None,
-    predict: Predict | None = None,
+    predictor: Predictor | None = None,
 ) -> Path:
     """Write a run's report; returns its path.
 
     dataset  the data that the run was made of; opened anew if it is left out, and if it is no
              longer there, the report has no pictures
-    predict  from an image to the model's answer, for pictures on which answers are drawn; the model
-             is loaded for them if it is left out
+    predictor  the model, for pictures on which answers are drawn or explained; it is loaded for
+             them if it is left out
 
     Raises RunError for a run that has not ended.
     """
@@ -58,7 +60,7 @@ def write_report(
         )
     path = Path(out) if out is not None else folder.report
     with understood(folder.path):
-        data = report_data(folder, dataset, predict)
+        data = report_data(folder, dataset, predictor)
         try:
             page = render(data)
         except TemplateError as error:  # a part of it is not what a page is made of
@@ -68,7 +70,7 @@ def write_report(
 
 
 def report_data(
-    folder: RunFolder, dataset: Dataset | None = None, predict: Predict | None = None
+    folder: RunFolder, dataset: Dataset | None = None, predictor: Predictor | None = None
 ) -> ReportData:
     """Everything that the report shows, read from the folder."""
     written, summary = read_yaml(folder.recipe), read_json(folder.scores)
@@ -93,7 +95,7 @@ def report_data(
         notes += task.remarks(judged, scores[judged])
     if dataset is None:
         try:
-            dataset = open_data(written["data"])
+            dataset = as_asked(open_data(written["data"]), task.name, task.noise)
         except VitreousError as error:
             notes.append(Note(f"The data are not here any more, hence no pictures: {error}"))
     answers = [
@@ -101,8 +103,9 @@ def report_data(
     ]
     with understood(folder.predictions):
         galleries = [*task.galleries(answers)]
-    if dataset is not None and predict is None and any(shown.drawn for shown in galleries):
-        predict, missed = predictor(folder.model)
+    asked = any(shown.drawn or shown.explained for shown in galleries)
+    if dataset is not None and predictor is None and asked:
+        predictor, missed = loaded(folder.model)
         notes += missed
     contract, training = resolved.contract, model.training
     return ReportData(
@@ -118,7 +121,7 @@ def report_data(
         curves=read_lines(folder.metrics),
         best_epoch=training["best_epoch"],
         sections=[*task.sections(scores[judged], answers)] if judged else [],
-        galleries=pictures(dataset, galleries, task, predict) if dataset is not None else [],
+        galleries=pictures(dataset, galleries, task, predictor) if dataset is not None else [],
         augmented=augmented(dataset, resolved, folder),
         data=data_summary(folder, model, summary, written["fingerprint"], dataset),
         recipe={

@@ -152,7 +152,8 @@ def findings(
             " score makes the next one less honest."
         )
         notes.append(Note(text, "warning"))
-    return notes + _overfit(curves)
+    headline = next((scores.headline for scores in parts.values()), None)
+    return notes + _overfit(curves, headline)
 
 
 def limits_of(score: Score) -> tuple[float, float]:
@@ -176,13 +177,17 @@ def _beaten(scores: Scores) -> list[Note]:
     return notes
 
 
-def _overfit(curves: Sequence[Mapping[str, float]]) -> list[Note]:
+def _overfit(curves: Sequence[Mapping[str, float]], headline: Score | None) -> list[Note]:
+    """Judged by the headline score, in its direction, as the best epoch was chosen."""
     both = [e for e in curves if "train_loss" in e and "validation_loss" in e]
-    accuracy = [e.get("validation_accuracy", nan) for e in both]
+    sign = -1 if headline is not None and headline.better == "lower" else 1
+    name = f"validation_{headline.name}" if headline is not None else ""
+    score = [sign * e.get(name, nan) for e in both]
     found = overfit.alarm(
         [e["train_loss"] for e in both],
         [e["validation_loss"] for e in both],
-        accuracy if all(isfinite(a) for a in accuracy) else None,
+        score if all(map(isfinite, score)) else None,
+        headline.title if headline is not None else "score",
     )
     return [] if found is None else [Note(found.explanation, "advice")]
 

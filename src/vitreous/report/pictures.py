@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
+from itertools import zip_longest
 from pathlib import Path
-from typing import TypeAlias
 
 import numpy as np
 
@@ -14,22 +14,18 @@ from vitreous.data.images.decode import Source
 from vitreous.drawing.thumbnail import SIDE, thumbnail
 from vitreous.errors import VitreousError
 from vitreous.inference.model_file import load
+from vitreous.inference.predictor import Predictor
 from vitreous.report.content import Picture
 from vitreous.tasks import Task
-from vitreous.tasks.answer import Answer
 from vitreous.tasks.section import Gallery, Note
 
 GAP = 4  # white pixels between truth and answer
 
 
-Predict: TypeAlias = Callable[[Source], Answer]
-"""From an image to the answer of a model."""
-
-
-def predictor(model: Path) -> tuple[Predict | None, list[Note]]:
-    """A model's answers, or a note why there are none."""
+def loaded(model: Path) -> tuple[Predictor | None, list[Note]]:
+    """A model with its answers, or a note why there are none."""
     try:
-        return load(model).predict, []
+        return load(model), []
     except VitreousError as error:
         return None, [Note(f"The model cannot be loaded, so no answer is drawn: {error}")]
 
@@ -38,38 +34,63 @@ def pictures(
     dataset: Dataset,
     galleries: Sequence[Gallery],
     task: Task,
-    predict: Predict | None = None,
+    model: Predictor | None = None,
 ) -> list[tuple[Gallery, list[Picture]]]:
     """Each gallery with those of its cases whose image can be read.
 
-    predict  for galleries with drawn answers; without it, theirs are plain images
+    model  for galleries with drawn or explained answers; without it, theirs are plain images
     """
     wanted = {case.id for gallery in galleries for case in gallery.cases}
     ids = ((dataset.id(row), row) for row in range(len(dataset) if wanted else 0))
     rows = {name: row for name, row in ids if name in wanted}
     found = []
     for gallery in galleries:
-        draws = gallery.drawn and predict is not None
+        cases = [case for case in gallery.cases if case.id in rows]
+        heats = explained(dataset, [rows[case.id] for case in cases], model, gallery)
+        draws = gallery.drawn and model is not None
         shown = []
-        for case in gallery.cases:
+        for case, heat in zip_longest(cases, heats):
+            row = rows[case.id]
             try:
-                row = rows[case.id]
-                if draws and predict is not None:
-                    image = drawn(dataset, row, task, predict)
+                if heat is not None:
+                    image = heat
+                elif draws and model is not None:
+                    image = drawn(dataset, row, task, model)
                 else:
                     image = thumbnail(dataset.read(row, SIDE))
-            except (KeyError, VitreousError):
+            except VitreousError:
                 continue
             shown.append(Picture(image=image, case=case))
-        found.append((replace(gallery, drawn=draws), shown))
+        found.append((replace(gallery, drawn=draws, explained=bool(heats)), shown))
     return found
 
 
-def drawn(dataset: Dataset, row: int, task: Task, predict: Predict) -> bytes:
+def explained(
+    dataset: Dataset, rows: Sequence[int], model: Predictor | None, gallery: Gallery
+) -> list[bytes]:
+    """Each image with the evidence for the model's answer beside it; none at all where one of them
+    cannot be read, or the network allows no explanation: the images alone tell enough then.
+    """
+    if not (gallery.explained and model and rows):
+        return []
+    try:
+        sources: list[Source] = [dataset.source(row) or dataset[row].image for row in rows]
+        found = model.explain(sources)
+    except (VitreousError, RuntimeError):  # the latter from within a network of the user's own
+        return []
+    return [thumbnail(side_by_side(rgb(each.image), each.overlay), 2 * SIDE) for each in found]
+
+
+def rgb(image: Pixels) -> Pixels:
+    """Three channels of an image: of gray three times the one, of more the first three."""
+    return image[..., :3] if image.shape[2] >= 3 else np.repeat(image[..., :1], 3, axis=2)
+
+
+def drawn(dataset: Dataset, row: int, task: Task, model: Predictor) -> bytes:
     """The truth drawn on an image, and beside it the answer."""
     example = dataset[row]
     # As prediction does it: from the file, where there is one.
-    answer = predict(dataset.source(row) or example.image)
+    answer = model.predict(dataset.source(row) or example.image)
     left, right = task.truth(example.targets).draw(example.image), answer.draw(example.image)
     return thumbnail(side_by_side(left, right), 2 * SIDE)
 

@@ -15,17 +15,17 @@ from io import BytesIO
 from markupsafe import Markup
 from PIL import Image
 
-from vitreous.drawing.chart import profile_chart
+from vitreous.drawing.chart import Line, line_chart, profile_chart
 from vitreous.drawing.html import page
 from vitreous.drawing.scatter import scatter_chart
 from vitreous.errors import UsageError
-from vitreous.formats import counted
+from vitreous.formats import counted, percent
 from vitreous.report.confusion_table import confusion_table
 from vitreous.report.content import DataSummary, Picture, ReportData
 from vitreous.report.findings import URGENCY, direction, findings, verdict
 from vitreous.report.learning_curves import PARTS, learning_curves, only_epoch
 from vitreous.report.reliability import reliability_chart
-from vitreous.tasks.section import Block, Table
+from vitreous.tasks.section import Block, Curves, Table
 
 LISTED = 25  # rows that a long table shows before the rest is folded away
 AT_ONCE = 12  # classes up to which their counts are shown unfolded
@@ -61,6 +61,7 @@ def render(data: ReportData) -> str:
         confusion_table=confusion_table,
         reliability_chart=reliability_chart,
         scatter_chart=scatter_chart,
+        share_chart=_share_chart,
         source=_source,
     )
 
@@ -92,6 +93,20 @@ def contents(data: ReportData, noted: bool) -> Iterator[tuple[str, str]]:
 def template_of(block: Block) -> str:
     """The template that draws a block of this kind."""
     return f"blocks/{type(block).__name__.lower()}.html.j2"
+
+
+def _share_chart(block: Curves) -> Markup:
+    lines = [
+        Line(name, block.places, shares, color)
+        for color, (name, shares) in enumerate(block.lines, 1)
+    ]
+    return line_chart(
+        lines,
+        title=block.title,
+        x_label=block.axis,
+        y_format=lambda share: percent(share, 0),
+        kind="shares",
+    )
 
 
 def _counts(data: DataSummary) -> Table:

@@ -109,7 +109,9 @@ def encoder(model: str | Path | Bundle) -> Encoder:
 def _published(name: str) -> Encoder:
     weights = MODELS[name].weights
     if weights is None:
-        known = ", ".join(row.name for row in MODELS.values() if row.weights)
+        known = ", ".join(
+            row.name for row in MODELS.values() if row.weights and row.output == "vector"
+        )
         raise UsageError(
             f"no weights come with {name}, and an untrained network knows nothing of likeness",
             remedy=f"Use {known}, a run folder or a model file.",

@@ -20,6 +20,7 @@ from vitreous.data.images.unreadable import report
 from vitreous.data.splits.split import split
 from vitreous.errors import UsageError
 from vitreous.fields import checked
+from vitreous.formats import counted
 from vitreous.inference.model_file import Bundle
 from vitreous.metrics.retrieval import RetrievalScores, relevance, retrieval
 from vitreous.progress.progress import Progress, silent
@@ -139,6 +140,7 @@ def search(
         measured=measured,
         seconds=time.perf_counter() - start,
         notes=(
+            *known_too_well(seeing, dataset),
             *dataset.notes,
             *packed.remarks,
             *([report(packed.bad, len(dataset))] if packed.bad else ()),
@@ -168,22 +170,33 @@ def measure(
     asking = next((p for p in (Part.VALIDATION, Part.TEST) if (here == p).any()), None)
     if asking is not None and (here == Part.TRAIN).any():
         queries, gallery = np.flatnonzero(here == asking), np.flatnonzero(here == Part.TRAIN)
-        measured = f"{asking.name.lower()} images among {len(gallery):,} training images"
+        noun, among = f"{asking.name.lower()} image", counted(len(gallery), "training image")
         own = None
     else:
         queries = gallery = np.arange(len(ids))
-        measured = f"images among the {len(ids) - 1:,} others"
+        noun, among = "image", f"the {counted(len(ids) - 1, 'other')}"
         own = queries
     drawn = np.sort(np.random.default_rng(0).permutation(len(queries))[:QUERIES])
     queries = queries[drawn]
     targets = column.array[ids]
-    among = targets[gallery]
+    compared = targets[gallery]
     near = Index(vectors[gallery]).nearest(
         vectors[queries], k, leave_out=None if own is None else own[drawn]
     )
-    relevant = relevance(targets[queries], among[near.rows])
-    totals = relevant_in_all(targets[queries], among) - (own is not None)
-    return retrieval(relevant, totals), f"{len(queries):,} {measured}"
+    relevant = relevance(targets[queries], compared[near.rows])
+    totals = relevant_in_all(targets[queries], compared) - (own is not None)
+    return retrieval(relevant, totals), f"{counted(len(queries), noun)} among {among}"
+
+
+def known_too_well(seeing: Encoder, dataset: Dataset) -> list[str]:
+    """A warning where the network learned from some of these images, and nothing tells which."""
+    training = seeing.training
+    if training.get("fingerprint") != dataset.fingerprint or training.get("split", {}) is not None:
+        return []
+    return [
+        "the network was trained on a part of these images that was handed in; it is not left out "
+        "here, so that new images will be found less well than was measured"
+    ]
 
 
 def labels_of(dataset: Dataset, index: int) -> tuple[str, ...]:

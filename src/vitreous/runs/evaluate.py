@@ -28,8 +28,8 @@ from vitreous.metrics.score import Scores
 from vitreous.progress.choose import following
 from vitreous.progress.progress import Progress
 from vitreous.run_folder import RunFolder
-from vitreous.runs.job import as_asked
 from vitreous.runs.setup import TrainingSetup
+from vitreous.tasks.asked import as_asked
 from vitreous.tasks.task import Ids
 
 SPLITS = ("train", "validation", "test", "all")
@@ -113,7 +113,7 @@ def _evaluate(
     start = time.perf_counter()
     bundle = model if isinstance(model, Bundle) else load(model)
     run = None if isinstance(model, Bundle) else run_of(Path(model))
-    dataset = as_asked(open_data(data), bundle.task.name)
+    dataset = as_asked(open_data(data), bundle.task.name, bundle.task.noise)
     check_channels(bundle, dataset)
     aligned = bundle.task.align(dataset.targets, dataset.name)
     parts, indices = part_of(dataset, split, bundle, run)

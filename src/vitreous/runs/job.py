@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from copy import copy
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -28,6 +27,7 @@ from vitreous.run_folder import RunFolder
 from vitreous.runs.build_network import check_file, check_network
 from vitreous.runs.environment import environment
 from vitreous.tasks import TASKS, Task
+from vitreous.tasks.asked import as_asked
 from vitreous.tasks.task import Columns, Ids
 
 MOST_WEIGHT = 1e30  # of an example: a batch of larger ones has no sum in float32
@@ -80,6 +80,7 @@ class Job:
             smoothing=recipe.label_smoothing or 0.0,
             balance=recipe.balance,
         )
+        task = replace(task, noise=self.dataset.noise).sharing(recipe.alpha)
         return task.within(window.height, window.width)
 
     def check_trainable(self, training: Ids, found: str) -> None:
@@ -129,11 +130,17 @@ def prepare(
         fields["model"] = model
     recipe = (recipe or Recipe()).replace(**fields)
     check_one_network(recipe, module)
-    dataset = as_asked(open_data(data, bad_images=recipe.bad_images), recipe.task)
+    dataset = as_asked(open_data(data, bad_images=recipe.bad_images), recipe.task, recipe.noise)
     given = parts is not None
     parts = handed_in(parts, dataset) if parts else assigned(dataset, recipe, progress)
     training = parts.indices(Part.TRAIN)
     check_not_empty(dataset, training, parts.describe())
+    if recipe.patience is not None and not len(parts.indices(Part.VALIDATION)):
+        raise UsageError(
+            "has no effect: there is no validation part that could stop improving",
+            where="--patience",
+            remedy="Hold one out, such as --validation 0.15, or leave this out.",
+        )
     facts = DataFacts.of(dataset, training)
     resolved = resolve(recipe, facts, own_module=module is not None)
     job = Job(dataset, parts, replace(resolved, parts_given=given), where(data), module)
@@ -168,7 +175,8 @@ def take_up(folder: RunFolder, data: object, model: nn.Module | None, progress: 
             where=str(folder.path),
             remedy=f"Its report is {folder.report}; start another with `vitreous train`.",
         )
-    dataset = as_asked(found_again(folder, data, written["data"]), resolved.recipe.task)
+    recipe = resolved.recipe
+    dataset = as_asked(found_again(folder, data, written["data"]), recipe.task, recipe.noise)
     parts = assigned(dataset, resolved.recipe, progress)
     found = {"files or labels": dataset.fingerprint, "images": parts.content}
     for what, key in (("files or labels", "fingerprint"), ("images", "content")):
@@ -255,22 +263,6 @@ def check_one_network(recipe: Recipe, module: nn.Module | None) -> None:
             where="model",
             remedy="Leave one of them out.",
         )
-
-
-def as_asked(dataset: Dataset, task: str) -> Dataset:
-    """The data with their targets as the task asks for them, which was chosen by its name."""
-    if task not in TASKS:
-        return dataset
-    for name in TASKS[task].needs.keys() - dataset.targets.keys():
-        if name in dataset.alternatives:
-            dataset = dataset.alternatives[name]()
-    targets = TASKS[task].adapt(dataset.targets, dataset.name)
-    if targets is dataset.targets:
-        return dataset
-    asked = copy(dataset)
-    asked.__dict__.pop("fingerprint", None)  # it is that of other targets
-    asked.targets = targets
-    return asked
 
 
 def assigned(dataset: Dataset, recipe: Recipe, progress: Progress) -> Split:

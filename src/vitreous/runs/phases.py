@@ -115,6 +115,7 @@ def whole(setup: TrainingSetup, epochs: int, lr: float | None, *, share: float) 
         batch_size=recipe.batch_size or 64,
         seed=recipe.seed,
         augment=setup.augment,
+        renew=setup.task.renewal(),
         weights=setup.dataset.weights,
         balance="sampler" if recipe.balance == "sampler" else None,
         device=recipe.device,

@@ -38,6 +38,7 @@ from vitreous.runs.job import Job, prepare, take_up
 from vitreous.runs.loop import train_phases
 from vitreous.runs.phases import phases
 from vitreous.runs.setup import TrainingSetup, build
+from vitreous.tasks.asked import as_asked
 from vitreous.training.history import averaged
 from vitreous.training.reproduce import deterministic
 
@@ -84,7 +85,9 @@ class Run:
 
         data  needed for its pictures, where they lie in memory
         """
-        return write_report(self.folder.path, dataset=None if data is None else open_data(data))
+        task = self.model.task
+        found = None if data is None else as_asked(open_data(data), task.name, task.noise)
+        return write_report(self.folder.path, dataset=found)
 
 
 def train(
@@ -174,7 +177,7 @@ def go_on(folder: RunFolder, job: Job, progress: Progress, doctor: bool = True) 
             scores = {part: model.task.SCORES.from_json(found) for part, found in parts}
         if "test" in scores and not folder.events("test"):
             use_test(job.dataset, job.parts, scores["test"], folder)
-        write_report(folder.path, dataset=job.dataset, predict=model.predict)
+        write_report(folder.path, dataset=job.dataset, predictor=model)
         folder.log_event("end")
         return Run(folder, model, scores)
 

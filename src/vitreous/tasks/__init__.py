@@ -5,7 +5,7 @@ from vitreous.tasks.classify import Classify
 from vitreous.tasks.coding import CODINGS, Coding, coding
 from vitreous.tasks.label import Label
 from vitreous.tasks.prediction import Prediction
-from vitreous.tasks.registry import TASKS, fitting, task_of
+from vitreous.tasks.registry import TASKS, fitting, recognized, task_of
 from vitreous.tasks.task import Task
 
 __all__ = [
@@ -19,5 +19,6 @@ __all__ = [
     "Task",
     "coding",
     "fitting",
+    "recognized",
     "task_of",
 ]

@@ -46,3 +46,11 @@ def picked(outputs: Tensor, numbers: Tensor) -> Tensor:
     """(R · B,): of outputs (R · B, L) those with the numbers (B,), over and over."""
     tiled = numbers.to(outputs.device).repeat(len(outputs) // len(numbers))
     return outputs.gather(1, tiled[:, None])[:, 0]
+
+
+def whole_map(outputs: Tensor, names: Sequence[str], target: str) -> Aim:
+    """The mean of a map (B, L, H, W) over its pixels: of the map that is named, or of that with the
+    highest mean. Raises UsageError as `one_of` does.
+    """
+    found = one_of(names, outputs.mean((2, 3)).argmax(1), target, "map")
+    return Aim(found.names, lambda out: found.scalar(out.mean((2, 3))))

@@ -38,3 +38,11 @@ class Kept(Protocol):
 
     def png(self) -> bytes:
         """The answer as a PNG file, of the size of the image."""
+
+
+@runtime_checkable
+class Exact(Protocol):
+    """An answer of real numbers, which a picture would round."""
+
+    def npy(self) -> bytes:
+        """The numbers as an .npy file."""

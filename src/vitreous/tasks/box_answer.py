@@ -37,7 +37,11 @@ class PlacedBox:
         return self.text if self.score is None else f"{self.text}   {percent(self.score)}"
 
     def to_json(self) -> dict[str, Any]:
+        """The box by its edges; and as COCO writes it, left, top, width and height."""
         told: dict[str, Any] = {"box": None if self.box is None else self.box.tolist()}
+        if self.box is not None:
+            left, top, right, bottom = self.box.tolist()
+            told["bbox"] = [left, top, right - left, bottom - top]
         if self.label:
             told["label"] = self.label
         return told if self.score is None else {**told, "score": self.score}

@@ -6,8 +6,8 @@ logarithms of its width and height as shares of the window's, so that no box is 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Self
 
 import torch
 from torch import Tensor
@@ -50,8 +50,8 @@ def one_box(found: Sequence[Tensor]) -> Tensor:
         each = given[~is_ignored(given)]
         if len(each) > 1:
             raise DataError(
-                f"an image has {len(each)} boxes: detection of several things comes later",
-                remedy="Give each image exactly one box.",
+                f"an image has {len(each)} boxes: this task finds the one thing in an image",
+                remedy="Choose --task detect, which finds any number of things.",
             )
         row = each.new_full((5,), torch.nan) if not len(each) else each[0]
         rows.append(torch.cat([row, row.new_zeros(1)])[:5])
@@ -74,7 +74,24 @@ def box_aim(outputs: Tensor, classes: Sequence[str], target: str) -> Aim:
 
 
 class BoxMeter(Table):
-    """Outputs beside the one box of each image, (N, 5) with NaN where there is none."""
+    """Logits and numbers of the box beside the one box of each image, (N, 5) with NaN where there
+    is none; and their losses added.
+
+    read  from a network's outputs to (B, L + 4)
+    loss  of each example, from the outputs and the columns of a batch
+    """
+
+    def __init__(
+        self, read: Callable[[Tensor], Tensor], loss: Callable[[Tensor, Mapping[str, Any]], Tensor]
+    ):
+        super().__init__(read, "box")
+        self.each, self.loss = loss, 0.0
 
     def add(self, outputs: Tensor, targets: Mapping[str, Any]) -> None:
-        super().add(outputs, {self.name: one_box(targets[self.name])})
+        table = one_box(targets[self.name])
+        super().add(outputs, {self.name: table})
+        self.loss += float(self.each(outputs.double(), {self.name: table.to(outputs.device)}).sum())
+
+    def merge(self, other: Self) -> None:
+        super().merge(other)
+        self.loss += other.loss

@@ -131,6 +131,7 @@ def galleries(rows: Sequence[Mapping[str, str]], noun: str = "class") -> Iterato
         intro=FIRST_HERE,
         cases=[_mistake(row, noun) for row in ranked[:SHOWN]],
         kind="mistakes",
+        explained=True,
     )
     right = [
         Case(id=row["path"], answer=row["predicted"], answer_share=float(row["score"]))

@@ -15,7 +15,7 @@ from vitreous.backprop.layers import Hinge, Loss, SoftmaxCrossEntropy
 from vitreous.data.batches.pack import Rows
 from vitreous.data.columns import ClassNumbers, Column, Marks
 from vitreous.errors import DataError
-from vitreous.losses import class_weights, cross_entropy, focal, hinge
+from vitreous.losses import class_weights, cross_entropy, focal, hard_cross_entropy, hinge
 from vitreous.metrics.align import align
 from vitreous.metrics.classification import classification
 from vitreous.metrics.classification_scores import ClassificationScores
@@ -46,6 +46,7 @@ class Classify(ClassTask):
         "cross_entropy": cross_entropy,
         "hinge": hinge,
         "focal": focal,
+        "hard": hard_cross_entropy,
     }
 
     @classmethod

@@ -32,7 +32,7 @@ from vitreous.tasks.task import Aligned, Columns, Ids, Task
 
 UNIT = 5  # numbers from one side of the window to the other
 DELTA = 0.25  # of these, a twentieth of the window: from there on distance counts linearly
-LOOKS = 16_000  # at images, that a network takes to learn
+LOOKS = 12_000  # at images, that a network takes to learn
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -11,68 +11,99 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from vitreous.backprop.layers import ClassAndBox, Loss
+from vitreous.backprop.layers import ClassAndBox, Loss, MappedClassAndBox
 from vitreous.data.batches.pack import Rows
 from vitreous.data.boxes import Boxes
 from vitreous.data.images.frame import Frame
-from vitreous.errors import DataError, ModelFileError
+from vitreous.errors import DataError, ModelFileError, UsageError
 from vitreous.fields import misfit
-from vitreous.formats import counted, percent
+from vitreous.formats import counted
 from vitreous.losses import box_iou, cross_entropy, giou_loss, smooth_l1
 from vitreous.metrics.align import UNKNOWN, align
-from vitreous.metrics.localization import RIGHT, LocalizationScores, localization
+from vitreous.metrics.localization import LocalizationScores, localization
 from vitreous.metrics.score import Rule
 from vitreous.metrics.simple_rule import SimpleRule
-from vitreous.models.network import Output
+from vitreous.models.network import Output, OutputKind
+from vitreous.tasks import locate_sections
 from vitreous.tasks.aim import Aim
 from vitreous.tasks.box_answer import PlacedBox
 from vitreous.tasks.box_coding import BoxMeter, box_aim, corners, encoded, one_box
+from vitreous.tasks.box_heat import BEHIND, BoxHeat
+from vitreous.tasks.heat_map import stride_for
 from vitreous.tasks.ranks import ranks
-from vitreous.tasks.section import Case, Gallery, Kind, Section, Table
+from vitreous.tasks.section import Gallery, Section
 from vitreous.tasks.task import Aligned, Columns, Ids, Task
 
-SHOWN = 12  # images in a gallery
+ALPHA = 0.5  # unless another is chosen by a score
+DELTA = 0.1  # of a size's logarithm, a tenth of it: from there on an error counts linearly
+LOOKS = 12_000  # at images, that a network takes to learn
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Locate(Task):
-    """Softmax over the classes and four linear outputs. Targets are boxes, one an image.
+    """Heat maps of the classes and of one box, or numbers. Targets are boxes, one an image.
 
         loss = α S + (1 - α) R
 
-    S is the cross-entropy of the class, R the loss of the box. The outputs are the L logits, then
-    the middle of the box from the middle of the window, in fifths of its sides, and the logarithms
-    of its width and height as shares of the window's. An image whose box was moved out of the
-    window teaches nothing and is not scored. The size of S and R depends on their units, so α is
-    chosen by a score, and not by this loss itself. Girshick (2015), "Fast R-CNN", arXiv:1504.08083.
+    S is the cross-entropy of the class, R the loss of the box. S and R have units of their own, so
+    α is chosen by a score, and not by the loss that it is part of. An image whose box was moved out
+    of the window teaches nothing and is not scored.
 
-    alpha  α, in [0, 1]
-    size   height and width of the network's window
+    heat_map, heat_map_giou  the middle of the box is a place of a map, and R the cross-entropy of
+               that place, and the Huber loss of the box's numbers or one minus its generalized
+               overlap: see `box_heat`
+    smooth_l1, giou  numbers for the image as a whole: the logits, then the middle of the box from
+               that of the window, in fifths of its sides, and the logarithms of its width and
+               height as shares of the window's. Girshick (2015), "Fast R-CNN", arXiv:1504.08083
+
+    alpha   α, in [0, 1]
+    size    height and width of the network's window
+    stride  pixels a side of a place of a heat map
     """
 
     name = "locate"
     requirement = "each image has one box"
     needs: ClassVar = {"box": Boxes}
+    answers = "map"
     SCORES = LocalizationScores
     LOSSES: ClassVar[Mapping[str, Callable[..., Tensor]]] = {
+        "heat_map": smooth_l1,
+        "heat_map_giou": giou_loss,
         "smooth_l1": smooth_l1,
         "giou": giou_loss,
     }
 
-    alpha: float = 0.5
+    alpha: float = ALPHA
     size: tuple[int, int] = (1, 1)
+    stride: int = 1
+
+    @classmethod
+    def answers_with(cls, criterion: str) -> OutputKind:
+        return "map" if criterion in ("", "heat_map", "heat_map_giou") else "vector"
 
     @classmethod
     def explain(cls, outputs: Sequence[str]) -> str:
-        place = "four linear outputs for the box with Huber's loss, because numbers tell its place"
+        place = "a heat map of the middle of the box, and its size there, because maps keep places"
         if not outputs:
             return place
         return f"softmax over {counted(len(outputs), 'class')} with cross-entropy, and {place}"
 
     @classmethod
     def prefers(cls, channels: int, examples: int, criterion: str) -> dict[str, tuple[Any, str]]:
-        reason = "features that name a thing forget where it is"
-        return {**super().prefers(channels, examples, criterion), "freeze": ("none", reason)}
+        epochs = int(np.clip(round(LOOKS / examples), 10, 200))
+        looks = f"about {epochs * examples:,} looks at {examples:,} images"
+        return {
+            **super().prefers(channels, examples, criterion),
+            "freeze": ("none", "features that name a thing forget where it is"),
+            "augment": ("zoom", "things are near and far; turned, their boxes would be too large"),
+            "epochs": (epochs, looks),
+            "batch_size": (16, "usual for few images"),
+            "alpha": (ALPHA, "the class and the box count alike"),
+        }
+
+    @classmethod
+    def likely(cls, targets: Columns) -> bool:
+        return bool((boxes(targets).sizes == 1).all())
 
     @classmethod
     def check_targets(cls, targets: Columns, where: str) -> None:
@@ -82,9 +113,9 @@ class Locate(Task):
             several, none = int((sizes > 1).sum()), int((sizes == 0).sum())
             raise DataError(
                 f"{counted(several, 'image')} of {len(sizes):,} have several boxes, and "
-                f"{counted(none, 'image')} have none: detection of several things comes later",
+                f"{counted(none, 'image')} have none: this task finds the one thing in an image",
                 where=where,
-                remedy="Give each image exactly one box.",
+                remedy="Choose --task detect, which finds any number of things.",
             )
 
     @classmethod
@@ -94,38 +125,76 @@ class Locate(Task):
         return cls(classes=boxes(targets).classes, criterion=criterion, smoothing=smoothing)
 
     def within(self, height: int, width: int) -> Self:
-        return replace(self, size=(height, width))
+        return replace(self, size=(height, width), stride=stride_for(height, width))
+
+    def sharing(self, alpha: float | None) -> Self:
+        if alpha == 1 and not self.classes:
+            raise UsageError(
+                "the boxes have no classes, and nothing else would be learned",
+                where="--alpha",
+                remedy="Give less than 1, or leave it out.",
+            )
+        return self if alpha is None else replace(self, alpha=alpha)
+
+    @property
+    def mapped(self) -> bool:
+        """Are the answers heat maps?"""
+        return self.answers_with(self.criterion) == "map"
+
+    @property
+    def heat(self) -> BoxHeat:
+        """How a box becomes heat maps, and is read from them."""
+        return BoxHeat(self.size, self.stride)
 
     def output(self) -> Output:
+        if self.mapped:
+            return Output("map", len(self.classes) + BEHIND, self.stride)
         return Output("vector", len(self.classes) + 4)
+
+    def found(self, outputs: Tensor) -> Tensor:
+        """(B, L + 4) the logits, and the numbers of the box."""
+        return self.heat.read(outputs) if self.mapped else outputs
 
     def loss(self, outputs: Tensor, targets: Mapping[str, Any]) -> Tensor:
         truth = targets["box"]
         table = (truth if isinstance(truth, Tensor) else one_box(truth)).to(outputs.dtype)
-        known, logits = table[:, 0].isfinite(), outputs[:, :-4]
+        known = table[:, 0].isfinite()
         whole = table.new_tensor([0, 0, self.size[1], self.size[0], 0])
         table = table.where(known[:, None], whole)
-        named = outputs.new_zeros(len(outputs))
+        named, boxes = outputs.new_zeros(len(outputs)), table[:, :4]
         if self.classes:
+            logits = self.heat.named(outputs) if self.mapped else outputs[:, :-4]
             named = cross_entropy(logits, table[:, 4].long(), reduction="none")
-        given, wanted = outputs[:, -4:], table[:, :4]
-        if self.criterion == "giou":
-            given = corners(given, self.size)
+        if self.mapped:
+            placed = self.heat.loss(outputs, boxes, known, self._placed)
         else:
-            wanted = encoded(wanted, self.size)
-        placed = self.LOSSES[self.criterion](given, wanted, reduction="none")
+            placed = self._placed(outputs[:, -4:], boxes)
         return (self.alpha * named + (1 - self.alpha) * placed).where(known, 0)
 
+    def _placed(self, numbers: Tensor, boxes: Tensor) -> Tensor:
+        """(N,) R of numbers (N, 4) in pairs with boxes."""
+        if self.criterion.endswith("giou"):
+            return giou_loss(corners(numbers, self.size), boxes, reduction="none")
+        delta = DELTA if self.mapped else 1.0
+        return smooth_l1(numbers, encoded(boxes, self.size), delta=delta, reduction="none")
+
     def manual_loss(self) -> Loss:
+        if self.criterion == "heat_map":
+            return MappedClassAndBox(self.alpha, delta=DELTA)
         return ClassAndBox(self.alpha) if self.criterion == "smooth_l1" else super().manual_loss()
 
     def manual_targets(self, targets: Mapping[str, Any]) -> Tensor:
-        """(B, 5): the class, -1 where there is no box, and the box as numbers, NaN there."""
+        """(B, 5): the class, -1 where there is no box, and the box as numbers, NaN there; or
+        (B, 6, h, w), see `MappedClassAndBox`.
+        """
         table = one_box(targets["box"])
-        return torch.cat([table[:, 4:].nan_to_num(-1), encoded(table[:, :4], self.size)], 1)
+        if self.mapped:
+            return self.heat.targets(table, self.output().shape(1, *self.size)[2:])
+        named, numbers = table[:, 4:].nan_to_num(-1), encoded(table[:, :4], self.size)
+        return torch.cat([named, numbers], 1)
 
     def meter(self) -> BoxMeter:
-        return BoxMeter(lambda outputs: outputs, "box")
+        return BoxMeter(self.found, self.loss)
 
     def _judged(
         self, meter: BoxMeter
@@ -141,8 +210,7 @@ class Locate(Task):
 
     def scores(self, meter: BoxMeter, baselines: Sequence[Any] = ()) -> LocalizationScores:
         there, iou, named, truth = self._judged(meter)
-        answers, boxes = (torch.from_numpy(each[there]) for each in (meter.answers, meter.truth))
-        loss = float(self.loss(answers, {"box": boxes.double()}).mean()) if len(iou) else 0.0
+        loss = meter.loss / max(int(there.sum()), 1)
         return localization(iou, named, truth, self.classes, loss=loss, baselines=baselines)
 
     def baselines(self, rows: Rows, targets: Columns, train: Ids, ids: Ids) -> tuple[Rule, ...]:
@@ -214,7 +282,7 @@ class Locate(Task):
     def decode(
         self, outputs: Tensor, frames: Sequence[Frame] | None = None, top: int = 5
     ) -> list[PlacedBox]:
-        numbers = outputs.double().cpu()
+        numbers = self.found(outputs.double().cpu())
         shares = numbers[:, :-4].softmax(1)
         answers = []
         for place, box in enumerate(corners(numbers[:, -4:], self.size).numpy()):
@@ -229,7 +297,8 @@ class Locate(Task):
         return answers
 
     def aim(self, outputs: Tensor, target: str = "", frames: Any = None) -> Aim:
-        return box_aim(outputs, self.classes, target)
+        aim = box_aim(self.found(outputs), self.classes, target)
+        return Aim(aim.names, lambda out: aim.scalar(self.found(out)))
 
     def truth(self, targets: Mapping[str, Any]) -> PlacedBox:
         for box in targets["box"].astype(np.float64):
@@ -238,59 +307,41 @@ class Locate(Task):
         return PlacedBox(None)
 
     def meaning(self, scores: LocalizationScores) -> list[str]:
-        named = "named rightly, and " if self.classes else ""
-        share = percent(scores.accuracy, 0)
-        return [f"{share} of the things are {named}boxed with an IoU of at least {RIGHT}."]
+        return locate_sections.meaning(scores)
 
     def sections(
         self, scores: LocalizationScores, rows: Sequence[Mapping[str, str]] = ()
     ) -> Iterator[Section]:
-        if not scores.per_class:
-            return
-        weakest = sorted(scores.per_class, key=lambda r: 2.0 if r.accuracy is None else r.accuracy)
-        cells = [(r.name, r.count, r.accuracy, r.interval, r.corloc, r.mean_iou) for r in weakest]
-        columns: list[tuple[str, Kind]] = [
-            ("Class", "name"),
-            ("Images", "count"),
-            ("Accuracy", "share"),
-            ("95 % interval", "range"),
-            ("CorLoc", "share"),
-            ("Mean IoU", "share"),
-        ]
-        table = Table("Weakest first", columns, cells, first="weakest")
-        yield Section("classes", "Classes", [table])
+        return locate_sections.sections(scores)
 
     def galleries(self, rows: Sequence[Mapping[str, str]]) -> Iterator[Gallery]:
-        ranked = sorted((row for row in rows if row["rank"]), key=lambda row: int(row["rank"]))
-        middle, half = len(ranked) // 2, SHOWN // 2
-        for anchor, title, chosen in (
-            ("weakest", "Weakest boxes", ranked[:SHOWN]),
-            ("middling", "Boxes of the middle", ranked[middle : middle + half]),
-            ("best", "Best boxes", ranked[::-1][:half]),
-        ):
-            cases = [
-                Case(
-                    id=row["path"],
-                    answer=row["predicted"],
-                    truth=row["true"] and f"is {row['true']}",
-                    note=f"IoU {percent(float(row['iou']))}",
-                )
-                for row in chosen
-            ]
-            intro = "The truth on the left, the answer on the right."
-            yield Gallery(anchor=anchor, title=title, intro=intro, cases=cases, drawn=True)
+        return locate_sections.galleries(rows)
 
     def to_json(self) -> dict[str, Any]:
-        return {"alpha": self.alpha, "size": [*self.size]}
+        told = {"alpha": self.alpha, "size": [*self.size]}
+        return {**told, "stride": self.stride, "loss": self.criterion}
 
     @classmethod
     def from_json(cls, classes: Sequence[str], decoding: Mapping[str, Any]) -> Self:
-        kinds = {"alpha": float, "size": tuple[int, ...]}
-        wrong = decoding.keys() != kinds.keys() or misfit(decoding, kinds)
-        if wrong or len(decoding["size"]) != 2 or min(decoding["size"]) < 1:
+        kinds = {"alpha": float, "size": tuple[int, ...], "stride": int, "loss": str}
+        # As it was before there were heat maps.
+        told: dict[str, Any] = {"stride": 1, "loss": "smooth_l1", **decoding}
+        if (
+            told.keys() != kinds.keys()
+            or misfit(told, kinds)
+            or len(told["size"]) != 2
+            or min(*told["size"], told["stride"]) < 1
+            or told["loss"] not in cls.LOSSES
+        ):
             raise ModelFileError(f"the decoding of boxes is {dict(decoding)!r:.80}")
-        height, width = decoding["size"]
-        return cls(classes=tuple(classes), alpha=decoding["alpha"], size=(height, width))
+        height, width = told["size"]
+        return cls(
+            classes=tuple(classes),
+            alpha=told["alpha"],
+            size=(height, width),
+            stride=told["stride"],
+            criterion=told["loss"],
+        )
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -46,10 +46,17 @@ class KeyPoints:
         return self.text
 
     def to_json(self) -> dict[str, Any]:
-        """x and y of each point, in pixels; and how sure the network is of each."""
-        told: dict[str, Any] = {"points": {name: [x, y] for name, x, y in self._told()}}
+        """x and y of each point, in pixels; and as COCO writes them, x, y and 2, or 0 for a point
+        that is not told of. How sure the network is of each, and of all together.
+        """
+        rows = ((x, y, 2) if seen else (0, 0, 0) for x, y, seen in self.places.tolist())
+        told: dict[str, Any] = {
+            "points": {name: [x, y] for name, x, y in self._told()},
+            "keypoints": [number for row in rows for number in row],
+        }
         if self.sure:
             told["scores"] = dict(zip(self.names, self.sure, strict=True))
+            told["score"] = self.score
         return told
 
     def draw(self, image: NDArray[np.uint8]) -> NDArray[np.uint8]:

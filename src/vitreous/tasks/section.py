@@ -91,7 +91,21 @@ class Scatter:
     unit: str = ""
 
 
-Block: TypeAlias = Text | Pairs | Table | Matrix | Reliability | Scatter
+@dataclass(frozen=True)
+class Curves:
+    """Shares over something else, each curve with its name.
+
+    places  of the points on the horizontal axis, which is called `axis`
+    lines   (name, a share for each place)
+    """
+
+    title: str
+    axis: str
+    places: Sequence[float]
+    lines: Sequence[tuple[str, Sequence[float]]]
+
+
+Block: TypeAlias = Text | Pairs | Table | Matrix | Reliability | Scatter | Curves
 
 
 @dataclass(frozen=True)
@@ -136,6 +150,7 @@ class Gallery:
     short  its title in the table of contents, where that should be shorter
     kind   mistakes and right are marked as wrong and as right; cases are shown as they are
     drawn  are truth and answer drawn on the image, side by side?
+    explained is the evidence for the answer shown beside the image?
     legend what is drawn in which color: names, and RGB from 0 to 255
     """
 
@@ -146,4 +161,5 @@ class Gallery:
     intro: str = ""
     kind: Literal["mistakes", "right", "cases"] = "cases"
     drawn: bool = False
+    explained: bool = False
     legend: Sequence[tuple[str, tuple[int, int, int]]] = ()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 
@@ -27,6 +27,7 @@ from vitreous.losses import (
     cross_entropy_dice,
     dice,
     focal,
+    hard_cross_entropy,
 )
 from vitreous.metrics.align import UNKNOWN, align
 from vitreous.metrics.pixel_confusion import PixelConfusion
@@ -37,6 +38,7 @@ from vitreous.tasks import mask_sections
 from vitreous.tasks.aim import Aim
 from vitreous.tasks.coding import CODINGS
 from vitreous.tasks.mask_answer import Mask
+from vitreous.tasks.mask_meter import MaskMeter
 from vitreous.tasks.pixel_aim import pixel_aim
 from vitreous.tasks.ranks import ranks
 from vitreous.tasks.section import Gallery, Note, Section
@@ -45,28 +47,6 @@ from vitreous.tasks.task import Aligned, Columns, Ids, Task
 CHUNK = 64  # masks that are read together
 FEW = 100  # images
 LOOKS = 12_000  # at images, that a small network takes to learn
-
-
-class MaskMeter:
-    """Pixels counted and losses added, batch by batch: no answer is kept."""
-
-    def __init__(self, task: Segment):
-        self.task, self.loss = task, 0.0
-        self.confusion = PixelConfusion(len(task.classes), task.ignore)
-
-    def __len__(self) -> int:
-        return len(self.confusion)
-
-    def add(self, outputs: Tensor, targets: Mapping[str, Any]) -> None:
-        truth = targets["mask"].to(outputs.device)
-        # Cross-entropy whatever was trained on: a model file does not know of its criterion.
-        loss = cross_entropy(outputs, truth, ignore=self.task.ignore, reduction="none")
-        self.loss += float(loss.sum())
-        self.confusion.add(outputs.argmax(1), truth)
-
-    def merge(self, other: Self) -> None:
-        self.loss += other.loss
-        self.confusion.merge(other.confusion)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -84,6 +64,7 @@ class Segment(Task):
     LOSSES: ClassVar[Mapping[str, Callable[..., Tensor]]] = {
         "cross_entropy": cross_entropy,
         "focal": focal,
+        "hard": hard_cross_entropy,
         "dice": dice,
         "cross_entropy_dice": cross_entropy_dice,
         "border": border_cross_entropy,
@@ -181,11 +162,18 @@ class Segment(Task):
         )
 
     def meter(self) -> MaskMeter:
-        return MaskMeter(self)
+        return MaskMeter(len(self.classes), self.ignore)
 
     def scores(self, meter: MaskMeter, baselines: Sequence[Any] = ()) -> SegmentationScores:
         loss = meter.loss / max(len(meter), 1)
-        return segmentation(meter.confusion, self.classes, loss=loss, baselines=baselines)
+        return segmentation(
+            meter.confusion,
+            self.classes,
+            loss=loss,
+            baselines=baselines,
+            outlines=meter.outlines,
+            rands=meter.rands,
+        )
 
     def baselines(self, rows: Rows, targets: Columns, train: Ids, ids: Ids) -> tuple[Rule, ...]:
         masks = maps(targets)
@@ -256,6 +244,14 @@ class Segment(Task):
             better = here > best
             best[better], labels[better] = here[better], number
         return labels
+
+    def assemble(self, pieces: Iterable[tuple[tuple[slice, slice], Any]], frame: Frame) -> Mask:
+        labels = np.full(frame.size, IGNORED, np.uint8)
+        for place, outputs in pieces:
+            labels[place] = outputs[0].argmax(0).byte().cpu().numpy()
+        if frame.source != frame.size:
+            labels = frame.inverse.map(labels, nearest=True, fill=IGNORED)
+        return Mask(labels, self.classes)
 
     def aim(self, outputs: Tensor, target: str = "", frames: Sequence[Frame] | None = None) -> Aim:
         return pixel_aim(outputs, self.classes, target, frames)

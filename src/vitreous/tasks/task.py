@@ -8,7 +8,8 @@ here and a row of `TASKS`.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal, Self
 
@@ -17,8 +18,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from vitreous.backprop.layers import Loss
+from vitreous.data.batches.augmentation import Renewal
 from vitreous.data.batches.pack import Rows
 from vitreous.data.columns import Column
+from vitreous.data.dataset import Dataset
 from vitreous.data.images.frame import Frame
 from vitreous.errors import DataError, ModelFileError, UsageError, unknown
 from vitreous.metrics.score import Rule, Scores
@@ -57,6 +60,8 @@ class Task(ABC):
     answers      vector: a network gives some numbers an image; map: some for each place of it;
                  where that depends on the loss, what the first loss needs
     window       how an image that is not square is fitted, unless the user says otherwise
+    longest      pixels of the longer side of an image that places of a map are told of, unless the
+                 user says otherwise
     noun         what one of the classes is called
     views        changed copies of an image that belong together in training
     LOSSES       criteria by name; the first is the default
@@ -65,13 +70,15 @@ class Task(ABC):
     criterion    name of the loss
     smoothing    share of each target that is spread evenly over the possible answers
     balance      (L,) factors on classes, or on the presence of labels, against rare ones
+    noise        what clean images are given before a network sees them; "": they are as they are
     """
 
     name: ClassVar[str]
     requirement: ClassVar[str]
     needs: ClassVar[Kinds]
     answers: ClassVar[OutputKind] = "vector"
-    window: ClassVar[Literal["crop", "squash", "pad"]] = "pad"
+    window: ClassVar[Literal["crop", "squash", "pad", "native"]] = "pad"
+    longest: ClassVar[int] = 256
     noun: ClassVar[str] = "class"
     views: ClassVar[int] = 1
     LOSSES: ClassVar[Mapping[str, Callable[..., Tensor]]]
@@ -81,6 +88,7 @@ class Task(ABC):
     criterion: str = ""
     smoothing: float = 0.0
     balance: Tensor | None = None
+    noise: str = ""
 
     def __post_init__(self) -> None:
         if not self.criterion:
@@ -115,6 +123,14 @@ class Task(ABC):
                 raise cls.useless(flag, "targets of this kind cannot be blended")
 
     @classmethod
+    def spoiled_by(cls, augment: str, noise: str) -> str:
+        """Why targets would be wrong behind an augmentation of this name; "" if they are not.
+
+        noise  what the images are given, see `noise`
+        """
+        return ""
+
+    @classmethod
     def useless(cls, flag: str, reason: str) -> UsageError:
         """The error for a setting that means nothing here."""
         return UsageError(
@@ -133,12 +149,42 @@ class Task(ABC):
         )
 
     @classmethod
+    def likely(cls, targets: Columns) -> bool:
+        """Do targets of the right kinds look as if this was asked, and no other task of these
+        kinds?
+        """
+        return True
+
+    @classmethod
     def adapt(cls, targets: Columns, where: str) -> Columns:
         """The targets as this task asks for them, where they can be read so: it was chosen by name.
 
         Raises DataError where they look as if they could and cannot.
         """
         return targets
+
+    @classmethod
+    def pose(cls, dataset: Dataset, noise: str | None = None) -> Dataset:
+        """The data as this task asks for them: with targets as `adapt` gives them, or other images.
+
+        noise  that clean images are given, where the task asks for noisy ones; None: the usual;
+               "": none, images are used as they are
+        """
+        for name in cls.needs.keys() - dataset.targets.keys():
+            if name in dataset.alternatives:
+                dataset = dataset.alternatives[name]()
+        targets = cls.adapt(dataset.targets, dataset.name)
+        if targets is dataset.targets:
+            return dataset
+        asked = copy(dataset)
+        asked.__dict__.pop("fingerprint", None)  # it is that of other targets
+        asked.targets = targets
+        return asked
+
+    @classmethod
+    def network(cls, channels: int) -> tuple[str, str] | None:
+        """The network that suits this question, with the reason; None: what suits such images."""
+        return None
 
     @classmethod
     def describe(cls, targets: Columns) -> str:
@@ -202,6 +248,15 @@ class Task(ABC):
         """This task for a network whose window has this size, where answers lie in the window."""
         return self
 
+    def sharing(self, alpha: float | None) -> Self:
+        """This task with the share α of its first loss, where it has two: α S + (1 - α) R.
+
+        Raises UsageError where it has one.
+        """
+        if alpha is None:
+            return self
+        raise self.useless("--alpha", "it has one loss")
+
     # Training.
 
     @abstractmethod
@@ -211,6 +266,12 @@ class Task(ABC):
     @abstractmethod
     def loss(self, outputs: Any, targets: Mapping[str, Any]) -> Tensor:
         """(B,) the loss of each example."""
+
+    def renewal(self) -> Renewal | None:
+        """What makes the images of a training batch anew from their targets, in each epoch; None
+        where they stay as they are.
+        """
+        return None
 
     def manual_targets(self, targets: Mapping[str, Any]) -> Tensor:
         """The targets of a batch as `manual_loss` takes them."""
@@ -286,6 +347,21 @@ class Task(ABC):
                 place in the image
         top     how many alternatives to name, where there are any
         """
+
+    def assemble(self, pieces: Iterable[tuple[tuple[slice, slice], Any]], frame: Frame) -> Answer:
+        """The answer about one image from those about its tiles.
+
+        pieces  (lines and columns of the window, outputs (1, L, h, w) there), one at a time:
+                together they cover the window
+        frame   how the image was fitted into the window
+
+        Raises UsageError where an answer is of the image as a whole.
+        """
+        raise UsageError(
+            f"answers of the task '{self.name}' are not put together from tiles",
+            where="scale",
+            remedy="Leave it out: the image is fitted into the network's window.",
+        )
 
     def aim(self, outputs: Any, target: str = "", frames: Sequence[Frame] | None = None) -> Aim:
         """The number that is to be explained about each image.

@@ -36,6 +36,7 @@ from vitreous.backprop.layers import (
     Layer,
     Linear,
     Loss,
+    MappedClassAndBox,
     MaxPool,
     Operation,
     Pad,
@@ -248,7 +249,7 @@ def test_a_torch_layers_twin_agrees_with_finite_differences(
     assert report.right, str(report)
 
 
-ELSEWHERE = {ClassAndBox, PlaceCrossEntropy, SquaredError, SmoothL1}
+ELSEWHERE = {ClassAndBox, MappedClassAndBox, PlaceCrossEntropy, SquaredError, SmoothL1}
 """Compared below, or beside the losses that they are the derivatives of."""
 
 

@@ -225,3 +225,31 @@ def test_maps_of_another_size_than_the_rows_are_refused(dataset, cache):
     rows = np.zeros((COUNT, 24, 16, 1), np.uint8)
     with pytest.raises(ShapeError, match="maps 'mask'"):
         Batches(rows, made.targets, np.arange(COUNT), larger, batch_size=2)
+
+
+@pytest.mark.parametrize(("fit", "lost"), [("crop", 2), ("pad", 0), ("squash", 0)])
+def test_what_falls_out_of_the_window_is_said(cache, fit, lost):
+    """A wide image loses its sides to a square crop; a place beyond the image is lost to any."""
+    pixels = np.zeros((2, 10, 30, 3), np.uint8)
+    places = [[[2.0, 5, 1], [15, 5, 1]], [[28, 5, 1], [31, 5, 1]]]
+    targets = {"point": Points(np.array(places), ("one", "other"))}
+    contract = PixelContract(height=10, width=10, channels=3, fit=fit, exact=True)
+    parts = np.full(2, Part.UNASSIGNED, np.int8)
+    data = ArrayDataset("points", pixels, targets, parts=parts)
+    made = pack(data, contract, cache=cache)
+    beyond, *cut = made.remarks
+    assert beyond.startswith("1 point of 1 image lies beyond the edges of the image, such as in ")
+    assert len(cut) == bool(lost)
+    if lost:
+        assert cut[0].startswith("2 points of 2 images lie outside of what the network sees")
+        assert "--fit pad" in cut[0]
+    assert pack(data, contract, cache=cache).remarks == made.remarks  # from the file, too
+
+
+def test_boxes_that_are_cut_away_are_said(cache):
+    pixels = np.zeros((3, 10, 30, 3), np.uint8)
+    boxes = Boxes.of([[(1, 1, 4, 4), (12, 1, 18, 8)], np.zeros((0, 4)), [(11, 0, 13, 9)]])
+    contract = PixelContract(height=10, width=10, channels=3, fit="crop", exact=True)
+    parts = np.full(3, Part.UNASSIGNED, np.int8)
+    made = pack(ArrayDataset("b", pixels, {"box": boxes}, parts=parts), contract, cache=cache)
+    assert [remark.split(" outside")[0] for remark in made.remarks] == ["1 box of 1 image lies"]

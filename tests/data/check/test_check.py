@@ -316,9 +316,11 @@ def test_masks(tmp_path, monkeypatch):
     pixels = findings.of("pixels")
     counts = np.bincount(np.concatenate(masks).ravel(), minlength=256)
     shares = {"sky": 0, "tree": 1, "road": 2, "ignored": 255}
-    expected = [f"{name}: {counts[value] / counts.sum():.2%}" for name, value in shares.items()]
+    expected = [
+        f"{value} → {name}: {counts[value] / counts.sum():.2%}" for name, value in shares.items()
+    ]
     assert sorted(pixels.examples) == sorted(expected)
-    assert pixels.examples[0].startswith("sky")
+    assert pixels.examples[0].startswith("0 → sky")
     assert findings.of("empty masks").examples == ("images/0.png",)
     assert findings.of("ignored masks").examples == ("images/2.png",)
     assert not findings.fatal
@@ -358,5 +360,75 @@ def test_unlabeled_images():
     images = np.random.default_rng(0).integers(0, 256, (30, 40, 40, 1), np.uint8)
     findings = check((np.concatenate([images, images[:2]]), None))
     assert findings.classes == {}
-    assert kinds(findings).keys() == {"duplicates", "memory"}
+    assert kinds(findings).keys() == {"unlabeled", "duplicates", "memory"}
+    assert findings.of("unlabeled").severity == "error"
     assert sum(findings.parts.values()) == 32
+
+
+@pytest.mark.parametrize(
+    ("values", "lines"),
+    [
+        ([0, 255], {"0 → background: 50.00%", "255 → foreground: 50.00%"}),
+        ([0, 40, 80, 255], {"0: 25.00%", "40: 25.00%", "80: 25.00%", "255 → ignored: 25.00%"}),
+    ],
+)
+def test_the_values_of_masks_and_what_they_are_taken_for(tmp_path, values, lines):
+    for folder in ("images", "masks"):
+        (tmp_path / folder).mkdir()
+    for number in range(30):
+        scene(number, (len(values), 8)).save(tmp_path / f"images/{number}.png")
+        mask = np.tile(np.array(values, np.uint8), (8, 1))
+        Image.fromarray(mask).save(tmp_path / f"masks/{number}.png")
+    assert {*check(tmp_path).of("pixels").examples} == lines
+
+
+def test_a_box_that_stands_there_twice(tmp_path):
+    rows = ["path,box"]
+    for number in range(30):
+        scene(number).save(tmp_path / f"{number}.png")
+        twice = "; 1 1 9 9 cat" * (number == 3)
+        rows.append(f"{number}.png,1 1 9 9 cat; 1 1 9 9 dog{twice}")
+    (tmp_path / "list.csv").write_text("\n".join(rows))
+    finding = check(tmp_path / "list.csv").of("twin boxes")
+    assert finding.severity == "warning"
+    assert finding.message.startswith("1 box stands there a second time")
+    assert finding.examples == ("3.png",)
+
+
+def test_images_without_labels_cannot_be_learned_from(tmp_path):
+    (tmp_path / "list.csv").write_text("path\n" + "".join(f"{n}.png\n" for n in range(8)))
+    for number in range(8):
+        Image.new("RGB", (6, 6), (number * 20, 0, 0)).save(tmp_path / f"{number}.png")
+    found = check(str(tmp_path / "list.csv"))
+    finding = found.of("unlabeled")
+    assert finding.severity == "error"
+    assert "no task learns from these alone" in finding.message
+    assert found.fatal
+
+
+@pytest.mark.parametrize(
+    ("numbers", "kind"),
+    [
+        ([-999, 1.5, 2, 3, 4.5, 5], "odd number"),
+        ([9999, 1.5, 2, 3, 4.5, 5], "odd number"),
+        ([-1, 500.5, 600, 700, 800, 650], "odd number"),
+        ([-1, 1.5, 2, 3, 4.5, 5], None),
+        ([999, 1.5, 2000, 300, 450, 5], None),
+        ([1, -1, 1, -1, 1, -1], "two numbers"),
+        ([0.1, 0.9, 0.1, 0.9, 0.9, 0.9], "two numbers"),
+    ],
+)
+def test_numbers_that_stand_for_something_else(numbers, kind):
+    images = np.random.default_rng(0).integers(0, 256, (6, 8, 8, 1), np.uint8)
+    found = kinds(check((images, np.array(numbers, float))))
+    assert {"odd number", "two numbers"} & found.keys() == ({kind} if kind else set())
+
+
+def test_places_beyond_the_edges(tmp_path):
+    for number in range(4):
+        Image.new("RGB", (20, 10), (number * 20, 0, 0)).save(tmp_path / f"{number}.png")
+    rows = ["path,box", "0.png,0 0 20 10", "1.png,2 2 19 11", "2.png,5 5 40 9", "3.png,"]
+    (tmp_path / "list.csv").write_text("\n".join(rows))
+    finding = check(str(tmp_path / "list.csv")).of("outside")
+    assert finding.examples == ("2.png",)
+    assert finding.severity == "error"

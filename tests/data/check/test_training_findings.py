@@ -83,11 +83,12 @@ def test_doubts_of_opening_are_there_with_their_weight(tmp_path):
     assert found(tmp_path)["left out"].severity == "error"
 
 
-@pytest.mark.parametrize("names", [("photos", "truth"), ("truth", "photos")])
+@pytest.mark.parametrize("names", [("street", "truth"), ("truth", "street")])
 def test_a_folder_of_masks_beside_one_of_images(tmp_path, names):
     for seed in range(12):
         noise(tmp_path / names[0] / f"{seed}.jpg", seed)
         mask(tmp_path / names[1] / f"{seed}.png", seed)
+        noise(tmp_path / "view" / f"x{seed}.jpg", seed + 100)  # of two alone these would be masks
     finding = found(tmp_path)["masks among images"]
     assert f"those of '{names[1]}' show 2 values at most" in finding.message
     assert "images/ and masks/" in (finding.remedy or "")

@@ -271,3 +271,29 @@ def test_images_without_labels(tmp_path):
         assert len(data) == 6
     parts = open_npz(saved(tmp_path / "b.npz", x_train=GRAY[:4], x_test=GRAY[4:]))
     assert parts.parts.tolist() == [Part.TRAIN] * 4 + [Part.TEST] * 2
+
+
+def test_labels_from_1_have_no_empty_class():
+    """MATLAB counts from 1."""
+    images = np.zeros((30, 4, 4, 1), np.uint8)
+    data = open((images, np.arange(30) % 10 + 1))
+    assert data.classes == tuple(map(str, range(1, 11)))
+    assert [data.text(index) for index in (0, 9, 10)] == ["1", "10", "1"]
+    assert "labels run from 1 to 10, and classes are called so" in data.notes
+
+
+def test_fractions_that_were_cut_off_are_a_doubt():
+    """(x / 255).astype(uint8) is 0 nearly everywhere, and nobody sees it."""
+    images = np.random.default_rng(0).integers(0, 256, (8, 6, 6), np.uint8)
+    cut = (np.maximum(images, 250) // 255).astype(np.uint8)
+    (note,) = open((cut, np.arange(8) % 2)).notes
+    assert "hold 0 and 1 alone" in note
+    assert note.severity == "warning"
+    assert not open((images, np.arange(8) % 2)).notes
+    assert not open((images > 99, np.arange(8) % 2)).notes  # truth values are spread
+
+
+def test_a_mapping_is_no_data_set():
+    with pytest.raises(DataError, match="a mapping with the keys images, labels") as caught:
+        open({"images": np.zeros((4, 5, 5), np.uint8), "labels": np.arange(4)})
+    assert "pair" in caught.value.remedy

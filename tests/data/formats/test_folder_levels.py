@@ -187,8 +187,8 @@ def test_masks_inside_of_the_classes(tmp_path):
 @pytest.mark.parametrize(
     ("folders", "files", "name"),
     [
-        (("images/train", "images/val"), ("labels/train/0.txt",), "YOLO"),
-        (("train/images",), ("train/labels/0.txt", "data.yaml"), "YOLO"),
+        (("images/train", "images/val"), ("labels/train/0.txt",), "has 1 numbers: '1'"),
+        (("train/images",), ("train/labels/0.txt", "data.yaml"), "has 1 numbers: '1'"),
         (("train2017", "val2017"), ("annotations/instances.json",), "COCO"),
         (("train",), ("train/_annotations.coco.json",), "COCO"),
         ((), ("data_batch_1", "batches.meta"), "Python version of CIFAR"),
@@ -222,3 +222,25 @@ def test_masks_in_parts_by_other_words(tmp_path):
     data = open_data(tmp_path)
     assert set(data.parts.tolist()) == {TRAIN, TEST}
     assert any("Training/ is taken for the training part" in note for note in data.notes)
+
+
+def test_folders_of_folders_beside_folders_of_images_are_a_doubt(tmp_path):
+    """Parts in a language that nobody here speaks, of which one has no classes."""
+    plant(tmp_path, "entrenamiento/ant", "entrenamiento/bee", "prueba")
+    data = open_data(tmp_path)
+    assert data.classes == ("entrenamiento", "prueba")
+    (doubt,) = doubts(data)
+    assert doubt.startswith(
+        "entrenamiento/ holds ant/, bee/ and no images of its own, while prueba/"
+    )
+    (tmp_path / "classes.txt").write_text("entrenamiento\nprueba\n")
+    assert not doubts(open_data(tmp_path))
+
+
+@pytest.mark.parametrize("above", ["data", "data/images", "a/b/c"])
+def test_classes_deeper_down_are_to_be_opened_there(tmp_path, above):
+    plant(tmp_path, f"{above}/ant", f"{above}/bee")
+    with pytest.raises(DataError, match="holds one folder") as caught:
+        open_data(tmp_path)
+    assert caught.value.remedy == f"Open {tmp_path}/{above} instead."
+    assert open_data(tmp_path / above).classes == ("ant", "bee")

@@ -186,3 +186,23 @@ def test_gzip_is_told_by_its_bytes(tmp_path, suffix):
         content = path.read_bytes()
         path.write_bytes(gzip.decompress(content) if suffix else gzip.compress(content))
     np.testing.assert_array_equal(open_idx(tmp_path).pixels, wanted)
+
+
+@pytest.mark.parametrize("numbers", [range(1, 27), range(3, 6)])
+def test_numbers_that_do_not_begin_at_0(tmp_path, numbers):
+    """EMNIST's letters are 1 to 26: there is no class 0 without images."""
+    plant(tmp_path, 78, labels=np.arange(78) % len(numbers) + numbers[0])
+    plant(tmp_path, 3, "t10k", labels=np.full(3, numbers[1]))
+    data = open_idx(tmp_path)
+    assert data.classes == tuple(map(str, numbers))
+    assert [data.text(index) for index in (0, 1, 78)] == [str(numbers[n]) for n in (0, 1, 1)]
+    (note,) = data.notes
+    assert note == f"labels run from {numbers[0]} to {numbers[-1]}, and classes are called so"
+
+
+def test_the_test_part_may_hold_the_lowest_number(tmp_path):
+    plant(tmp_path, labels=np.array([1, 2] * 3))
+    plant(tmp_path, 2, "t10k", labels=np.array([0, 1]))
+    data = open_idx(tmp_path)
+    assert data.classes == ("0", "1", "2")
+    assert [data.text(index) for index in (0, 6)] == ["1", "0"]

@@ -134,7 +134,7 @@ def test_masks_are_found_likewise(table, tmp_path):
         Image.new("L", (3, 2), number).save(tmp_path / f"m/{number}.png")
     data = table("path,mask\np/0.png,m\\0.png\np/1.png,m/1\n")
     assert data.targets["mask"].read(1).tolist() == [[1] * 3] * 2
-    assert sum("masks: 1 of 2 paths are read" in note for note in data.notes) == 2
+    assert sum("mask: 1 of 2 paths are read" in note for note in data.notes) == 2
 
 
 def test_where_missing_files_are(table, tmp_path):
@@ -213,7 +213,9 @@ def test_other_rows_are_several_labels(table, rows):
 def test_a_label_without_images_is_said(table):
     data = table("path,a,b,c\np/0.png,1,0,0\np/1.png,0,1,0\n")
     assert data.classes == ("a", "b")
-    assert "no image has the label c" in data.notes
+    (note,) = [each for each in data.notes if isinstance(each, Doubt)]
+    assert note == "no image has the label c: the model will not know it"
+    assert note.severity == "warning"
 
 
 def test_a_separator_that_divides_nothing(table):

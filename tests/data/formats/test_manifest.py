@@ -6,6 +6,7 @@ from PIL import Image
 
 from vitreous.data.columns import Marks, Numbers
 from vitreous.data.dataset import Part
+from vitreous.data.doubt import Doubt
 from vitreous.data.formats.manifest import open_manifest
 from vitreous.errors import DataError, ImageError
 
@@ -133,6 +134,10 @@ def test_absolute_paths(table, tmp_path):
         ("path,label\n0.png,a;b\n1.png,a|c\n", "by ';' in some rows and by '|'"),
         ("path,label\n0.png,a;b\n\n1.png,a;\n", "row 4 has an empty label in 'a;'"),
         ('path,label\n0.png,"a\n', "is no CSV"),
+        ('path,age\n0.png,"0,5"\n', "row 2, column 'age' holds '0,5'"),
+        ("path,box\n0.png,0.1 0.2 0.5 0.9\n", "every box between 0 and 1: these are fractions"),
+        ("path,dot\n0.png,0.1 0.2; 0.5 1\n", "every dot between 0 and 1"),
+        ("path,point nose\n0.png,0.4 0.5\n1.png,\n", "every point between 0 and 1"),
         ("path,label\nx.png,a\ny.png,b\n", "2 of 2 files are missing, such as x.png, y.png"),
     ],
 )
@@ -157,6 +162,31 @@ def test_missing_files(table):
 def test_other_columns_are_left_out_and_said(table):
     data = table("path,label,camera\n0.png,a,x\n")
     assert data.notes == ("columns left out: camera",)
+
+
+def test_what_is_lost_with_a_column_is_said(table):
+    data = table("path,label,data set,PatientID\n0.png,a,train,1\n1.png,b,test,1\n")
+    kinds = {note.kind: note.severity for note in data.notes if isinstance(note, Doubt)}
+    assert kinds == {"parts left out": "error", "groups left out": "warning"}
+
+
+def test_places_within_one_pixel_may_be_meant(table):
+    assert table("path,box\n0.png,0 0 1 1\n").targets["box"].array.tolist() == [[0, 0, 1, 1]]
+    assert table("path,box\n0.png,0.5 0.5 1.5 1\n1.png,0 0 0.5 1\n").targets["box"]
+
+
+@pytest.mark.parametrize(("wanted", "cell"), [("point, such as", '"1.234,5"'), ("label", "4 kg")])
+def test_numbers_that_are_none_have_a_remedy_each(table, wanted, cell):
+    with pytest.raises(DataError) as caught:
+        table(f"path,age\n0.png,{cell}\n")
+    assert wanted in caught.value.remedy
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-32", "utf-32-be"])
+def test_wide_encodings_are_named(table, encoding):
+    text = "path,label\n0.png,cat\n1.png,dog\n"
+    with pytest.raises(DataError, match=f"is text in UTF-{encoding[4:6]}"):
+        table(text.encode(encoding))
 
 
 def test_no_such_file(tmp_path):
@@ -216,16 +246,16 @@ def test_paths_of_masks(table, tmp_path):
     (tmp_path / "m").mkdir()
     for number in range(3):
         Image.fromarray(np.full((2, 3), number, np.uint8)).save(tmp_path / f"m/{number}.png")
-    data = table("path,mask,label\n0.png,m/2.png,cat\n1.png,./m/0.png,dog\n")
+    data = table("path,mask,label\n0.png,m/1.png,cat\n1.png,./m/0.png,dog\n")
     assert list(data.targets) == ["mask", "class"]
-    assert data.targets["mask"].classes == ("0", "1", "2")
-    assert data.targets["mask"].read(0).tolist() == [[2] * 3] * 2
+    assert data.targets["mask"].classes == ("0", "1")
+    assert data.targets["mask"].read(0).tolist() == [[1] * 3] * 2
     assert data.targets["mask"].source(1) == str(tmp_path / "m/0.png")
     assert data.targets["class"].classes == ("cat", "dog")
     assert len(data.notes) == 1
-    assert data.notes[0].startswith("masks show the classes 0 to 2, which have no names;")
+    assert data.notes[0].startswith("masks show the classes 0 to 1, which have no names;")
     missing = table("path,mask\n0.png,m/2.png\n1.png,m/9.png\n")
-    assert missing.notes[0].startswith("masks: 1 of 2 files are missing, such as ")
+    assert missing.notes[0].startswith("mask: 1 of 2 files are missing, such as ")
     assert len(missing) == 2
     with pytest.raises(DataError, match="1 of 2 files are missing"):
         table("path,mask\n0.png,m/2.png\n1.png,m/9.png\n", bad_images="raise")
@@ -270,3 +300,59 @@ def test_paths_alone_are_unlabeled_images(table):
     assert data.targets == {}
     assert data.parts.tolist() == [Part.TRAIN, Part.TEST]
     assert data.notes == ("there is no column 'label': the images are unlabeled",)
+
+
+def test_dots_in_rows_of_their_own(table):
+    data = table(
+        "path,x,y,split\n0.png,1,2,train\n1.png,,,test\n0.png,3.5,4,train\n2.png,0,0,train\n"
+    )
+    column = data.targets["dot"]
+    assert list(data.targets) == ["dot"]
+    assert [data.id(k) for k in range(3)] == ["0.png", "1.png", "2.png"]
+    assert [dots.tolist() for dots in column.gather(np.arange(3))] == [
+        [[1, 2], [3.5, 4]], [], [[0, 0]]
+    ]  # fmt: skip
+    assert data.parts.tolist() == [Part.TRAIN, Part.TEST, Part.TRAIN]
+    with pytest.raises(DataError, match="has one x and y for each image") as caught:
+        table("path,x,y\n0.png,1,2\n1.png,3,4\n")
+    assert "'point NAME'" in caught.value.remedy
+
+
+@pytest.mark.parametrize(
+    ("text", "match"),
+    [
+        ("path,x,y\n0.png,1,2\n0.png,1,\n", "row 3 has x '1' and y ''"),
+        ("path,x,y\n0.png,1,2\n0.png,1,nan\n", "row 3 has x '1' and y 'nan'"),
+        ("path,x,y,split\n0.png,1,2,train\n0.png,1,2,val\n", "rows 2 and 3 of 0.png differ in"),
+        ("path,x,y,label\n0.png,1,2,a\n0.png,1,2,b;c\n", "row 3 has the label 'b;c'"),
+        ("path,dot\n0.png,1 2; 3\n", "row 2 has the dot '3'"),
+        ("path,dot\n0.png,1 inf\n", "row 2 has the dot '1 inf'"),
+    ],
+)
+def test_dots_that_are_nowhere(table, text, match):
+    with pytest.raises(DataError, match=match):
+        table(text)
+
+
+def test_depths_and_clean_pictures_are_paths(table, tmp_path):
+    for number in range(3):
+        depth = np.full((2, 3), 300 * number, np.uint16)
+        Image.fromarray(depth).save(tmp_path / f"d{number}.png")
+        Image.new("RGB", (3, 2), (51, 102, 0)).save(tmp_path / f"c{number}.png")
+    depths = table("path,depth\n0.png,d1.png\n1.png,d2.png\n").targets["depth"]
+    assert depths.read(0).tolist() == [[300] * 3] * 2
+    clean = table("path,clean\n0.png,c1.png\n1.png,c2.png\n").targets["clean"]
+    assert clean.channels == 3
+    np.testing.assert_allclose(clean.read(1)[0, 0], [0.2, 0.4, 0])
+    with pytest.raises(DataError, match="2 of 2 files are missing"):
+        table("path,depth\n0.png,d8.png\n1.png,d9.png\n")
+
+
+@pytest.mark.parametrize(
+    "cell", ["{", "{}", '{"size": [2, 3], "rest": "x", "runs": {"a": "0"}}', '{"size": [0, 3]}',
+             '{"size": [2, 3], "runs": []}']
+)  # fmt: skip
+def test_masks_in_cells_that_are_none(table, cell):
+    quoted = cell.replace('"', '""')
+    with pytest.raises(DataError, match="row 2: its mask"):
+        table(f'path,mask\n0.png,"{quoted}"\n')

@@ -151,12 +151,72 @@ def test_names_may_end_in_a_word(tmp_path):
         open(tmp_path / "set")
 
 
-def test_masks_of_colors_without_a_table_are_refused(tmp_path):
+def test_masks_of_many_colors_without_a_table_are_refused(tmp_path):
     for name in "ab":
-        pair(tmp_path / "set", name, drawn(0, 2))
-        save(tmp_path / f"set/masks/{name}.png", drawn(0, 255, (6, 8, 3)))
+        pair(tmp_path / "set", name, drawn(0, 2, (16, 16)))
+        save(tmp_path / f"set/masks/{name}.png", drawn(0, 255, (16, 16, 3)))
     with pytest.raises(DataError, match="none of the 2 masks can be read; the first holds colors"):
         open(tmp_path / "set")
+
+
+def test_values_with_gaps_are_classes_by_their_names(tmp_path):
+    values = np.array([[0, 50, 100], [100, 255, 0]], np.uint8)
+    pair(tmp_path / "set", "a", values)
+    pair(tmp_path / "set", "b", np.full((2, 3), 50))
+    data = open(tmp_path / "set")
+    assert data.classes == ("0", "50", "100")
+    assert "masks show the values 0, 50, 100, which are taken for 3 classes" in data.notes[1]
+    assert data[0].target.tolist() == [[0, 1, 2], [2, 255, 0]]
+    assert data.targets["mask"].counts().tolist() == [1, 2, 1]
+    column = data.targets["mask"]
+    pair(tmp_path / "set", "b", np.full((2, 3), 7))  # which was not there when they were opened
+    with pytest.raises(ImageError, match="has pixels of class 254, but there are 3 classes"):
+        column.row(1, Frame.identity((2, 3)))
+
+
+def test_black_and_white_with_shades_between_are_refused(tmp_path):
+    mask = drawn(0, 2, (40, 40)) * np.uint8(255)
+    mask[3, :30] = np.arange(100, 250, 5)
+    pair(tmp_path / "set", "a", mask)
+    with pytest.raises(
+        DataError, match="black and white, but for 30 pixels of 30 shades"
+    ) as caught:
+        open(tmp_path / "set")
+    assert "below 128 black" in caught.value.remedy
+    pair(
+        tmp_path / "set",
+        "a",
+        np.arange(250).reshape(10, 25) + (np.arange(250) > 30).reshape(10, 25),
+    )
+    with pytest.raises(DataError, match="masks show 250 different values: shades"):
+        open(tmp_path / "set")
+    few = np.zeros((40, 40), np.uint8)
+    few[0, :9], few[1] = np.arange(9), 255  # many small classes beside the ignored border
+    pair(tmp_path / "set", "a", few)
+    assert len(open(tmp_path / "set").classes) == 9
+
+
+def test_deep_masks_hold_numbers_of_classes(tmp_path):
+    mask = drawn(0, 3)
+    pair(tmp_path / "set", "a", mask)
+    save(tmp_path / "set/masks/a.png", mask.astype(np.uint16))
+    np.testing.assert_array_equal(open(tmp_path / "set")[0].target, mask)
+    save(tmp_path / "set/masks/a.png", mask.astype(np.uint16) + 300)
+    with pytest.raises(DataError, match="holds numbers from 300 to 302"):
+        open(tmp_path / "set")
+
+
+def test_few_colors_without_a_table_are_classes(tmp_path):
+    colors = np.array([[0, 0, 0], [128, 64, 128], [64, 0, 128]], np.uint8)
+    expected = [drawn(0, 2), drawn(0, 3)]
+    for name, numbers in zip("ab", expected, strict=True):
+        pair(tmp_path / "set", name, numbers)
+        save(tmp_path / f"set/masks/{name}.png", colors[numbers])
+    data = open(tmp_path / "set")
+    assert data.classes == ("0 0 0", "64 0 128", "128 64 128")
+    assert "drawn in 3 colors, which are taken for the classes: 0 0 0, 64 0 128" in data.notes[1]
+    for index, numbers in enumerate(expected):
+        np.testing.assert_array_equal(data[index].target, np.array([0, 2, 1])[numbers])
 
 
 def test_masks_that_show_nothing(tmp_path):
@@ -179,7 +239,7 @@ def test_masks_are_looked_at_once(tmp_path, monkeypatch):
     assert again.targets["mask"].counts().tolist() == first.targets["mask"].counts().tolist()
     assert reads == []
     pair(tmp_path / "set", "1", drawn(5, 6))
-    assert open(tmp_path / "set").classes == tuple("012345")
+    assert open(tmp_path / "set").classes == tuple("01235")
     assert [os.path.basename(path) for path in reads] == ["1.png"]
 
 

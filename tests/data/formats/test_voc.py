@@ -13,7 +13,7 @@ from vitreous.data.boxes import Boxes
 from vitreous.data.dataset import Dataset, Part
 from vitreous.data.formats.open import open
 from vitreous.errors import DataError
-from vitreous.runs.job import as_asked
+from vitreous.tasks.asked import as_asked
 
 
 def thing(

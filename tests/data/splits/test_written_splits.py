@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import os
+import random
 from pathlib import Path
 
 import numpy as np
@@ -12,15 +13,17 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
+from vitreous.data.boxes import Boxes
 from vitreous.data.class_names import clean
 from vitreous.data.columns import ClassNumbers, Column, Marks, Numbers
 from vitreous.data.dataset import Dataset, Part
 from vitreous.data.formats.image_files import FileDataset
 from vitreous.data.formats.masks import open_masks
 from vitreous.data.formats.open import open as open_data
-from vitreous.data.manifest_words import FLAGS, SYNONYMS
+from vitreous.data.manifest_words import FLAGS, SYNONYMS, box_pieces
 from vitreous.data.names import Names
 from vitreous.data.splits.split import Split, split
+from vitreous.errors import DataError
 
 COUNT = 6
 AWKWARD = ["red|green", "a;b", "1.5", "-2e-3", '"x"', '"', "a,b", "x\ny", "\\x", "sep=;", "path"]
@@ -104,6 +107,43 @@ def test_numbers(pictures, quantities, draw):
     assert isinstance(column, Numbers)
     assert column.names == tuple(quantities)
     np.testing.assert_array_equal(column.array, table)
+
+
+@thorough
+@given(classes=several, draw=st.randoms(use_true_random=False))
+@example(classes=["a;b", '"x"', '12" disc', "cat dog"], draw=random.Random(0))
+def test_boxes(pictures, classes, draw):
+    """Class names stand behind the numbers of each box, and ";" between boxes."""
+    classes = sorted(classes)
+    count = len(classes)
+    tables = [
+        [(4 * k, 1, 4 * k + 2.5, 9, draw.randrange(count)) for k in range(draw.randrange(4))]
+        for _ in range(COUNT - 1)
+    ]
+    tables.append([(k, 0, k + 1, 1, k) for k in range(count)])  # each class is somewhere
+    data = dataset(
+        pictures, {"box": Boxes.of([np.array(t).reshape(-1, 5) for t in tables], classes)}
+    )
+    if any('";' in name for name in classes):
+        with pytest.raises(DataError, match="cannot be written behind a box"):
+            again(data, pictures)
+        return
+    found = again(data, pictures).targets["box"]
+    assert found.classes == tuple(classes)
+    for mine, theirs in zip(tables, found.gather(np.arange(COUNT)), strict=True):
+        np.testing.assert_array_equal(np.array(mine, np.float32).reshape(-1, 5), theirs)
+
+
+def test_boxes_are_told_apart_by_what_stands_in_quotes():
+    cell = 'ignore 1 2 3 4 "a;b"; 5 6 7 8 c;9 9 9 9 12" disc; 1 2 3 4 "x; y"'
+    assert box_pieces(cell) == [
+        'ignore 1 2 3 4 "a;b"',
+        "5 6 7 8 c",
+        '9 9 9 9 12" disc',
+        '1 2 3 4 "x; y"',
+    ]
+    assert box_pieces('1 2 3 4 "a; 5 6 7 8 b') == ['1 2 3 4 "a', "5 6 7 8 b"]
+    assert box_pieces(" ; ") == []
 
 
 def test_masks_whose_names_are_awkward(tmp_path):

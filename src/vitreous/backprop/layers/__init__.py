@@ -12,6 +12,7 @@ from vitreous.backprop.layers.arrange import (
 )
 from vitreous.backprop.layers.attention import Attention, SelfAttention
 from vitreous.backprop.layers.branch import Branches, Concatenate, Residual
+from vitreous.backprop.layers.center_loss import CentersAndBoxes
 from vitreous.backprop.layers.convolution import (
     ComputedConvolution,
     Convolution,
@@ -34,12 +35,12 @@ from vitreous.backprop.layers.loss_layers import (
     ClassAndBox,
     Hinge,
     Loss,
-    PlaceCrossEntropy,
     SigmoidCrossEntropy,
     SmoothL1,
     SoftmaxCrossEntropy,
     SquaredError,
 )
+from vitreous.backprop.layers.map_losses import MappedClassAndBox, PlaceCrossEntropy
 from vitreous.backprop.layers.normalization import BatchNorm, LayerNorm, LocalResponseNorm
 from vitreous.backprop.layers.pooling import (
     AdaptiveAveragePool,
@@ -60,6 +61,7 @@ __all__ = [
     "Bias",
     "BinaryHinge",
     "Branches",
+    "CentersAndBoxes",
     "Chain",
     "ClassAndBox",
     "ComputedConvolution",
@@ -79,6 +81,7 @@ __all__ = [
     "Linear",
     "LocalResponseNorm",
     "Loss",
+    "MappedClassAndBox",
     "MaxPool",
     "Operation",
     "PReLU",

@@ -118,25 +118,6 @@ class SigmoidCrossEntropy(Loss):
         return (torch.sigmoid(self.outputs) - self.targets) / self.outputs[0].numel()
 
 
-class PlaceCrossEntropy(Loss):
-    """−Σ t ln softmax(o) over the places of a heat map, the mean over the maps that have a target,
-    with slope p − t for each of them.
-
-    outputs, targets  (B, P, h, w): each target sums to 1, or to 0 where nothing is known
-    """
-
-    def losses(self, outputs: Tensor, targets: Tensor) -> Tensor:
-        self.outputs, self.targets = outputs, targets.to(outputs.dtype)
-        self.sums = self.targets.sum((2, 3), keepdim=True)
-        self.known = (self.sums > 0).sum((1, 2, 3)).clamp_min(1)
-        log_p = torch.log_softmax(outputs.flatten(2), 2).reshape(outputs.shape)
-        self.p = log_p.exp()
-        return -(self.targets * log_p).sum((1, 2, 3)) / self.known
-
-    def slopes(self) -> Tensor:
-        return (self.p * self.sums - self.targets) / self.known.view(-1, 1, 1, 1)
-
-
 class SquaredError(Loss):
     """The mean over all outputs of (o − t)², with slope 2 (o − t) / L."""
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from collections.abc import Mapping
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,3 +40,16 @@ class Augmentation(Protocol):
     def mix(
         self, images: Images, order: NDArray[np.float64], batch: NDArray[np.float64]
     ) -> tuple[Images, Tensor, float]: ...
+
+
+class Renewal(Protocol):
+    """Makes the rows of a batch anew from targets that lie in them; `Fresh` is one."""
+
+    def __call__(
+        self, moved: Mapping[str, Any], seed: int, epoch: int, keys: NDArray[np.int64]
+    ) -> NDArray[np.uint8]:
+        """Rows (B, H, W, C), a function of these arguments alone.
+
+        moved  what the columns gathered, moved as the images were
+        keys   (B,) of the examples
+        """

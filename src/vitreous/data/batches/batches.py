@@ -19,7 +19,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from vitreous.data.batches.augmentation import Augmentation, Change
+from vitreous.data.batches.augmentation import Augmentation, Change, Renewal
 from vitreous.data.batches.buffers import Buffers, Scratch
 from vitreous.data.batches.counter_random import Stream, permutation, uniforms
 from vitreous.data.batches.pack import Rows
@@ -67,6 +67,7 @@ class Batches:
     batch_size  a last batch of one example joins the one before, which then has one more:
                 batch normalization has no variance of one example
     augment     None for evaluation: then images are exactly `contract.images` of the rows
+    renew       makes the images of each epoch anew from their targets, after these were moved
     weights     (N,) importance of each example in the loss
     balance     sampler: draw examples of all classes equally often, with replacement
     device      where batches arrive; other devices than the CPU augment their batches themselves
@@ -87,6 +88,7 @@ class Batches:
         seed: int = 0,
         shuffle: bool = True,
         augment: Augmentation | None = None,
+        renew: Renewal | None = None,
         weights: NDArray[np.float32] | None = None,
         balance: Literal["none", "sampler"] | None = None,
         device: str | torch.device = "cpu",
@@ -96,7 +98,7 @@ class Batches:
         self.rows, self.targets, self.contract = rows, targets, contract
         self.indices = np.asarray(indices, np.int64)
         self.batch_size = batch_size
-        self.seed, self.shuffle, self.augment = seed, shuffle, augment
+        self.seed, self.shuffle, self.augment, self.renew = seed, shuffle, augment, renew
         self.weights, self.balance = weights, balance or "none"
         self.device, self.prefetch, self.threads = torch.device(device), prefetch, threads
         self._buffers, self._scratch = Buffers(contract.shape), Scratch()
@@ -183,10 +185,13 @@ class Batches:
         def fill(part: slice) -> dict[str, Any]:
             count, change = len(ids[part]), self._change(epoch, keys[part])
             rows = self._gather(ids[part], self._scratch("gathered", count, self.rows.shape[1:]))
-            if change is not None:
+            moved = self._moved(ids[part], change)
+            if self.renew is not None:
+                rows = self.renew(moved, self.seed, epoch, keys[part])
+            elif change is not None:
                 rows = change.rows(rows, self._scratch("changed", count, self.contract.shape))
             self.contract.images(rows, floats[part])
-            return self._moved(ids[part], change)
+            return moved
 
         pieces = list(executor.map(fill, map(slice, edges, edges[1:])))
         moved = {
@@ -198,6 +203,11 @@ class Batches:
     def _images_on_device(
         self, epoch: int, ids: NDArray[np.int64], keys: NDArray[np.int64]
     ) -> tuple[Images, dict[str, Any]]:
+        change = self._change(epoch, keys)
+        moved = self._moved(ids, change)
+        if self.renew is not None:
+            renewed = torch.from_numpy(self.renew(moved, self.seed, epoch, keys))
+            return self.contract.images(renewed.to(self.device)), moved
         rows = torch.from_numpy(self._gather(ids))
         if self.device.type == "cuda":
             rows = rows.pin_memory()  # so that the copy runs beside the computation
@@ -205,8 +215,6 @@ class Batches:
         images = replace(self.contract, height=height, width=width).images(
             rows.to(self.device, non_blocking=True)
         )
-        change = self._change(epoch, keys)
-        moved = self._moved(ids, change)
         return images if change is None else change.images(images), moved
 
     def _moved(self, ids: NDArray[np.int64], change: Change | None) -> dict[str, Any]:

@@ -24,6 +24,7 @@ class Stream(IntEnum):
     ORDER = 1
     DRAW = 2
     MIX = 3
+    NOISE = 4
 
 
 def uniforms(

@@ -36,6 +36,7 @@ from vitreous.data.columns import Column
 from vitreous.data.dataset import Dataset, Progress
 from vitreous.data.images.unreadable import BadImage
 from vitreous.data.maps import MapRows, maps_of
+from vitreous.data.outside import cut_off
 from vitreous.errors import DataError, ImageError, StorageError
 
 VERSION = 4  # of the file's layout and of the rules by which rows are made
@@ -55,7 +56,7 @@ class Pack:
     bad      the damaged images, and those with a damaged mask
     path     the file behind the rows, if there is one
     note     why there is none, in words, if that costs time
-    remarks  what was lost when the images were read, in words
+    remarks  what was lost when the images were read and fitted, in words
     targets  the data set's columns; those that lie in the image in the pixels of the rows
     frames   how each image became its row; None where no target asked for it
     """
@@ -123,6 +124,9 @@ def pack(
             if moved:
                 placed = fitted(columns, decoding.frames, decoding.maps())
                 made = replace(made, targets=placed, frames=decoding.frames)
+    if made.frames is not None:
+        told = cut_off(columns, made.targets, made.frames.sizes, made.good, dataset.id)
+        made = replace(made, remarks=(*made.remarks, *told))
     if made.bad and bad_images == "raise":
         raise damaged(made.bad[0])
     if len(made.bad) == len(dataset):

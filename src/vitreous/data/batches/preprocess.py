@@ -7,7 +7,7 @@ deviation) is not here, because it is the first layer of the network itself.
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Annotated, Any, Literal
 
 import cv2
@@ -24,7 +24,7 @@ from vitreous.fields import Between, field_types, misfit
 from vitreous.shapes import Images
 
 Count = Annotated[int, Between(1, 1 << 14)]
-Fit = Literal["crop", "squash", "pad"]
+Fit = Literal["crop", "squash", "pad", "native"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,7 +34,8 @@ class PixelContract:
     height, width  of the input, in pixels
     channels       1 gray, 3 RGB, or any other number
     fit            crop: shorter side to size, then the center; squash: both sides, ignoring the
-                   aspect; pad: longer side to size, then black borders
+                   aspect; pad: longer side to size, then black borders; native: nothing is resized,
+                   the center is cut out or bordered
     exact          decode JPEGs at full scale, so that frames refer to the pixels of the file:
                    what targets need that lie in the image
     """
@@ -62,6 +63,8 @@ class PixelContract:
         image = with_channels(image, self.channels)
         if image.shape[:2] == (self.height, self.width):
             return image
+        if self.fit == "native":
+            return center(image, self.height, self.width)
         part, inner = self._sizes(image.shape[0], image.shape[1])
         return center(resize(center(image, *part), *inner), self.height, self.width)
 
@@ -78,6 +81,8 @@ class PixelContract:
     def _sizes(self, height: int, width: int) -> tuple[Size, Size]:
         """The sizes of the part of an image that is shown, and of what it is resized to."""
         own = self.height, self.width
+        if self.fit == "native":
+            return (height, width), (height, width)
         if self.fit == "squash":
             return (height, width), own
         scales = self.height / height, self.width / width
@@ -85,6 +90,10 @@ class PixelContract:
             # The window is cut before it is resized, so that a strip of 1 x 20,000 stays small.
             return _rounded(self.height / max(scales), self.width / max(scales)), own
         return (height, width), _rounded(height * min(scales), width * min(scales))
+
+    def around(self, height: int, width: int) -> PixelContract:
+        """The contract whose window is an image of this size."""
+        return replace(self, height=height, width=width)
 
     def load(self, source: Source) -> Pixels:
         """Any image that `decode` takes as one row, (height, width, channels).

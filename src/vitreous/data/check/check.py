@@ -16,8 +16,9 @@ from vitreous.data.check.copies import copies, look_alikes, twins
 from vitreous.data.check.data_findings import Finding, Findings, collected, noted
 from vitreous.data.check.image_findings import findings_of_damage, findings_of_images
 from vitreous.data.check.scan import survey
-from vitreous.data.check.target_findings import findings_of_masks
+from vitreous.data.check.target_findings import findings_of_masks, findings_of_places
 from vitreous.data.check.training_findings import training_findings
+from vitreous.data.check.twin_boxes import twin_boxes
 from vitreous.data.check.view import View
 from vitreous.data.dataset import Progress
 from vitreous.data.formats.open import open
@@ -50,6 +51,8 @@ def check(
         *findings_of_damage(view),
         *training_findings(view, same),
         *findings_of_masks(view),
+        *findings_of_places(view),
+        *twin_boxes(view),
         *copies(view, same),
         *findings_of_bias(view),
         *look_alikes(view, contents),

@@ -12,6 +12,7 @@ from vitreous.formats import counted
 Severity = Literal["error", "warning", "note"]
 MARKS = {"error": "✗", "warning": "!", "note": "·"}
 SHOWN = 5  # examples in a text
+WHOLE = {"pixels": 40}  # kinds of which more are shown: a histogram without its end says nothing
 
 
 @dataclass(frozen=True)
@@ -33,9 +34,10 @@ class Finding:
 
     def text(self) -> str:
         lines = [f"{MARKS[self.severity]} {self.message}"]
-        lines += [f"    {example}" for example in self.examples[:SHOWN]]
-        if len(self.examples) > SHOWN:
-            lines.append(f"    … and {len(self.examples) - SHOWN:,} more")
+        shown = WHOLE.get(self.kind, SHOWN)
+        lines += [f"    {example}" for example in self.examples[:shown]]
+        if len(self.examples) > shown:
+            lines.append(f"    … and {len(self.examples) - shown:,} more")
         if self.remedy:
             lines.append(f"  → {self.remedy}")
         return "\n".join(lines)

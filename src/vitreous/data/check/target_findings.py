@@ -13,8 +13,12 @@ from vitreous.data.columns import Numbers, classed
 from vitreous.data.dataset import Part
 from vitreous.data.doubt import SERIOUS
 from vitreous.data.maps import Maps, maps_of
+from vitreous.data.outside import outside
+from vitreous.formats import counted
 
 SKEWED = 10  # times as many images in the largest class as in the smallest
+ABSENT = {sign * nines for sign in (1, -1) for nines in (99, 999, 9999, 99999, 999999)} | {-1.0}
+"""Numbers that programs write where a value is missing."""
 FEW = 10  # images: a class with fewer can hardly be learned
 
 
@@ -22,6 +26,14 @@ def findings_of_classes(view: View) -> Iterator[Finding]:
     """Of class numbers, marks, and whatever else tells classes apart."""
     column, classes, good = classed(view.dataset.targets), view.dataset.classes, view.seen.good
     if column is None:
+        if not view.dataset.targets:
+            yield Finding(
+                "error",
+                "unlabeled",
+                "the images have no labels: no task learns from these alone",
+                (),
+                "Put images into one folder a class, or list them with labels in a CSV file.",
+            )
         return
     counts = view.counts(good)
     present = [name for name, count in zip(classes, counts, strict=True) if count]
@@ -108,6 +120,59 @@ def findings_of_numbers(view: View) -> Iterator[Finding]:
                     (),
                     "Leave the column out: a constant can be predicted without looking.",
                 )
+                continue
+            different, counts = np.unique(values, return_counts=True)
+            if len(different) == 2 and len(values) > 2:
+                yield Finding(
+                    "warning",
+                    "two numbers",
+                    f"'{name}' is {different[0]:g} or {different[1]:g} for every image, and is "
+                    "taken for a quantity",
+                    (),
+                    "If it is a label, write 0 and 1, or words in a column 'label'.",
+                )
+            elif mark := _mark_of_absence(different):
+                count = int(counts[different == mark][0])
+                yield Finding(
+                    "warning",
+                    "odd number",
+                    f"'{name}' is {mark:g} for {counted(count, 'image')}, far from all others",
+                    (),
+                    "If that stands for a missing value, leave these images out.",
+                )
+
+
+def _mark_of_absence(different: NDArray[np.float64]) -> float | None:
+    """A number that programs write for a missing value, farther from the rest than these are wide.
+
+    different  sorted
+    """
+    for mark, rest in ((different[0], different[1:]), (different[-1], different[:-1])):
+        gap = abs(float(mark) - float(rest[0 if mark < rest[0] else -1]))
+        if float(mark) in ABSENT and gap > rest[-1] - rest[0]:
+            return float(mark)
+    return None
+
+
+def findings_of_places(view: View) -> Iterator[Finding]:
+    """Boxes, points and dots that lie outside of their image."""
+    sizes, good = view.seen.sizes[:, :2], view.seen.good
+    for name, column in view.dataset.targets.items():
+        # Stored sizes know nothing of EXIF's turns by 90 degrees, which packing does.
+        found = [outside(column, each) for each in (sizes, sizes[:, ::-1])]
+        if found[0] is None or found[1] is None:
+            continue
+        counts = np.minimum(found[0], found[1])
+        wrong = (counts > 0) & good
+        if wrong.any():
+            yield Finding(
+                "error" if wrong.sum() >= SERIOUS * len(good) else "warning",
+                "outside",
+                f"{these(int(wrong.sum()), 'image')} a {name} beyond its edges: what lies outside "
+                "is cut off",
+                view.names(np.flatnonzero(wrong)),
+                "Look whether places were measured on images of another size.",
+            )
 
 
 def findings_of_masks(view: View) -> Iterator[Finding]:
@@ -164,18 +229,18 @@ def findings_of_masks(view: View) -> Iterator[Finding]:
 
 
 def _shares(column: Maps, counts: NDArray[np.int64]) -> Iterator[Finding]:
-    """The share of all pixels that each class has."""
+    """The share of all pixels that each class has, and the value that stands for it in files."""
     total = max(1, int(counts.sum()))
-    names = list(column.classes)
-    shares = [(counts[number] / total, name) for number, name in enumerate(names)]
+    named = dict(enumerate(column.classes))
     if column.ignore is not None and counts[column.ignore]:
-        shares.append((counts[column.ignore] / total, "ignored"))
-    yield Finding(
-        "note",
-        "pixels",
-        "classes by their share of all pixels",
-        tuple(f"{name}: {share:.2%}" for share, name in sorted(shares, reverse=True)),
-    )
+        named[column.ignore] = "ignored"
+    shares = sorted(((counts[number] / total, number) for number in named), reverse=True)
+    lines = []
+    for share, number in shares:
+        stored, name = column.rows.stored_as(number), named[number]
+        arrow = f"{stored} → " if stored not in ("", name) else ""
+        lines.append(f"{arrow}{name}: {share:.2%}")
+    yield Finding("note", "pixels", "classes by their share of all pixels", tuple(lines))
 
 
 def _ends(counts: NDArray[np.int64]) -> tuple[int, int]:

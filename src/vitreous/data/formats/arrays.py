@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from vitreous.data.columns import ClassNumbers, Column
 from vitreous.data.dataset import Dataset, Part, Pixels
+from vitreous.data.doubt import Doubt
 from vitreous.data.formats.labels import encode
 from vitreous.data.images.pixels import as_bytes, check_channel_axis
 from vitreous.data.images.read_file import printable
@@ -175,13 +176,14 @@ def join(
     name: str,
     found: Sequence[tuple[Part, NDArray[np.uint8], NDArray[np.int64]]],
     classes: Sequence[str],
+    notes: Sequence[str] = (),
 ) -> ArrayDataset:
     """Parts that are uint8 (N, H, W, C) with class numbers already. Raises DataError."""
     images = joined(name, [part[1] for part in found])
     parts = np.repeat([part for part, _, _ in found], [len(part[2]) for part in found])
     labels = np.concatenate([labels for _, _, labels in found])
     targets = {"class": ClassNumbers(labels, classes)}
-    return ArrayDataset(name, images, targets, parts=parts.astype(np.int8))
+    return ArrayDataset(name, images, targets, parts=parts.astype(np.int8), notes=notes)
 
 
 def joined(name: str, pieces: Sequence[NDArray[np.uint8]]) -> NDArray[np.uint8]:
@@ -252,7 +254,17 @@ def _images(source: Any, where: str) -> tuple[NDArray[np.uint8], tuple[str, ...]
             where=where,
             remedy=words[0].remedy,
         )
-    return made, tuple(f"{where}: the array {each.one}. {each.remedy}" for each in words)
+    notes: list[str] = [f"{where}: the array {each.one}. {each.remedy}" for each in words]
+    if images.dtype == np.uint8 and images.max() == 1:
+        notes.append(
+            Doubt(
+                f"{where}: the images hold 0 and 1 alone, of 255: nearly black",
+                kind="dim",
+                remedy="If they were fractions, they were cut off: multiply by 255 before they "
+                "become uint8.",
+            )
+        )
+    return made, tuple(notes)
 
 
 @contextmanager

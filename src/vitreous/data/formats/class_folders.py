@@ -160,9 +160,11 @@ def _refuse_one_level_too_high(root: Path, found: _Found) -> None:
     if len(labels) > 1 or any(part != Part.UNASSIGNED for _, part, _ in found.examples):
         return
     names = found.examples[0][2]
-    seconds = sorted({name.split(b"/")[1] for name in names})
-    if len(seconds) > 1 and all(name.count(b"/") >= 2 for name in names):
-        only = printable(os.fsdecode(names[0].split(b"/")[0]))
+    common = os.path.commonpath([os.path.dirname(name) for name in names])
+    rest = [name.removeprefix(common + b"/") for name in names]
+    seconds = sorted({name.split(b"/")[0] for name in rest})
+    if len(seconds) > 1 and all(b"/" in name for name in rest):
+        only = printable(os.fsdecode(common))
         inner = [printable(os.fsdecode(name)) + "/" for name in seconds]
         raise DataError(
             f"holds one folder, {only}/, and that holds {some(inner)}",

@@ -94,10 +94,11 @@ def points_of(found: CocoImages) -> Found:
                 remedy="One body an image is learned: cut each out, or learn boxes.",
             )
         )
-    told += [f"images without key points, left out: {some(none)}"] if none else []
-    told += (
-        [f"key points outside their image, taken as not seen: {some(outside)}"] if outside else []
-    )
+    for words, names_of in (
+        ("images without key points, left out", none),
+        ("key points outside their image, not seen", outside),
+    ):
+        told += [f"{words}: {some(names_of)}"] if names_of else []
     if not rows:
         raise DataError(
             f"has no image that shows one body; {'; '.join(told)}",

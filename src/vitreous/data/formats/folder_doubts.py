@@ -15,6 +15,7 @@ MASKS = frozenset("masks mask segmentation segmentations ground_truth gt".split(
 def folder_doubts(tops: TopFolders) -> Iterator[Doubt]:
     """Of folders that are taken for classes."""
     yield from _words_as_classes(tops)
+    yield from _several_levels(tops)
     yield from _inner_parts(tops)
     yield from _inner_masks(tops)
 
@@ -33,6 +34,23 @@ def _words_as_classes(tops: TopFolders) -> Iterator[Doubt]:
             remedy=f"If it is the {WORD[part]} part, move its images into "
             f"{tops.here}/{name}/CLASS/ and the class folders into {tops.here}/train/. "
             f"If it is a class, {tops.list_all()}",
+        )
+
+
+def _several_levels(tops: TopFolders) -> Iterator[Doubt]:
+    """Folders of folders beside folders of images: are the classes above, or below?"""
+    deep = {folder: tops.folders_in(folder) for folder in tops.names}
+    deep = {folder: inner for folder, inner in deep.items() if len(inner) > 1}
+    flat = [folder for folder in tops.names if list_folder(tops.path(folder)).images]
+    if deep and flat:
+        first, inner = next(iter(deep.items()))
+        shown = some(sorted(f"{name}/" for name in inner))
+        yield Doubt(
+            f"{tops.names[first]}/ holds {shown} and no images of its own, while "
+            f"{tops.shown(flat)} holds images: each of these folders is taken for one class",
+            kind="levels",
+            remedy=f"If the classes are {shown}, put them into train/ and what belongs to them "
+            f"into test/CLASS/. If not, {tops.list_all()}",
         )
 
 

@@ -1,4 +1,5 @@
-"""Layouts of other programs and other tasks (YOLO, COCO, pickled CIFAR): named, not guessed.
+"""Layouts of other programs and other tasks (JSON of unknown forms, pickled CIFAR): named, not
+guessed.
 
 Such folders hold images, and would otherwise be opened as classes that they are not.
 """
@@ -17,8 +18,9 @@ from vitreous.errors import DataError
 
 LOOKED = 200  # entries of a folder that are looked at
 BOXES = (
-    "For boxes, write a CSV file with the columns path,box, a box as left, top, right, bottom in "
-    "pixels and its class; for one label an image, make a folder for each class."
+    "Export them in COCO's format. Or, for boxes, write a CSV file with the columns path,box, a "
+    "box as left, top, right, bottom in pixels and its class; for one label an image, make a "
+    "folder for each class."
 )
 
 
@@ -38,16 +40,8 @@ def refuse_foreign(root: Path, names: set[str]) -> None:
             raise DataError(f"is {layout.name}", where=printable(root), remedy=layout.remedy)
 
 
-def _is_yolo(root: Path, names: set[str]) -> bool:
-    """images/ and labels/ at the top, in each part, or below both the same parts."""
-    places = [root, *(root / name for name in sorted(names) if _is_folder(root / name))]
-    return any(
-        (place / "images").is_dir() and _some_suffix(place / "labels", ".txt") for place in places
-    )
-
-
-def _is_coco(root: Path, names: set[str]) -> bool:
-    """Pictures of all classes in one folder for each part, and annotations as JSON."""
+def _has_json(root: Path, names: set[str]) -> bool:
+    """Pictures of all classes in one folder for each part, and annotations as JSON of some form."""
     mixed = [name for name in names if name == "images" or likely_part(name)]
     return any((root / name / "_annotations.coco.json").is_file() for name in names) or (
         _some_suffix(root / "annotations", ".json")
@@ -62,21 +56,13 @@ def _is_pickled_cifar(root: Path, names: set[str]) -> bool:
 
 
 LAYOUTS = (
-    Layout("images with boxes in YOLO's layout", _is_yolo, BOXES),
-    Layout("images with annotations in COCO's layout", _is_coco, BOXES),
+    Layout("images with annotations in JSON that is not COCO's", _has_json, BOXES),
     Layout(
         "the Python version of CIFAR: pickles, which can run code and are never loaded",
         _is_pickled_cifar,
         "Take the binary version: cifar-10-binary.tar.gz or cifar-100-binary.tar.gz.",
     ),
 )
-
-
-def _is_folder(path: Path) -> bool:
-    try:
-        return path.is_dir()
-    except OSError:  # a link in a circle
-        return False
 
 
 def _some_suffix(folder: Path, *suffixes: str, deeper: bool = True) -> bool:

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from vitreous.data.dataset import Part
 from vitreous.data.formats.arrays import DENSEST, ArrayDataset, join
+from vitreous.data.formats.labels import numbered
 from vitreous.data.images.read_file import printable
 from vitreous.errors import DataError
 
@@ -65,9 +66,11 @@ def open_idx(folder: Path, *, test: int | None = None) -> ArrayDataset:
             )
         limit = test if part == Part.TEST else None
         found.append((part, images[:limit], labels[:limit].astype(np.int64)))
-    count = 1 + max(int(labels.max()) for _, _, labels in found)
-    name = printable(folder.resolve().name)
-    dataset = join(name, found, [str(number) for number in range(count)])
+    numbers = np.concatenate([labels for _, _, labels in found])
+    names, notes = numbered(numbers)
+    first = int(names[0])
+    shifted = [(part, images, labels - first) for part, images, labels in found]
+    dataset = join(printable(folder.resolve().name), shifted, names, notes)
     if found[0][0] == Part.TRAIN and _is_mnist(found[0][2]):
         dataset = _canonical(dataset)
     return dataset

@@ -76,7 +76,9 @@ def from_marks(marks: NDArray[Any], classes: Sequence[str], *, ordered: bool = T
     if not ordered:
         empty = [name for name, count in zip(names, marks.sum(axis=0), strict=True) if not count]
         if empty:
-            notes.append(Doubt(f"no image has the label {', '.join(empty)}", kind="class names"))
+            words = f"no image has the label {', '.join(empty)}: the model will not know it"
+            remedy = "Add images of it, or leave its column out."
+            notes.append(Doubt(words, kind="class names", remedy=remedy))
         return _with_notes(from_words([names[number] for number in numbers]), notes)
     return {"class": ClassNumbers(numbers, names)}, (*notes, *doubts(names))
 
@@ -106,8 +108,11 @@ def _encoded(values: NDArray[Any], classes: tuple[str, ...] | None, where: str) 
     if kind in "USO":
         return from_words([*map(_word, values)], classes, where)
     low, high = int(values.min()), int(values.max())
+    notes: tuple[str, ...] = ()
     if classes is None and low >= 0 and high < 10 * len(values):
-        classes = tuple(str(number) for number in range(high + 1))
+        classes, notes = numbered(values)
+        values = values.astype(np.int64) - int(classes[0])
+        low, high = low - int(classes[0]), high - int(classes[0])
     elif classes is None:
         raise DataError(
             f"labels run from {low} to {high}",
@@ -116,7 +121,19 @@ def _encoded(values: NDArray[Any], classes: tuple[str, ...] | None, where: str) 
         )
     _check(low >= 0 and high < len(classes), high + 1, classes, where)
     shown = [str(number) for number in np.unique(values).tolist()]
-    return {"class": ClassNumbers(values, classes)}, tuple(numerous(shown, len(values), QUANTITIES))
+    notes += tuple(numerous(shown, len(values), QUANTITIES))
+    return {"class": ClassNumbers(values, classes)}, notes
+
+
+def numbered(values: NDArray[Any]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The names of classes that are numbers from 0 on: the numbers; and notes on them. Where none
+    is 0, as in MATLAB's files and EMNIST's letters, the first class is the lowest number.
+
+    values  (N,) whole numbers, none below 0
+    """
+    low, high = int(values.min()), int(values.max())
+    notes = (f"labels run from {low} to {high}, and classes are called so",) if low else ()
+    return tuple(str(number) for number in range(low, high + 1)), notes
 
 
 def _word(value: Any) -> str:

@@ -2,9 +2,10 @@
 
 Paths are relative to the CSV file. Several labels an image are written either as `cat;dog` (or
 `cat|dog`) in the label column, or as one column of 0 and 1 for each label; other numbers are
-quantities to predict. A column `mask` holds paths of masks, `box` boxes, and each column `point …`
-the place of one point. A group is any word: images of one group (a patient, a scene) never end up
-in different parts.
+quantities to predict. A column `mask` holds paths of masks, `depth` of depth maps, `clean` of clean
+pictures, `box` boxes, `dot` dots, and each column `point …` the place of one point; columns `x` and
+`y` hold one dot in each of several rows of an image. A group is any word: images of one group (a
+patient, a scene) never end up in different parts.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ import numpy as np
 
 from vitreous.data.dataset import Part
 from vitreous.data.doubt import Doubt, weight
+from vitreous.data.formats.dot_rows import with_dots
 from vitreous.data.formats.image_files import FileDataset
 from vitreous.data.formats.listed_paths import URL, ListedPaths
 from vitreous.data.formats.part_words import PARTS
@@ -49,13 +51,13 @@ def open_manifest(path: Path, *, bad_images: BadImages = "skip") -> FileDataset:
     Raises DataError with the row or the column concerned.
     """
     where = printable(path)
-    table = _Table(where, read_rows(path))
+    table = _Table(where, with_dots(read_rows(path), where))
     images = _listed(path.parent, table.paths, table.rows, where, bad_images)
     notes = [*table.notes, *images.notes]
-    if table.targets.masks:
-        masks = _listed(path.parent, table.targets.masks, table.rows, where, bad_images)
-        table.targets.masks = masks.names
-        notes += [_said("masks: ", note) for note in masks.notes]
+    for column, paths in table.targets.paths().items():
+        files = _listed(path.parent, paths, table.rows, where, bad_images)
+        table.targets.set_paths(column, files.names)
+        notes += [_said(f"{column}: ", note) for note in files.notes]
     targets = table.targets.columns(path.parent)
     return FileDataset(
         path.parent,

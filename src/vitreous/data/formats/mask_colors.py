@@ -9,6 +9,7 @@ from __future__ import annotations
 import csv
 import hashlib
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
@@ -55,13 +56,22 @@ class ColorTable:
             raise DataError(f"names {len(rows):,} classes", where=printable(path))
         return cls(tuple(names), np.array(colors, np.uint8))
 
+    @classmethod
+    def of_colors(cls, keys: Sequence[int]) -> Self:
+        """A table of colors that have no names but their own, such as "128 64 128".
+
+        keys  as `color_keys` gives them
+        """
+        colors = np.array([[key >> 16, key >> 8 & 255, key & 255] for key in keys], np.uint8)
+        return cls(tuple(" ".join(map(str, color)) for color in colors.tolist()), colors)
+
     @property
     def digest(self) -> bytes:
         return hashlib.blake2b(self.colors.tobytes(), digest_size=8).digest()
 
     def read(self, source: str) -> NDArray[np.uint8]:
         """A mask as (h, w) numbers of lines. Raises ImageError for a color that has no line."""
-        keys = read_colors(source) @ WEIGHTS
+        keys = color_keys(source)
         known = self.colors @ WEIGHTS
         order = np.argsort(known)
         places = np.searchsorted(known[order], keys).clip(max=len(known) - 1)
@@ -76,6 +86,11 @@ class ColorTable:
                 remedy="Add the color to the table of colors, or repair the mask.",
             )
         return np.asarray(numbers, np.uint8)
+
+
+def color_keys(source: str) -> NDArray[np.int64]:
+    """The colors of a mask as (h, w) numbers RRGGBB. Raises ImageError."""
+    return np.asarray(read_colors(source) @ WEIGHTS, np.int64)
 
 
 Row = tuple[str, tuple[int, int, int]]

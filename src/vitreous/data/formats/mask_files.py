@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 
 from vitreous.data.cache.file_cache import Ledger, file_keys, stamp
 from vitreous.data.class_names import clean
-from vitreous.data.formats.mask_colors import COLOR_FILES, ColorTable
-from vitreous.data.formats.mask_values import is_void, meaning, named_values
+from vitreous.data.formats.mask_colors import COLOR_FILES, ColorTable, color_keys
+from vitreous.data.formats.mask_values import check_shades, is_void, meaning, named_values
 from vitreous.data.formats.text_lines import read_text_lines
 from vitreous.data.images.map_images import map_images
 from vitreous.data.images.mask import in_colors, read_mask
@@ -27,6 +27,8 @@ from vitreous.formats import counted
 SAMPLE = 64  # masks that are looked at where the classes have names
 NAMES = ("classes.txt", "codes.txt")  # files that name the classes, one a line, by number
 RULES = b"masks 1"  # by which masks are looked at
+LISTED = 3  # values of one class that are shown
+COLORS = 64  # of masks that are drawn without a table of colors
 TASK = 64  # masks that a thread takes at a time
 
 
@@ -78,6 +80,13 @@ class MaskFiles(MapRows):
         table = b"" if self.table is None else self.table.tobytes()
         return table + (self.colors.digest if self.colors else b"")
 
+    def stored_as(self, number: int) -> str:
+        values = [number] if self.table is None else np.flatnonzero(self.table == number).tolist()
+        if self.colors is not None:
+            lines = [value for value in values if value < len(self.colors.colors)]
+            return ", ".join(" ".join(map(str, self.colors.colors[n].tolist())) for n in lines)
+        return ", ".join(map(str, values[:LISTED])) + (", …" if len(values) > LISTED else "")
+
     def stamp(self, index: int) -> bytes:
         return stamp(self.source(index))
 
@@ -114,9 +123,9 @@ def masks_in_files(
 
     known  names of the classes where no file names them
 
-    Colors mean the lines of a table of colors. Numbers are named by the lines of a file classes.txt
-    or codes.txt, or else by the numbers that all masks together show. These files lie in `root` or
-    above the masks. Raises DataError if no mask can be read.
+    Colors mean the lines of a table of colors, or without one a class each. Numbers are named by
+    the lines of a file classes.txt or codes.txt, or else by the numbers that all masks together
+    show. These files lie in `root` or above the masks. Raises DataError if no mask can be read.
     """
     files = MaskFiles(root, names)
     found = _file_above(files, COLOR_FILES)
@@ -126,12 +135,21 @@ def masks_in_files(
         told = f"{counted(len(means.classes), 'class')} of masks, by the colors in"
         column = Maps(MaskFiles(root, names, means.table, colors), means.classes)
         return column, f"{told} {printable(found)}{means.note}"
+    if not found and in_colors(files.source(0)) and (keys := _colors(files)):
+        colors = ColorTable.of_colors(keys)
+        note = (
+            f"masks are drawn in {counted(len(keys), 'color')}, which are taken for the classes: "
+            f"{', '.join(colors.names)}; a file colors.txt beside their folder names them"
+        )
+        return Maps(MaskFiles(root, names, None, colors), colors.names), note
     path = _file_above(files, NAMES)
     words = _lines(path) if path else [*known] if known else None
     if words and len(words) != 2:
         shown = _sampled(files)
     else:  # of two classes one may be white, and that in one mask of a thousand
-        shown = np.asarray((files.scan()["counts"] > 0).any(axis=0))
+        counts = files.scan()["counts"].sum(axis=0, dtype=np.int64)
+        check_shades(counts, printable(path or root))
+        shown = np.asarray(counts > 0)
     if words is None and not shown.any():
         raise _unreadable(files)
     means = meaning(shown, words, printable(path or root))
@@ -143,6 +161,25 @@ def masks_in_files(
         unused = f"{printable(found)} is not used: masks hold numbers, no colors"
         return column, "; ".join(filter(None, (unused, means.note)))
     return column, means.note
+
+
+def _colors(files: MaskFiles) -> list[int]:
+    """The colors of all masks, as RRGGBB; none if there are too many for classes."""
+    row = np.dtype((np.int64, (COLORS + 1,)))
+
+    def examine(index: int) -> NDArray[np.int64]:
+        found = np.full(COLORS + 1, -1)
+        keys = np.unique(color_keys(files.source(index)))[: COLORS + 1]
+        found[: len(keys)] = keys
+        return found
+
+    known: set[int] = set()
+    for indices, found, bad in map_images(files, examine, row, chunk=TASK):
+        read = ~np.isin(indices, [image.index for image in bad])  # others are named when packed
+        known |= {*np.unique(found[read]).tolist()} - {-1}
+        if len(known) > COLORS:
+            return []
+    return sorted(known)
 
 
 def _file_above(files: MaskFiles, names: tuple[str, ...]) -> Path | None:

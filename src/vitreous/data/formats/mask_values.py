@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +15,11 @@ from vitreous.errors import DataError
 
 BLACK, WHITE = 0, 255
 VOID = {"-", "void", "ignore", "ignored", "unlabeled", "unlabelled"}  # names of what is no class
+NO_CLASS = 254  # the number of values that no mask shows: it is an error where one does
+MOST = 200  # classes whose values leave numbers out
+LISTED = 8  # values in a note
+SHADES, BRIGHT = 8, 200  # values between black and white, one of them above: these are no classes
+FEW = 0.1  # share of all pixels that such shades have at most
 TWO = ("background", "foreground")
 CAMVID = (
     *("sky", "building", "pole", "road", "pavement", "tree", "sign", "fence", "car"),
@@ -81,8 +87,9 @@ def meaning(shown: NDArray[np.bool_], names: Sequence[str] | None, where: str) -
     shown  (256,) which values there are
     names  of the classes, by number; None: numbers are their own names
 
-    Black and white alone are two classes; all else is class numbers, of which 255 is ignored.
-    Raises DataError where all that is shown is ignored.
+    Black and white alone are two classes; all else is class numbers, of which 255 is ignored. Where
+    numbers are left out, as in 0, 50, 100, those that are shown are the classes, by these names.
+    Raises DataError where all that is shown is ignored, or nearly all values are shown.
     """
     values = np.flatnonzero(shown)
     if set(values.tolist()) == {BLACK, WHITE} and (names is None or _two(names)):
@@ -107,9 +114,46 @@ def meaning(shown: NDArray[np.bool_], names: Sequence[str] | None, where: str) -
             where=where,
             remedy="Give classes the numbers 0, 1, 2, …",
         )
-    count = int(numbers.max()) + 1
+    count = len(numbers)
+    if numbers[-1] + 1 == count:
+        note = (
+            f"masks show the classes 0 to {count - 1}, which have no names; a file classes.txt "
+            "beside their folder names them, a line each, and with - a number that is ignored"
+        )
+        return Meaning(tuple(str(number) for number in range(count)), None, note)
+    shown_as = ", ".join(map(str, numbers[:LISTED].tolist()))
+    more = f" and {count - LISTED:,} more" if count > LISTED else ""
+    if count > MOST:
+        raise DataError(
+            f"masks show {count} different values: shades, and no numbers of classes",
+            where=where,
+            remedy="Save masks as they were drawn, without smoothing and compression; black and "
+            "white ones with 0 and 255 alone.",
+        )
+    table = np.full(VALUES, NO_CLASS, np.uint8)
+    table[numbers] = np.arange(count)
+    table[IGNORED] = IGNORED
     note = (
-        f"masks show the classes 0 to {count - 1}, which have no names; a file classes.txt beside "
-        "their folder names them, a line each, and with - a number that is ignored"
+        f"masks show the values {shown_as}{more}, which are taken for {count} classes by these "
+        "names; a file classes.txt beside their folder would name them, a line for each number "
+        "from 0 on"
     )
-    return Meaning(tuple(str(number) for number in range(count)), None, note)
+    return Meaning(tuple(map(str, numbers.tolist())), table, note)
+
+
+def check_shades(counts: NDArray[np.integer[Any]], where: str) -> None:
+    """Raises DataError for masks in black and white with shades between, as a smoothed edge or a
+    JPEG leaves them: each shade would be a class.
+
+    counts  (256,) pixels of each value in all masks
+    """
+    between = counts[BLACK + 1 : WHITE]
+    shades, pixels = int((between > 0).sum()), int(between.sum())
+    if not (counts[BLACK] and counts[WHITE]) or shades < SHADES or not between[BRIGHT:].any():
+        return
+    if pixels < FEW * counts.sum():
+        raise DataError(
+            f"masks are black and white, but for {pixels:,} pixels of {shades} shades between",
+            where=where,
+            remedy="Save them as they were drawn, or make all below 128 black and the rest white.",
+        )

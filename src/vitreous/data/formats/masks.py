@@ -1,5 +1,6 @@
 """Masks beside images: `images/` and `masks/`, in each of `train/`, `val/` and `test/` or without;
-or `train/` and `trainannot/`, as in CamVid.
+or `train/` and `trainannot/`, as in CamVid; or `1.png` and `1_mask.png`. Likewise depths, and the
+clean pictures of noisy ones.
 
 An image and its mask have the same name, up to the ending and a mark such as `_mask` or `_L`. What
 has no partner is left out, counted and said.
@@ -9,7 +10,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -17,8 +18,9 @@ import numpy as np
 from vitreous.data.dataset import Part
 from vitreous.data.formats.folder_walk import walk
 from vitreous.data.formats.image_files import FileDataset
+from vitreous.data.formats.map_files import depths_in_files, pictures_in_files
 from vitreous.data.formats.mask_files import masks_in_files
-from vitreous.data.formats.mask_layout import Pair, layout
+from vitreous.data.formats.mask_layout import MARKS, Pair, layout
 from vitreous.data.formats.part_words import PARTS, WORD
 from vitreous.data.images.read_file import printable
 from vitreous.data.names import Names
@@ -26,8 +28,14 @@ from vitreous.errors import DataError
 from vitreous.formats import counted
 
 MARK = re.compile(
-    r"[-_ ](masks?|labels?|labelids|annot|annotations?|seg|segmentation|gt|L|P)$", re.IGNORECASE
+    r"[-_ ](masks?|labels?|labelids|annot|annotations?|seg|segmentation|gt|L|P|depth|disparity|"
+    r"clean|target)$",
+    re.IGNORECASE,
 )
+NOISY = re.compile(r"[-_ ](noisy|input|rgb|image)$", re.IGNORECASE)
+NOUNS = {"mask": "mask", "depth": "depth map", "clean": "clean picture"}
+COLUMNS = {"mask": masks_in_files, "depth": depths_in_files, "clean": pictures_in_files}
+"""How the files of each kind become a column."""
 SHOWN = 3  # names in a note
 
 
@@ -43,39 +51,53 @@ def open_masks(root: Path) -> FileDataset:
     images: list[bytes] = []
     masks: list[bytes] = []
     parts: list[Part] = []
-    notes = [f"images and their masks lie in {', '.join(map(str, pairs))}"]
+    kind = pairs[0].kind
+    if other := next((pair for pair in pairs if pair.kind != kind), None):
+        raise DataError(
+            f"{pairs[0].masks}/ holds {NOUNS[kind]}s, and {other.masks}/ {NOUNS[other.kind]}s",
+            where=printable(root),
+            remedy="Put one kind into all parts, or call the folders masks/, depth/ or clean/.",
+        )
+    notes = [f"images and their {NOUNS[kind]}s lie in {', '.join(map(str, pairs))}"]
     for pair in pairs:
         word = pair.images.split(os.sep)[0]
         if pair.part != Part.UNASSIGNED and word.lower() not in PARTS:
             notes.append(f"{printable(word)}/ is taken for the {WORD[pair.part]} part")
         pictures, drawn = _by_name(root, pair.images), _by_name(root, pair.masks)
-        drawn = _partners(root, pictures, drawn)
+        if pair.images == pair.masks:
+            mark = MARKS[kind]
+            drawn = {stem: name for stem, name in drawn.items() if mark.search(stem)}
+            pictures = {stem: name for stem, name in pictures.items() if not mark.search(stem)}
+        bare = {*drawn, *(MARK.sub("", stem) for stem in drawn)}
+        pictures = _partners(root, bare, pictures, NOISY)
+        drawn = _partners(root, pictures, drawn, MARK)
         stems = [stem for stem in pictures if stem in drawn]
         images += (pictures[stem] for stem in stems)
         masks += (drawn[stem] for stem in stems)
         parts += _parts(pair, stems)
         for found, others, words in (
-            (pictures, drawn, "without a mask"),
+            (pictures, drawn, f"without a {NOUNS[kind]}"),
             (drawn, pictures, "that belong to no image"),
         ):
-            alone = [found[stem] for stem in found if stem not in others]
-            if alone:
-                notes.append(f"files {words}, left out: {_some(alone)}")
+            lonely = [found[stem] for stem in found if stem not in others]
+            if lonely:
+                notes.append(f"files {words}, left out: {_some(lonely)}")
     if pairs[0].part != Part.UNASSIGNED:
         used = {folder.split(os.sep)[0] for pair in pairs for folder in (pair.images, pair.masks)}
-        bare = sorted(n for n in visible - used if n.lower() in PARTS and (root / n).is_dir())
-        notes += (f"{name}/ has no folder of masks, and is left out" for name in bare)
+        alone = sorted(n for n in visible - used if n.lower() in PARTS and (root / n).is_dir())
+        notes += (f"{name}/ has no folder of {NOUNS[kind]}s, and is left out" for name in alone)
     if not images:
+        told = "; ".join(notes[1:]) or "there are no images"
         raise DataError(
-            f"no image has a mask of its name; {'; '.join(notes[1:]) or 'there are no images'}",
+            f"no image has a {NOUNS[kind]} of its name; {told}",
             where=printable(root),
             remedy="Give both the same name, such as images/1.jpg and masks/1.png.",
         )
-    column, note = masks_in_files(root, Names(masks))
+    column, note = COLUMNS[kind](root, Names(masks))
     return FileDataset(
         root,
         Names(images),
-        {"mask": column},
+        {kind: column},
         parts=np.array(parts, np.int8),
         notes=[*notes, note] if note else notes,
     )
@@ -98,12 +120,14 @@ def _by_name(root: Path, folder: str) -> dict[str, bytes]:
     return found
 
 
-def _partners(root: Path, pictures: dict[str, bytes], drawn: dict[str, bytes]) -> dict[str, bytes]:
-    """The masks by the name of their image: their own, or that without its mark."""
+def _partners(
+    root: Path, others: Container[str], files: dict[str, bytes], mark: re.Pattern[str]
+) -> dict[str, bytes]:
+    """Files by the name of their partners among the others: their own, or that without its mark."""
     found: dict[str, bytes] = {}
-    for stem, name in drawn.items():
-        unmarked = MARK.sub("", stem)
-        _add(root, found, unmarked if unmarked in pictures else stem, name)
+    for stem, name in files.items():
+        unmarked = mark.sub("", stem)
+        _add(root, found, unmarked if unmarked in others else stem, name)
     return found
 
 

@@ -1,15 +1,15 @@
 """Open data of any form, told from what lies there: `vt.open`.
 
 Folders (class folders, images and masks, IDX, CIFAR), manifests, `.npz` files, arrays, torch data
-sets, and names: `digits` comes along, every other name is looked for below the folder that
-VITREOUS_DATA names.
+sets, and names: `digits` comes along, `scenes` and `crowds` are rendered, every other name is
+looked for below the folder that VITREOUS_DATA names.
 """
 
 from __future__ import annotations
 
 import difflib
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,8 @@ from typing import Any
 import numpy as np
 
 from vitreous.data.dataset import Dataset
-from vitreous.data.formats import arrays, cifar, coco, idx, masks, voc
+from vitreous.data.doubt import Doubt
+from vitreous.data.formats import arrays, cifar, coco, idx, joints, masks, voc, yolo, yolo_yaml
 from vitreous.data.formats.class_folders import open_folder
 from vitreous.data.formats.coco_json import looks_like_coco
 from vitreous.data.formats.foreign_layouts import refuse_foreign
@@ -27,6 +28,7 @@ from vitreous.data.formats.table_rows import refuse_other_kinds
 from vitreous.data.formats.torch_dataset import TorchDataset
 from vitreous.data.images.file_type import recognize
 from vitreous.data.images.read_file import printable
+from vitreous.data.rendered import RENDERED
 from vitreous.errors import DataError, UsageError
 
 MNIST_5000 = "mnist-5000"  # MNIST with the first 5,000 test images only
@@ -45,10 +47,14 @@ class FileFormat:
 
 @dataclass(frozen=True)
 class FolderFormat:
-    """A row of `FOLDERS`: `recognizes` is told the folder and the visible names in it."""
+    """A row of `FOLDERS`: `recognizes` is told the folder and the visible names in it.
+
+    name  of annotations that may lie in one folder with others, "" for layouts of images alone
+    """
 
     recognizes: Callable[[Path, set[str]], bool]
     open: Callable[[Path], Dataset]
+    name: str = ""
 
 
 def open(source: Any, *, bad_images: BadImages = "skip") -> Dataset:
@@ -69,6 +75,12 @@ def open(source: Any, *, bad_images: BadImages = "skip") -> Dataset:
         return arrays.from_arrays(*source)
     if isinstance(source, np.ndarray):
         return arrays.from_arrays(source)
+    if isinstance(source, Mapping):
+        raise DataError(
+            f"is a mapping with the keys {', '.join(map(str, source))[:80]}",
+            where=type(source).__name__,
+            remedy="Give a pair (images, labels), such as (data['images'], data['labels']).",
+        )
     if hasattr(source, "__getitem__") and hasattr(source, "__len__"):
         return TorchDataset(source)
     raise UsageError(
@@ -79,7 +91,7 @@ def open(source: Any, *, bad_images: BadImages = "skip") -> Dataset:
 
 def named() -> dict[str, Path | None]:
     """Names that can be opened and where they lie; None for what comes along."""
-    names: dict[str, Path | None] = {"digits": None}
+    names: dict[str, Path | None] = {"digits": None, **dict.fromkeys(RENDERED)}
     place = os.environ.get("VITREOUS_DATA")
     if place and os.path.isdir(place):
         for path in sorted(Path(place).iterdir()):
@@ -112,7 +124,19 @@ def _open_folder(path: Path) -> Dataset:
             where=printable(path),
             remedy="Check the folder and its permissions.",
         ) from error
-    return next(row for row in FOLDERS if row.recognizes(path, names)).open(path)
+    row, *more = (row for row in FOLDERS if row.recognizes(path, names))
+    data = row.open(path)
+    if unread := [other.name for other in more if other.name] if row.name else []:
+        data.notes += (
+            Doubt(
+                f"holds annotations of several kinds: {row.name} are read, "
+                f"{' and '.join(unread)} are not",
+                kind="several annotations",
+                remedy="Move those away that are not meant; a JSON file or a data.yaml can also be "
+                "opened by its own path.",
+            ),
+        )
+    return data
 
 
 def _visible(path: Path) -> set[str]:
@@ -136,6 +160,10 @@ def _open_classes(path: Path) -> Dataset:
     return open_folder(path)
 
 
+def _is_array_beside_images(path: Path) -> bool:
+    return path.name in joints.FILES and joints.is_joints(path.parent, _visible(path.parent))
+
+
 FILES = (
     FileFormat(
         lambda path: path.suffix.lower() in TABLES,
@@ -146,6 +174,8 @@ FILES = (
         lambda path: path.suffix.lower() == ".json" and looks_like_coco(path),
         lambda path, _: coco.open_coco(path),
     ),
+    FileFormat(_is_array_beside_images, lambda path, _: joints.open_joints(path.parent)),
+    FileFormat(yolo_yaml.is_yolo_yaml, lambda path, _: yolo.open_yolo(path)),
     FileFormat(lambda path: idx.is_idx(path.name), lambda path, _: idx.open_idx(path.parent)),
 )
 
@@ -153,9 +183,11 @@ FOLDERS = (
     FolderFormat(lambda _, names: any(map(idx.is_idx, names)), idx.open_idx),
     FolderFormat(lambda _, names: cifar.is_cifar(names), cifar.open_cifar),
     FolderFormat(lambda path, names: bool(_archive(path, names)), _open_archive),
-    FolderFormat(voc.is_voc, voc.open_voc),
-    FolderFormat(coco.is_coco, coco.open_coco_folder),
-    FolderFormat(masks.is_masks, masks.open_masks),
+    FolderFormat(voc.is_voc, voc.open_voc, "Pascal's"),
+    FolderFormat(coco.is_coco, coco.open_coco_folder, "COCO's"),
+    FolderFormat(yolo.is_yolo, yolo.open_yolo_folder, "YOLO's"),
+    FolderFormat(joints.is_joints, joints.open_joints, "points"),
+    FolderFormat(masks.is_masks, masks.open_masks, "masks"),
     FolderFormat(lambda *_: True, _open_classes),
 )
 
@@ -165,7 +197,7 @@ def _open_name(path: Path, bad_images: BadImages) -> Dataset:
     if name in known:
         place = known[name]
         if place is None:
-            return arrays.digits()
+            return RENDERED.get(name, arrays.digits)()
         if name == MNIST_5000:
             return idx.open_idx(place, test=5_000)
         return _open_path(place, bad_images)

@@ -20,6 +20,7 @@ SEPARATORS = ",;\t|"
 AS_UTF8 = "Save it as CSV in UTF-8 (Excel: 'CSV UTF-8')."
 DECLARED = re.compile(r"sep=(.)\r?\n")  # how Excel is told the separator
 UTF_16 = (b"\xff\xfe", b"\xfe\xff")
+UTF_32 = (b"\xff\xfe\0\0", b"\0\0\xfe\xff")
 WORKBOOKS = {b"PK\3\4": "an Excel workbook", b"\xd0\xcf\x11\xe0": "an old Excel workbook"}
 PARQUET = b"PAR1"
 PATHS = {"path", *(word for word, column in SYNONYMS.items() if column == "path")}
@@ -59,8 +60,13 @@ def refuse_other_kinds(head: bytes, where: str) -> None:
     if head.startswith(PARQUET):
         remedy = "Write it as CSV: pandas.read_parquet(...).to_csv(..., index=False)."
         raise DataError("is a Parquet file", where=where, remedy=remedy)
-    if head.startswith(UTF_16) or head.count(b"\0") > len(head) // 4:
-        raise DataError("is text in UTF-16", where=where, remedy=AS_UTF8)
+    even, odd = (head[start::2].count(b"\0") > len(head) // 4 for start in (0, 1))
+    if head.startswith(UTF_16) or even or odd:  # where letters of Europe have their zeros
+        wide = head.startswith(UTF_32) or head.count(b"\0") > 5 * len(head) // 8
+        raise DataError(f"is text in UTF-{32 if wide else 16}", where=where, remedy=AS_UTF8)
+    if sum(byte < 9 or 13 < byte < 32 for byte in head) > len(head) // 16:
+        remedy = "Give a CSV file: a row for each image, in UTF-8."
+        raise DataError("is no text", where=where, remedy=remedy)
     found = recognize(head)
     if "archive" in found.name:
         raise DataError(f"is {found.name}", where=where, remedy=found.remedy)

@@ -1,7 +1,8 @@
-"""The cells of a table that hold targets: labels, marks, numbers, masks, boxes, dots, points."""
+"""The cells of a table that hold targets: labels, marks, numbers, maps, boxes, dots, points."""
 
 from __future__ import annotations
 
+import re
 from array import array
 from collections import Counter
 from collections.abc import Callable, Mapping
@@ -18,15 +19,28 @@ from vitreous.data.dots import Dots
 from vitreous.data.doubt import Doubt
 from vitreous.data.formats.drawn_masks import drawn_maps, is_drawn, masks_of_cells
 from vitreous.data.formats.labels import from_marks, from_words
+from vitreous.data.formats.left_out import LeftOut
+from vitreous.data.formats.map_files import depths_in_files, pictures_in_files
 from vitreous.data.formats.mask_files import masks_in_files
 from vitreous.data.formats.table_rows import is_foreign, refuse_encoding
-from vitreous.data.manifest_words import POINT, SEPARATORS, TARGETS, bare, number
+from vitreous.data.manifest_words import (
+    FILES,
+    POINT,
+    SEPARATORS,
+    TARGETS,
+    bare,
+    box_pieces,
+    number,
+)
 from vitreous.data.names import Names
 from vitreous.data.points import Points
 from vitreous.errors import DataError
 
+DECIMAL_COMMA = re.compile(r"[-+]?[\d.,\s]*\d,\d[\d.]*")
 MARKS = ("0", "1", "0.0", "1.0")
 NONE = ("box", "dot")  # no box is an answer, too
+IN_FILES = {"mask": masks_in_files, "depth": depths_in_files, "clean": pictures_in_files}
+"""How the files of a column are read."""
 
 Fail = Callable[[str, str], NoReturn]
 
@@ -37,7 +51,6 @@ class TargetCells:
     names  of the columns of the table that may hold targets, with their places
     fail   raises the error: a message and a remedy
     where  the table lies
-    masks  their paths as they are written
     """
 
     def __init__(self, names: Mapping[str, int], fail: Fail, where: str):
@@ -53,6 +66,7 @@ class TargetCells:
         }
         self._left_out = list(extra) if "label" in self._at else []
         self._extra = {} if self._left_out else extra
+        self._unused = {LeftOut(name): place for name, place in extra.items()}
         self._rows: list[int] = []
         self._cells: dict[str, list[str]] = {name: [] for name in self._at}
         self._places, self._values = array("f"), array("d")
@@ -60,30 +74,34 @@ class TargetCells:
         self._whole = True  # and that without a point?
         self._odd: tuple[int, str, str] | None = None  # the first cell that is no number
 
-    @property
-    def masks(self) -> list[str]:
-        """Paths; none where the cells hold the masks themselves."""
-        cells = self._cells.get("mask", [])
-        return [] if cells and all(map(is_drawn, cells)) else cells
+    def paths(self) -> dict[str, list[str]]:
+        """Those targets that lie in files, by column, as they are written."""
+        found = {name: self._cells[name] for name in FILES if name in self._at}
+        return {name: cells for name, cells in found.items() if not self._drawn(name)}
 
-    @masks.setter
-    def masks(self, paths: list[str]) -> None:
-        self._cells["mask"] = paths
+    def set_paths(self, column: str, paths: list[str]) -> None:
+        self._cells[column] = paths
+
+    def _drawn(self, name: str) -> bool:
+        """Do the cells hold the masks themselves?"""
+        return name == "mask" and all(map(is_drawn, self._cells[name]))
 
     def add(self, row: int, path: str, cells: list[str]) -> None:
         """One row; `row` is its number in an editor, `path` that of its image."""
         self._rows.append(row)
         for name, place in self._at.items():
-            cell = cells[place] if name == "mask" else cells[place].strip()
+            cell = cells[place] if name in FILES else cells[place].strip()
             if not cell.strip() and name not in NONE:
                 self._fail(
                     f"row {row} ({path}) has no {name}",
                     "Fill it in, or delete the row. If no label may apply, write one column of 0 "
                     "and 1 for each label instead.",
                 )
-            if name != "mask" and is_foreign(cell):
+            if name not in FILES and is_foreign(cell):
                 refuse_encoding(row, cell, self._where)
             self._cells[name].append(cell)
+        for column, place in self._unused.items():
+            column.add(cells[place])
         for name, place in self._points.items():
             self._places.extend(self._point(row, name, cells[place]))
         for name, place in self._extra.items():
@@ -96,10 +114,14 @@ class TargetCells:
             self._values.append(value or 0.0)
 
     def columns(self, root: Path) -> dict[str, Column]:
-        """All targets by name. Masks have paths relative to `root`."""
+        """All targets by name. Those in files have paths relative to `root`."""
         found: dict[str, Column] = {}
-        if "mask" in self._at:
-            found["mask"] = self._masks(root)
+        for name, read in IN_FILES.items():
+            if name in self._at and not self._drawn(name):
+                found[name], note = read(root, Names(self._cells[name]))
+                self.notes += [note] if note else []
+            elif name in self._at:
+                found[name] = drawn_maps(*masks_of_cells(self._cells[name], self._no_mask))
         if "box" in self._at:
             found["box"] = self._boxes()
         if "dot" in self._at:
@@ -114,6 +136,7 @@ class TargetCells:
             self._left_out = list(self._extra)
         if self._left_out:
             self.notes.append(f"columns left out: {', '.join(self._left_out)}")
+            self.notes += filter(None, (column.doubt() for column in self._unused))
         if not found:
             self.notes.append("there is no column 'label': the images are unlabeled")
         return found
@@ -125,7 +148,9 @@ class TargetCells:
             row, name, cell = self._odd
             self._fail(
                 f"row {row}, column '{name}' holds '{cell}', which is no number",
-                "Write a column 'label', one column of 0 and 1 for each label, or numbers.",
+                "Write decimals with a point, such as 1234.5."
+                if DECIMAL_COMMA.fullmatch(cell)
+                else "Write a column 'label', one column of 0 and 1 for each label, or numbers.",
             )
         values = np.frombuffer(self._values, np.float64).reshape(len(self._rows), -1)
         if self._marks and (self._whole or len(names) > 1):
@@ -207,13 +232,6 @@ class TargetCells:
             marks[index, [place[spelled[piece]] for piece in pieces]] = 1
         return Marks(marks, classes)
 
-    def _masks(self, root: Path) -> Column:
-        if not self.masks:
-            return drawn_maps(*masks_of_cells(self._cells["mask"], self._no_mask))
-        column, note = masks_in_files(root, Names(self._cells["mask"]))
-        self.notes += [note] if note else []
-        return column
-
     def _no_mask(self, place: int, message: str) -> NoReturn:
         self._fail(f"row {self._rows[place]}: its mask {message}", "Write the split again.")
 
@@ -221,7 +239,7 @@ class TargetCells:
         """Cells such as "10 20 30 40 cat; ignore 5 5 9 9 dog": left, top, right, bottom, class."""
         corners, sizes, words, ignored = array("f"), [], [], []
         for row, cell in zip(self._rows, self._cells["box"], strict=True):
-            pieces = [piece.strip() for piece in cell.split(";") if piece.strip()]
+            pieces = box_pieces(cell)
             sizes.append(len(pieces))
             for piece in pieces:
                 mark, _, rest = piece.partition(" ")
@@ -236,8 +254,9 @@ class TargetCells:
                         "left < right and top < bottom; and then perhaps the class.",
                     )
                 corners.extend((left, top, right, bottom))
-                words.append(clean(word) if word else "")
+                words.append(clean(bare(word) or word) if word else "")
         table = np.frombuffer(corners, np.float32).reshape(-1, 4)
+        self._check_pixels(table, "box")
         marks = np.array(ignored) if any(ignored) else None
         classes = sorted(set(words))
         if not any(classes):
@@ -250,20 +269,38 @@ class TargetCells:
         return Boxes(table, np.array(sizes), numbers, classes, marks)
 
     def _dots(self) -> Dots:
-        """Cells such as "10 20; 5 5.5": x and y of each."""
-        places, sizes = array("f"), []
+        """Cells such as "10 20; 5 5.5" or "10 20 cat": x and y of each, and perhaps a class."""
+        places, sizes, words = array("f"), [], list[str]()
         for row, cell in zip(self._rows, self._cells["dot"], strict=True):
             pieces = [piece.strip() for piece in cell.split(";") if piece.strip()]
             sizes.append(len(pieces))
             for piece in pieces:
-                values = [number(word) for word in piece.split()]
-                if len(values) != 2 or values[0] is None or values[1] is None:
+                x, y, name = [*piece.split(maxsplit=2), "", ""][:3]
+                values = number(x), number(y)
+                if values[0] is None or values[1] is None:
                     self._fail(
                         f"row {row} has the dot '{piece}'",
-                        "Write x and y in pixels, divided by a space, and ; between two dots.",
+                        "Write x and y in pixels and perhaps a class, divided by spaces, and ; "
+                        "between two dots.",
                     )
                 places.extend((values[0], values[1]))
-        return Dots(np.frombuffer(places, np.float32), np.array(sizes))
+                words.append(name)
+        table, classes = np.frombuffer(places, np.float32), sorted(set(words))
+        self._check_pixels(table, "dot")
+        if not any(classes):
+            return Dots(table, np.array(sizes))
+        if "" in classes:
+            self._fail("names the class of some dots only", "Write a class after every dot.")
+        place = {name: position for position, name in enumerate(classes)}
+        return Dots(table, np.array(sizes), np.array([place[word] for word in words]), classes)
+
+    def _check_pixels(self, table: NDArray[np.float32], noun: str) -> None:
+        """Fails for places that are fractions of their image: nothing lies within one pixel."""
+        if len(table) and table.min() >= 0 and table.max() <= 1 and (table % 1).any():
+            self._fail(
+                f"has every {noun} between 0 and 1: these are fractions of the image",
+                "Write pixels: multiply x by the width of the image and y by its height.",
+            )
 
     def _point(self, row: int, name: str, cell: str) -> tuple[float, float, float]:
         """A cell such as "12.5 40", or an empty one for a point that is not visible."""
@@ -279,6 +316,7 @@ class TargetCells:
         return values[0], values[1], 1.0
 
     def _named_points(self) -> Points:
+        self._check_pixels(np.frombuffer(self._places, np.float32), "point")
         column = Points(np.frombuffer(self._places, np.float32), list(self._points))
         if column.pairs:
             pairs = (" and ".join(column.names[point] for point in pair) for pair in column.pairs)

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import struct
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -37,7 +38,7 @@ from PIL import (
 from vitreous.data.dataset import Pixels
 from vitreous.data.images import tiff
 from vitreous.data.images.decoder_warnings import heard, judge, lines
-from vitreous.data.images.exif import turned, upright
+from vitreous.data.images.exif import ORIENTATION, SIDEWAYS, orientation, turned, upright
 from vitreous.data.images.file_type import CONVERT, REMOVE, recognize
 from vitreous.data.images.jpeg import JpegHeader, decode_jpeg, jpeg_header
 from vitreous.data.images.npy import image_shape, npy_shape, read_npy
@@ -126,6 +127,24 @@ def header(source: str | Path | bytes, *, where: str | None = None) -> Header:
         return opened(source if isinstance(source, bytes) else read_bytes(source))[0]
 
 
+def upright_size(source: str | Path) -> tuple[int, int]:
+    """Height and width of what `decode` gives, from the file's header. Raises ImageError."""
+    with named(printable(source)):
+        head, picture = opened(read_bytes(source))
+        height, width = head.height, head.width
+        if isinstance(picture, JpegHeader):
+            turn = orientation(picture.exif)
+        elif isinstance(picture, Layout):
+            turn = picture.orientation
+        elif isinstance(picture, TiffImagePlugin.TiffImageFile):  # some Pillows turn its size
+            told = picture.tag_v2
+            height, width = told[TiffImagePlugin.IMAGELENGTH], told[TiffImagePlugin.IMAGEWIDTH]
+            turn = told.get(ORIENTATION, 1)
+        else:
+            turn = orientation(picture.info.get("exif", b"")) if picture else 1
+        return (width, height) if turn in SIDEWAYS else (height, width)
+
+
 @contextlib.contextmanager
 def named(where: str | None) -> Iterator[None]:
     """Any failure becomes an ImageError with the name of the image; so does damage that a decoder
@@ -142,7 +161,8 @@ def named(where: str | None) -> Iterator[None]:
         raise
     except Exception as error:
         # Damaged files raise nearly every exception there is, out of three foreign parsers.
-        reason = str(error).rstrip(".") or type(error).__name__
+        cut = isinstance(error, struct.error | IndexError)  # fewer bytes than a header promises
+        reason = "the file is cut off" if cut else str(error).rstrip(".") or type(error).__name__
         reason = "; ".join(dict.fromkeys([reason, *lines(said)]))
         whole = any(word in reason for word in UNKNOWN)
         raise ImageError(

@@ -22,6 +22,7 @@ UPRIGHT: dict[int, Callable[[Pixels], Pixels]] = {
     7: lambda image: image[::-1, ::-1].swapaxes(0, 1),
     8: lambda image: image.swapaxes(0, 1)[::-1],
 }
+SIDEWAYS = (5, 6, 7, 8)  # by which height and width change places
 
 
 def orientation(block: bytes) -> int:

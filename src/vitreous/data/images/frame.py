@@ -15,12 +15,10 @@ from typing import Any, Self, TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from vitreous.data.images.block_means import ROUNDING, Matrix, block_means
 from vitreous.errors import ShapeError, UsageError
 
 Size: TypeAlias = tuple[int, int]  # height and width
-Matrix: TypeAlias = NDArray[np.float64]  # (3, 3): homogeneous x and y of pixel centers
-
-ROUNDING = 1e-6  # of a pixel: places this near to an edge between two pixels belong to the second
 NEAR = 1e-3  # depth below which nothing is seen; 1 is the depth of the plane of the image
 
 
@@ -82,6 +80,9 @@ class Frame:
 
         fill  stands where the window shows nothing of the image
 
+        Where numbers are interpolated and the window shows them at half their scale or below,
+        whole blocks of pixels are averaged first, as `resize` does with images.
+
         Raises ShapeError for a map of another size; and see `sample_map`.
         """
         if array.shape[:2] != self.source:
@@ -89,7 +90,14 @@ class Frame:
                 f"a map of {array.shape[:2]} for an image of {self.source} (height, width)",
                 remedy="A map has the size of its image.",
             )
-        return sample_map(array, self.inverse.matrix, self.size, nearest=nearest, fill=fill)
+        matrix = self.inverse.matrix
+        blocks = None if nearest or array.dtype.kind != "f" else block_means(array, matrix)
+        if blocks is None:
+            return sample_map(array, matrix, self.size, nearest=nearest, fill=fill)
+        found = sample_map(*blocks, self.size, nearest=nearest, fill=fill)
+        inside = np.ones(self.source, np.bool_)  # blocks at an edge reach beyond it
+        found[~sample_map(inside, matrix, self.size, nearest=True, fill=False)] = fill
+        return found
 
 
 def move_points(points: ArrayLike, matrix: Matrix) -> NDArray[np.float64]:
