@@ -48,7 +48,7 @@ def test_nothing_is_said_of_nothing_and_of_what_goes_well() -> None:
         ({"steps": 0, "samples": [], "losses": np.zeros(0)}, "never_stepped"),
         ({"labels": Labels(counts=[960] * 9 + [0], dispersion=1.0)}, "class_missing"),
         ({"labels": Labels(counts=[960] * 10, dispersion=20.0)}, "not_shuffled"),
-        ({"losses": np.full(300, np.nan)}, "nan"),
+        ({"losses": np.full(300, np.inf)}, "nan"),
         (
             {
                 "losses": np.linspace(2.3, 4.0, 300),
@@ -83,7 +83,7 @@ def test_each_measurement_has_its_diagnosis(change: dict[str, object], key: str)
 
 
 def test_a_cause_hides_what_follows_from_it() -> None:
-    broken = dataclasses.replace(healthy(), losses=np.full(300, np.nan), leftover=[1.0] * 9)
+    broken = dataclasses.replace(healthy(), losses=np.full(300, np.inf), leftover=[1.0] * 9)
     assert [one.key for one in diagnose(broken)] == ["gradients_not_zeroed"]
 
 

@@ -46,6 +46,17 @@ def test_labels_are_recovered_from_any_usual_loss(loss: object) -> None:
     assert torch.equal(recovered(outputs, gradient_of(outputs, labels, loss)), labels)
 
 
+def test_labels_of_answers_that_are_too_sure_for_label_smoothing() -> None:
+    labels = torch.randint(0, 7, (64,), generator=generator)
+    outputs = 9.0 * F.one_hot(labels, 7) + torch.randn(64, 7, generator=generator) / 2
+    outputs[:8] = outputs[:8].flip(1)  # some of them sure and wrong
+    found = recovered(
+        outputs,
+        gradient_of(outputs, labels, lambda z, t: F.cross_entropy(z, t, label_smoothing=0.1)),
+    )
+    assert torch.equal(found, labels)
+
+
 def test_a_certain_answer_has_no_gradient_and_is_right() -> None:
     outputs = torch.tensor([[500.0, 0, 0], [0, 0, 500.0]])
     labels = torch.tensor([0, 2])
@@ -59,6 +70,10 @@ def test_a_softmax_twice_and_losses_that_only_look_alike() -> None:
     once = head_match(outputs, gradient_of(outputs, labels, F.cross_entropy))
     assert once.softmax
     assert once.simplex == 0
+    smooth = gradient_of(
+        9 * outputs, labels, lambda z, t: F.cross_entropy(z, t, label_smoothing=0.1)
+    )
+    assert head_match(9 * outputs, smooth).softmax
     twice = head_match(shares, gradient_of(shares, labels, F.cross_entropy))
     assert twice.softmax
     assert twice.simplex == 1

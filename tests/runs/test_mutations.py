@@ -24,6 +24,7 @@ import yaml
 from PIL import Image
 
 from vitreous.data.formats.open import open as open_data
+from vitreous.doctor.examination import examine
 from vitreous.errors import VitreousError
 from vitreous.inference.header import Header
 from vitreous.inference.model_file import load
@@ -203,12 +204,17 @@ def loaded(run: Path, data: Any) -> None:
     load(run)
 
 
+def examined(run: Path, data: Any) -> None:
+    examine(run).write()
+
+
 CASES: list[tuple[str, str, Callable[[Path, Any], None]]] = [
     ("ended", "model.safetensors", loaded),
     ("ended", "model.safetensors", report),
     ("ended", "recipe.yaml", report),
     ("ended", "recipe.yaml", measured),
     ("ended", "recipe.yaml", resumed),
+    ("ended", "doctor.json", examined),
     ("ended", "scores.json", report),
     ("ended", "scores.json", resumed),
     ("ended", "split.csv", report),

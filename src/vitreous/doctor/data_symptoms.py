@@ -96,8 +96,10 @@ def labels_noisy(e: Evidence) -> Symptom | None:
     if found is None or near is None or near > 0.85:
         return None
     for step, share, place in e.labels.doubts:  # a large network learns wrong labels by heart later
-        now = np.nanmedian(e.losses[max(0, step - 20) : step])
-        if step >= 40 and share > 0.12 and place > 0.3 and now < 0.88 * found.reference:
+        latest = e.losses[max(0, step - 20) : step]
+        latest = latest[np.isfinite(latest)]
+        learned = len(latest) and np.median(latest) < 0.88 * found.reference
+        if step >= 40 and share > 0.12 and place > 0.3 and learned:
             return Symptom(
                 f"{percent(share, 0)} of the answers that the network was surest of contradict the "
                 f"label, which is not its second choice but any class; {percent(near, 0)} of "
@@ -172,11 +174,9 @@ def underfits(e: Evidence) -> Symptom | None:
 
 
 def no_number(e: Evidence) -> Symptom | None:
-    if not len(e.losses) or np.isfinite(e.losses[-min(20, len(e.losses)) :]).all():
+    if not np.isinf(e.losses[-20:]).any():
         return None
-    if not np.isfinite(e.losses).any() and not any(np.isfinite(s.ratio) for s in e.samples):
-        return None
-    first = int(np.flatnonzero(~np.isfinite(e.losses))[0]) + 1
+    first = int(np.flatnonzero(np.isinf(e.losses))[0]) + 1
     return Symptom(f"the loss is no number from step {first} on")
 
 

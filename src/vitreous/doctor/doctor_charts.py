@@ -43,7 +43,9 @@ def accuracy_chart(e: Evidence) -> Markup | None:
         return None
     width = max(5, len(known) // 40)
     steps = list(range(1, len(known) + 1))
-    smooth = [float(np.nanmean(known[max(0, n - width) : n])) for n in steps]
+    parts = (known[max(0, n - width) : n] for n in steps)
+    finite = (part[np.isfinite(part)] for part in parts)
+    smooth = [float(part.mean()) if len(part) else nan for part in finite]
     lines = [Line("training", steps, smooth, 1)]
     held = [(step, accuracy) for step, _, accuracy in e.validation if isfinite(accuracy)]
     if held:

@@ -204,7 +204,8 @@ class Evidence:
     """All that was measured.
 
     steps       optimizer steps
-    losses      (T,) of each step; accuracies (T,) of each batch, nan where there are no classes
+    losses      (T,) of each step, infinite where one was no number, nan where it is not known
+    accuracies  (T,) of each batch, nan where there are no classes
     constant    share of the latest answers that are the commonest one
     validation  (step, loss, accuracy) of each evaluation that was told; nan what is not known
     leftover    how much of the gradient before is in each of the first steps' gradients: 0 or 1

@@ -37,7 +37,8 @@ class Examination:
     def write(self, out: Path | None = None) -> Path:
         """Write the page to `out`, or RUN/doctor.html; returns its path."""
         path = out or self.folder.path / "doctor.html"
-        return write_page(path, self.worst, self.folder.path.resolve().name)
+        with understood(self.folder.doctor):
+            return write_page(path, self.worst, self.folder.path.resolve().name)
 
     def __str__(self) -> str:
         return in_words(self.all, sum(evidence.steps for _, evidence in self.phases))
@@ -60,4 +61,6 @@ def examine(run: str | Path) -> Examination:
         ]
         if not phases:
             raise ValueError("no phase was watched")
-    return Examination(folder, tuple(phases))
+        found = Examination(folder, tuple(phases))
+        str(found)  # raises for values that no watch has written
+    return found

@@ -13,18 +13,24 @@ from torch import Tensor
 
 from vitreous.doctor.evidence import Head
 
-FITS = 0.05  # residual of a gradient that is that of a loss, as a share of its norm
-SMOOTH = 0.35  # label smoothing leaves more of one
+FITS = 0.15  # residual of a gradient that is that of a loss, as a share of its norm
+MOST_SMOOTHING = 0.5  # share of a label that is spread; more would fit other losses as well
 
 
 def recovered(outputs: Tensor, gradient: Tensor) -> Tensor:
     """(B,) the class that each example's gradient wants more of: its label. Where the gradient has
     vanished the answer is right, and the label is the answer.
 
+    With label smoothing, an answer that is surer than it should be wants less of its label and a
+    little more of all others alike.
+
     outputs, gradient  (B, L)
     """
     silent = gradient.abs().amax(1) == 0
-    return torch.where(silent, outputs.argmax(1), gradient.argmin(1))
+    least, second = gradient.topk(2, dim=1, largest=False).values.unbind(1)
+    too_sure = (second < 0) & (least > 2 * second)
+    labels = torch.where(too_sure, gradient.argmax(1), gradient.argmin(1))
+    return torch.where(silent, outputs.argmax(1), labels)
 
 
 def head_match(outputs: Tensor, gradient: Tensor, before: Head | None = None) -> Head:
@@ -35,13 +41,16 @@ def head_match(outputs: Tensor, gradient: Tensor, before: Head | None = None) ->
     """
     classes = outputs.shape[1]
     wanted = torch.nn.functional.one_hot(recovered(outputs, gradient), classes).to(outputs.dtype)
-    softmax = residual(gradient, outputs.softmax(1) - wanted)
-    squared = residual(gradient, outputs - wanted)
+    surplus = outputs.softmax(1) - wanted
+    softmax, (size, spread) = residual(gradient, surplus, wanted - 1 / classes)
+    squared, _ = residual(gradient, outputs - wanted)
+    if not 0 <= spread <= MOST_SMOOTHING * size:
+        softmax, _ = residual(gradient, surplus)
     sums = (outputs.sum(1) - 1).abs() < 1e-3
     simplex = float((sums & (outputs >= -1e-6).all(1)).double().mean())
     ends = (outputs == 0) | ((outputs.abs() > 0.97) & (outputs.abs() <= 1))
     return Head(
-        softmax=softmax < SMOOTH and softmax < squared * 0.9 + FITS * 0.1,
+        softmax=softmax < FITS and softmax <= max(squared, FITS / 10),
         simplex=simplex,
         classes=classes,
         low=min(float(outputs.min()), before.low if before else float("inf")),
@@ -50,10 +59,14 @@ def head_match(outputs: Tensor, gradient: Tensor, before: Head | None = None) ->
     )
 
 
-def residual(gradient: Tensor, expected: Tensor) -> float:
-    """What is left of a gradient after the best multiple of what is expected, as a share."""
+def residual(gradient: Tensor, *expected: Tensor) -> tuple[float, list[float]]:
+    """What is left of a gradient after the best sum of multiples of what is expected, as a share,
+    and these multiples.
+    """
     size = float(gradient.norm())
-    if not size:
-        return 0.0
-    factor = (gradient * expected).sum() / expected.square().sum().clamp_min(1e-30)
-    return float((gradient - factor * expected).norm()) / size
+    columns = torch.stack([one.flatten() for one in expected], 1).double()
+    if not size or not bool(columns.any()):
+        return 0.0, [1.0] + [0.0] * (len(expected) - 1)
+    found = gradient.flatten().double()
+    factors = torch.linalg.lstsq(columns, found[:, None]).solution[:, 0]
+    return float((columns @ factors - found).norm()) / size, factors.tolist()

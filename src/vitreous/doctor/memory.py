@@ -114,9 +114,11 @@ class Memory:
         losses, accuracies = self._read_steps(evidence)
         if evidence.head is not None and not evidence.head.softmax:
             # Of another loss the gradient does not tell labels for sure.
-            losses, accuracies = np.full_like(losses, np.nan), np.full_like(losses, np.nan)
+            losses = np.where(np.isinf(losses), np.inf, np.nan)
+            accuracies = np.full_like(losses, np.nan)
         if self.told:
-            losses = np.array([float(value) for value in torch.stack(self.told)])
+            told = torch.stack(self.told).double().cpu().numpy()
+            losses = np.where(np.isfinite(told), told, np.inf)
         self.steps, self.told = [], []
         evidence.losses = np.append(evidence.losses, losses)
         evidence.accuracies = np.append(evidence.accuracies, accuracies)
@@ -128,7 +130,7 @@ class Memory:
     def broken_off(self, evidence: Evidence) -> None:
         """Note that the last pass had outputs that are no numbers, if no step came after it."""
         if any(not bool(torch.isfinite(one.outputs).all()) for one in self.waiting):
-            evidence.losses = np.append(evidence.losses, np.nan)
+            evidence.losses = np.append(evidence.losses, np.inf)
             evidence.accuracies = np.append(evidence.accuracies, np.nan)
         self.waiting = []
 
@@ -160,7 +162,7 @@ class Memory:
         broken = torch.bincount(of_step[~finite], minlength=len(self.steps)) > 0
         for values, found in ((each, losses), (right, accuracies)):
             sums = torch.zeros(len(self.steps), dtype=torch.float64).index_add_(0, of_step, values)
-            found[:] = (sums / counts).where(~broken, torch.nan).numpy()
+            found[:] = (sums / counts).where(~broken, torch.inf).numpy()
         own, at = None, 0
         for (_, one, _), size in zip(passes, sizes, strict=True):
             span = slice(at, at + size)

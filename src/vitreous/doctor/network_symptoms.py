@@ -213,7 +213,7 @@ def too_high(e: Evidence) -> Symptom | None:
     peak = max(ratios)
     usual = float(np.median(ratios[2:])) if len(ratios) > 3 else 0.0
     large = peak > 0.3 or usual > 0.05
-    broke = bool(len(e.losses)) and not np.isfinite(e.losses[-min(20, len(e.losses)) :]).all()
+    broke = bool(np.isinf(e.losses[-20:]).any())
     if broke and (large or peak > 0.02):
         return Symptom(f"{_moves(peak)} until the loss was no number", _slower(e))
     if found is None or not large:
