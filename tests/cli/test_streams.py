@@ -39,6 +39,8 @@ COMMANDS = [
     ["resume", "runs/one"],
     ["check", "photos"],
     ["split", "photos"],
+    ["doctor", "runs/one"],
+    ["explain", "runs/one", "photos/Müller/0é.png", "--out", "shown"],
     ["report", "runs/one", "--no-open"],
     ["models"],
     ["inspect", "lenet5"],
