@@ -25,8 +25,8 @@ from vitreous.blocks.mode import evaluating
 from vitreous.data.batches.preprocess import PixelContract
 from vitreous.errors import ModelFileError, RunError, UsageError
 from vitreous.formats import counted, quantity
+from vitreous.inference.explaining import ExplainingPredictor
 from vitreous.inference.header import FORMAT, Header, damaged
-from vitreous.inference.predictor import Predictor
 from vitreous.inference.probe import agrees, probe
 from vitreous.models import create
 from vitreous.models.tensor_names import unwrapped
@@ -35,7 +35,7 @@ from vitreous.training.reproduce import undrawn
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
-class Bundle(Predictor):
+class Bundle(ExplainingPredictor):
     """A trained network as it lies in a model file.
 
     architecture  its name in the table of models, or None for a module of the user's own

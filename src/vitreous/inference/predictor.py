@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Any, Protocol, TypeAlias, overload
+from typing import Annotated, Any, Protocol, TypeAlias, overload
 
 import numpy as np
 import torch
@@ -32,10 +32,6 @@ from vitreous.tasks import Answer, Task
 from vitreous.tasks.meter import Meter
 from vitreous.tasks.task import Columns, Ids
 from vitreous.training.precision import forward_context, widened
-
-if TYPE_CHECKING:
-    from vitreous.explain.certificate.certificate import Certificate
-    from vitreous.explain.explanation import Explanation
 
 Image: TypeAlias = Source | Tensor
 BATCH = 64  # images that are decoded and predicted together
@@ -168,7 +164,7 @@ class Predictor:
             return [self._predict_tiles(channels_last(source), scale) for source in sources]
         if self.contract.fit == "native":
             return [self._whole(source, top) for source in map(channels_last, sources)]
-        images, _, frames, told = self._fitted(sources)
+        images, _, frames, told = self.fitted(sources)
         return [*zip(self.task.decode(self.outputs(images), frames, top), told, strict=True)]
 
     def _predict_tiles(self, source: Source, scale: float) -> tuple[Answer, int]:
@@ -213,84 +209,7 @@ class Predictor:
         assert made is not None
         return made
 
-    @overload
-    def explain(
-        self,
-        source: Image,
-        *,
-        method: str = "auto",
-        layer: str | None = None,
-        unit: int | None = None,
-        target: str = "",
-    ) -> Explanation: ...
-    @overload
-    def explain(
-        self,
-        source: list[Any] | tuple[Any, ...],
-        *,
-        method: str = "auto",
-        layer: str | None = None,
-        unit: int | None = None,
-        target: str = "",
-    ) -> list[Explanation]: ...
-    def explain(
-        self,
-        source: Any,
-        *,
-        method: str = "auto",
-        layer: str | None = None,
-        unit: int | None = None,
-        target: str = "",
-    ) -> Any:
-        """Where in one image, or in each of several, the evidence for the answer lies.
-
-        source  as for `predict`
-        method  a key of `vitreous.explain.METHODS`; "auto" is Grad-CAM, or integrated gradients for
-                a network without maps
-        layer   that Grad-CAM looks at, or that has the unit; None is found
-        unit    channel of the layer that is asked about, in place of the answer
-        target  what of the answer is asked about, in words of the task: a class, a class at a pixel
-                ("road@120,80"), "box", a point; "" is what was answered
-
-        Raises UsageError with the nearest names for what there is not, ModelError for a method that
-        the network does not allow, and as `predict` does.
-        """
-        from vitreous.explain.explainer import Question, explain
-
-        question = Question(method=method, layer=layer, unit=unit, target=target)
-        several = listed(source)
-        sources = [source] if several is None else several
-        found: list[Explanation] = []
-        for first in range(0, len(sources), BATCH):
-            images, pictures, frames, _ = self._fitted(sources[first : first + BATCH])
-            images = images.to(self.device)
-            outputs = self.outputs(images)
-            found += explain(self.model, self.task, images, outputs, pictures, frames, question)
-        return found[0] if several is None else found
-
-    def certify(
-        self,
-        sources: Sequence[Image],
-        *,
-        method: str = "auto",
-        layer: str | None = None,
-        target: str = "",
-    ) -> Certificate:
-        """What the maps of a method are worth on this network, measured on these images.
-
-        sources  as for `explain`: four or more, of several classes
-        method, layer, target  as for `explain`
-
-        Raises UsageError for too few images, and as `explain` does.
-        """
-        from vitreous.explain.explainer import Question, certify
-
-        question = Question(method=method, layer=layer, target=target)
-        images, _, frames, _ = self._fitted(sources)
-        images = images.to(self.device)
-        return certify(self.model, self.task, images, self.outputs(images), frames, question)
-
-    def _fitted(
+    def fitted(
         self, sources: Sequence[Image]
     ) -> tuple[Images, list[NDArray[np.uint8]], list[Frame], list[int]]:
         """What the network sees, the images as they were decoded, how each was fitted, and the

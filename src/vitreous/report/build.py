@@ -23,8 +23,8 @@ from vitreous.drawing.thumbnail import thumbnail
 from vitreous.errors import ImageError, RunError, VitreousError
 from vitreous.files import read_json, read_lines, read_table, read_yaml, understood
 from vitreous.formats import counted
+from vitreous.inference.explaining import ExplainingPredictor
 from vitreous.inference.header import Header
-from vitreous.inference.predictor import Predictor
 from vitreous.recipes.resolved import ResolvedRecipe
 from vitreous.report.content import DataSummary, Picture, ReportData, Setting
 from vitreous.report.pictures import loaded, pictures
@@ -40,7 +40,7 @@ def write_report(
     run: str | Path,
     out: str | Path | None = None,
     dataset: Dataset | None = None,
-    predictor: Predictor | None = None,
+    predictor: ExplainingPredictor | None = None,
 ) -> Path:
     """Write a run's report; returns its path.
 
@@ -70,7 +70,7 @@ def write_report(
 
 
 def report_data(
-    folder: RunFolder, dataset: Dataset | None = None, predictor: Predictor | None = None
+    folder: RunFolder, dataset: Dataset | None = None, predictor: ExplainingPredictor | None = None
 ) -> ReportData:
     """Everything that the report shows, read from the folder."""
     written, summary = read_yaml(folder.recipe), read_json(folder.scores)

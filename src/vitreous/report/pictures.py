@@ -13,8 +13,8 @@ from vitreous.data.dataset import Dataset, Pixels
 from vitreous.data.images.decode import Source
 from vitreous.drawing.thumbnail import SIDE, thumbnail
 from vitreous.errors import VitreousError
+from vitreous.inference.explaining import ExplainingPredictor
 from vitreous.inference.model_file import load
-from vitreous.inference.predictor import Predictor
 from vitreous.report.content import Picture
 from vitreous.tasks import Task
 from vitreous.tasks.section import Gallery, Note
@@ -22,7 +22,7 @@ from vitreous.tasks.section import Gallery, Note
 GAP = 4  # white pixels between truth and answer
 
 
-def loaded(model: Path) -> tuple[Predictor | None, list[Note]]:
+def loaded(model: Path) -> tuple[ExplainingPredictor | None, list[Note]]:
     """A model with its answers, or a note why there are none."""
     try:
         return load(model), []
@@ -34,7 +34,7 @@ def pictures(
     dataset: Dataset,
     galleries: Sequence[Gallery],
     task: Task,
-    model: Predictor | None = None,
+    model: ExplainingPredictor | None = None,
 ) -> list[tuple[Gallery, list[Picture]]]:
     """Each gallery with those of its cases whose image can be read.
 
@@ -66,7 +66,7 @@ def pictures(
 
 
 def explained(
-    dataset: Dataset, rows: Sequence[int], model: Predictor | None, gallery: Gallery
+    dataset: Dataset, rows: Sequence[int], model: ExplainingPredictor | None, gallery: Gallery
 ) -> list[bytes]:
     """Each image with the evidence for the model's answer beside it; none at all where one of them
     cannot be read, or the network allows no explanation: the images alone tell enough then.
@@ -86,7 +86,7 @@ def rgb(image: Pixels) -> Pixels:
     return image[..., :3] if image.shape[2] >= 3 else np.repeat(image[..., :1], 3, axis=2)
 
 
-def drawn(dataset: Dataset, row: int, task: Task, model: Predictor) -> bytes:
+def drawn(dataset: Dataset, row: int, task: Task, model: ExplainingPredictor) -> bytes:
     """The truth drawn on an image, and beside it the answer."""
     example = dataset[row]
     # As prediction does it: from the file, where there is one.
