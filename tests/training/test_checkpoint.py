@@ -274,3 +274,13 @@ def test_the_state_of_an_optimizer_is_complete_or_refused(name: str) -> None:
         changed["state"][0][f"{kept}_"] = changed["state"][0].pop(kept)
         with pytest.raises(ModelFileError, match="of weight 0 it holds"):
             checkpoint.restore({"optimizer": changed}, optimizer=method)
+
+
+@pytest.mark.parametrize("name", ["lr", "initial_lr"])
+@pytest.mark.parametrize("rate", [None, -1.0, "0.1", float("nan")])
+def test_rates_of_an_optimizer_are_numbers(name: str, rate: object) -> None:
+    method = optimizer("adamw", nn.Linear(2, 2))
+    state = copy.deepcopy(method.state_dict())
+    state["param_groups"][0][name] = rate
+    with pytest.raises(ModelFileError, match=f"{name} is"):
+        checkpoint.restore({"optimizer": state}, optimizer=method)

@@ -98,7 +98,8 @@ def check_optimizer(optimizer: Optimizer, state: Mapping[str, Any]) -> None:
         for name in group.keys() - {*MOVING}:
             if saved[name] != group[name] or type(saved[name]) is not type(group[name]):
                 raise ValueError(f"{name} is {saved[name]!r}, and the recipe says {group[name]!r}")
-        for name in saved.keys() - group.keys() - {"params"} | {"lr"}:
+        rates = {"lr", "initial_lr"} & (saved.keys() | {"lr"})
+        for name in saved.keys() - group.keys() - {"params"} | rates:
             if name not in MOVING or not fits(saved[name], Annotated[float, Between(0, 1e6)]):
                 raise ValueError(f"{name} is {saved[name]!r}")
     weights = [weight for group in optimizer.param_groups for weight in group["params"]]
