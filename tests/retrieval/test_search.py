@@ -83,7 +83,7 @@ def test_loose_images_have_no_classes(photos: Path, seeing: Bundle) -> None:
     assert found.scores is None
     assert json.loads(json.dumps(found.to_json()))["scores"] is None
     assert {match.labels for match in found.matches} == {()}
-    assert any("searched without classes" in note for note in found.notes)
+    assert any("read without classes" in note for note in found.notes)
 
 
 def test_an_album_in_folders_of_any_names(photos: Path, seeing: Bundle) -> None:

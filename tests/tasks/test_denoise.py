@@ -14,7 +14,7 @@ from PIL import Image
 from vitreous.data.formats.arrays import ArrayDataset, from_arrays
 from vitreous.data.maps import Maps
 from vitreous.data.noise import Noise
-from vitreous.errors import UsageError
+from vitreous.errors import DataError, UsageError
 from vitreous.files import read_json
 from vitreous.inference.model_file import load
 from vitreous.inference.tiles import MARGIN, Tiling
@@ -136,6 +136,19 @@ def test_pairs_are_used_as_they_are(tmp_path: Path) -> None:
         train(data, noise="gaussian:25", out="never")
     with pytest.raises(UsageError, match="would color the noisy pictures"):
         train(data, augment="standard", out="never")
+
+
+def test_a_folder_of_pictures_that_nobody_has_sorted(place: Path) -> None:
+    (place / "holiday").mkdir()
+    for number, picture in enumerate(smooth(30)):
+        Image.fromarray(picture).save(f"holiday/{number}.png")
+    found = train("holiday", task="denoise", epochs=1)
+    assert len(found.model.training["examples"]) == 3
+    assert "read without classes: holiday" in found.folder.report.read_text()
+    again = evaluate(found.folder.path, "holiday", split="all")
+    assert again["scores"]["all"]["count"] == 30
+    with pytest.raises(DataError, match="in no class folder"):
+        train("holiday", out="other")
 
 
 def test_noise_without_a_task_that_asks_for_it_is_refused() -> None:

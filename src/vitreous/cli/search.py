@@ -49,10 +49,10 @@ def search(
         no progress
     """
     from vitreous.atomic import write_bytes
+    from vitreous.data.formats.collection import collection
     from vitreous.models import MODELS
     from vitreous.progress.choose import progress
     from vitreous.retrieval import search as find
-    from vitreous.retrieval.collection import collection
     from vitreous.retrieval.sheet import check, sheet
 
     if out is not None:

@@ -45,16 +45,15 @@ def split(
     quiet
         no progress
     """
-    from vitreous.data.formats.open import open
     from vitreous.data.splits.groups import grouped, torn
     from vitreous.data.splits.split import split as assign
     from vitreous.progress.choose import progress
     from vitreous.tasks import TASKS
-    from vitreous.tasks.asked import as_asked
+    from vitreous.tasks.asked import opened
 
     if task != "auto" and task not in TASKS:
         raise unknown("task", task, TASKS, where="--task")
-    dataset = as_asked(open(data), task)
+    dataset = opened(data, task)
     if group is not None:
         dataset.groups = grouped(dataset, group)
     with progress(style="none" if quiet else "auto") as shown:

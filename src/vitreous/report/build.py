@@ -15,7 +15,6 @@ from vitreous.atomic import write_text
 from vitreous.augment.policies import named_policy
 from vitreous.data.batches.batches import Batches
 from vitreous.data.dataset import Dataset, Part
-from vitreous.data.formats.open import open as open_data
 from vitreous.data.images.decode import header
 from vitreous.data.manifest_words import header_cell, label_cell
 from vitreous.data.splits.split import Split
@@ -30,7 +29,7 @@ from vitreous.report.content import DataSummary, Picture, ReportData, Setting
 from vitreous.report.pictures import loaded, pictures
 from vitreous.report.render import render
 from vitreous.run_folder import RunFolder
-from vitreous.tasks.asked import as_asked
+from vitreous.tasks.asked import as_asked, opened
 from vitreous.tasks.section import Case, Note
 
 LOOKED = 1000  # images whose sizes are told
@@ -95,10 +94,10 @@ def report_data(
         notes += task.remarks(judged, scores[judged])
     if dataset is None:
         try:
-            dataset = open_data(written["data"])
+            dataset = opened(written["data"], task.name, task.noise)
         except VitreousError as error:
             notes.append(Note(f"The data are not here any more, hence no pictures: {error}"))
-    if dataset is not None:
+    else:
         dataset = as_asked(dataset, task.name, task.noise)
     answers = [
         row for row in read_table(folder.predictions, ("path", "part")) if row["part"] == judged

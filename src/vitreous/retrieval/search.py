@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from vitreous.data.batches.pack import pack
 from vitreous.data.columns import ClassNumbers, Marks
 from vitreous.data.dataset import Dataset, Part
+from vitreous.data.formats.collection import collection
 from vitreous.data.images.decode import Source
 from vitreous.data.images.read_file import printable
 from vitreous.data.images.unreadable import report
@@ -24,7 +25,6 @@ from vitreous.formats import counted
 from vitreous.inference.model_file import Bundle
 from vitreous.metrics.retrieval import RetrievalScores, relevance, retrieval
 from vitreous.progress.progress import Progress, silent
-from vitreous.retrieval.collection import collection
 from vitreous.retrieval.encoder import Encoder, Vectors, encoder
 from vitreous.retrieval.index import Index
 

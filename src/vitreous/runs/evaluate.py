@@ -16,7 +16,6 @@ import numpy as np
 
 from vitreous.data.batches.pack import Pack, pack
 from vitreous.data.dataset import Dataset, Part
-from vitreous.data.formats.open import open as open_data
 from vitreous.data.splits.split import Split
 from vitreous.data.splits.split import split as assign
 from vitreous.data.splits.test_uses import record
@@ -29,7 +28,7 @@ from vitreous.progress.choose import following
 from vitreous.progress.progress import Progress
 from vitreous.run_folder import RunFolder
 from vitreous.runs.setup import TrainingSetup
-from vitreous.tasks.asked import as_asked
+from vitreous.tasks.asked import opened
 from vitreous.tasks.task import Ids
 
 SPLITS = ("train", "validation", "test", "all")
@@ -113,7 +112,7 @@ def _evaluate(
     start = time.perf_counter()
     bundle = model if isinstance(model, Bundle) else load(model)
     run = None if isinstance(model, Bundle) else run_of(Path(model))
-    dataset = as_asked(open_data(data), bundle.task.name, bundle.task.noise)
+    dataset = opened(data, bundle.task.name, bundle.task.noise)
     check_channels(bundle, dataset)
     aligned = bundle.task.align(dataset.targets, dataset.name)
     parts, indices = part_of(dataset, split, bundle, run)

@@ -11,7 +11,6 @@ from torch import nn
 
 from vitreous.atomic import write_text
 from vitreous.data.dataset import Dataset, Part
-from vitreous.data.formats.open import open as open_data
 from vitreous.data.splits.content_hashes import digests
 from vitreous.data.splits.split import Split
 from vitreous.data.splits.split import split as assign
@@ -27,7 +26,7 @@ from vitreous.run_folder import RunFolder
 from vitreous.runs.build_network import check_file, check_network
 from vitreous.runs.environment import environment
 from vitreous.tasks import TASKS, Task
-from vitreous.tasks.asked import as_asked
+from vitreous.tasks.asked import opened
 from vitreous.tasks.task import Columns, Ids
 
 MOST_WEIGHT = 1e30  # of an example: a batch of larger ones has no sum in float32
@@ -130,7 +129,7 @@ def prepare(
         fields["model"] = model
     recipe = (recipe or Recipe()).replace(**fields)
     check_one_network(recipe, module)
-    dataset = as_asked(open_data(data, bad_images=recipe.bad_images), recipe.task, recipe.noise)
+    dataset = opened(data, recipe.task, recipe.noise, bad_images=recipe.bad_images)
     given = parts is not None
     parts = handed_in(parts, dataset) if parts else assigned(dataset, recipe, progress)
     training = parts.indices(Part.TRAIN)
@@ -175,8 +174,7 @@ def take_up(folder: RunFolder, data: object, model: nn.Module | None, progress: 
             where=str(folder.path),
             remedy=f"Its report is {folder.report}; start another with `vitreous train`.",
         )
-    recipe = resolved.recipe
-    dataset = as_asked(found_again(folder, data, written["data"]), recipe.task, recipe.noise)
+    dataset = found_again(folder, data, written["data"], resolved.recipe)
     parts = assigned(dataset, resolved.recipe, progress)
     found = {"files or labels": dataset.fingerprint, "images": parts.content}
     for what, key in (("files or labels", "fingerprint"), ("images", "content")):
@@ -200,14 +198,14 @@ def take_up(folder: RunFolder, data: object, model: nn.Module | None, progress: 
     return job
 
 
-def found_again(folder: RunFolder, data: object, place: str | None) -> Dataset:
+def found_again(folder: RunFolder, data: object, place: Any, recipe: Recipe) -> Dataset:
     """The data of a run, or those that are given in their place. Raises RunError where they are not
     where they were.
     """
     if data is not None:
-        return open_data(data)
+        return opened(data, recipe.task, recipe.noise)
     try:
-        return open_data(place)
+        return opened(place, recipe.task, recipe.noise)
     except UsageError as error:  # no such path, and no such name
         raise RunError(
             "the data that this run was started on are not there any more",

@@ -16,7 +16,6 @@ from torch import nn
 from vitreous.data.batches.pack import Pack, pack
 from vitreous.data.dataset import Part
 from vitreous.data.doubt import advised
-from vitreous.data.formats.open import open as open_data
 from vitreous.data.images import unreadable
 from vitreous.data.splits.split import Split
 from vitreous.drawing.notebook import framed
@@ -38,7 +37,7 @@ from vitreous.runs.job import Job, prepare, take_up
 from vitreous.runs.loop import train_phases
 from vitreous.runs.phases import phases
 from vitreous.runs.setup import TrainingSetup, build
-from vitreous.tasks.asked import as_asked
+from vitreous.tasks.asked import opened
 from vitreous.training.history import averaged
 from vitreous.training.reproduce import deterministic
 
@@ -86,7 +85,7 @@ class Run:
         data  needed for its pictures, where they lie in memory
         """
         task = self.model.task
-        found = None if data is None else as_asked(open_data(data), task.name, task.noise)
+        found = None if data is None else opened(data, task.name, task.noise)
         return write_report(self.folder.path, dataset=found)
 
 

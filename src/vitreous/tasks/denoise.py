@@ -131,6 +131,8 @@ class Denoise(Task):
         "absolute": absolute_error,
     }
 
+    unlabeled = True
+
     channels: int = 3
 
     @classmethod

@@ -57,6 +57,7 @@ class Task(ABC):
     name         its key in TASKS
     requirement  what data of this kind are like, as a sentence about them
     needs        the columns that data must have, by name
+    unlabeled    images without labels will do: it makes its targets of them
     answers      vector: a network gives some numbers an image; map: some for each place of it;
                  where that depends on the loss, what the first loss needs
     window       how an image that is not square is fitted, unless the user says otherwise
@@ -76,6 +77,7 @@ class Task(ABC):
     name: ClassVar[str]
     requirement: ClassVar[str]
     needs: ClassVar[Kinds]
+    unlabeled: ClassVar[bool] = False
     answers: ClassVar[OutputKind] = "vector"
     window: ClassVar[Literal["crop", "squash", "pad", "native"]] = "pad"
     longest: ClassVar[int] = 256
