@@ -85,8 +85,8 @@ def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def lay_out(desk: Path) -> None:
-    """The files that the README speaks of: photos/, labels.csv, heights.csv, cells/, mnist/,
-    cat.jpg, dog.png.
+    """The files that the README speaks of: photos/, labels.csv, heights.csv, boxes.csv, cells/,
+    mnist/, cat.jpg, dog.png.
     """
     random = np.random.default_rng(0)
     rows = ["path,label"]
@@ -100,6 +100,11 @@ def lay_out(desk: Path) -> None:
     (desk / "labels.csv").write_text("\n".join(rows) + "\n", encoding="utf-8")
     numbers = [f"{row.partition(',')[0]},{1.5 + place}" for place, row in enumerate(rows[1:])]
     (desk / "heights.csv").write_text("\n".join(["path,height_m", *numbers]), encoding="utf-8")
+    boxes = [
+        f"{row.partition(',')[0]},2 3 {9 + place % 6} 14" for place, row in enumerate(rows[1:])
+    ]
+    boxes[0] += "; 12 2 17 8"
+    (desk / "boxes.csv").write_text("\n".join(["path,box", *boxes]), encoding="utf-8")
     for folder in ("images", "masks"):
         (desk / "cells" / folder).mkdir(parents=True)
     for number in range(12):
@@ -282,7 +287,7 @@ def test_code_that_is_quoted_is_that_of_the_source(function: str) -> None:
 
 
 DESIGN = ROOT / "docs" / "design.md"
-QUOTED = {"runs.job.prepare": "open_data(", "runs.run.go_on": "def go_on("}
+QUOTED = {"runs.job.prepare": "dataset = opened(", "runs.run.go_on": "def go_on("}
 """Functions of which design.md shows lines, and how to tell these."""
 
 
