@@ -28,9 +28,9 @@ from vitreous.files import read_json, read_table
 from vitreous.inference.model_file import load
 from vitreous.models import create
 from vitreous.runs.evaluate import evaluate
-from vitreous.runs.job import as_asked
 from vitreous.runs.run import Run, resume, train
 from vitreous.tasks import TASKS, Task, fitting, task_of
+from vitreous.tasks.asked import as_asked
 
 SIDE, COUNT = 20, 60
 SOURCE = Path(__file__).parents[2] / "src" / "vitreous"

@@ -27,11 +27,13 @@ from vitreous.errors import DataError, ModelFileError, UsageError
 from vitreous.fields import misfit
 from vitreous.formats import counted, plain
 from vitreous.losses import absolute_error, squared_error
+from vitreous.losses.known import known_loss
 from vitreous.metrics.restoration import RestorationScores, restoration, untouched
 from vitreous.metrics.score import Rule
 from vitreous.metrics.similarity import psnr, ssim
 from vitreous.models.network import Output
 from vitreous.tasks.aim import Aim, whole_map
+from vitreous.tasks.meter import ScoredMaps
 from vitreous.tasks.picture_answer import Restored
 from vitreous.tasks.ranked_cases import ranked_cases
 from vitreous.tasks.ranks import ranks
@@ -60,39 +62,6 @@ class Fresh:
         known = np.isfinite(clean)
         pictures = np.rint(np.where(known, clean, 0) * 255).astype(np.uint8)
         return np.where(known, self.noise.drawn(pictures, seed, epoch, keys), np.uint8(0))
-
-
-class PictureMeter:
-    """PSNR and SSIM of each image; no picture is kept."""
-
-    def __init__(self, task: Denoise):
-        self.task, self.loss = task, 0.0
-        self._images: list[NDArray[np.float64]] = []
-
-    def __len__(self) -> int:
-        return sum(map(len, self._images))
-
-    def add(self, outputs: Tensor, targets: Mapping[str, Any]) -> None:
-        outputs, wanted = outputs.detach(), self.task.wanted(targets).to(outputs.device)
-        # The squared error whatever was trained on: a model file does not know of its criterion.
-        self.loss += float(known_error(squared_error, outputs, wanted).double().sum())
-        self._images.append(likeness(outputs.clamp(0, 1), wanted))
-
-    def merge(self, other: Self) -> None:
-        self.loss += other.loss
-        self._images += other._images
-
-    @property
-    def images(self) -> NDArray[np.float64]:
-        return np.concatenate(self._images)
-
-
-def known_error(loss: Callable[..., Tensor], outputs: Tensor, wanted: Tensor) -> Tensor:
-    """(B,) a loss that is a mean over pixels, over those of the image alone."""
-    known = torch.isfinite(wanted)
-    filled = wanted.where(known, outputs.detach()).to(outputs.dtype)
-    share = known.flatten(1).sum(1) / known[0].numel()
-    return UNIT * loss(outputs, filled, reduction="none") / share.clamp_min(1 / known[0].numel())
 
 
 def likeness(answers: Tensor, wanted: Tensor) -> NDArray[np.float64]:
@@ -184,7 +153,7 @@ class Denoise(Task):
         return clean.reshape(len(clean), self.channels, *clean.shape[-2:])
 
     def loss(self, outputs: Tensor, targets: Mapping[str, Any]) -> Tensor:
-        return known_error(self.LOSSES[self.criterion], outputs, self.wanted(targets))
+        return UNIT * known_loss(self.LOSSES[self.criterion], outputs, self.wanted(targets))
 
     def manual_loss(self) -> Loss:
         return PictureError() if self.criterion == "squared" else super().manual_loss()
@@ -195,10 +164,18 @@ class Denoise(Task):
     def renewal(self) -> Renewal | None:
         return Fresh(Noise.of(self.noise)) if self.noise else None
 
-    def meter(self) -> PictureMeter:
-        return PictureMeter(self)
+    def meter(self) -> ScoredMaps:
+        return ScoredMaps(self._scored)
 
-    def scores(self, meter: PictureMeter, baselines: Sequence[Any] = ()) -> RestorationScores:
+    def _scored(
+        self, outputs: Tensor, targets: Mapping[str, Any]
+    ) -> tuple[Tensor, NDArray[np.float64]]:
+        wanted = self.wanted(targets).to(outputs.device)
+        # The squared error whatever was trained on: a model file does not know of its criterion.
+        losses = UNIT * known_loss(squared_error, outputs, wanted)
+        return losses, likeness(outputs.clamp(0, 1), wanted)
+
+    def scores(self, meter: ScoredMaps, baselines: Sequence[Any] = ()) -> RestorationScores:
         loss = meter.loss / max(len(meter), 1)
         return restoration(meter.images, loss=loss, baselines=baselines)
 
@@ -211,7 +188,7 @@ class Denoise(Task):
         return (untouched(np.concatenate(found)),)
 
     def table(
-        self, meter: PictureMeter, targets: Columns
+        self, meter: ScoredMaps, targets: Columns
     ) -> tuple[tuple[str, ...], list[tuple[Any, ...]]]:
         """PSNR and SSIM of each image; the lowest PSNR ranks first."""
         found = meter.images

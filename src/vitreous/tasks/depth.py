@@ -25,11 +25,13 @@ from vitreous.errors import DataError, ImageError, ModelFileError
 from vitreous.fields import misfit
 from vitreous.formats import counted, percent, plain
 from vitreous.losses import absolute_error, scale_invariant, smooth_l1
+from vitreous.losses.known import known_loss
 from vitreous.metrics.depth_errors import DepthScores, depth, image_depths, mean_map
 from vitreous.metrics.score import Rule
 from vitreous.models.network import Output
 from vitreous.tasks.aim import Aim, whole_map
 from vitreous.tasks.depth_answer import MOST, DepthMap
+from vitreous.tasks.meter import ScoredMaps
 from vitreous.tasks.ranked_cases import ranked_cases
 from vitreous.tasks.ranks import ranks
 from vitreous.tasks.section import Gallery, Note
@@ -40,40 +42,6 @@ CHUNK = 64  # maps that are read together
 PROBES = 64  # maps from which the usual depths are taken
 FARTHEST = 2.0  # times the greatest depth of those, that an answer may be
 BEYOND = 8.0  # deviations from the mean, farther than which no answer is
-
-
-class DepthMeter:
-    """The scores of each image; no map is kept."""
-
-    def __init__(self, task: Depth):
-        self.task, self.loss = task, 0.0
-        self._images: list[NDArray[np.float64]] = []
-
-    def __len__(self) -> int:
-        return sum(map(len, self._images))
-
-    def add(self, outputs: Tensor, targets: Mapping[str, Any]) -> None:
-        truth = targets["depth"].to(outputs.device)
-        # Huber's loss whatever was trained on: a model file does not know of its criterion.
-        losses = known_loss(smooth_l1, outputs, self.task.standardized(truth))
-        self.loss += float(losses.double().sum())
-        self._images.append(image_depths(self.task.depths(outputs), truth))
-
-    def merge(self, other: Self) -> None:
-        self.loss += other.loss
-        self._images += other._images
-
-    @property
-    def images(self) -> NDArray[np.float64]:
-        return np.concatenate(self._images)
-
-
-def known_loss(loss: Callable[..., Tensor], outputs: Tensor, wanted: Tensor) -> Tensor:
-    """(B,) a loss that is a mean over pixels, over those with a known target alone."""
-    known = torch.isfinite(wanted)
-    filled = wanted.where(known, outputs.detach()).to(outputs.dtype)
-    share = known.flatten(1).sum(1) / known[0].numel()
-    return loss(outputs, filled, reduction="none") / share.clamp_min(1 / known[0].numel())
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -173,10 +141,18 @@ class Depth(Task):
     def manual_targets(self, targets: Mapping[str, Any]) -> Tensor:
         return self.standardized(targets["depth"])
 
-    def meter(self) -> DepthMeter:
-        return DepthMeter(self)
+    def meter(self) -> ScoredMaps:
+        return ScoredMaps(self._scored)
 
-    def scores(self, meter: DepthMeter, baselines: Sequence[Any] = ()) -> DepthScores:
+    def _scored(
+        self, outputs: Tensor, targets: Mapping[str, Any]
+    ) -> tuple[Tensor, NDArray[np.float64]]:
+        truth = targets["depth"].to(outputs.device)
+        # Huber's loss whatever was trained on: a model file does not know of its criterion.
+        losses = known_loss(smooth_l1, outputs, self.standardized(truth))
+        return losses, image_depths(self.depths(outputs), truth)
+
+    def scores(self, meter: ScoredMaps, baselines: Sequence[Any] = ()) -> DepthScores:
         return depth(meter.images, loss=meter.loss / max(len(meter), 1), baselines=baselines)
 
     def baselines(self, rows: Rows, targets: Columns, train: Ids, ids: Ids) -> tuple[Rule, ...]:
@@ -193,7 +169,7 @@ class Depth(Task):
         return (mean_map(np.concatenate(found)),)
 
     def table(
-        self, meter: DepthMeter, targets: Columns
+        self, meter: ScoredMaps, targets: Columns
     ) -> tuple[tuple[str, ...], list[tuple[Any, ...]]]:
         """Scores of each image; the largest relative error ranks first."""
         found = meter.images

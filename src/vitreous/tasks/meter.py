@@ -53,3 +53,32 @@ class Table:
     @property
     def truth(self) -> NDArray[Any]:
         return np.concatenate(self._truth)
+
+
+class ScoredMaps:
+    """The scores of each image (N, S), and the sum of the losses; no map is kept.
+
+    scored  from outputs and targets of a batch to losses (B,) and scores (B, S)
+    """
+
+    def __init__(
+        self, scored: Callable[[Tensor, Mapping[str, Any]], tuple[Tensor, NDArray[np.float64]]]
+    ):
+        self.scored, self.loss = scored, 0.0
+        self._images: list[NDArray[np.float64]] = []
+
+    def __len__(self) -> int:
+        return sum(map(len, self._images))
+
+    def add(self, outputs: Tensor, targets: Mapping[str, Any]) -> None:
+        losses, scores = self.scored(outputs.detach(), targets)
+        self.loss += float(losses.double().sum())
+        self._images.append(scores)
+
+    def merge(self, other: Self) -> None:
+        self.loss += other.loss
+        self._images += other._images
+
+    @property
+    def images(self) -> NDArray[np.float64]:
+        return np.concatenate(self._images)
