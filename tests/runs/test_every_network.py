@@ -85,7 +85,7 @@ def test_a_size_that_it_cannot_take(
 ) -> None:
     """The size that works is offered, before anything has been written."""
     flags = ["--model", name, "--size", "28", "--out", str(run)]
-    assert command(["train", images(place, 28, 28), *flags]) == 1
+    assert command(["train", images(place, 28, 28), *flags]) == 2
     size = fitting_size(name, 28)
     assert f"{size}×{size}" in capsys.readouterr().err
     assert not run.exists()

@@ -1,7 +1,7 @@
 """Forward pass looked into: activations, batch norms and inputs, while one pass goes through.
 
 Activation functions are seen as they are called, wherever they are written; layers with weights by
-torch's hooks for all modules, which are there for the length of this pass only.
+hooks of the network's own modules, which are there for the length of this pass only.
 """
 
 from __future__ import annotations
@@ -11,10 +11,6 @@ from typing import Any
 
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
-from torch.nn.modules.module import (
-    register_module_forward_hook,
-    register_module_forward_pre_hook,
-)
 from torch.overrides import TorchFunctionMode
 
 from vitreous.doctor.evidence import Inputs, Norm, Units
@@ -46,10 +42,13 @@ class ForwardPass(TorchFunctionMode):
         self._handles: list[Any] = []
 
     def begin(self) -> None:
-        self._handles = [
-            register_module_forward_pre_hook(self._enter),
-            register_module_forward_hook(self._leave, always_call=True),
-        ]
+        """To be called as the outermost module is entered."""
+        # Not torch's hooks for all modules: another thread may run a network of its own.
+        for module in self.names:
+            self._handles += [
+                module.register_forward_pre_hook(self._enter),
+                module.register_forward_hook(self._leave, always_call=True),
+            ]
         self._mode.__enter__()
 
     def end(self) -> None:
@@ -82,8 +81,6 @@ class ForwardPass(TorchFunctionMode):
         self.units.append(units)
 
     def _enter(self, module: nn.Module, arguments: Any) -> None:
-        if module not in self.names:
-            return
         self._within.append(self.names[module])
         given = arguments[0] if arguments else None
         if not isinstance(given, Tensor) or not given.is_floating_point():
@@ -97,8 +94,6 @@ class ForwardPass(TorchFunctionMode):
             )
 
     def _leave(self, module: nn.Module, arguments: Any, found: Any) -> None:
-        if module not in self.names:
-            return
         if self._within:
             self._within.pop()
         if is_layer(module) and isinstance(found, Tensor):

@@ -39,11 +39,14 @@ LATEST = 4  # samples over which a unit must have been dead
 class Watch:
     """Watches one model; use it as a context, or between `attach` and `detach`.
 
-    passes  look at its forward passes as well; not of a compiled network
+    passes     look at its forward passes as well; not of a compiled network
+    optimizer  the only one that steps its weights; None looks at all optimizers of the process
     """
 
-    def __init__(self, model: nn.Module, *, passes: bool = True):
-        self.model, self.passes = model, passes
+    def __init__(
+        self, model: nn.Module, *, passes: bool = True, optimizer: Optimizer | None = None
+    ):
+        self.model, self.passes, self.optimizer = model, passes, optimizer
         self.evidence = Evidence(modal=differs_between_modes(model))
         self.memory = Memory()
         self.noticed: dict[str, Diagnosis] = {}
@@ -74,10 +77,12 @@ class Watch:
                 self.model.register_forward_pre_hook(self._begin_pass),
                 self.model.register_forward_hook(self._end_pass, always_call=True),
             ]
-        self._handles += [
-            register_optimizer_step_pre_hook(self._begin_step),
-            register_optimizer_step_post_hook(self._end_step),
-        ]
+        if self.optimizer is None:
+            before, after = register_optimizer_step_pre_hook, register_optimizer_step_post_hook
+        else:
+            before = self.optimizer.register_step_pre_hook
+            after = self.optimizer.register_step_post_hook
+        self._handles += [before(self._begin_step), after(self._end_step)]
         trained = [p for p in self.model.parameters() if p.requires_grad]
         if trained:
             self._probe = trained[-1]

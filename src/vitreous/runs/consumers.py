@@ -153,7 +153,8 @@ class Examined(Consumer):
         self.written: list[dict[str, Any]] = []
 
     def begin(self, phase: TrainingPhase, state: LoopState) -> None:
-        self.watch, self.name = Watch(phase.network, passes=phase.call is None), phase.name
+        self.name = phase.name
+        self.watch = Watch(phase.network, passes=phase.call is None, optimizer=phase.optimizer)
         self.watch.attach()
 
     def step(self, step: Step, phase: TrainingPhase) -> None:

@@ -20,6 +20,7 @@ from vitreous.backprop.layers import (
     Bias,
     BinaryHinge,
     Branches,
+    CentersAndBoxes,
     Chain,
     ClassAndBox,
     ComputedConvolution,
@@ -249,7 +250,9 @@ def test_a_torch_layers_twin_agrees_with_finite_differences(
     assert report.right, str(report)
 
 
-ELSEWHERE = {ClassAndBox, MappedClassAndBox, PlaceCrossEntropy, SquaredError, SmoothL1}
+ELSEWHERE = {
+    ClassAndBox, CentersAndBoxes, MappedClassAndBox, PlaceCrossEntropy, SquaredError, SmoothL1
+}  # fmt: skip
 """Compared below, or beside the losses that they are the derivatives of."""
 
 
@@ -258,7 +261,7 @@ def test_every_layer_is_compared() -> None:
         return {kind}.union(*(concrete(sub) for sub in kind.__subclasses__()))
 
     tested = {type(build()) for build, _ in BY_HAND} | {type(layer(m)) for m, _ in TORCH}
-    ours = {kind for kind in concrete(Layer) if kind.__module__.startswith("vitreous.")}
+    ours = {kind for kind in concrete(Layer) if kind.__module__.startswith("vitreous.backprop.")}
     assert ours - {Layer, Loss} == tested | ELSEWHERE
     assert {kind.__name__ for kind in ours} <= set(modules.__all__)
 
