@@ -1,8 +1,9 @@
 """Predictor: a trained network in evaluation mode, with all that a prediction depends on.
 
 This is the one place that runs a network to hear its answer: validation after each epoch, the final
-measurement, `evaluate`, `predict`, the playground and an export's comparison all come here, so they
-cannot disagree. And no answer leaves here that is not a number: see `finite`.
+measurement, `evaluate`, `predict` and `explain` all come here, so they cannot disagree. The lens of
+the playground, which looks at layers too, and an export's comparison run it themselves. No answer
+leaves here that is not a number: see `finite`.
 """
 
 from __future__ import annotations

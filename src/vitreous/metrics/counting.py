@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from vitreous.errors import DataError, DivergedError
-from vitreous.metrics.interval import Interval, percentiles, resampled_sums
+from vitreous.metrics.interval import Interval, percentiles, resampled_sums, with_intervals
 from vitreous.metrics.score import Score
 from vitreous.metrics.simple_rule import SimpleRule
 
@@ -102,8 +102,8 @@ class CountScores:
     @classmethod
     def from_json(cls, state: dict[str, Any]) -> CountScores:
         """The inverse of `to_json`."""
-        known = _with_intervals({k: state[k] for k in cls.__dataclass_fields__ if k in state})
-        rows = (ClassCounts(**_with_intervals(row)) for row in known["per_class"])
+        known = with_intervals({k: state[k] for k in cls.__dataclass_fields__ if k in state})
+        rows = (ClassCounts(**with_intervals(row)) for row in known["per_class"])
         rules = map(SimpleRule.from_json, known.get("baselines", ()))
         return cls(**known | {"per_class": tuple(rows), "baselines": tuple(rules)})
 
@@ -188,10 +188,3 @@ def _scores(sums: NDArray[np.float64], count: int) -> list[NDArray[np.float64]]:
     there = things > 0
     relative = np.where(there, absolute / np.where(there, things, 1), np.nan)
     return [absolute / count, np.sqrt(squares / count), relative]
-
-
-def _with_intervals(state: dict[str, Any]) -> dict[str, Any]:
-    intervals = {
-        key: state[key] and tuple(state[key]) for key in state if key.endswith("_interval")
-    }
-    return state | intervals

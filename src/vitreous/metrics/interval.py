@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from math import comb, sqrt
 from statistics import NormalDist
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -202,6 +203,14 @@ def spread(values: ArrayLike, confidence: float = 0.95) -> Spread:
     mean, deviation = float(runs.mean()), float(runs.std(ddof=1))
     reach = float(stdtrit(len(runs) - 1, (1 + confidence) / 2)) * deviation / sqrt(len(runs))
     return Spread(mean, deviation, (mean - reach, mean + reach), len(runs))
+
+
+def with_intervals(state: dict[str, Any]) -> dict[str, Any]:
+    """What JSON made of fields, with the lists under `..._interval` as the intervals they were."""
+    intervals = {
+        key: state[key] and tuple(state[key]) for key in state if key.endswith("_interval")
+    }
+    return state | intervals
 
 
 def _z(confidence: float) -> float:

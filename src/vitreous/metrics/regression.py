@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from vitreous.errors import DataError, DivergedError
-from vitreous.metrics.interval import Interval, percentiles, resampled_sums
+from vitreous.metrics.interval import Interval, percentiles, resampled_sums, with_intervals
 from vitreous.metrics.score import Score
 from vitreous.metrics.simple_rule import SimpleRule
 
@@ -102,8 +102,8 @@ class RegressionScores:
     @classmethod
     def from_json(cls, state: dict[str, Any]) -> RegressionScores:
         """The inverse of `to_json`."""
-        known = _with_intervals({k: state[k] for k in cls.__dataclass_fields__ if k in state})
-        rows = (QuantityScores(**_with_intervals(row)) for row in known["per_quantity"])
+        known = with_intervals({k: state[k] for k in cls.__dataclass_fields__ if k in state})
+        rows = (QuantityScores(**with_intervals(row)) for row in known["per_quantity"])
         rules = map(SimpleRule.from_json, known.get("baselines", ()))
         return cls(**known | {"per_quantity": tuple(rows), "baselines": tuple(rules)})
 
@@ -211,13 +211,6 @@ def _told(found: Columns, drawn: Columns | None) -> dict[str, Any]:
         fields[name] = None if np.isnan(value) else value
         fields[f"{name}_interval"] = percentiles(drawn[position]) if drawn else None
     return fields
-
-
-def _with_intervals(state: dict[str, Any]) -> dict[str, Any]:
-    intervals = {
-        key: state[key] and tuple(state[key]) for key in state if key.endswith("_interval")
-    }
-    return state | intervals
 
 
 def _check(answers: NDArray[np.float64], truth: NDArray[np.float64], names: Sequence[str]) -> None:
