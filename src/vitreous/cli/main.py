@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from cyclopts import App, CycloptsError, Group, Parameter, UnusedCliTokensError
 
 from vitreous.cli.failure import tell
+from vitreous.cli.flag_groups import Grouped
 from vitreous.cli.settings import Variables, converted, take_config
 from vitreous.cli.streams import give_up, is_broken, prepare
 from vitreous.errors import StorageError, UsageError, VitreousError
@@ -52,6 +53,7 @@ def app(asked: str = "") -> App:
         version=__version__,
         help="A glass box for neural networks that see. Train it, see through it, trust it.",
         help_format="markdown",
+        help_formatter=Grouped(),
         default_parameter=Parameter(
             show_env_var=False, negative_iterable=(), show_default=default, converter=converted
         ),
