@@ -28,6 +28,7 @@ VERBS = (
     ("train", TRAIN, "Train a network on images, measure it, write a report."),
     ("resume", TRAIN, "Go on with an interrupted run."),
     ("check", TRAIN, "Find what is wrong with data before an hour is spent on it."),
+    ("show", TRAIN, "Show the first images that training would see."),
     ("split", TRAIN, "Write the parts of a data set as a manifest."),
     ("explain", LOOK, "Show where in images the evidence for an answer lies."),
     ("doctor", LOOK, "Say why a run does not learn, and show it."),
