@@ -39,6 +39,7 @@ VERBS = (
     ("play", LOOK, "Try out networks in the browser, and look inside."),
     ("lab", LOOK, "Run an experiment of the course."),
     ("evaluate", USE, "Measure a model on data."),
+    ("compare", USE, "Say which differences between runs are more than luck."),
     ("predict", USE, "Name what is in images."),
     ("search", USE, "Find images like this one."),
 )

@@ -130,7 +130,7 @@ def report_data(
         environment=flat(surroundings),
         timings=summary["timings"],
         notes=notes,
-        test_uses=len(folder.events("test")) or None,
+        test_uses=folder.test_uses or None,
         command=str(surroundings.get("command") or ""),
         created=(folder.events("start") or [{"time": ""}])[0]["time"],
     )
