@@ -30,6 +30,7 @@ from vitreous.tasks.aim import Aim
 from vitreous.tasks.answer import Answer
 from vitreous.tasks.image_score import ImageScore
 from vitreous.tasks.meter import Meter
+from vitreous.tasks.pixel_answer import PixelAnswer
 from vitreous.tasks.section import Gallery, Note, Section
 
 Ids = NDArray[np.int64]
@@ -396,6 +397,19 @@ class Task(ABC):
             remedy="Give the network itself to a method of `vitreous.explain.METHODS`, with a "
             "function of its outputs as the target.",
         )
+
+    def at_pixel(
+        self, outputs: Any, answer: Any, frame: Frame, x: int, y: int
+    ) -> PixelAnswer | None:
+        """What the network says at one pixel of an image; None where answers are of the image as a
+        whole.
+
+        outputs  of the network for this image alone
+        answer   what `decode` made of them
+        frame    how the image was fitted into the window
+        x, y     column and line of the pixel, in the image's own pixels
+        """
+        return None
 
     def truth(self, targets: Mapping[str, Any]) -> Answer:
         """The answer that would be right for an example, to be drawn beside the network's.
