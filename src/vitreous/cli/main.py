@@ -29,6 +29,7 @@ VERBS = (
     ("check", TRAIN, "Find what is wrong with data before an hour is spent on it."),
     ("split", TRAIN, "Write the parts of a data set as a manifest."),
     ("explain", LOOK, "Show where in images the evidence for an answer lies."),
+    ("robust", LOOK, "Attack and corrupt images, and see what is left of the score."),
     ("doctor", LOOK, "Say why a run does not learn, and show it."),
     ("report", LOOK, "Show a run as one HTML file."),
     ("models", LOOK, "List the networks: parameters, work, year, paper."),

@@ -19,6 +19,7 @@ from vitreous.robust.universal import passes
 from vitreous.shapes import Images
 
 STEPS = 20  # passes over the images
+PLACED = 1 << 20  # a number of places that no pass over the images has
 STRIDE = 0.05  # of a step, of values in [0, 1]
 
 
@@ -38,7 +39,7 @@ def patch(
     eps  share of the pixels that it covers at most
     """
     found = patch_for(model, images, targets, goal, eps=eps, steps=steps, seed=seed)
-    return laid(images, found, places(len(images), seed, steps))
+    return anywhere(images, found, seed)
 
 
 def patch_for(
@@ -48,6 +49,7 @@ def patch_for(
     goal: Goal = CLASSES,
     *,
     eps: float,
+    norm: str = "0",
     steps: int = STEPS,
     seed: int = 0,
 ) -> Tensor:
@@ -67,6 +69,11 @@ def patch_for(
         ]
         found = (found + STRIDE * torch.stack(parts).sum(0).sign()).clamp(0, 1)
     return found
+
+
+def anywhere(images: Images, patch: Tensor, seed: int) -> Images:
+    """The images with the patch over them, each in a place of its own."""
+    return laid(images, patch, places(len(images), seed, PLACED))
 
 
 def places(count: int, seed: int, number: int) -> Tensor:

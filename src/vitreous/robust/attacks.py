@@ -6,6 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from torch import Tensor
+
 from vitreous.errors import unknown
 from vitreous.robust import (
     adversarial_patch,
@@ -17,6 +19,7 @@ from vitreous.robust import (
     random_search,
     universal,
 )
+from vitreous.robust.ascent import moved
 from vitreous.shapes import Images
 
 Kind = Literal["bounded", "nearest", "shared"]
@@ -34,6 +37,8 @@ class Attack:
             does not count; shared: within ε, one change for all images
     wrong   does it need answers that are right or wrong?
     most    images that it is tried on, unless told: it takes that long
+    find    what is shared: (model, images, targets, goal, **options) to a change; and lay: (images,
+            change, seed) to images with it on them
     """
 
     says: str
@@ -43,6 +48,8 @@ class Attack:
     kind: Kind = "bounded"
     wrong: bool = False
     most: int = 1000
+    find: Callable[..., Tensor] | None = None
+    lay: Callable[[Images, Tensor, int], Images] | None = None
 
 
 ATTACKS: dict[str, Attack] = {
@@ -82,6 +89,8 @@ ATTACKS: dict[str, Attack] = {
         ("inf", "2", "1"),
         universal.STEPS,
         kind="shared",
+        find=universal.perturbation,
+        lay=lambda images, change, seed: moved(images, change),
     ),
     "patch": Attack(
         "one square that is laid over any image, anywhere",
@@ -89,6 +98,8 @@ ATTACKS: dict[str, Attack] = {
         ("0",),
         adversarial_patch.STEPS,
         kind="shared",
+        find=adversarial_patch.patch_for,
+        lay=adversarial_patch.anywhere,
     ),
     "random_search": Attack(
         "random squares that are kept where they harm; it needs no gradients",

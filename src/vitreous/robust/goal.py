@@ -112,6 +112,17 @@ def judged(model: nn.Module, images: Images, targets: Targets, goal: Goal) -> Te
         return goal.harm(widened(model(own(model, images))), targets)
 
 
+def decided(model: nn.Module, images: Images, targets: Targets, goal: Goal) -> bool:
+    """Are answers right or wrong, rather than more or less right?
+
+    images  one or more, of which the first is asked about
+    """
+    first = torch.zeros(1, dtype=torch.int64)
+    with looking(model), torch.no_grad():
+        outputs = widened(model(own(model, images[:1])))
+        return goal.margins(outputs, some(targets, first)) is not None
+
+
 def own(model: nn.Module, images: Images) -> Images:
     """The images in the number format of the network's weights: a new tensor."""
     floats = (p.dtype for p in model.parameters() if p.is_floating_point())
