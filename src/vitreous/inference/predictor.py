@@ -74,6 +74,11 @@ class Predictor:
     def device(self) -> torch.device:
         return next((p.device for p in self.model.parameters()), torch.device("cpu"))
 
+    @property
+    def together(self) -> int:
+        """Rows that go through the network at once."""
+        return max(1, min(MOST, PIXELS // int(np.prod(self.contract.shape))))
+
     def outputs(self, images: Images) -> Any:
         """What the network gives for images (B, C, H, W) in [0, 1], at least in float32.
 
@@ -100,9 +105,8 @@ class Predictor:
         self, rows: Rows, ids: Ids, progress: Callable[[int, int], None] | None = None
     ) -> Iterator[tuple[Ids, Any]]:
         """(ids, outputs) for these rows of a pack, some at a time."""
-        step = max(1, min(MOST, PIXELS // int(np.prod(self.contract.shape))))
-        for first in range(0, len(ids), step):
-            chunk = ids[first : first + step]
+        for first in range(0, len(ids), self.together):
+            chunk = ids[first : first + self.together]
             yield chunk, self.outputs(self.contract.images(rows[chunk]))
             if progress:
                 progress(first + len(chunk), len(ids))

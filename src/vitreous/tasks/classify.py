@@ -25,6 +25,7 @@ from vitreous.metrics.trivial import majority, neighbor_class
 from vitreous.shapes import Logits
 from vitreous.tasks.class_answers import RANKED, ClassTask, ranked
 from vitreous.tasks.coding import CODINGS
+from vitreous.tasks.margins import class_margins
 from vitreous.tasks.meter import Table
 from vitreous.tasks.neighbors import neighbors
 from vitreous.tasks.prediction import Prediction
@@ -106,6 +107,9 @@ class Classify(ClassTask):
         options = {"smoothing": self.smoothing} if self.smoothing else {}
         balance = None if self.balance is None else self.balance.to(outputs.device)
         return loss(outputs, wanted, weights=balance, reduction="none", **options)
+
+    def margins(self, outputs: Logits, targets: Mapping[str, Any]) -> Tensor:
+        return class_margins(outputs, targets["class"])
 
     def manual_loss(self) -> Loss:
         if self.criterion == "cross_entropy":

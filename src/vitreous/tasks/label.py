@@ -30,6 +30,7 @@ from vitreous.metrics.trivial import frequency, neighbor_labels
 from vitreous.shapes import Logits
 from vitreous.tasks.class_answers import RANKED, ClassTask, ranked
 from vitreous.tasks.coding import CODINGS
+from vitreous.tasks.margins import label_margins
 from vitreous.tasks.meter import Table
 from vitreous.tasks.neighbors import neighbors
 from vitreous.tasks.prediction import Prediction
@@ -104,6 +105,10 @@ class Label(ClassTask):
         options = {"smoothing": self.smoothing} if self.smoothing else {}
         balance = None if self.balance is None else self.balance.to(outputs.device)
         return loss(outputs, wanted, positives=balance, reduction="none", **options)
+
+    def margins(self, outputs: Logits, targets: Mapping[str, Any]) -> Tensor:
+        cuts = torch.logit(torch.from_numpy(self.cuts), eps=1e-7).to(outputs)
+        return label_margins(outputs, targets["class"], cuts)
 
     def manual_loss(self) -> Loss:
         if self.criterion == "cross_entropy" and not self.smoothing and self.balance is None:

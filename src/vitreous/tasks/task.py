@@ -274,6 +274,12 @@ class Task(ABC):
     def loss(self, outputs: Any, targets: Mapping[str, Any]) -> Tensor:
         """(B,) the loss of each example."""
 
+    def margins(self, outputs: Any, targets: Mapping[str, Any]) -> Tensor | None:
+        """(B, K) one number for each way in which an answer can be wrong: it is right while all are
+        positive. None where answers are more or less right.
+        """
+        return None
+
     def renewal(self) -> Renewal | None:
         """What makes the images of a training batch anew from their targets, in each epoch; None
         where they stay as they are.
