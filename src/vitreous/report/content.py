@@ -22,10 +22,14 @@ class Picture:
 
 @dataclass(frozen=True)
 class Setting:
-    """A setting of the recipe. A reason says why it was chosen, where it was not given by hand."""
+    """A setting of the recipe. A reason says why it was chosen, where it was not given by hand.
+
+    usual  it is what it is unless something else is asked for, and nothing chose it
+    """
 
     value: str
     reason: str = ""
+    usual: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
