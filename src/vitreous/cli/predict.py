@@ -34,6 +34,7 @@ def predict(
     *images: Path,
     top: int = 3,
     scale: float | None = None,
+    raw: Annotated[bool, Parameter(negative="")] = False,
     json: Annotated[bool, Parameter(negative="")] = False,
     csv: Annotated[bool, Parameter(negative="")] = False,
     out: Path | None = None,
@@ -53,6 +54,8 @@ def predict(
     scale
         pixels that the network sees for one of the image, such as 1: large images are answered in
         tiles, by networks that answer for each pixel; default: the image is fitted into the window
+    raw
+        as sure as the network is by itself, without the temperature that calibrates its answers
     json
         print one JSON object
     csv
@@ -78,6 +81,7 @@ def predict(
         raise UsageError("only one can be printed", where="--json, --csv", remedy="Choose one.")
     must_exist(model)
     bundle = load(model)
+    bundle = bundle.raw if raw else bundle
     for note in bundle.notes:
         print(f"note: {note}", file=sys.stderr)
     paths, missed = gathered(images)
