@@ -127,6 +127,16 @@ def test_every_task_has_a_sample() -> None:
     assert SAMPLES.keys() == TASKS.keys()
 
 
+def test_each_image_has_a_score_by_which_runs_are_compared(run: Run) -> None:
+    task = type(run.model.task)
+    rows = [row for row in read_table(run.folder.predictions) if row["part"] == "test"]
+    values = task.of_images(rows)
+    assert values.shape == (len(rows),)
+    assert np.isfinite(values).any()
+    assert task.image_score is not None
+    assert task.image_score.column in rows[0]
+
+
 def test_data_tell_their_task(name: str) -> None:
     kinds = kinds_of(name)
     assert fitting(SAMPLES[name])[0] == name

@@ -23,6 +23,7 @@ from vitreous.models.network import Output
 from vitreous.shapes import Logits
 from vitreous.tasks import class_sections
 from vitreous.tasks.aim import Aim, one_of
+from vitreous.tasks.image_score import ImageScore
 from vitreous.tasks.meter import Table
 from vitreous.tasks.prediction import Prediction
 from vitreous.tasks.section import Gallery, Note, Section
@@ -42,6 +43,7 @@ class ClassTask(Task):
 
     window = "crop"
     SCORES = ClassificationScores
+    image_score = ImageScore("correct", "images answered rightly")
 
     temperature: float | None = None
 

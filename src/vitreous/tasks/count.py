@@ -33,6 +33,7 @@ from vitreous.models.network import Output
 from vitreous.tasks.aim import Aim, whole_map
 from vitreous.tasks.count_answer import Count as Counted
 from vitreous.tasks.density import densities, tally
+from vitreous.tasks.image_score import ImageScore
 from vitreous.tasks.ranked_cases import ranked_cases
 from vitreous.tasks.ranks import ranks
 from vitreous.tasks.section import Gallery, Kind, Scatter, Section, Table
@@ -89,6 +90,7 @@ class Count(Task):
     needs: ClassVar = {"dot": Dots}
     answers = "map"
     SCORES = CountScores
+    image_score = ImageScore("error", "mean error of the count", "lower", share=False)
     LOSSES: ClassVar[Mapping[str, Callable[..., Tensor]]] = {
         "squared": squared_error,
         "absolute": absolute_error,

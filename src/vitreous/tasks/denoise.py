@@ -33,6 +33,7 @@ from vitreous.metrics.score import Rule
 from vitreous.metrics.similarity import psnr, ssim
 from vitreous.models.network import Output
 from vitreous.tasks.aim import Aim, whole_map
+from vitreous.tasks.image_score import ImageScore
 from vitreous.tasks.meter import ScoredMaps
 from vitreous.tasks.picture_answer import Restored
 from vitreous.tasks.ranked_cases import ranked_cases
@@ -95,6 +96,7 @@ class Denoise(Task):
     answers = "map"
     window = "native"
     SCORES = RestorationScores
+    image_score = ImageScore("psnr", "mean PSNR in dB", share=False)
     LOSSES: ClassVar[Mapping[str, Callable[..., Tensor]]] = {
         "squared": squared_error,
         "absolute": absolute_error,

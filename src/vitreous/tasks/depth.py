@@ -31,6 +31,7 @@ from vitreous.metrics.score import Rule
 from vitreous.models.network import Output
 from vitreous.tasks.aim import Aim, whole_map
 from vitreous.tasks.depth_answer import MOST, DepthMap
+from vitreous.tasks.image_score import ImageScore
 from vitreous.tasks.meter import ScoredMaps
 from vitreous.tasks.ranked_cases import ranked_cases
 from vitreous.tasks.ranks import ranks
@@ -57,6 +58,7 @@ class Depth(Task):
     needs: ClassVar = {"depth": Maps}
     answers = "map"
     SCORES = DepthScores
+    image_score = ImageScore("abs_rel", "mean relative error", "lower")
     LOSSES: ClassVar[Mapping[str, Callable[..., Tensor]]] = {
         "huber": smooth_l1,
         "scale_invariant": scale_invariant,

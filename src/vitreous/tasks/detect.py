@@ -37,6 +37,7 @@ from vitreous.tasks.grid_coding import (
     logits,
     thing_aim,
 )
+from vitreous.tasks.image_score import ImageScore
 from vitreous.tasks.ranks import ranks
 from vitreous.tasks.section import Gallery, Note, Section
 from vitreous.tasks.task import Aligned, Columns, Ids, Task
@@ -72,6 +73,7 @@ class Detect(Task):
     answers = "map"
     longest = 384
     SCORES = DetectionScores
+    image_score = ImageScore("f1", "mean F1 of an image")
     LOSSES: ClassVar[Mapping[str, Callable[..., Tensor]]] = {
         "focal": center_focal,
         "hard": center_hard,

@@ -37,6 +37,7 @@ from vitreous.models.network import Output
 from vitreous.tasks import mask_sections
 from vitreous.tasks.aim import Aim
 from vitreous.tasks.coding import CODINGS
+from vitreous.tasks.image_score import ImageScore
 from vitreous.tasks.mask_answer import Mask
 from vitreous.tasks.mask_meter import MaskMeter
 from vitreous.tasks.pixel_aim import pixel_aim
@@ -61,6 +62,7 @@ class Segment(Task):
     needs: ClassVar = {"mask": Maps}
     answers = "map"
     SCORES = SegmentationScores
+    image_score = ImageScore("iou", "mean IoU of an image")
     LOSSES: ClassVar[Mapping[str, Callable[..., Tensor]]] = {
         "cross_entropy": cross_entropy,
         "focal": focal,

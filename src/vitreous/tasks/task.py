@@ -28,6 +28,7 @@ from vitreous.metrics.score import Rule, Scores
 from vitreous.models.network import Output, OutputKind
 from vitreous.tasks.aim import Aim
 from vitreous.tasks.answer import Answer
+from vitreous.tasks.image_score import ImageScore
 from vitreous.tasks.meter import Meter
 from vitreous.tasks.section import Gallery, Note, Section
 
@@ -67,6 +68,8 @@ class Task(ABC):
     views        changed copies of an image that belong together in training
     LOSSES       criteria by name; the first is the default
     SCORES       the type of its scores
+    image_score  the number of each image in `table` by which two models are compared; None where
+                 there is none
     classes      names, in the order of the network's outputs; empty where there are none
     criterion    name of the loss
     smoothing    share of each target that is spread evenly over the possible answers
@@ -85,6 +88,7 @@ class Task(ABC):
     views: ClassVar[int] = 1
     LOSSES: ClassVar[Mapping[str, Callable[..., Tensor]]]
     SCORES: ClassVar[Any]
+    image_score: ClassVar[ImageScore | None] = None
 
     classes: tuple[str, ...] = ()
     criterion: str = ""
@@ -334,6 +338,19 @@ class Task(ABC):
 
         targets  of the examples that the meter has seen, in their order
         """
+
+    @classmethod
+    def of_images(cls, rows: Sequence[Mapping[str, str]]) -> NDArray[np.float64]:
+        """(N,) `image_score` of each of these rows of predictions.csv; NaN where it has none.
+
+        Raises UsageError where answers of this kind are not compared image by image.
+        """
+        if cls.image_score is None:
+            raise UsageError(
+                f"answers of the task '{cls.name}' are not compared image by image",
+                remedy="Compare the scores in each run's report, with their intervals.",
+            )
+        return cls.image_score.values(rows)
 
     def align(self, targets: Columns, where: str) -> Aligned:
         """The targets of other data in this task's terms. Raises DataError if they do not fit."""

@@ -18,6 +18,7 @@ from vitreous.data.dataset import Pixels
 from vitreous.errors import UsageError
 from vitreous.explain.cam import Pooled, pooled
 from vitreous.explain.embedding import Embedding, embed
+from vitreous.explain.first_filters import byte_maps, filter_bytes, first_filters
 from vitreous.inference.model_file import Bundle
 from vitreous.inference.predictor import finite
 from vitreous.models import head
@@ -25,9 +26,6 @@ from vitreous.models.linear import Linear, templates
 from vitreous.playground.images.layers import (
     SHOWN,
     View,
-    byte_maps,
-    filter_bytes,
-    first_filters,
     kind_of,
     reduced,
     shown_layers,
