@@ -323,6 +323,16 @@ class Task(ABC):
         """This task with what is chosen on validation data, such as thresholds."""
         return self
 
+    def untuned(self, examples: int) -> list[str]:
+        """What so many validation examples are too few to choose, and what is done instead, one
+        sentence each.
+        """
+        return []
+
+    def raw(self) -> Self:
+        """This task without calibration: as sure of its answers as the network is."""
+        return self
+
     def baselines(self, rows: Rows, targets: Columns, train: Ids, ids: Ids) -> tuple[Rule, ...]:
         """What simple rules reach on the rows `ids`, having seen the rows `train`."""
         return ()
