@@ -213,7 +213,7 @@ class Lens:
         if view.output.dim() == 2:  # a layer of vectors: flattened or averaged, it has read all
             return 0, 0, height, width
         field = self._fields_here().layers.get(view.name)
-        return field and field.window(row, column, height, width)
+        return None if field is None else field.window(row, column, height, width)
 
     def _fields_here(self) -> Fields:
         """The receptive fields for images of the present size: borders are added by size."""

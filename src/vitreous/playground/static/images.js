@@ -10,6 +10,8 @@ import { Layers } from "./layers.js";
 import { Photo } from "./photo.js";
 import { Socket, inWords } from "./socket.js";
 import { setView, view } from "./state.js";
+import { Strip } from "./strip.js";
+import { Turns } from "./turns.js";
 
 const [FILE, DRAWING, FRAMED] = [0, 1, 2];
 const LARGEST = 8 * 1024 * 1024 - 1;
@@ -27,7 +29,8 @@ const PAGE = `
     <p class="hint" id="input-size"></p>
   </section>
   <div class="look-middle">
-  <section class="glass" id="photo-panel" aria-labelledby="photo-title" hidden><h2 id="photo-title">The answer over the image</h2><div class="photo"><div><div class="stack"><canvas role="img"></canvas><canvas></canvas><canvas tabindex="0" role="application" aria-label="Pixels of the image. Arrows choose one, Shift and arrows by ten."></canvas></div><label class="blend">Image <input type="range" min="0" max="100" value="100" aria-label="From the image to the answer"> Answer</label></div><div class="pixel" aria-live="polite"></div></div></section>
+  <section class="glass" id="strip-panel" aria-labelledby="strip-title" hidden><h2 id="strip-title">Validation images</h2><p class="hint"></p><div class="strip"></div></section>
+  <section class="glass" id="photo-panel" aria-labelledby="photo-title" hidden><h2 id="photo-title">The answer over the image</h2><div class="photo"><div><div class="stack"><canvas role="img"></canvas><canvas></canvas><canvas hidden></canvas><canvas tabindex="0" role="application" aria-label="Pixels of the image. Arrows choose one, Shift and arrows by ten."></canvas></div><label class="blend">Image <input type="range" min="0" max="100" value="100" aria-label="From the image to the answer"> Answer</label><label class="check" hidden><input type="checkbox"> Show what is true instead</label></div><div class="pixel" aria-live="polite"></div></div></section>
   <section class="glass" id="filter-panel" aria-labelledby="filter-title" hidden><h2 id="filter-title">First filters</h2><p class="hint">What the first convolution looks for in the image: the weights of its kernels, all on one scale. Point at one to see it large.</p><div class="filters"><div id="filters" class="maps" role="group" aria-label="Filters of the first convolution"></div><figure><canvas role="img"></canvas><figcaption class="hint"></figcaption></figure></div></section>
   <section class="glass layers-panel" aria-labelledby="layers-title">
     <h2 id="layers-title">Layers</h2>
@@ -48,12 +51,16 @@ export class Images {
     root.innerHTML = PAGE;
     this.$ = (selector) => root.querySelector(selector);
     this.say = say;
-    this.drawing = new Drawing(this.$("#drawing"), (blob) => this.sendDrawing(blob));
+    this.turns = new Turns();
+    this.drawing = new Drawing(this.$("#drawing"), {
+      number: () => this.turns.next(),
+      ready: (number, blob) => this.send(this.$("#framed").checked ? FRAMED : DRAWING, number, blob),
+    });
     this.$("#network-name").onchange = (event) => {
       setView("net", event.target.value);
       this.open();
     };
-    this.$("#draw-clear").onclick = () => { this.drawing.clear(); this.drawing.tell(); };
+    this.$("#draw-clear").onclick = () => this.drawing.wipe();
     this.$("#draw-example").onclick = () => this.openExample(Math.floor(Math.random() * this.network.examples));
     this.$("#framed").onchange = () => this.drawing.tell();
     this.$("#upload").onchange = ({ target }) => {
@@ -63,6 +70,7 @@ export class Images {
     this.$("#cam-class").onchange = (event) => this.socket.send("cam", { label: +event.target.value });
     this.layers = new Layers(this.$("#layer-list"), (place) => this.socket.send("value", place));
     this.photo = new Photo(this.$("#photo-panel"), (place) => this.socket.send("pixel", place));
+    this.strip = new Strip(this.$("#strip-panel"), (image) => this.openStored("validation", image));
     this.filters = new Filters(this.$("#filter-panel"));
     this.cloud = new Cloud(this.$("#cloud"), this.$("#cloud-text"), (number) => this.openExample(number));
     root.addEventListener("dragover", (event) => event.preventDefault());
@@ -77,30 +85,34 @@ export class Images {
   /** Open the network that the address names, or the server's first. */
   open() { this.socket.send("open", { name: view.net || null }); }
 
-  openExample(number) {
-    this.example = true;
-    this.socket.send("example", { number });
+  openExample(image) { this.openStored("example", image); }
+
+  /** An image that the server has: a held-out digit, or a validation image of the run. */
+  openStored(type, image) {
+    const number = this.turns.next();
+    this.stored = { number, type, image };
+    this.turns.offer(number, () => this.socket.send(type, { image, number }));
   }
 
-  async sendDrawing(blob) { this.send(this.$("#framed").checked ? FRAMED : DRAWING, blob); }
-
-  async upload(file) {
+  upload(file) {
     if (!file) return;
     if (file.size > LARGEST) this.say("The image is larger than 8 MiB.");
-    else this.send(FILE, file);
+    else this.send(FILE, this.turns.next(), file);
   }
 
-  async send(kind, blob) {
-    const bytes = new Uint8Array(await blob.arrayBuffer());
-    const message = new Uint8Array(bytes.length + 1);
+  async send(kind, number, blob) {
+    const file = new Uint8Array(await blob.arrayBuffer());
+    const message = new Uint8Array(file.length + 5);
     message[0] = kind;
-    message.set(bytes, 1);
-    this.socket.sendBytes(message);
+    new DataView(message.buffer).setUint32(1, number, true);
+    message.set(file, 5);
+    this.turns.offer(number, () => this.socket.sendBytes(message));
   }
 
   receive(message) {
     if (message.type === "network") this.build(message);
-    else if (message.type === "seen") this.show(message);
+    else if (message.type === "seen") this.arrived(message);
+    else if (message.type === "strip") this.openFirst(this.strip.show(message));
     else if (message.type === "value") this.explain(message);
     else if (message.type === "pixel") this.tellPixel(message);
     else if (message.type === "cam") this.showCam(message);
@@ -120,6 +132,7 @@ export class Images {
   /** No answer is awaited any more: none will come. */
   settle() {
     this.placing = this.placeAgain = false;
+    this.turns.settle();
     this.layers.settle();
     this.photo.settle();
   }
@@ -144,8 +157,26 @@ export class Images {
     this.paintTemplates();
     this.filters.show(network);
     this.$("#cloud-panel").hidden = !network.digits;
-    if (network.digits) this.$("#draw-example").click();
+    this.$("#strip-panel").hidden = true;
+    this.stored = null;
+    if (network.own) this.socket.send("strip");
+    else this.openFirst(false);
+  }
+
+  /** What a network is shown first: a mistake of its own, a digit, or what is drawn. */
+  openFirst(strip) {
+    if (strip) this.strip.list.querySelector("button").click();
+    else if (this.network.digits) this.$("#draw-example").click();
     else this.drawing.tell();
+  }
+
+  /** An image has been looked at: show it, unless a newer one is shown already. */
+  arrived(seen) {
+    if (!this.turns.arrived(seen.number)) return;
+    const stored = this.stored?.number === seen.number ? this.stored : null;
+    if (stored) this.drawing.show(seen.arrays.image);
+    this.strip.mark(stored?.type === "validation" ? stored.image : null);
+    this.show(seen);
   }
 
   explain(value) {
@@ -158,8 +189,6 @@ export class Images {
   show(seen) {
     this.seen = seen;
     this.window = null;
-    if (this.example) this.drawing.show(seen.arrays.image, this.network.width);
-    this.example = false;
     this.layers.paint(seen.arrays);
     this.photo.show(seen);
     this.paintInput();
