@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -10,23 +11,25 @@ from PIL import Image
 
 from vitreous.cli.main import run
 from vitreous.labs import experiments as table
-from vitreous.labs.experiments import LABS
+from vitreous.labs.course import COURSE
+from vitreous.labs.experiments import DEMONSTRATIONS
 
 
-def test_they_are_listed_with_what_they_claim(capsys: pytest.CaptureFixture[str]) -> None:
+def test_they_are_listed(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["lab"]) == 0
     out = capsys.readouterr().out
-    assert all(name in out and experiment.claims in out for name, experiment in LABS.items())
+    assert all(lab.row in out and lab.name in out and lab.title in out for lab in COURSE)
+    assert all(name in out and each.claims in out for name, each in DEMONSTRATIONS.items())
 
 
-def test_the_saturation_of_a_unit_is_drawn(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    picture = tmp_path / "slopes.png"
-    assert run(["lab", "saturation", "--out", str(picture)]) == 0
-    assert "cross-entropy 0.9997" in capsys.readouterr().out  # σ(8)
-    with Image.open(picture) as image:
-        assert image.size[0] > 300
+def test_one_is_told_and_kept(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    book = tmp_path / "book"
+    assert run(["lab", "g7", "--out", str(book)]) == 0
+    out = capsys.readouterr().out
+    assert "gradient at z = 8, target 0: 0.9997" in out  # σ(8)
+    assert "The claim holds" in (book / "G7.html").read_text("utf-8")
+    assert run(["lab", "saturation", "--out", str(book), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["holds"] is True
 
 
 def test_a_photo_is_painted(
@@ -50,10 +53,13 @@ def test_a_photo_is_painted(
     ("arguments", "said"),
     [
         (["lab", "splatt"], "splat"),
+        (["lab", "X44"], "X14"),
         (["lab", "painting"], "photo.jpg"),
-        (["lab", "splat", "--out", "splat.png"], "draws no picture"),
+        (["lab", "multi-task", "--out", "a.png"], "draws no picture"),
+        (["lab", "language", "--full"], "one size"),
+        (["lab", "X6", "--prompt", "Alice"], "writes no text"),
         (["lab", "splat", "photo.jpg"], "takes no image"),
-        (["lab", "saturation", "--out", "slopes.txt"], ".png"),
+        (["lab", "language", "--out", "language.txt"], ".png"),
         (["lab", "painting", "photo.jpg", "--out", "film.png"], ".gif"),
     ],
 )
@@ -67,12 +73,7 @@ def test_wrong_words_are_named(
 def test_a_folder_that_is_missing_is_told_before_the_work(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert run(["lab", "saturation", "--out", str(tmp_path / "missing" / "x.png")]) == 1
+    assert run(["lab", "language", "--out", str(tmp_path / "missing" / "x.png")]) == 1
     out, err = capsys.readouterr()
     assert "Make the folder first" in err
     assert not out
-
-
-def test_the_planted_gaussian_is_found(capsys: pytest.CaptureFixture[str]) -> None:
-    assert run(["lab", "splat"]) == 0
-    assert capsys.readouterr().out.count("20 of 20") == 2

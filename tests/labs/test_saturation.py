@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 import torch
-from PIL import Image
 from torch.testing import assert_close
 
-from vitreous.labs.saturation import plot, slopes
+from vitreous.labs.saturation import slopes
 
 Z = torch.linspace(-10, 10, 41, dtype=torch.float64)
 
@@ -34,8 +31,3 @@ def test_the_wronger_the_unit_the_less_the_squared_error_teaches_it() -> None:
     assert bool((found.entropy.diff() > 0).all())
     assert float(found.entropy[-1]) > 0.999
     assert float(found.squared[-1]) < 0.001
-
-
-def test_the_plot(tmp_path: Path) -> None:
-    with Image.open(plot(tmp_path / "saturation.png")) as picture:
-        assert picture.size == (1024, 576)

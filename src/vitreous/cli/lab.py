@@ -1,11 +1,24 @@
-"""`vitreous lab`: the experiments of the course, each one command."""
+"""`vitreous lab`: the experiments of the course, each one command, and the book of all."""
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
-from vitreous.errors import unknown
+from cyclopts import Parameter
+
+from vitreous.errors import UsageError
+from vitreous.files import json_text
 from vitreous.labs.writing import Writing
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from vitreous.labs.chapter import Chapter
+    from vitreous.labs.lab import Lab, Size
+
+BOOK = Path("book")
 
 
 def lab(
@@ -14,32 +27,112 @@ def lab(
     /,
     *,
     out: Path | None = None,
+    full: Annotated[bool, Parameter(negative="")] = False,
+    seed: int = 0,
+    json: Annotated[bool, Parameter(negative="")] = False,
     prompt: str = Writing.prompt,
     length: int = Writing.length,
     temperature: float = Writing.temperature,
-    seed: int = Writing.seed,
 ) -> None:
-    """Run an experiment of the course, or list them.
+    """Run an experiment of the course, list them, or make the book of all.
 
     Parameters
     ----------
     name
-        an experiment, or `list`
+        an experiment by its row (X4) or its name, `list`, or `all` for the book
     image
         for experiments that take one
     out
-        where to write the picture that it makes
+        the folder of the book, by default `book`; of the last four in the list, where to write the
+        picture
+    full
+        the source's sizes, which take longer
+    seed
+        of what is drawn
+    json
+        print one JSON object for each experiment
     prompt
         how the text of a language model begins
     length
         characters that it adds
     temperature
         0 for the likeliest text, 1 for what was learned
-    seed
-        of what it learns from and draws
     """
+    from vitreous.labs.course import COURSE, find
+    from vitreous.labs.experiments import DEMONSTRATIONS
+
+    if name == "list":
+        for each in COURSE:
+            print(f"{each.row:<5}{each.name:<16}{each.title}")
+        for known, experiment in DEMONSTRATIONS.items():
+            print(f"{'':<5}{known:<16}{experiment.claims}")
+        return
+    writing = Writing(prompt, length, temperature, seed)
+    if name in DEMONSTRATIONS:
+        if full or json:
+            raise UsageError(
+                "this experiment has one size and no JSON",
+                where=f"lab {name}",
+                remedy="Leave out --full and --json.",
+            )
+        show(name, image, out, writing)
+        return
+    labs: Sequence[Lab] = COURSE if name == "all" else (find(name, DEMONSTRATIONS),)
+    from vitreous.labs.experiments import takes_no_image, writes_nothing
+
+    if image is not None:
+        raise takes_no_image(name)
+    if writing != Writing(seed=seed):
+        raise writes_nothing(name)
+    measured(labs, out or BOOK, "full" if full else "quick", seed, json, whole=name == "all")
+
+
+def measured(
+    labs: Sequence[Lab], folder: Path, size: Size, seed: int, json: bool, *, whole: bool
+) -> None:
+    """Make chapters, tell what came out as they are done, and where the page lies."""
+    from vitreous.formats import duration
+    from vitreous.labs.textbook import INDEX, make
+
+    def begin(each: Lab) -> None:
+        print(f"measuring {each.row} {each.title} …", file=sys.stderr, flush=True)
+
+    page = INDEX if whole else f"{labs[0].row}.html"
+    stand = 0
+    for chapter, fresh in make(labs, folder, size, seed, begin, page=page):
+        stand += chapter.holds
+        if json:
+            print(json_text(chapter.to_json()), flush=True)
+            continue
+        when = duration(chapter.seconds) if fresh else "measured before"
+        print(f"{verdict(chapter)}  {chapter.lab.row:<4} {chapter.lab.title} ({when})", flush=True)
+        if not whole:
+            tell(chapter)
+    if not json:
+        if whole:
+            print(f"{stand} of {len(labs)} claims hold")
+        print(folder / page)
+
+
+def verdict(chapter: Chapter) -> str:
+    return "holds        " if chapter.holds else "does not hold"
+
+
+def tell(chapter: Chapter) -> None:
+    """The claim, and each figure beside the source's."""
+    print(chapter.lab.claims)
+    for finding in chapter.findings:
+        mark = "✓" if finding.holds else "✗"
+        source = f"; the source: {finding.source}" if finding.source else ""
+        print(f"  {mark} {finding.name}: {finding.measured} (asked: {finding.asked}{source})")
+        if not finding.holds and finding.why:
+            print(f"    {finding.why}")
+
+
+def show(name: str, image: Path | None, out: Path | None, writing: Writing) -> None:
+    """Run a demonstration: its claim, its lines, its picture."""
     from vitreous.labs.experiments import (
-        LABS,
+        DEMONSTRATIONS,
         Request,
         draws_nothing,
         needs_image,
@@ -48,18 +141,11 @@ def lab(
     )
     from vitreous.labs.picture import check
 
-    if name == "list":
-        for known, experiment in LABS.items():
-            print(f"{known:<12}{experiment.claims}")
-        return
-    if name not in LABS:
-        raise unknown("experiment", name, LABS)
-    experiment = LABS[name]
+    experiment = DEMONSTRATIONS[name]
     if experiment.image and image is None:
         raise needs_image(name)
     if image is not None and not experiment.image:
         raise takes_no_image(name)
-    writing = Writing(prompt, length, temperature, seed)
     if writing != Writing() and not experiment.writes:
         raise writes_nothing(name)
     if out is not None and experiment.picture is None:

@@ -41,15 +41,18 @@ def line_chart(
     y_format: Format = plain,
     mark: tuple[float, str] | None = None,
     kind: Literal["curves", "rate", "shares"] = "curves",
+    log_x: bool = False,
 ) -> Markup:
     """Curves over a common axis; logarithmic where the values span more than 1 : 50.
 
     kind  rate: low, wide and from 0, for what is known beforehand; shares: from 0 to 1
     mark  a place on the x axis and its name, drawn as a vertical line
+    log_x  the x axis has powers of ten, such as for learning rates
     """
     values = [y for line in lines for y in line.ys if isfinite(y)]
     positive = bool(values) and min(values) > 0
-    horizontal = tight_axis([x for line in lines for x in line.xs])
+    places = [x for line in lines for x in line.xs]
+    horizontal = axis(places, log=True) if log_x else tight_axis(places)
     log = kind == "curves" and positive and max(values) > 50 * min(values)
     values += [0.0, 1.0] if kind == "shares" else []
     vertical = axis(values, log=log, zero=kind == "rate", count=3 if kind == "rate" else 5)

@@ -1,4 +1,7 @@
-"""The experiments of the course that can be run by name: what each claims, and how it is shown."""
+"""Demonstrations that can be run by name: what each claims, and how it is shown.
+
+The experiments that are measured and judged are in `course.py`.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +18,7 @@ from vitreous.data.batches.preprocess import PixelContract, resize
 from vitreous.data.images.decode import decode
 from vitreous.errors import UsageError
 from vitreous.formats import percent
-from vitreous.labs import clusters, multi_task, painting, saturation, splat, xor
+from vitreous.labs import clusters, multi_task, painting
 from vitreous.labs import next_character as language
 from vitreous.labs.book import book
 from vitreous.labs.writing import Writing
@@ -42,8 +45,8 @@ class Request:
 
 
 @dataclass(frozen=True)
-class Lab:
-    """One experiment.
+class Demonstration:
+    """One that makes a picture, a film or a text, and has no chapter in the textbook.
 
     claims    what it shows, in a sentence
     picture   name of the file that it writes, or None
@@ -59,15 +62,6 @@ class Lab:
     writes: bool = False
 
 
-def run_splat(request: Request) -> Iterator[str]:
-    """Plant a Gaussian, and look for it from 20 starts, in two parametrizations."""
-    planted = splat.Splat(0.8, (0.45, 0.6), (0.12, 0.2))
-    for parametrization in ("deviation", "exponential"):
-        found = splat.recover(planted, parametrization=parametrization)
-        count = f"{found.successes} of {len(found.errors)}"
-        yield f"{parametrization:<12} {count} starts end within 1 %"
-
-
 def run_painting(request: Request) -> Iterator[str]:
     """Paint a photo with 200 Gaussians, and keep the painting as a film."""
     assert request.image is not None
@@ -79,15 +73,6 @@ def run_painting(request: Request) -> Iterator[str]:
         if stroke.step % 50 == 0:
             yield f"step {stroke.step:4}   {stroke.psnr:5.1f} dB"
     painting.film(strokes, request.out)
-
-
-def run_saturation(request: Request) -> Iterator[str]:
-    """Draw the gradients of both losses at a sigmoid unit."""
-    slopes = saturation.slopes(torch.tensor([8.0]))
-    yield "gradient at z = 8, where the target is 0:"
-    yield f"  squared error {float(slopes.squared):.4f}"
-    yield f"  cross-entropy {float(slopes.entropy):.4f}"
-    saturation.plot(request.out)
 
 
 def run_multi_task(request: Request) -> Iterator[str]:
@@ -102,15 +87,6 @@ def run_multi_task(request: Request) -> Iterator[str]:
         yield f"{trial.alpha:<6g}{found.loss:>8.3f}{named:>14}{boxed:>9}{both:>8}"
     least = min(trials, key=lambda trial: trial.scores.loss)
     yield f"least loss at α = {least.alpha:g}, best score at α = {multi_task.best(trials).alpha:g}"
-
-
-def run_xor(request: Request) -> Iterator[str]:
-    """Train each kind of network from a hundred first weights, and draw what became of them."""
-    trained = {}
-    for name, case in xor.CASES.items():
-        trained[name] = found = xor.train(case)
-        yield f"{name:<46}{int(found.solved.sum()):3} of {len(found.solved)} seeds solve it"
-    xor.plot(request.out, trained)
 
 
 def run_clusters(request: Request) -> Iterator[str]:
@@ -158,40 +134,25 @@ def run_language(request: Request) -> Iterator[str]:
     language.plot(request.out, readings, bars, LINE, maps)
 
 
-LABS = {
-    "splat": Lab(
-        "A Gaussian planted in an image is found again by gradients derived by hand.",
-        None,
-        run_splat,
-    ),
-    "painting": Lab(
+DEMONSTRATIONS = {
+    "painting": Demonstration(
         "Two hundred Gaussians, moved by gradients alone, paint a photo.",
         "painting.gif",
         run_painting,
         image=True,
     ),
-    "clusters": Lab(
+    "clusters": Demonstration(
         "Pixels that are alike in color and place are regions, without a label: clustering.",
         "clusters.png",
         run_clusters,
         image=True,
     ),
-    "saturation": Lab(
-        "Squared error leaves a saturated unit stuck; cross-entropy does not.",
-        "saturation.png",
-        run_saturation,
-    ),
-    "multi-task": Lab(
+    "multi-task": Demonstration(
         "The share of the class in α S + (1 − α) R is chosen by a score, not by that loss.",
         None,
         run_multi_task,
     ),
-    "xor": Lab(
-        "Two rectifiers solve XOR from most first weights; one, or linear layers, from none.",
-        "xor.png",
-        run_xor,
-    ),
-    "language": Lab(
+    "language": Demonstration(
         "A transformer guesses letters better than pairs of letters can, and then writes.",
         "language.png",
         run_language,

@@ -11,14 +11,15 @@ surely wrong. With cross-entropy it cancels.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 
 import torch
+from markupsafe import Markup
 from torch import Tensor
 
 from vitreous.backprop.layers import Pointwise, SigmoidCrossEntropy, SquaredError
 from vitreous.backprop.tape.rules import RULES
-from vitreous.labs.picture import figure, save
+from vitreous.drawing.chart import Line, line_chart
+from vitreous.labs.lab import Finding, Lab, Values
 
 
 @dataclass(frozen=True)
@@ -47,17 +48,69 @@ def slopes(z: Tensor, target: float = 0.0) -> Slopes:
     return Slopes(z, by_square[:, 0], entropy.backward()[:, 0])
 
 
-def plot(path: str | Path, target: float = 0.0) -> Path:
-    """Draw both gradients for z from −8 to 8; the file's ending decides on its format."""
-    found = slopes(torch.linspace(-8, 8, 321), target)
-    drawn = figure(6.4, 3.6)
-    axes = drawn.add_subplot()
-    axes.plot(found.z, found.entropy, color="#17803d", linewidth=2, label="cross-entropy: o − y")
-    axes.plot(found.z, found.squared, color="#c8242f", linewidth=2, label="squared: (o − y) σ′")
-    axes.axhline(0, color="#98a2b3", linewidth=0.8)
-    axes.set_xlabel("z, the weighted sum of the unit")
-    axes.set_ylabel("gradient")
-    axes.set_title(f"What reaches a sigmoid unit whose target is {target:g}")
-    axes.legend(frameon=False)
-    axes.spines[["top", "right"]].set_visible(False)
-    return save(drawn, path, dpi=160)
+def measure(*, seed: int = 0, count: int = 65) -> Values:
+    """Both gradients for z from −8 to 8, and how far cross-entropy's is from o − y."""
+    found = slopes(torch.linspace(-8, 8, count))
+    off = (found.entropy - torch.sigmoid(found.z)).abs().max()
+    return {
+        "z": found.z.tolist(),
+        "squared": found.squared.tolist(),
+        "entropy": found.entropy.tolist(),
+        "off": float(off),
+    }
+
+
+def judge(values: Values) -> list[Finding]:
+    """At z = 8, where the answer is as wrong as can be, one gradient is 1 and the other 0."""
+    return [
+        Finding(
+            name="cross-entropy: largest distance from o − y",
+            ours=values["off"],
+            rule="≤",
+            bound=1e-10,
+            source="o − y",
+        ),
+        Finding(
+            name="cross-entropy: gradient at z = 8, target 0",
+            ours=values["entropy"][-1],
+            rule="≥",
+            bound=0.99,
+            source="o − y → 1",
+        ),
+        Finding(
+            name="squared error: gradient at z = 8, target 0",
+            ours=values["squared"][-1],
+            rule="≤",
+            bound=0.01,
+            source="(o − y) σ′ → 0",
+        ),
+    ]
+
+
+def draw(values: Values) -> Markup:
+    """Both gradients over z."""
+    return line_chart(
+        [
+            Line("cross-entropy: o − y", values["z"], values["entropy"], 2),
+            Line("squared error: (o − y) σ′", values["z"], values["squared"], 3),
+        ],
+        title="What reaches a sigmoid unit whose target is 0",
+        x_label="z, the weighted sum of the unit",
+    )
+
+
+LAB = Lab(
+    row="G7",
+    name="saturation",
+    title="Why cross-entropy",
+    claims="Squared error leaves a saturated unit stuck, since its gradient is (o − y) σ′; that of "
+    "cross-entropy is o − y.",
+    source="Lecture 002, cross-entropy",
+    measure=measure,
+    judge=judge,
+    draw=draw,
+    core=(slopes,),
+    tiny={"count": 9},
+    tries=("Switch the loss in the playground, and compare the start.", "vitreous lab G7"),
+    plays="data=gauss&hidden=&lr=0.003&loss=cross_entropy",
+)

@@ -24,9 +24,13 @@ from dataclasses import dataclass
 from typing import Literal
 
 import torch
+from markupsafe import Markup
 from torch import Tensor
 
+from vitreous.drawing.chart import Line, line_chart
 from vitreous.errors import ShapeError, unknown
+from vitreous.labs.gallery import gallery, gray, side_by_side
+from vitreous.labs.lab import Finding, Lab, Values, figure
 
 Parameters = tuple[Tensor, Tensor, Tensor]  # a (), μ (2,) as row and column, σ or s (2,)
 Parametrization = Literal["deviation", "exponential"]
@@ -243,3 +247,85 @@ def recover(
                 break
         errors.append(found.error(planted) if math.isfinite(error) else math.inf)
     return Recovery(tuple(errors), sum(error <= tolerance for error in errors))
+
+
+PLANTED = Splat(0.8, (0.45, 0.6), (0.12, 0.2))
+PARAMETRIZATIONS: tuple[Parametrization, ...] = ("deviation", "exponential")
+
+
+def measure(*, seed: int = 0, count: int = 20) -> Values:
+    """The errors that all starts end at, in both parametrizations; and both gradients compared."""
+    begin = starts(count, seed)
+    errors = {
+        name: list(recover(PLANTED, parametrization=name, begin=begin).errors)
+        for name in PARAMETRIZATIONS
+    }
+    image, x = PLANTED.image(32, 32), pixels(32, 32)
+    off = 0.0
+    for name in PARAMETRIZATIONS:
+        for start in begin[:5]:
+            where = start.parameters(name), x, image, name
+            _, hand = by_hand(*where)
+            _, auto = by_autodiff(*where)
+            for one, other in zip(hand, auto, strict=True):
+                off = max(off, float(((one - other).abs() / other.abs().clamp_min(1)).max()))
+    shown = [PLANTED, begin[0]]
+    return {"errors": errors, "off": off, "maps": [gray(s.image(48, 48).numpy()) for s in shown]}
+
+
+def judge(values: Values) -> list[Finding]:
+    """Every start ends within one percent, and gradients by hand are those of autograd."""
+    found = [
+        Finding(
+            name=f"share of starts that end within 1 %, {name}",
+            rule="=",
+            bound=1,
+            ours=sum(error <= 0.01 for error in errors) / len(errors),
+            source="20 of 20",
+        )
+        for name, errors in values["errors"].items()
+    ]
+    return [
+        *found,
+        Finding(
+            name="gradients by hand less autograd's, relative",
+            ours=values["off"],
+            rule="≤",
+            bound=1e-9,
+            source="equal",
+        ),
+    ]
+
+
+def draw(values: Values) -> Markup:
+    """Where all starts end, the best first, and what was planted."""
+    lines = [
+        Line(name, list(range(1, len(errors) + 1)), sorted(errors), color)
+        for color, (name, errors) in enumerate(values["errors"].items(), 2)
+    ]
+    chart = line_chart(
+        lines,
+        title="Relative error that each start ends at",
+        x_label="starts, the best first",
+        y_format=figure,
+    )
+    names = ("planted", "a start")
+    return side_by_side(chart, gallery(zip(values["maps"], names, strict=True)))
+
+
+LAB = Lab(
+    row="G11",
+    name="splat",
+    title="One Gaussian, by hand",
+    claims="The gradients of one Gaussian's error, derived by hand, find a planted one again from "
+    "20 starts; with an exponential the width stays positive.",
+    source="Lecture 000, homework on Gaussian splatting",
+    measure=measure,
+    judge=judge,
+    draw=draw,
+    core=(by_hand,),
+    assumed="An image of 32 × 32, the amplitude solved for exactly in each of 400 steps.",
+    full={"count": 200},
+    tiny={"count": 5},
+    tries=("Ten times as many starts.", "vitreous lab G11 --full"),
+)

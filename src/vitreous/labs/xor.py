@@ -11,15 +11,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import torch
+from markupsafe import Markup
 from torch import Tensor, nn
 from torch.func import functional_call, grad, stack_module_state, vmap
 
 from vitreous.data.synthetic import Points
-from vitreous.labs.picture import figure, save
+from vitreous.labs import gallery
+from vitreous.labs.lab import Finding, Lab, Values
+from vitreous.metrics.interval import wilson
 from vitreous.models.mlp import perceptron
 from vitreous.training.reproduce import seeded
 
@@ -123,36 +125,79 @@ def typical(found: Trained, *, solved: bool) -> int:
     return int(seeds[order[len(order) // 2]])
 
 
-def plot(path: str | Path, trained: dict[str, Trained]) -> Path:
-    """Decision maps: a success and a typical failure of two units, one unit, linear layers.
+def measure(*, seed: int = 0, seeds: int = SEEDS, steps: int = STEPS) -> Values:
+    """How many seeds solve it, for each kind of network; maps of a success and of failures."""
+    wanted = [True, False, False, False]
+    shares, maps = {}, []
+    axis = torch.linspace(-3, 3, 61)
+    places = torch.cartesian_prod(axis.flip(0), axis).flip(1)  # rows from top to bottom
+    for (name, case), solved in zip(CASES.items(), wanted, strict=True):
+        found = train(case, range(seed * seeds, (seed + 1) * seeds), steps=steps)
+        shares[name] = [int(found.solved.sum()), seeds]
+        for kind in dict.fromkeys((solved, False)):
+            if bool((found.solved == kind).any()):
+                answers = found.answers(typical(found, solved=kind), places).reshape(61, 61)
+                outcome = "solved" if kind else "not solved"
+                maps.append((gallery.answers(answers.numpy()), f"{name}: {outcome}"))
+    return {"shares": shares, "maps": maps}
 
-    trained  for each row of `CASES`, its networks; the file's ending decides on its format
-    """
-    drawn = figure(10, 3)
-    from matplotlib.colors import LinearSegmentedColormap
 
-    first, _, one, linear = CASES
-    panels = [
-        ("two rectifiers", trained[first], True),
-        ("two rectifiers", trained[first], False),
-        ("one rectifier", trained[one], False),
-        ("no non-linearity", trained[linear], False),
+def judge(values: Values) -> list[Finding]:
+    """Half of the first weights do at least with two rectifiers, none with less."""
+    two, drawn, one, linear = values["shares"].values()
+    return [
+        Finding(
+            name="share of seeds that solve it, two rectifiers",
+            ours=two[0] / two[1],
+            rule="≥",
+            bound=0.45,
+            interval=wilson(*two),
+            source="yes: at least half",
+        ),
+        Finding(
+            name="the same, biases as PyTorch draws them",
+            ours=drawn[0] / drawn[1],
+            rule="≥",
+            bound=0.5,
+            interval=wilson(*drawn),
+            source="yes",
+            decides=False,
+            why="a rectifier that is off at most of the points when training begins stays so; "
+            "with biases of ½ it is awake",
+        ),
+        Finding(
+            name="seeds that solve it, one rectifier", ours=one[0], rule="=", bound=0, source="no"
+        ),
+        Finding(
+            name="seeds that solve it, no non-linearity",
+            ours=linear[0],
+            rule="=",
+            bound=0,
+            source="no",
+        ),
     ]
-    stops = ["#43298f", "#9483cf", "#f6f4f0", "#efb650", "#b85f00"]  # those of the playground
-    colors = LinearSegmentedColormap.from_list("answer", stops)
-    points, side, edge = corners(), 200, 3
-    axis = torch.linspace(-edge, edge, side)
-    places = torch.cartesian_prod(axis, axis).flip(1)  # rows from bottom to top
-    for panel, (title, found, solved) in zip(drawn.subplots(1, 4), panels, strict=True):
-        answers = found.answers(typical(found, solved=solved), places).reshape(side, side).numpy()
-        extent = (-edge, edge, -edge, edge)
-        panel.imshow(answers, cmap=colors, vmin=-1, vmax=1, extent=extent, origin="lower")
-        for sign, marker, color in ((1, "o", stops[-1]), (-1, "D", stops[0])):
-            x1, x2 = points.inputs[points.targets == sign].T
-            panel.scatter(x1, x2, 14, color, marker=marker, edgecolor="white", linewidth=0.6)
-        count, whole = int((found.solved == solved).sum()), len(found.solved)
-        says = f"{count} of {whole} solve it" if solved else f"{count} of {whole} do not solve it"
-        panel.set_title(f"{title}\n{says}", fontsize=10)
-        panel.set_xticks([-2, 0, 2])
-        panel.set_yticks([-2, 0, 2])
-    return save(drawn, path, dpi=100)
+
+
+def draw(values: Values) -> Markup:
+    """Decision maps, violet and orange."""
+    return gallery.gallery(values["maps"])
+
+
+LAB = Lab(
+    row="X6",
+    name="xor",
+    title="XOR",
+    claims="One hidden unit cannot do it, nor can layers without a non-linearity; two rectifiers "
+    "can.",
+    source="Lecture 004, XOR",
+    measure=measure,
+    judge=judge,
+    draw=draw,
+    core=(build, corners),
+    assumed="36 points around the corners, gradient descent on all of them, squared error of tanh, "
+    "biases ½ at first; the second row has those that PyTorch draws.",
+    full={"seeds": 1000, "steps": 1000},
+    tiny={"seeds": 40},
+    tries=("Take other first weights.", "vitreous lab X6 --seed 1"),
+    plays="data=xor&hidden=2&activation=relu&init=awake&lr=0.3",
+)

@@ -1,0 +1,56 @@
+"""The course: every experiment that has a chapter of the textbook, in the order of the lectures."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from vitreous.errors import UsageError, unknown
+from vitreous.labs import (
+    counts,
+    decomposition,
+    double_descent,
+    initial_variance,
+    likelihood,
+    narrow_networks,
+    regions,
+    saturation,
+    splat,
+    surface,
+    vanishing,
+    xor,
+)
+from vitreous.labs.lab import Lab
+
+COURSE: tuple[Lab, ...] = (
+    likelihood.LAB,
+    saturation.LAB,
+    xor.LAB,
+    surface.RECTIFIED,
+    surface.SMOOTH,
+    regions.LAB,
+    narrow_networks.LAB,
+    vanishing.LAB,
+    initial_variance.LAB,
+    decomposition.LAB,
+    double_descent.LAB,
+    counts.LAB,
+    splat.LAB,
+)
+
+
+def chapters() -> dict[str, Lab]:
+    """Each experiment by its row, as X4, and by its name, as depth."""
+    return {lab.row: lab for lab in COURSE} | {lab.name: lab for lab in COURSE}
+
+
+def find(name: str, others: Iterable[str] = ()) -> Lab:
+    """The experiment of that row or name, whatever its case. Raises UsageError with the nearest.
+
+    others  names that are experiments as well
+    """
+    known = {key.lower(): lab for key, lab in chapters().items()}
+    if name.lower() in known:
+        return known[name.lower()]
+    # Of a row, the number is what is mistaken: X44 is nearer to X4 than to a word.
+    error: UsageError = unknown("experiment", name, [*chapters(), *others, "all", "list"])
+    raise error
