@@ -5,7 +5,7 @@ answers with the most certain mistakes ranked.
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -22,6 +22,7 @@ from vitreous.tasks import class_sections
 from vitreous.tasks.aim import Aim, one_of
 from vitreous.tasks.image_score import ImageScore
 from vitreous.tasks.meter import Table
+from vitreous.tasks.pooling import Pool, averaged, positions
 from vitreous.tasks.prediction import Prediction
 from vitreous.tasks.section import Gallery, Note, Section
 from vitreous.tasks.task import Columns, Task
@@ -71,6 +72,19 @@ class ClassTask(Task):
     @abstractmethod
     def probabilities(self, logits: Logits) -> Tensor:
         """(B, L) in [0, 1]."""
+
+    @abstractmethod
+    def logits(self, probabilities: Tensor) -> Tensor:
+        """The inverse of `probabilities`, up to what does not change them."""
+
+    def pool(self, members: Sequence[Self]) -> tuple[Self, Pool]:
+        """Probabilities are averaged."""
+
+        def read(member: Self) -> Callable[[Tensor], Tensor]:
+            places = positions(self.classes, member.classes, self.noun)
+            return lambda outputs: member.probabilities(outputs)[:, places]
+
+        return self, averaged([read(member) for member in members], self.logits)
 
     @abstractmethod
     def judged(

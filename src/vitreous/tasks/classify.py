@@ -117,6 +117,9 @@ class Classify(ClassTask):
     def probabilities(self, logits: Logits) -> Tensor:
         return logits.softmax(1)
 
+    def logits(self, probabilities: Tensor) -> Tensor:
+        return probabilities.clamp_min(torch.finfo(probabilities.dtype).tiny).log()
+
     def scores(self, meter: Table, baselines: Sequence[Any] = ()) -> ClassificationScores:
         return classification(meter.answers, meter.truth, self.classes, baselines=baselines)
 

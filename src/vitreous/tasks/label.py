@@ -32,6 +32,7 @@ from vitreous.tasks.class_answers import RANKED, ClassTask, ranked
 from vitreous.tasks.coding import CODINGS
 from vitreous.tasks.meter import Table
 from vitreous.tasks.neighbors import neighbors
+from vitreous.tasks.pooling import Pool, positions
 from vitreous.tasks.prediction import Prediction
 from vitreous.tasks.task import Aligned, Columns, Ids
 
@@ -112,6 +113,16 @@ class Label(ClassTask):
 
     def probabilities(self, logits: Logits) -> Tensor:
         return logits.sigmoid()
+
+    def logits(self, probabilities: Tensor) -> Tensor:
+        return probabilities.logit(eps=1e-12)
+
+    def pool(self, members: Sequence[Self]) -> tuple[Self, Pool]:
+        """Probabilities are averaged, and so are the thresholds."""
+        _, pool = super().pool(members)
+        places = [positions(self.classes, member.classes, self.noun) for member in members]
+        cuts = [member.cuts[at] for member, at in zip(members, places, strict=True)]
+        return replace(self, thresholds=tuple(np.mean(cuts, axis=0).tolist())), pool
 
     def scores(self, meter: Table, baselines: Sequence[Any] = ()) -> ClassificationScores:
         return multilabel(meter.answers, meter.truth, self.classes, self.cuts, baselines=baselines)
