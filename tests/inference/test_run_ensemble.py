@@ -14,7 +14,7 @@ from vitreous.cli.main import run as command
 from vitreous.data.dataset import Part
 from vitreous.errors import UsageError
 from vitreous.inference.model_file import Bundle, load
-from vitreous.inference.run_ensemble import ensemble
+from vitreous.inference.run_ensemble import Tempered, ensemble
 from vitreous.runs.ensemble_evaluation import evaluate_ensemble
 from vitreous.runs.evaluate import evaluate
 
@@ -86,7 +86,9 @@ def test_the_common_answer_is_explained_where_inputs_are_alike(runs: list[Path])
     one = load(runs[0])
     shown = ensemble([one, one]).explain(images()[0], method="saliency")
     # The mean of probabilities is explained, so what has a gradient is their logarithm.
-    logarithm = replace(one, model=torch.nn.Sequential(one.model, torch.nn.LogSoftmax(1)).eval())
+    logarithm = replace(
+        one, model=torch.nn.Sequential(Tempered(one), torch.nn.LogSoftmax(1)).eval()
+    )
     alone = logarithm.explain(images()[0], method="saliency")
     np.testing.assert_allclose(shown.heat, alone.heat, atol=1e-5)
     with pytest.raises(UsageError, match="of one size"):

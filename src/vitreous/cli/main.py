@@ -31,6 +31,7 @@ VERBS = (
     ("show", TRAIN, "Show the first images that training would see."),
     ("split", TRAIN, "Write the parts of a data set as a manifest."),
     ("explain", LOOK, "Show where in images the evidence for an answer lies."),
+    ("robust", LOOK, "Attack and corrupt images, and see what is left of the score."),
     ("doctor", LOOK, "Say why a run does not learn, and show it."),
     ("report", LOOK, "Show a run as one HTML file."),
     ("models", LOOK, "List the networks: parameters, work, year, paper."),

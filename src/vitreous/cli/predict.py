@@ -36,6 +36,7 @@ def predict(
     *images: Path,
     top: int = 3,
     scale: float | None = None,
+    raw: Annotated[bool, Parameter(negative="")] = False,
     json: Annotated[bool, Parameter(negative="")] = False,
     csv: Annotated[bool, Parameter(negative="")] = False,
     out: Path | None = None,
@@ -56,6 +57,8 @@ def predict(
     scale
         pixels that the network sees for one of the image, such as 1: large images are answered in
         tiles, by networks that answer for each pixel; default: the image is fitted into the window
+    raw
+        as sure as the network is by itself, without the temperature that calibrates its answers
     json
         print one JSON object
     csv
@@ -96,7 +99,8 @@ def predict(
         must_exist(one)
     if not images:
         raise UsageError("no images are given", remedy="Name image files, or folders of them.")
-    bundle = ensemble(models) if further else load(model)
+    loaded = [load(one).raw if raw else load(one) for one in models]
+    bundle = ensemble(loaded) if further else loaded[0]
     for note in bundle.notes:
         print(f"note: {note}", file=sys.stderr)
     paths, missed = gathered(images)

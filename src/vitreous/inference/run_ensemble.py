@@ -12,13 +12,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from torch import Tensor, nn
+
 from vitreous.errors import UsageError
 from vitreous.formats import counted
 from vitreous.inference.model_file import Bundle, load
 from vitreous.inference.predictor import BATCH, Image, channels_last, listed
 from vitreous.models.ensemble import Ensemble
+from vitreous.shapes import Images
 from vitreous.tasks import Answer, Task
-from vitreous.tasks.pooling import Pool
+from vitreous.tasks.pooled_answers import Pool
 
 if TYPE_CHECKING:
     from vitreous.explain.explanation import Explanation
@@ -116,10 +119,23 @@ class RunEnsemble:
                 where="ensemble",
                 remedy="Explain each of them by itself.",
             )
-        network = Ensemble(member.model for member in self.members)
+        network = Ensemble(Tempered(member) for member in self.members)
         one = ExplainingPredictor(model=network, task=self.task, contract=first.contract)
         found: Explanation | list[Explanation] = one.explain(source, **asked)
         return found
+
+
+class Tempered(nn.Module):
+    """The network of a member, with the logits whose softmax are its calibrated probabilities."""
+
+    def __init__(self, member: Bundle) -> None:
+        super().__init__()
+        self.model = member.model
+        self.temperature = float(getattr(member.task, "temperature", None) or 1.0)
+
+    def forward(self, images: Images) -> Tensor:
+        logits: Tensor = self.model(images)
+        return logits / self.temperature
 
 
 def ensemble(models: Sequence[str | Path | Bundle]) -> RunEnsemble:

@@ -41,12 +41,14 @@ class Measurement:
     bundle   the model file's content, with what its task chose on validation data
     scores   by the name of the part
     columns  of `rows`, the answers to all examples: path, part, and what the task tells
+    notes    what could not be chosen on validation data, one sentence each
     """
 
     bundle: Bundle
     scores: dict[str, Scores]
     columns: tuple[str, ...] = ("path", "part")
     rows: tuple[tuple[Any, ...], ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 def measure(
@@ -58,7 +60,10 @@ def measure(
     """Score parts of the data, with baselines for scale; validation comes first, since the task may
     choose thresholds by it. A search leaves the test part out of `parts`.
     """
-    found = Measurement(bundle, {})
+    notes = bundle.task.untuned(len(setup.ids[Part.VALIDATION]))
+    for note in notes:
+        progress.note(note)
+    found = Measurement(bundle, {}, notes=tuple(notes))
     train = setup.ids[Part.TRAIN]
     for part in parts:
         ids, name = setup.ids[part], part.name.lower()
@@ -78,6 +83,7 @@ def measure(
             {**found.scores, name: task.scores(meter, rules)},
             ("path", "part", *columns),
             (*found.rows, *named),
+            found.notes,
         )
     return found
 

@@ -251,6 +251,7 @@ def summary(
             *map(advised, setup.dataset.notes),
             *setup.packed.remarks,
             *setup.notes,
+            *found.notes,
             *(str(line["message"]) for line in folder.events("log")),
         ],
         "data": {"counts": setup.counts()},

@@ -29,7 +29,7 @@ from vitreous.tasks.coding import CODINGS
 from vitreous.tasks.image_score import ImageScore
 from vitreous.tasks.meter import Table as NumberTable
 from vitreous.tasks.neighbors import neighbors
-from vitreous.tasks.pooling import Pool, averaged, positions
+from vitreous.tasks.pooled_answers import Pool, averaged, positions
 from vitreous.tasks.quantities import Quantities
 from vitreous.tasks.ranks import ranks
 from vitreous.tasks.section import Case, Gallery, Kind, Scatter, Section, Table

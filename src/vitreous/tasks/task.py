@@ -30,7 +30,8 @@ from vitreous.tasks.aim import Aim
 from vitreous.tasks.answer import Answer
 from vitreous.tasks.image_score import ImageScore
 from vitreous.tasks.meter import Meter
-from vitreous.tasks.pooling import Pool
+from vitreous.tasks.pixel_answer import PixelAnswer
+from vitreous.tasks.pooled_answers import Pool
 from vitreous.tasks.section import Gallery, Note, Section
 
 Ids = NDArray[np.int64]
@@ -274,6 +275,12 @@ class Task(ABC):
     def loss(self, outputs: Any, targets: Mapping[str, Any]) -> Tensor:
         """(B,) the loss of each example."""
 
+    def margins(self, outputs: Any, targets: Mapping[str, Any]) -> Tensor | None:
+        """(B, K) one number for each way in which an answer can be wrong: it is right while all are
+        positive. None where answers are more or less right.
+        """
+        return None
+
     def renewal(self) -> Renewal | None:
         """What makes the images of a training batch anew from their targets, in each epoch; None
         where they stay as they are.
@@ -315,6 +322,16 @@ class Task(ABC):
 
     def tuned(self, meter: Any) -> Self:
         """This task with what is chosen on validation data, such as thresholds."""
+        return self
+
+    def untuned(self, examples: int) -> list[str]:
+        """What so many validation examples are too few to choose, and what is done instead, one
+        sentence each.
+        """
+        return []
+
+    def raw(self) -> Self:
+        """This task without calibration: as sure of its answers as the network is."""
         return self
 
     def baselines(self, rows: Rows, targets: Columns, train: Ids, ids: Ids) -> tuple[Rule, ...]:
@@ -411,6 +428,19 @@ class Task(ABC):
             remedy="Give the network itself to a method of `vitreous.explain.METHODS`, with a "
             "function of its outputs as the target.",
         )
+
+    def at_pixel(
+        self, outputs: Any, answer: Any, frame: Frame, x: int, y: int
+    ) -> PixelAnswer | None:
+        """What the network says at one pixel of an image; None where answers are of the image as a
+        whole.
+
+        outputs  of the network for this image alone
+        answer   what `decode` made of them
+        frame    how the image was fitted into the window
+        x, y     column and line of the pixel, in the image's own pixels
+        """
+        return None
 
     def truth(self, targets: Mapping[str, Any]) -> Answer:
         """The answer that would be right for an example, to be drawn beside the network's.
