@@ -151,7 +151,8 @@ def duplicates(name: str, count: int, planted: int) -> list[dict[str, Any]]:
         several = [*images, *(np.ascontiguousarray(change(image)) for image in images[:planted])]
         contract = PixelContract(height=64, width=64, channels=data.channels, fit="squash")
         rows = np.stack([contract.row(image) for image in several])
-        found = near_copies(thumbnails(rows, np.arange(len(rows))), strict=strict)
+        sides = np.array([min(image.shape[:2]) for image in several]) if strict else None
+        found = near_copies(thumbnails(rows, np.arange(len(rows))), sides=sides)
         pairs = {(pair.one, pair.other) for pair in found}
         right = sum((place, len(images) + place) in pairs for place in range(planted))
         # A planted image that looks like another one of the set is so because its original does.

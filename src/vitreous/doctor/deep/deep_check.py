@@ -128,7 +128,9 @@ def _copies(
         skipped.append("near duplicates that are cropped: of pictures this small, cropped ones "
                        "cannot be told from others")  # fmt: skip
     found = near_copies(
-        thumbnails(rows, chosen), strict=strict, progress=shown.task("comparing look-alikes")
+        thumbnails(rows, chosen),
+        sides=sides[chosen] if strict else None,
+        progress=shown.task("comparing look-alikes"),
     )
     pairs = [(sorted((int(chosen[p.one]), int(chosen[p.other]))), p.how) for p in found]
     return [NearCopy(one, other, how) for (one, other), how in pairs]

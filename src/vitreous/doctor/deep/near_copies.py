@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -48,13 +49,14 @@ def thumbnails(rows: Rows, ids: NDArray[np.int64], chunk: int = 512) -> NDArray[
 def near_copies(
     small: NDArray[np.uint8],
     *,
-    strict: bool = False,
+    sides: NDArray[np.int64] | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> list[NearCopy]:
     """Pairs that show the same, by position; each pair once. About N log N work.
 
-    small   (N, SIDE, SIDE) thumbnails of images that differ, see `thumbnails`
-    strict  nearly every pixel has to agree: for small pictures
+    small  (N, SIDE, SIDE) thumbnails of images that differ, see `thumbnails`
+    sides  (N,) pixels of a side that each really has, for small pictures: nearly every pixel has to
+           agree, of the two as they are at the size of the smaller one
     """
     shown = np.flatnonzero(small.std(axis=(1, 2)) >= FLAT)
     if len(shown) < 2:
@@ -73,7 +75,8 @@ def near_copies(
     order = np.argsort(apart, kind="stable")[:MOST]
     found = []
     for place, (one, other) in enumerate(pairs[order].tolist()):
-        how = _alike(small, prints, shown, one, other, strict)
+        side = None if sides is None else int(min(sides[shown[one]], sides[shown[other]]))
+        how = _alike(small, prints, shown, one, other, side)
         if how is not None:
             first, second = sorted((int(shown[one]), int(shown[other])))
             found.append(NearCopy(first, second, how))
@@ -88,7 +91,7 @@ def _alike(
     shown: NDArray[np.int64],
     one: int,
     other: int,
-    strict: bool,
+    side: int | None,
 ) -> str | None:
     """How two images show the same; None where they do not."""
     first, second = (small[shown[place]].astype(np.float32) for place in (one, other))
@@ -103,9 +106,16 @@ def _alike(
         if nearest > likeness.FAR:
             continue
         turned = np.ascontiguousarray(second[way])
-        if strict:
-            if float(np.corrcoef(first.ravel(), turned.ravel())[0, 1]) >= STRICT:
+        if side is not None:
+            if _correlation(first, turned, side) >= STRICT:
                 return how
         elif likeness.alike(first, turned):
             return how
     return None
+
+
+def _correlation(one: NDArray[np.float32], other: NDArray[np.float32], side: int) -> float:
+    """Of two thumbnails at this size."""
+    size = (min(side, likeness.SIDE),) * 2
+    values = [cv2.resize(each, size, interpolation=cv2.INTER_AREA).ravel() for each in (one, other)]
+    return float(np.corrcoef(*values)[0, 1])
