@@ -16,7 +16,7 @@ from vitreous.data.columns import ClassNumbers
 from vitreous.data.dataset import Part
 from vitreous.data.formats.arrays import ArrayDataset
 from vitreous.data.splits.split import split
-from vitreous.doctor.deep.deep_check import deep_check
+from vitreous.doctor.deep.deep_check import _folds, deep_check
 from vitreous.doctor.deep.deep_findings import DeepFindings, Suspect
 from vitreous.doctor.deep.deep_page import deep_page, write_folder
 
@@ -131,3 +131,13 @@ def test_files_without_the_suspicious_ones_can_be_trained_on(photos: Path, place
     assert dataset.id(asked) in names
     assert (kept.parts == Part.TEST).sum() == len(parts.indices(Part.TEST))
     assert not (kept.parts == Part.UNASSIGNED).any()
+
+
+def test_too_few_groups_to_hold_apart_are_said() -> None:
+    data = bars()
+    data.groups = np.arange(COUNT) % 3
+    skipped: list[str] = []
+    assert _folds(data, np.arange(COUNT), 0, skipped) == []
+    assert skipped == [
+        "label errors and changes of labels: 5 folds of 3 different images cannot be held apart"
+    ]
