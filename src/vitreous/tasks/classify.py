@@ -120,6 +120,9 @@ class Classify(ClassTask):
     def squashed(self, logits: Logits) -> Tensor:
         return logits.softmax(1)
 
+    def logits(self, probabilities: Tensor) -> Tensor:
+        return probabilities.clamp_min(torch.finfo(probabilities.dtype).tiny).log()
+
     def decisions(
         self, logits: NDArray[np.float64], truth: NDArray[Any]
     ) -> tuple[NDArray[np.float64], NDArray[np.int64]]:

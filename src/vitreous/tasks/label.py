@@ -33,6 +33,7 @@ from vitreous.tasks.coding import CODINGS
 from vitreous.tasks.margins import label_margins
 from vitreous.tasks.meter import Table
 from vitreous.tasks.neighbors import neighbors
+from vitreous.tasks.pooled_answers import Pool, positions
 from vitreous.tasks.prediction import Prediction
 from vitreous.tasks.task import Aligned, Columns, Ids
 
@@ -117,6 +118,16 @@ class Label(ClassTask):
 
     def squashed(self, logits: Logits) -> Tensor:
         return logits.sigmoid()
+
+    def logits(self, probabilities: Tensor) -> Tensor:
+        return probabilities.logit(eps=1e-12)
+
+    def pool(self, members: Sequence[Self]) -> tuple[Self, Pool]:
+        """Probabilities are averaged, and so are the thresholds."""
+        task, pool = super().pool(members)
+        places = [positions(self.classes, member.classes, self.noun) for member in members]
+        cuts = [member.cuts[at] for member, at in zip(members, places, strict=True)]
+        return replace(task, thresholds=tuple(np.mean(cuts, axis=0).tolist())), pool
 
     def decisions(
         self, logits: NDArray[np.float64], truth: NDArray[Any]
