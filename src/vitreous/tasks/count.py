@@ -154,9 +154,7 @@ class Count(Task):
         column = marked(targets)
         shown = column.tally().sum(axis=1)
         usual = max(FEWEST, float(shown[shown > 0].mean())) if shown.any() else FEWEST
-        return cls(
-            classes=column.classes, criterion=criterion, smoothing=smoothing, usual=usual
-        )
+        return cls(classes=column.classes, criterion=criterion, smoothing=smoothing, usual=usual)
 
     def within(self, height: int, width: int) -> Self:
         """Hills as wide as things lie apart: narrow ones are a few pixels among very many, and are
