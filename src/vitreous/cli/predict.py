@@ -33,6 +33,7 @@ def predict(
     *images: Path,
     top: int = 3,
     scale: float | None = None,
+    raw: Annotated[bool, Parameter(negative="")] = False,
     json: Annotated[bool, Parameter(negative="")] = False,
     csv: Annotated[bool, Parameter(negative="")] = False,
     out: Path | None = None,
@@ -52,6 +53,8 @@ def predict(
     scale
         pixels that the network sees for one of the image, such as 1: large images are answered in
         tiles, by networks that answer for each pixel; default: the image is fitted into the window
+    raw
+        as sure as the network is by itself, without the temperature that calibrates its answers
     json
         print one JSON object
     csv
@@ -87,6 +90,7 @@ def predict(
         )
     must_exist(model)
     bundle = load(model)
+    bundle = bundle.raw if raw else bundle
     for note in bundle.notes:
         print(f"note: {note}", file=sys.stderr)
     paths, missed = gathered(images)
