@@ -107,7 +107,7 @@ def look_alikes(view: View, contents: NDArray[np.uint8]) -> Iterator[Finding]:
     if not proven:
         return
     across = [pair for pair in proven if view.parts[pair[0]] != view.parts[pair[1]]]
-    clashes = [pair for pair in proven if view.differ(*pair)]
+    clashes = [pair for pair in proven if view.contradict(*pair)]
     yield Finding(
         "note",
         "near duplicates",
