@@ -110,7 +110,7 @@ class Recipe:
     """stop when this many epochs bring nothing; the best weights are kept in any case"""
 
     augment: str | None = None
-    """none, light, standard, strong, scenes, elastic, turn, zoom, randaugment or augmix"""
+    """none, light, pieces, standard, strong, scenes, elastic, turn, zoom, randaugment or augmix"""
     noise: Annotated[str | None, "text, such as gaussian:25"] = None
     """what makes images worse where a network is to undo it: gaussian:SIGMA in gray levels,
     poisson:PHOTONS of a white pixel or jpeg:QUALITY"""
