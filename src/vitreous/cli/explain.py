@@ -11,8 +11,8 @@ from cyclopts import Parameter
 
 from vitreous.cli.drawn_answers import drawn_names
 from vitreous.cli.explain_views import VIEWS, Asked, one_view, show
+from vitreous.cli.image_paths import gathered
 from vitreous.cli.network import must_exist
-from vitreous.cli.predict import gathered
 from vitreous.errors import DataError, ImageError, UsageError
 from vitreous.files import json_text
 from vitreous.formats import counted
