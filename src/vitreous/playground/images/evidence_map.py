@@ -1,4 +1,4 @@
-"""Explanation of an answer for the page: which methods there are, and the heatmap of one of them."""
+"""Explanations for the page: which methods there are, and the heatmap of one of them."""
 
 from __future__ import annotations
 
