@@ -550,12 +550,14 @@ def test_an_image_is_drawn_uploaded_and_explained(visit, tmp_path):
     # The first stroke on an image that was only shown begins a new drawing; the next one goes on.
     page.click("#draw-example")
     until(lambda: page.evaluate("playground.images.drawing.isShown"))
+    page.locator("#drawing").scroll_into_view_if_needed()
+    box = page.locator("#drawing").bounding_box()
     dark = "playground.images.seen.arrays.image.reduce((n, v) => n + (v < 9), 0)"
     for number, (x, y) in enumerate(((40, 40), (200, 210))):
         page.mouse.move(box["x"] + x, box["y"] + y)
         page.mouse.down()
         page.mouse.up()
-        until(lambda number=number: 784 - 40 * (number + 1) < page.evaluate(dark) < 784 - 9)
+        until(lambda n=number: 784 - 40 * (n + 1) < page.evaluate(dark) < 784 - 9 * (n + 1))
     image = np.reshape(page.evaluate("[...playground.images.seen.arrays.image]"), (28, 28))
     rows, columns = np.nonzero(image > 99)
     assert {(row < 14, column < 14) for row, column in zip(rows, columns, strict=True)} == {
@@ -635,7 +637,7 @@ def test_no_slow_answer_overtakes_a_newer_one(visit):
     until(
         lambda: page.evaluate(
             "playground.images.turns.shown === playground.images.turns.newest"
-            " && playground.images.seen.arrays.image[4 * 28 + 25] > 200"
+            " && playground.images.seen.arrays.image[4 * 28 + 22] > 200"
         )
     )
 
