@@ -34,6 +34,7 @@ def predict(
     *images: Path,
     top: int = 3,
     scale: float | None = None,
+    reject: Annotated[bool, Parameter(negative="")] = False,
     json: Annotated[bool, Parameter(negative="")] = False,
     csv: Annotated[bool, Parameter(negative="")] = False,
     out: Path | None = None,
@@ -53,6 +54,9 @@ def predict(
     scale
         pixels that the network sees for one of the image, such as 1: large images are answered in
         tiles, by networks that answer for each pixel; default: the image is fitted into the window
+    reject
+        answer "none of these" to images that are not like those of training, by the threshold that
+        is kept in the model file
     json
         print one JSON object
     csv
@@ -78,7 +82,8 @@ def predict(
         raise UsageError("only one can be printed", where="--json, --csv", remedy="Choose one.")
     must_exist(model)
     bundle = load(model)
-    for note in bundle.notes:
+    warned = [*bundle.notes, *(bundle.rejection.notes if reject and bundle.rejection else ())]
+    for note in warned:
         print(f"note: {note}", file=sys.stderr)
     paths, missed = gathered(images)
     folder = out if out is not None and (out.is_dir() or not out.suffix) else None
@@ -89,7 +94,7 @@ def predict(
     told: list[int] = []
     with progress(style="none" if quiet else "auto") as shown:
         shown.stage("predicting", len(paths))
-        for path, answer, remarks in _answers(bundle, paths, top, scale):
+        for path, answer, remarks in _answers(bundle, paths, top, scale, reject):
             answers.append((path, answer))
             told.append(remarks)
             if folder is not None and not isinstance(answer, ImageError):
@@ -98,7 +103,7 @@ def predict(
     failures = [answer for _, answer in answers if isinstance(answer, ImageError)]
     write = _csv if csv else _plain
     notes = sentences(np.array(told, np.uint8), lambda index: printable(paths[index]))
-    text = _json(answers, missed, [*bundle.notes, *notes]) if json else write(answers)
+    text = _json(answers, missed, [*warned, *notes]) if json else write(answers)
     if folder is not None:
         out = folder / f"answers.{'json' if json else 'csv' if csv else 'txt'}"
     if out is None:
@@ -113,7 +118,7 @@ def predict(
 
 
 def _answers(
-    bundle: Bundle, paths: Sequence[Path], top: int, scale: float | None
+    bundle: Bundle, paths: Sequence[Path], top: int, scale: float | None, reject: bool
 ) -> Iterator[tuple[Path, Answer | ImageError, int]]:
     """(path, answer, remarks on its reading), chunk by chunk; a chunk with an image that cannot be
     read is asked one by one.
@@ -121,12 +126,13 @@ def _answers(
     for start in range(0, len(paths), CHUNK):
         chunk = paths[start : start + CHUNK]
         try:
-            found = bundle.predict_and_tell([*chunk], top=top, scale=scale)
+            found = bundle.predict_and_tell([*chunk], top=top, scale=scale, reject=reject)
             yield from ((path, *pair) for path, pair in zip(chunk, found, strict=True))
         except ImageError:
             for path in chunk:
                 try:
-                    yield path, *bundle.predict_and_tell([path], top=top, scale=scale)[0]
+                    (told,) = bundle.predict_and_tell([path], top=top, scale=scale, reject=reject)
+                    yield path, *told
                 except ImageError as error:
                     yield path, error, 0
 

@@ -19,7 +19,11 @@ from vitreous.fields import AtMost, Between, misfit
 from vitreous.tasks import TASKS, Task
 
 FORMAT = 2
-READABLE = (1, FORMAT)  # the first had no decoding, and thresholds of labels in its place
+WITH_BANK = 3  # a file that holds features of training images as well
+READABLE = (1, FORMAT, WITH_BANK)
+"""The first had no decoding, and thresholds of labels in its place; those of the second may have no
+rejection, and earlier versions, which do not know it, read them.
+"""
 PRECISIONS = ("float32", "bfloat16", "float16")
 FOREIGN = "Give a model file of vitreous; weights of other tools go to --pretrained."
 HEADER_LIMIT = 16 << 20  # bytes; a million long class names would still fit
@@ -37,6 +41,7 @@ class Header:
     training: dict[str, Any]
     sha256: str
     probe: tuple[float, ...] | None
+    rejection: dict[str, Any] | None
 
     @classmethod
     def of(cls, path: Path) -> Header:
@@ -52,12 +57,12 @@ class Header:
     @classmethod
     def read(cls, blob: bytes, where: str) -> Header:
         """Parse and check the header of a model file's bytes. Raises ModelFileError."""
-        fields = {"decoding": {}, "probe": None, **metadata(blob, where)}
+        fields = {"decoding": {}, "probe": None, "rejection": None, **metadata(blob, where)}
         if fields.get("format") not in READABLE:
             raise ModelFileError(
                 f"format {fields.get('format')!r} is unknown here",
                 where=where,
-                remedy=f"Up to {FORMAT} are read here: update vitreous, or save the model again.",
+                remedy=f"Up to {WITH_BANK} are read: update vitreous, or save the model again.",
             )
         if name := misfit(fields, FIELDS):
             found = repr(fields[name])[:80] if name in fields else "missing"
@@ -83,6 +88,7 @@ class Header:
             training=fields["training"],
             sha256=fields["sha256"],
             probe=fields["probe"],
+            rejection=fields["rejection"],
         )
 
 
@@ -99,6 +105,7 @@ FIELDS: dict[str, Any] = {
     "training": dict,
     "sha256": str,
     "probe": Annotated[tuple[float, ...] | None, AtMost(1024)],
+    "rejection": dict | None,
 }
 
 

@@ -121,6 +121,13 @@ class Classify(ClassTask):
     def probabilities(self, logits: Logits) -> Tensor:
         return logits.softmax(1)
 
+    def claimed(self, outputs: Logits) -> dict[str, Any]:
+        return {"class": outputs.argmax(1)}
+
+    def strangeness(self, logits: Logits) -> Tensor:
+        """The energy -log Σ exp(logit)."""
+        return -logits.logsumexp(1)
+
     def scores(self, meter: Table, baselines: Sequence[Any] = ()) -> ClassificationScores:
         return classification(meter.answers, meter.truth, self.classes, baselines=baselines)
 

@@ -14,6 +14,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
+from torch.nn.functional import softplus
 
 from vitreous.backprop.layers import Loss, SigmoidCrossEntropy
 from vitreous.data.batches.pack import Rows
@@ -117,6 +118,14 @@ class Label(ClassTask):
 
     def probabilities(self, logits: Logits) -> Tensor:
         return logits.sigmoid()
+
+    def claimed(self, outputs: Logits) -> dict[str, Any]:
+        cuts = torch.from_numpy(self.cuts).to(outputs)
+        return {"class": (self.probabilities(outputs) >= cuts).float()}
+
+    def strangeness(self, logits: Logits) -> Tensor:
+        """The energies of all labels, each present or absent: -Σ log(1 + exp(logit))."""
+        return -softplus(logits).sum(1)
 
     def scores(self, meter: Table, baselines: Sequence[Any] = ()) -> ClassificationScores:
         return multilabel(meter.answers, meter.truth, self.classes, self.cuts, baselines=baselines)
