@@ -168,6 +168,15 @@ class RunFolder:
         line = {"time": datetime.now(UTC).isoformat(timespec="seconds"), "event": event, **fields}
         append_line(self.journal, line)
 
+    @property
+    def test_uses(self) -> int:
+        """How often the test part was scored, by this run or any other one that was counted up to
+        its last use here.
+        """
+        uses = self.events("test")
+        known = [use.get("earlier") for use in uses]
+        return max([len(uses), *(count + 1 for count in known if isinstance(count, int))])
+
     def events(self, event: str) -> list[dict[str, Any]]:
         """The journal's lines of one kind, oldest first; a line cut by a crash is passed over."""
         return [line for line in read_events(self.journal) if line.get("event") == event]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -110,3 +111,29 @@ def test_what_is_lost_in_reading_is_said(photos, model, capsys):
     assert "one single color" in note
     assert run(["predict", model, sound, "--quiet", "--json"]) == 0
     assert "notes" not in json.loads(capsys.readouterr().out)
+
+
+def test_a_sheet_groups_by_answer_the_least_certain_first(photos, model, capsys):
+    assert run(["predict", model, str(photos), "--quiet", "--json"]) == 0
+    answers = json.loads(capsys.readouterr().out)["predictions"]
+    assert run(["predict", model, str(photos), "--quiet", "--out", "seen.html"]) == 0
+    page = Path("seen.html").read_text()
+    shown = re.findall(r'<span class="id">(.*?)</span>', page)
+    by_answer = sorted(answers, key=lambda each: (each["label"], each["score"]))
+    assert [Path(path) for path in shown] == [Path(each["path"]) for each in by_answer]
+    headings = re.findall(r"<h2 [^>]*>(\S+)", page)
+    assert headings == sorted({each["label"] for each in answers})
+    assert page.count("data:image/png;base64,") == len(answers)
+
+
+def test_a_sheet_is_no_table(model, capsys):
+    assert run(["predict", model, ".", "--csv", "--out", "seen.html"]) == 2
+    assert "Leave --csv out" in capsys.readouterr().err
+
+
+def test_a_pattern_that_the_shell_left_as_it_is(photos, model, capsys):
+    assert run(["predict", model, f"{photos}/*/1.png", "--quiet"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[0] for line in lines] == sorted(map(str, photos.glob("*/1.png")))
+    assert run(["predict", model, f"{photos}/*/none.png", "--quiet"]) == 1
+    assert "there is no such file" in capsys.readouterr().err

@@ -124,10 +124,10 @@ def kill_at_random(processes: Any, data: str, reference: Path, place: Path, time
         same(run, reference)
 
 
-def test_killed_at_30_random_moments(
+def test_killed_at_10_random_moments(
     processes: Any, data: str, reference: Path, tmp_path: Path
 ) -> None:
-    kill_at_random(processes, data, reference, tmp_path, 30)
+    kill_at_random(processes, data, reference, tmp_path, 10)
 
 
 @pytest.mark.slow

@@ -17,6 +17,18 @@ from typing import Annotated, Any, Literal, Self
 from vitreous.errors import UsageError
 from vitreous.fields import Between, OneOf, check, check_names
 
+HEADINGS = {
+    "model": "What is learned",
+    "epochs": "Length and input",
+    "optimizer": "Optimizer",
+    "loss": "Loss and regularization",
+    "augment": "Augmentation",
+    "pretrained": "Pretrained weights",
+    "engine": "Machine and seed",
+    "validation": "Parts, files and logs",
+}
+"""The first field of each group, in the order of the fields: what the group is called."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Recipe:

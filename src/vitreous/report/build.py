@@ -24,6 +24,7 @@ from vitreous.files import read_json, read_lines, read_table, read_yaml, underst
 from vitreous.formats import counted
 from vitreous.inference.explaining import ExplainingPredictor
 from vitreous.inference.header import Header
+from vitreous.recipes.recipe import Recipe
 from vitreous.recipes.resolved import ResolvedRecipe
 from vitreous.report.content import DataSummary, Picture, ReportData, Setting
 from vitreous.report.pictures import loaded, pictures
@@ -130,18 +131,28 @@ def report_data(
         galleries=pictures(dataset, galleries, task, predictor) if dataset is not None else [],
         augmented=augmented(dataset, resolved, folder),
         data=data_summary(folder, model, summary, written["fingerprint"], dataset),
-        recipe={
-            name: Setting(in_words(value), resolved.reasons.get(name, ""))
-            for name, value in resolved.recipe.to_mapping().items()
-            if value not in (None, (), [])
-        },
+        recipe=settings(resolved),
         environment=flat(surroundings),
         timings=summary["timings"],
         notes=notes,
-        test_uses=len(folder.events("test")) or None,
+        test_uses=folder.test_uses or None,
         command=str(surroundings.get("command") or ""),
         created=(folder.events("start") or [{"time": ""}])[0]["time"],
     )
+
+
+def settings(resolved: ResolvedRecipe) -> dict[str, Setting]:
+    """The settings that have a value, by name."""
+    usual = Recipe().to_mapping()
+    return {
+        name: Setting(
+            in_words(value),
+            reason := resolved.reasons.get(name, ""),
+            usual=not reason and value == usual[name],
+        )
+        for name, value in resolved.recipe.to_mapping().items()
+        if value not in (None, (), [])
+    }
 
 
 def in_words(value: Any) -> str:

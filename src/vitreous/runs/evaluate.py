@@ -192,12 +192,18 @@ def use_test(dataset: Dataset, parts: Split, scores: Scores, run: RunFolder | No
         own = [str(use["time"]) for use in known if use.get("run") == name]
         earlier += [str(use["time"]) for use in journaled[: max(len(journaled) - len(own), 0)]]
         fields = {"examples": scores.count, "value": scores.headline.value}
-        run.log_event("test", data=dataset.fingerprint, earlier=len(earlier), **fields)
-    if not earlier:
+        first = {"first": min(earlier)} if earlier else {}
+        run.log_event("test", data=dataset.fingerprint, earlier=len(earlier), **first, **fields)
+    return used_before(len(earlier), min(earlier, default=""))
+
+
+def used_before(count: int, first: str) -> list[str]:
+    """A warning where a test part has been used before, over all runs; first: when it was."""
+    if not count:
         return []
     return [
-        f"this test part was used {times(len(earlier))} before (first {moment(min(earlier))}): a "
-        "number that has been looked at while choosing is no test any more"
+        f"this test part was used {times(count)} before (first {moment(first)}): a number that has "
+        "been looked at while choosing is no test any more"
     ]
 
 

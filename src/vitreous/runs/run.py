@@ -31,7 +31,7 @@ from vitreous.recipes.recipe import Recipe
 from vitreous.report.build import write_report
 from vitreous.run_folder import RunFolder
 from vitreous.runs.consumers import Checkpoints
-from vitreous.runs.evaluate import Measurement, measure, use_test
+from vitreous.runs.evaluate import Measurement, measure, use_test, used_before
 from vitreous.runs.interrupt import Interrupt, Interrupted
 from vitreous.runs.job import Job, prepare, take_up
 from vitreous.runs.loop import train_phases
@@ -80,7 +80,10 @@ class Run:
     def summary(self) -> dict[str, Any]:
         """What `--json` prints."""
         summary: dict[str, Any] = read_json(self.folder.scores)
-        return {"run": str(self.folder.path), **summary}
+        notes = list(summary.get("notes", []))
+        for use in self.folder.events("test")[:1]:  # that of the training itself
+            notes += used_before(int(use.get("earlier", 0)), str(use.get("first", "")))
+        return {"run": str(self.folder.path), **summary, "notes": notes}
 
     def robustness(self, data: object = None, **options: Any) -> Robustness:
         """What attacks and corruptions leave of the score; it is written into the folder, and the

@@ -20,6 +20,7 @@ from vitreous.models.network import Output
 from vitreous.shapes import Logits
 from vitreous.tasks import class_sections
 from vitreous.tasks.aim import Aim, one_of
+from vitreous.tasks.image_score import ImageScore
 from vitreous.tasks.meter import Table
 from vitreous.tasks.prediction import Prediction
 from vitreous.tasks.section import Gallery, Note, Section
@@ -35,6 +36,7 @@ class ClassTask(Task):
 
     window = "crop"
     SCORES = ClassificationScores
+    image_score = ImageScore("correct", "images answered rightly")
 
     @classmethod
     def check_settings(cls, criterion: str, smoothing: float, balance: str = "none") -> None:

@@ -28,7 +28,9 @@ from vitreous.metrics.score import Rule, Scores
 from vitreous.models.network import Output, OutputKind
 from vitreous.tasks.aim import Aim
 from vitreous.tasks.answer import Answer
+from vitreous.tasks.image_score import ImageScore
 from vitreous.tasks.meter import Meter
+from vitreous.tasks.pixel_answer import PixelAnswer
 from vitreous.tasks.section import Gallery, Note, Section
 
 Ids = NDArray[np.int64]
@@ -67,6 +69,8 @@ class Task(ABC):
     views        changed copies of an image that belong together in training
     LOSSES       criteria by name; the first is the default
     SCORES       the type of its scores
+    image_score  the number of each image in `table` by which two models are compared; None where
+                 there is none
     classes      names, in the order of the network's outputs; empty where there are none
     criterion    name of the loss
     smoothing    share of each target that is spread evenly over the possible answers
@@ -85,6 +89,7 @@ class Task(ABC):
     views: ClassVar[int] = 1
     LOSSES: ClassVar[Mapping[str, Callable[..., Tensor]]]
     SCORES: ClassVar[Any]
+    image_score: ClassVar[ImageScore | None] = None
 
     classes: tuple[str, ...] = ()
     criterion: str = ""
@@ -343,6 +348,19 @@ class Task(ABC):
         targets  of the examples that the meter has seen, in their order
         """
 
+    @classmethod
+    def of_images(cls, rows: Sequence[Mapping[str, str]]) -> NDArray[np.float64]:
+        """(N,) `image_score` of each of these rows of predictions.csv; NaN where it has none.
+
+        Raises UsageError where answers of this kind are not compared image by image.
+        """
+        if cls.image_score is None:
+            raise UsageError(
+                f"answers of the task '{cls.name}' are not compared image by image",
+                remedy="Compare the scores in each run's report, with their intervals.",
+            )
+        return cls.image_score.values(rows)
+
     def align(self, targets: Columns, where: str) -> Aligned:
         """The targets of other data in this task's terms. Raises DataError if they do not fit."""
         kinds = {name: type(column) for name, column in targets.items()}
@@ -397,6 +415,19 @@ class Task(ABC):
             remedy="Give the network itself to a method of `vitreous.explain.METHODS`, with a "
             "function of its outputs as the target.",
         )
+
+    def at_pixel(
+        self, outputs: Any, answer: Any, frame: Frame, x: int, y: int
+    ) -> PixelAnswer | None:
+        """What the network says at one pixel of an image; None where answers are of the image as a
+        whole.
+
+        outputs  of the network for this image alone
+        answer   what `decode` made of them
+        frame    how the image was fitted into the window
+        x, y     column and line of the pixel, in the image's own pixels
+        """
+        return None
 
     def truth(self, targets: Mapping[str, Any]) -> Answer:
         """The answer that would be right for an example, to be drawn beside the network's.

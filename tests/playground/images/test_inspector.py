@@ -19,7 +19,7 @@ from vitreous.inference.model_file import Bundle
 from vitreous.models import create, head
 from vitreous.playground.images import demo_networks as digits
 from vitreous.playground.images.demo_networks import HELD_OUT, READERS, held_out, moved, reader
-from vitreous.playground.images.drawings import frame, picture
+from vitreous.playground.images.drawings import frame, framed
 from vitreous.playground.images.image_socket import DRAWING, FILE, FRAMED, Look
 from vitreous.playground.images.inspector import Lens
 from vitreous.playground.images.layers import View
@@ -419,4 +419,4 @@ def test_nothing_is_seen_before_a_network_is_open(look):
 
 def test_an_image_that_is_none_is_an_image_error():
     with pytest.raises(ImageError):
-        picture(b"not an image", 1)
+        framed(b"not an image", 1)

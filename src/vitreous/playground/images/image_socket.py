@@ -5,6 +5,7 @@
 {"type": "cam", "label": 2}                where the evidence for a class lies
 {"type": "embedding"}                      the held-out digits as the last layer is given them
 {"type": "value", "layer": 0, ...}         what made one number of a map
+{"type": "pixel", "x": 3, "y": 4}          what the network says at a pixel of the image
 bytes: one of FILE, DRAWING, FRAMED, then an image file
 """
 
@@ -27,7 +28,7 @@ from vitreous.playground.images.demo_networks import (
     place_of,
     reader,
 )
-from vitreous.playground.images.drawings import picture
+from vitreous.playground.images.drawings import framed
 from vitreous.playground.images.inspector import Lens
 from vitreous.playground.plane.plane_socket import Page, parsed
 from vitreous.playground.plane.snapshot import Frame
@@ -83,7 +84,7 @@ class Look:
         self.lens = await asyncio.to_thread(self._opened, name)
         facts, arrays = self.lens.network()
         facts |= {"name": name, "names": self._names(), "examples": HELD_OUT}
-        facts["digits"] = self.lens.bundle.contract == CONTRACT
+        facts["digits"] = self.lens.reads_digits
         await self.page.send_bytes(pack({"type": "network", **facts}, arrays))
 
     async def example(self, message: dict[str, Any]) -> None:
@@ -99,7 +100,7 @@ class Look:
 
     async def embedding(self, message: dict[str, Any]) -> None:
         lens = self._open_lens()
-        if lens.bundle.contract != CONTRACT:
+        if not lens.reads_digits:
             raise UsageError("this network reads other images than the digits", where="embedding")
 
         def build() -> Frame:
@@ -114,6 +115,10 @@ class Look:
         place = [message.get(name) for name in ("layer", "channel", "row", "column")]
         await self._send("value", lambda: lens.value(*place))  # type: ignore[arg-type]
 
+    async def pixel(self, message: dict[str, Any]) -> None:
+        lens, place = self._open_lens(), (message.get("x"), message.get("y"))
+        await self._send("pixel", lambda: lens.pixel(*place))  # type: ignore[arg-type]
+
     async def _see(self, message: bytes) -> None:
         lens = self._open_lens()
         kind = message[0] if message else -1
@@ -121,7 +126,8 @@ class Look:
             raise UsageError("no image follows", where="image")
 
         def look() -> Frame:
-            return lens.see(picture(message[1:], lens.shape[0], framed=kind == FRAMED))
+            image = message[1:]
+            return lens.see(framed(image, lens.shape[0]) if kind == FRAMED else image)
 
         await self._send("seen", look)
 
@@ -162,4 +168,5 @@ HANDLERS: dict[str, Handler] = {
     "cam": Look.cam,
     "embedding": Look.embedding,
     "value": Look.value,
+    "pixel": Look.pixel,
 }
