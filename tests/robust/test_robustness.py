@@ -101,6 +101,7 @@ def test_corruptions_have_a_score_for_each_kind_and_severity(digits_run: Path) -
         ({"eps": 256}, "256 is out of range", "from 0 to 255"),
         ({"eps": "0.03"}, "may be a part of 1", "Write 7.65"),
         ({"steps": -1}, "-1 is out of range", "1 or more"),
+        ({"attack": "none"}, "nothing is attacked", "--corruptions"),
         ({"images": 0}, "0 is out of range", "1 or more"),
         ({"attack": "pdg"}, "unknown attack 'pdg'", "pgd"),
         ({"norm": "l2"}, "unknown norm", "2"),

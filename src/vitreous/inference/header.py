@@ -178,7 +178,7 @@ def metadata(blob: bytes, where: str) -> dict[str, Any]:
     (length,) = struct.unpack("<Q", blob[:8])
     if length > min(len(blob) - 8, HEADER_LIMIT):
         kind = recognize(blob)
-        if kind in SIGNATURES:
+        if kind in SIGNATURES and blob[8:9] != b"{":  # a length may look like any signature
             raise ModelFileError(f"is {kind.name}, no model file", where=where, remedy=FOREIGN)
         raise damaged(where, "the file was cut, or is no safetensors file")
     try:

@@ -12,7 +12,7 @@ from markupsafe import Markup
 from numpy.typing import NDArray
 
 from vitreous.drawing.chart import Line, line_chart
-from vitreous.drawing.html import page
+from vitreous.drawing.html import page, sentence
 from vitreous.formats import percent, plain
 from vitreous.robust.adversarial_example import enlarged, uri
 from vitreous.robust.norms import norm_of
@@ -101,7 +101,7 @@ def curve_chart(found: Robustness) -> Markup:
             Line(found.title, sizes, [one.value for one in found.curve], 1),
             Line(f"{found.title}, as bytes", sizes, [one.rounded for one in found.curve], 2),
         ],
-        title=f"{found.title} under attack".capitalize(),
+        title=sentence(f"{found.title} under attack"),
         x_label=f"{norm_of(found.norm).title} of the change, {norm_of(found.norm).unit}",
         y_format=(lambda value: percent(value, 0)) if share else plain,
         kind="shares" if share else "curves",
