@@ -119,6 +119,12 @@ class Recipe:
     cutmix: Annotated[float | None, Between(0, 8)] = None
     """strength of pasting a patch of another image, such as 1.0"""
 
+    adversarial: Annotated[float | None, Between(1, 255)] = None
+    """adversarial training: attack each batch by so many gray levels of 255, such as 8, before it
+    is learned from"""
+    adversarial_steps: Annotated[int | None, Between(1, 100)] = None
+    """steps of these attacks; default: 1, from a random start"""
+
     pretrained: str | None = None
     """yes, no, a weights file, or an address or hub:OWNER/NAME/FILE that ends in #sha256=...;
     default: yes where weights come along"""

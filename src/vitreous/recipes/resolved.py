@@ -26,7 +26,7 @@ WRITTEN: dict[str, type | UnionType] = {
 }
 """What a recipe.yaml has to hold."""
 
-LATER = ("alpha", "noise")
+LATER = ("alpha", "noise", "adversarial", "adversarial_steps")
 """Fields that runs of earlier versions did not have: where they are None, nothing has changed."""
 
 FILLED = (

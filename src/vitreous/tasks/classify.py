@@ -133,6 +133,13 @@ class Classify(ClassTask):
     ) -> ClassificationScores:
         return classification(probabilities, truth, self.classes, baselines=baselines)
 
+    def claimed(self, outputs: Logits) -> dict[str, Any]:
+        return {"class": outputs.argmax(1)}
+
+    def strangeness(self, logits: Logits) -> Tensor:
+        """The energy -log Σ exp(logit)."""
+        return -logits.logsumexp(1)
+
     def baselines(self, rows: Rows, targets: Columns, train: Ids, ids: Ids) -> tuple[Rule, ...]:
         labels = targets["class"]
         learned, wanted, count = labels.gather(train), labels.gather(ids), len(self.classes)

@@ -307,6 +307,18 @@ class Task(ABC):
         """
         return None
 
+    def claimed(self, outputs: Any) -> dict[str, Any] | None:
+        """Targets of a batch for which the answers are right; None where they are more or less
+        right.
+        """
+        return None
+
+    def strangeness(self, outputs: Any) -> Tensor | None:
+        """(B,) how unlike the training images an image is, as far as the answer tells; None where
+        it does not.
+        """
+        return None
+
     # Measuring.
 
     @abstractmethod
