@@ -80,6 +80,7 @@ def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("socket.socket.connect", refuse)
     monkeypatch.setenv("COLUMNS", "100")
+    monkeypatch.setenv("VITREOUS_TEST_USES", "off")  # those of other pages are none of this one
     monkeypatch.delenv("VITREOUS_DATA", raising=False)
     return tmp_path
 

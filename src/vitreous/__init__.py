@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from vitreous.runs.evaluate import evaluate
     from vitreous.runs.lr_search import find_lr
     from vitreous.runs.run import Run, resume, train
+    from vitreous.select.compare import compare
 
     doctor: Practice
     models: Listing
@@ -35,6 +36,7 @@ PLACES = {
     "Bundle": "vitreous.inference.model_file",
     "Recipe": "vitreous.recipes.recipe",
     "Run": "vitreous.runs.run",
+    "compare": "vitreous.select.compare",
     "create": "vitreous.models",
     "evaluate": "vitreous.runs.evaluate",
     "find_lr": "vitreous.runs.lr_search",
@@ -49,6 +51,7 @@ __all__ = [
     "Recipe",
     "Run",
     "__version__",
+    "compare",
     "create",
     "doctor",
     "evaluate",

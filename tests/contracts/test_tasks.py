@@ -27,6 +27,7 @@ from vitreous.errors import DataError, ModelFileError, UsageError
 from vitreous.files import read_json, read_table
 from vitreous.inference.model_file import load
 from vitreous.models import create
+from vitreous.playground.images.inspector import Lens
 from vitreous.runs.evaluate import evaluate
 from vitreous.runs.run import Run, resume, train
 from vitreous.tasks import TASKS, Task, fitting, task_of
@@ -125,6 +126,16 @@ def run(name: str, tmp_path_factory: pytest.TempPathFactory) -> Run:
 
 def test_every_task_has_a_sample() -> None:
     assert SAMPLES.keys() == TASKS.keys()
+
+
+def test_each_image_has_a_score_by_which_runs_are_compared(run: Run) -> None:
+    task = type(run.model.task)
+    rows = [row for row in read_table(run.folder.predictions) if row["part"] == "test"]
+    values = task.of_images(rows)
+    assert values.shape == (len(rows),)
+    assert np.isfinite(values).any()
+    assert task.image_score is not None
+    assert task.image_score.column in rows[0]
 
 
 def test_data_tell_their_task(name: str) -> None:
@@ -241,6 +252,38 @@ def test_answers_are_in_the_image_s_own_pixels(run: Run) -> None:
         drawn = answer.draw(image)
         assert drawn.shape == image.shape
         assert drawn.dtype == np.uint8
+
+
+def test_the_playground_shows_the_answer_of_predict(run: Run) -> None:
+    lens = Lens(load(run.folder.path), "a run", "")
+    for shape in ((SIDE, SIDE), (37, 50), (51, 33)):
+        image = np.random.default_rng(0).integers(0, 256, (*shape, 3), np.uint8)
+        answer = run.model.predict(image)
+        facts, arrays = lens.see(image)
+        assert facts["answer"] == answer.line
+        assert lens.seen.answer.to_json() == answer.to_json()
+        if facts["photo"] is None:
+            np.testing.assert_array_equal(answer.draw(image), image)
+            continue
+        np.testing.assert_array_equal(arrays["photo"], image)
+        np.testing.assert_array_equal(arrays["drawn"], answer.draw(image))
+        if not facts["photo"]["asks"]:
+            continue
+        height, width = shape
+        for x, y in ((0, 0), (width // 2, height // 2), (width - 1, height - 1)):
+            told, _ = lens.pixel(x, y)
+            json.dumps(told, allow_nan=False)
+            assert told["value"] == image[y, x].tolist()
+            assert told["title"]
+            if not told["rows"]:
+                assert told["window"] is None  # outside of what the network sees
+                continue
+            top, left, bottom, right = told["window"]
+            assert 0 <= top < bottom <= lens.row.shape[0]
+            assert 0 <= left < right <= lens.row.shape[1]
+        for place in ((width, 0), (0, height), (-1, 0), ("1", 0), (0, None)):
+            with pytest.raises(UsageError, match="there is no"):
+                lens.pixel(*place)
 
 
 def test_one_answer_an_image_whatever_is_asked_beside_it(run: Run) -> None:

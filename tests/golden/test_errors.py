@@ -245,6 +245,8 @@ CASES: dict[str, tuple[Make, str]] = {
         both(folders("d/cat", "d/dog"), changed_run(nothing)),
         "evaluate run d",
     ),
+    "nothing to compare with": (changed_run(nothing), "compare run"),
+    "a run that is no run": (changed_run(nothing), "compare run runn"),
     "no weights to search by": (CLASSES, "search resnet18 . ant/0.png"),
     "a contact sheet of another kind": (CLASSES, "search resnet18 . ant/0.png --out sheet.txt"),
     "a part that is no layer": (nothing, "inspect resnet81"),

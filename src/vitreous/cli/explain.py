@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 from cyclopts import Parameter
 
 from vitreous.cli.drawn_answers import drawn_names
+from vitreous.cli.explain_views import VIEWS, Asked, one_view, show
+from vitreous.cli.image_paths import gathered
 from vitreous.cli.network import must_exist
-from vitreous.cli.predict import gathered
 from vitreous.errors import DataError, ImageError, UsageError
 from vitreous.files import json_text
 from vitreous.formats import counted
@@ -37,10 +38,15 @@ def explain(
     json: Annotated[bool, Parameter(negative="")] = False,
     out: Path | None = None,
     certify: Annotated[bool, Parameter(negative="")] = False,
+    filters: Annotated[bool, Parameter(negative="")] = False,
+    maps: str | None = None,
     quiet: Annotated[bool, Parameter(negative="")] = False,
 ) -> int:
     """Show where in images the evidence for an answer lies, as heatmaps over them. An image that
     cannot be read is named on stderr, and the others go on; the exit code is 1 then.
+
+    With one of the flags from --filters on, it shows what is inside of the network instead:
+    pictures and a page are written into --out, or else into the folder `explained` of the run.
 
     Parameters
     ----------
@@ -64,6 +70,10 @@ def explain(
         measure on these images what the method's maps are worth for this network, in place of
         showing them; the exit code is 1 where they are not to be trusted. Give images of several
         classes, better 30 than 4
+    filters
+        the filters of the layer that sees the image itself
+    maps
+        what each channel of this layer makes of each image; `all`: of each stage
     out
         write into this folder: each heatmap over its image, sheet.html and explanations.json
     quiet
@@ -72,15 +82,31 @@ def explain(
     from vitreous.inference.model_file import load
     from vitreous.progress.choose import progress
 
-    if not images:
+    view = one_view(certify=certify, filters=filters, maps=maps)
+    if not images and view in (None, "certify"):
         raise UsageError("no images are given", remedy="Name image files, or folders of them.")
     if out is not None and out.is_file():
         raise UsageError("is a file", where="--out", remedy="Name a folder.")
     must_exist(model)
     bundle = load(model)
     paths, missed = gathered(images)
-    if not paths:
+    if images and not paths:
         raise missed[0]
+    if view in VIEWS:
+        asked = Asked(
+            model=model,
+            bundle=bundle,
+            paths=paths,
+            value=maps or "",
+            method=method,
+            layer=layer,
+            unit=unit,
+            target=target,
+        )
+        show(view, asked, out, json)
+        for error in missed:
+            print(f"error: {error}", file=sys.stderr)
+        return 1 if missed else 0
     if certify:
         return _certify(bundle, paths, method, layer, unit, target, json, quiet)
     names = drawn_names(paths) if out else {}

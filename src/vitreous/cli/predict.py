@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import csv as table
 import io
-import os
 import sys
 from collections.abc import Iterator, Sequence
-from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
 from vitreous.cli.drawn_answers import draw, drawn_names
+from vitreous.cli.image_paths import gathered
 from vitreous.cli.network import must_exist
 from vitreous.data.images.read_file import printable
 from vitreous.errors import DataError, ImageError, UsageError
@@ -34,6 +33,7 @@ def predict(
     *images: Path,
     top: int = 3,
     scale: float | None = None,
+    raw: Annotated[bool, Parameter(negative="")] = False,
     json: Annotated[bool, Parameter(negative="")] = False,
     csv: Annotated[bool, Parameter(negative="")] = False,
     out: Path | None = None,
@@ -47,25 +47,29 @@ def predict(
     model
         a run folder or a model file
     images
-        image files, or folders of them
+        image files, folders of them, or patterns such as 'photos/*.jpg'
     top
         how many classes to rank
     scale
         pixels that the network sees for one of the image, such as 1: large images are answered in
         tiles, by networks that answer for each pixel; default: the image is fitted into the window
+    raw
+        as sure as the network is by itself, without the temperature that calibrates its answers
     json
         print one JSON object
     csv
         print a CSV table
     out
-        write to this file instead of stdout; or into this folder, where it has no ending: the
-        answers, each drawn on its image, and those that are masks as PNG files
+        write to this file instead of stdout; .html: a sheet of all images with their answers, the
+        least certain first; without an ending a folder: the answers, each drawn on its image, and
+        those that are masks as PNG files
     quiet
         no progress
     """
     import numpy as np
 
     from vitreous.atomic import write_text
+    from vitreous.cli.answer_sheet import answer_sheet, tile
     from vitreous.data.images.remarks import sentences
     from vitreous.inference.model_file import load
     from vitreous.progress.choose import progress
@@ -76,8 +80,17 @@ def predict(
         raise UsageError("no images are given", remedy="Name image files, or folders of them.")
     if json and csv:
         raise UsageError("only one can be printed", where="--json, --csv", remedy="Choose one.")
+    sheet = out is not None and out.suffix.lower() in (".html", ".htm")
+    if sheet and (json or csv):
+        flag = "--json" if json else "--csv"
+        raise UsageError(
+            f"{out} is a page, and {flag} none",
+            where="--out",
+            remedy=f"Leave {flag} out, or give a file of that kind.",
+        )
     must_exist(model)
     bundle = load(model)
+    bundle = bundle.raw if raw else bundle
     for note in bundle.notes:
         print(f"note: {note}", file=sys.stderr)
     paths, missed = gathered(images)
@@ -87,6 +100,7 @@ def predict(
         raise missed[0]
     answers: list[Answered] = []
     told: list[int] = []
+    tiles = []
     with progress(style="none" if quiet else "auto") as shown:
         shown.stage("predicting", len(paths))
         for path, answer, remarks in _answers(bundle, paths, top, scale):
@@ -94,11 +108,15 @@ def predict(
             told.append(remarks)
             if folder is not None and not isinstance(answer, ImageError):
                 draw(folder, names[path], path, answer, channels=bundle.contract.channels)
+            if sheet and not isinstance(answer, ImageError):
+                tiles.append(tile(path, answer, bundle.contract.channels))
             shown.advance_to(len(answers), len(paths))
     failures = [answer for _, answer in answers if isinstance(answer, ImageError)]
     write = _csv if csv else _plain
     notes = sentences(np.array(told, np.uint8), lambda index: printable(paths[index]))
     text = _json(answers, missed, [*bundle.notes, *notes]) if json else write(answers)
+    if sheet:
+        text = answer_sheet(tiles, model.stem if model.suffix else model.resolve().name)
     if folder is not None:
         out = folder / f"answers.{'json' if json else 'csv' if csv else 'txt'}"
     if out is None:
@@ -129,45 +147,6 @@ def _answers(
                     yield path, *bundle.predict_and_tell([path], top=top, scale=scale)[0]
                 except ImageError as error:
                     yield path, error, 0
-
-
-def gathered(images: Sequence[Path]) -> tuple[list[Path], list[DataError]]:
-    """The images that are named or lie in folders; and what was passed over and should not be."""
-    from vitreous.data.formats.folder_walk import images_below, kinds_of, remedies
-
-    paths: list[Path] = []
-    missed: list[DataError] = []
-    for place in images:
-        if not os.path.lexists(place):
-            there = os.listdir(place.parent) if place.parent.is_dir() else []
-            near = get_close_matches(place.name, there, 1, cutoff=0.75)
-            remedy = f"Did you mean {place.parent / near[0]}?" if near else "Look at its name."
-            missed.append(DataError("there is no such file", where=printable(place), remedy=remedy))
-            continue
-        if not place.is_dir():
-            paths.append(place)
-            continue
-        found, left = images_below(os.fsencode(place))
-        paths += sorted(place / os.fsdecode(name) for name in found)
-        missed += left.refused
-        if left.unread:
-            lost = left.unread.total()
-            missed.append(
-                DataError(
-                    f"{lost:,} of {lost + len(found):,} images are left out: "
-                    f"{kinds_of(left.unread)}",
-                    where=printable(place),
-                    remedy=remedies(left.unread),
-                )
-            )
-        elif not found and not left.refused:
-            remedy = "Name image files, or folders of them."
-            missed.append(
-                DataError("there is no image in it", where=printable(place), remedy=remedy)
-            )
-        for words in left.words():
-            print(f"note: {printable(place)}: {words}", file=sys.stderr)
-    return paths, missed
 
 
 def _json(answers: Sequence[Answered], missed: Sequence[DataError], notes: Sequence[str]) -> str:

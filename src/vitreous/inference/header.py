@@ -18,8 +18,9 @@ from vitreous.errors import ModelFileError, unknown
 from vitreous.fields import AtMost, Between, misfit
 from vitreous.tasks import TASKS, Task
 
-FORMAT = 2
-READABLE = (1, FORMAT)  # the first had no decoding, and thresholds of labels in its place
+FORMAT = 3
+READABLE = (1, 2, FORMAT)
+"""The first had no decoding, and thresholds of labels in its place; the second no temperature."""
 PRECISIONS = ("float32", "bfloat16", "float16")
 FOREIGN = "Give a model file of vitreous; weights of other tools go to --pretrained."
 HEADER_LIMIT = 16 << 20  # bytes; a million long class names would still fit

@@ -1,16 +1,16 @@
 """Predictor: a trained network in evaluation mode, with all that a prediction depends on.
 
 This is the one place that runs a network to hear its answer: validation after each epoch, the final
-measurement, `evaluate`, `predict` and `explain` all come here, so they cannot disagree. The lens of
-the playground, which looks at layers too, and an export's comparison run it themselves. No answer
-leaves here that is not a number: see `finite`.
+measurement, `evaluate`, `predict`, `explain` and the lens of the playground all come here, so they
+cannot disagree; an export's comparison runs it itself. No answer leaves here that is not a number:
+see `finite`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Annotated, Any, Protocol, TypeAlias, overload
+from dataclasses import dataclass, replace
+from typing import Annotated, Any, Protocol, Self, TypeAlias, overload
 
 import numpy as np
 import torch
@@ -27,6 +27,7 @@ from vitreous.data.images.remarks import listening, merged
 from vitreous.errors import DivergedError, UsageError
 from vitreous.fields import Between, checked
 from vitreous.formats import counted
+from vitreous.inference.answered import Answered
 from vitreous.inference.tiles import Tiling
 from vitreous.shapes import Images
 from vitreous.tasks import Answer, Task
@@ -70,8 +71,18 @@ class Predictor:
         return self.task.classes
 
     @property
+    def raw(self) -> Self:
+        """The same network without calibration: as sure of its answers as it is by itself."""
+        return replace(self, task=self.task.raw())
+
+    @property
     def device(self) -> torch.device:
         return next((p.device for p in self.model.parameters()), torch.device("cpu"))
+
+    @property
+    def together(self) -> int:
+        """Rows that go through the network at once."""
+        return max(1, min(MOST, PIXELS // int(np.prod(self.contract.shape))))
 
     def outputs(self, images: Images) -> Any:
         """What the network gives for images (B, C, H, W) in [0, 1], at least in float32.
@@ -99,9 +110,8 @@ class Predictor:
         self, rows: Rows, ids: Ids, progress: Callable[[int, int], None] | None = None
     ) -> Iterator[tuple[Ids, Any]]:
         """(ids, outputs) for these rows of a pack, some at a time."""
-        step = max(1, min(MOST, PIXELS // int(np.prod(self.contract.shape))))
-        for first in range(0, len(ids), step):
-            chunk = ids[first : first + step]
+        for first in range(0, len(ids), self.together):
+            chunk = ids[first : first + self.together]
             yield chunk, self.outputs(self.contract.images(rows[chunk]))
             if progress:
                 progress(first + len(chunk), len(ids))
@@ -167,6 +177,28 @@ class Predictor:
             return [self._whole(source, top) for source in map(channels_last, sources)]
         images, _, frames, told = self.fitted(sources)
         return [*zip(self.task.decode(self.outputs(images), frames, top), told, strict=True)]
+
+    def answered(self, source: Image) -> Answered:
+        """The answer to one image as `predict` gives it, by one pass through the network, with what
+        led to it.
+
+        Raises UsageError for an image that `predict` cuts into tiles, and as `predict` does.
+        """
+        if self.contract.fit == "native":
+            picture = decode(channels_last(source), channels=self.contract.channels)
+            height, width = picture.shape[:2]
+            if height * width > WHOLE:
+                raise UsageError(
+                    f"an image of {width} × {height} pixels is answered in tiles",
+                    where="image",
+                    remedy=f"Show one of at most {WHOLE:,} pixels; `predict` takes any.",
+                )
+            images = self.contract.around(height, width).images(picture[None])
+            frame = Frame.identity((height, width))
+        else:
+            images, (picture,), (frame,), _ = self.fitted([source])
+        outputs = self.outputs(images)
+        return Answered(picture, images, frame, outputs, self.task.decode(outputs, [frame])[0])
 
     def _predict_tiles(self, source: Source, scale: float) -> tuple[Answer, int]:
         """The answer about an image at a scale of its own, put together from tiles."""

@@ -29,6 +29,7 @@ from vitreous.recipes.resolved import ResolvedRecipe
 from vitreous.report.content import DataSummary, Picture, ReportData, Setting
 from vitreous.report.pictures import loaded, pictures
 from vitreous.report.render import render
+from vitreous.robust.robust_sections import robust_remarks, robust_sections
 from vitreous.run_folder import RunFolder
 from vitreous.tasks.asked import as_asked, opened
 from vitreous.tasks.section import Case, Note
@@ -93,6 +94,7 @@ def report_data(
     notes = [Note(text) for text in summary["notes"]]
     if judged:
         notes += task.remarks(judged, scores[judged])
+    notes += robust_remarks(folder.path)
     if dataset is None:
         try:
             dataset = opened(written["data"], task.name, task.noise)
@@ -122,7 +124,10 @@ def report_data(
         meaning=task.meaning(scores[judged]) if judged else [],
         curves=read_lines(folder.metrics),
         best_epoch=training["best_epoch"],
-        sections=[*task.sections(scores[judged], answers)] if judged else [],
+        sections=[
+            *(task.sections(scores[judged], answers) if judged else ()),
+            *robust_sections(folder.path),
+        ],
         galleries=pictures(dataset, galleries, task, predictor) if dataset is not None else [],
         augmented=augmented(dataset, resolved, folder),
         data=data_summary(folder, model, summary, written["fingerprint"], dataset),
@@ -130,7 +135,7 @@ def report_data(
         environment=flat(surroundings),
         timings=summary["timings"],
         notes=notes,
-        test_uses=len(folder.events("test")) or None,
+        test_uses=folder.test_uses or None,
         command=str(surroundings.get("command") or ""),
         created=(folder.events("start") or [{"time": ""}])[0]["time"],
     )

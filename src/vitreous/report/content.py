@@ -76,7 +76,7 @@ class ReportData:
     augmented   training images as the network saw them
     recipe      settings by name, in the order in which they are shown
     timings     seconds by stage, in order
-    test_uses   how often the test part was scored so far, this time included
+    test_uses   how often the test part was scored so far, over all runs, this time included
     """
 
     title: str

@@ -42,12 +42,14 @@ class Measurement:
     bundle   the model file's content, with what its task chose on validation data
     scores   by the name of the part
     columns  of `rows`, the answers to all examples: path, part, and what the task tells
+    notes    what could not be chosen on validation data, one sentence each
     """
 
     bundle: Bundle
     scores: dict[str, Scores]
     columns: tuple[str, ...] = ("path", "part")
     rows: tuple[tuple[Any, ...], ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 def measure(
@@ -59,7 +61,10 @@ def measure(
     """Score parts of the data, with baselines for scale; validation comes first, since the task may
     choose thresholds by it. A search leaves the test part out of `parts`.
     """
-    found = Measurement(bundle, {})
+    notes = bundle.task.untuned(len(setup.ids[Part.VALIDATION]))
+    for note in notes:
+        progress.note(note)
+    found = Measurement(bundle, {}, notes=tuple(notes))
     train = setup.ids[Part.TRAIN]
     others = rivals(setup, progress)
     for part in parts:
@@ -81,6 +86,7 @@ def measure(
             {**found.scores, name: task.scores(meter, rules)},
             ("path", "part", *columns),
             (*found.rows, *named),
+            found.notes,
         )
     return found
 
@@ -176,12 +182,18 @@ def use_test(dataset: Dataset, parts: Split, scores: Scores, run: RunFolder | No
         own = [str(use["time"]) for use in known if use.get("run") == name]
         earlier += [str(use["time"]) for use in journaled[: max(len(journaled) - len(own), 0)]]
         fields = {"examples": scores.count, "value": scores.headline.value}
-        run.log_event("test", data=dataset.fingerprint, earlier=len(earlier), **fields)
-    if not earlier:
+        first = {"first": min(earlier)} if earlier else {}
+        run.log_event("test", data=dataset.fingerprint, earlier=len(earlier), **first, **fields)
+    return used_before(len(earlier), min(earlier, default=""))
+
+
+def used_before(count: int, first: str) -> list[str]:
+    """A warning where a test part has been used before, over all runs; first: when it was."""
+    if not count:
         return []
     return [
-        f"this test part was used {times(len(earlier))} before (first {moment(min(earlier))}): a "
-        "number that has been looked at while choosing is no test any more"
+        f"this test part was used {times(count)} before (first {moment(first)}): a number that has "
+        "been looked at while choosing is no test any more"
     ]
 
 

@@ -104,10 +104,10 @@ def phases(setup: TrainingSetup, progress: Progress, done: int = 0) -> Iterator[
         yield makers[number](share=(number + 1) / len(makers))
 
 
-def whole(setup: TrainingSetup, epochs: int, lr: float | None, *, share: float) -> TrainingPhase:
-    """All layers, on augmented images; pretrained ones at a lower rate."""
-    recipe, network, ids = setup.recipe, setup.network, setup.ids[Part.VALIDATION]
-    batches = Batches(
+def augmented_batches(setup: TrainingSetup) -> Batches:
+    """The training images as the whole network sees them."""
+    recipe = setup.recipe
+    return Batches(
         setup.rows,
         setup.targets,
         setup.ids[Part.TRAIN],
@@ -121,6 +121,12 @@ def whole(setup: TrainingSetup, epochs: int, lr: float | None, *, share: float) 
         device=recipe.device,
         threads=recipe.threads or 2,
     )
+
+
+def whole(setup: TrainingSetup, epochs: int, lr: float | None, *, share: float) -> TrainingPhase:
+    """All layers, on augmented images; pretrained ones at a lower rate."""
+    recipe, network, ids = setup.recipe, setup.network, setup.ids[Part.VALIDATION]
+    batches = augmented_batches(setup)
     warm = recipe.pretrained not in (None, "no")
     method = optimizer(
         recipe.optimizer or "adamw",

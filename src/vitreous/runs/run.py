@@ -33,7 +33,7 @@ from vitreous.report.build import write_report
 from vitreous.run_folder import RunFolder
 from vitreous.runs.classic_fit import best_rival, fit_once
 from vitreous.runs.consumers import Checkpoints
-from vitreous.runs.evaluate import Measurement, measure, use_test
+from vitreous.runs.evaluate import Measurement, measure, use_test, used_before
 from vitreous.runs.interrupt import Interrupt, Interrupted
 from vitreous.runs.job import Job, prepare, take_up
 from vitreous.runs.loop import train_phases
@@ -89,7 +89,10 @@ class Run:
     def summary(self) -> dict[str, Any]:
         """What `--json` prints."""
         summary: dict[str, Any] = read_json(self.folder.scores)
-        return {"run": str(self.folder.path), **summary}
+        notes = list(summary.get("notes", []))
+        for use in self.folder.events("test")[:1]:  # that of the training itself
+            notes += used_before(int(use.get("earlier", 0)), str(use.get("first", "")))
+        return {"run": str(self.folder.path), **summary, "notes": notes}
 
     def report(self, data: object = None) -> Path:
         """Write the report anew from what lies in the folder; returns its path.
@@ -267,6 +270,7 @@ def summary(
             *setup.packed.remarks,
             *setup.notes,
             *compared,
+            *found.notes,
             *(str(line["message"]) for line in folder.events("log")),
         ],
         "data": {"counts": setup.counts()},

@@ -25,7 +25,7 @@ from vitreous.metrics.trivial import majority, neighbor_class, other_method
 from vitreous.shapes import Logits
 from vitreous.tasks.class_answers import RANKED, ClassTask, ranked
 from vitreous.tasks.coding import CODINGS
-from vitreous.tasks.meter import Table
+from vitreous.tasks.margins import class_margins
 from vitreous.tasks.neighbors import neighbors
 from vitreous.tasks.prediction import Prediction
 from vitreous.tasks.task import Aligned, Columns, Ids
@@ -108,6 +108,9 @@ class Classify(ClassTask):
         balance = None if self.balance is None else self.balance.to(outputs.device)
         return loss(outputs, wanted, weights=balance, reduction="none", **options)
 
+    def margins(self, outputs: Logits, targets: Mapping[str, Any]) -> Tensor:
+        return class_margins(outputs, targets["class"])
+
     def manual_loss(self) -> Loss:
         if self.criterion == "cross_entropy":
             return SoftmaxCrossEntropy(smoothing=self.smoothing, weights=self.balance)
@@ -115,11 +118,18 @@ class Classify(ClassTask):
             return Hinge(weights=self.balance)
         return super().manual_loss()
 
-    def probabilities(self, logits: Logits) -> Tensor:
+    def squashed(self, logits: Logits) -> Tensor:
         return logits.softmax(1)
 
-    def scores(self, meter: Table, baselines: Sequence[Any] = ()) -> ClassificationScores:
-        return classification(meter.answers, meter.truth, self.classes, baselines=baselines)
+    def decisions(
+        self, logits: NDArray[np.float64], truth: NDArray[Any]
+    ) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+        return logits, truth
+
+    def scored(
+        self, probabilities: NDArray[np.float64], truth: NDArray[Any], baselines: Sequence[Any]
+    ) -> ClassificationScores:
+        return classification(probabilities, truth, self.classes, baselines=baselines)
 
     def baselines(self, rows: Rows, targets: Columns, train: Ids, ids: Ids) -> tuple[Rule, ...]:
         labels = targets["class"]
@@ -127,7 +137,7 @@ class Classify(ClassTask):
         found = neighbors(rows, train, ids)
         return majority(learned, wanted, count), neighbor_class(found, learned, wanted, count)
 
-    def rule(self, name: str, detail: str, meter: Table) -> Rule:
+    def rule(self, name: str, detail: str, meter: Any) -> Rule:
         return other_method(name, detail, meter.answers.argmax(1), meter.truth, len(self.classes))
 
     def judged(

@@ -33,6 +33,8 @@ from vitreous.models.network import Output
 from vitreous.tasks.aim import Aim, whole_map
 from vitreous.tasks.count_answer import Count as Counted
 from vitreous.tasks.density import densities, tally
+from vitreous.tasks.image_score import ImageScore
+from vitreous.tasks.pixel_answer import UNSEEN, PixelAnswer, numbers_at, place_of
 from vitreous.tasks.ranked_cases import ranked_cases
 from vitreous.tasks.ranks import ranks
 from vitreous.tasks.section import Gallery, Kind, Scatter, Section, Table
@@ -89,6 +91,7 @@ class Count(Task):
     needs: ClassVar = {"dot": Dots}
     answers = "map"
     SCORES = CountScores
+    image_score = ImageScore("error", "mean error of the count", "lower", share=False)
     LOSSES: ClassVar[Mapping[str, Callable[..., Tensor]]] = {
         "squared": squared_error,
         "absolute": absolute_error,
@@ -249,6 +252,16 @@ class Count(Task):
     def aim(self, outputs: Tensor, target: str = "", frames: Any = None) -> Aim:
         """How many of a class there are, as the mean of its density."""
         return whole_map(outputs, self.names, target)
+
+    def at_pixel(self, outputs: Tensor, answer: Any, frame: Frame, x: int, y: int) -> PixelAnswer:
+        place = place_of(frame, x, y, outputs)
+        if place is None:
+            return UNSEEN
+        density = float(answer.density[y, x])
+        parts = np.maximum(numbers_at(frame, x, y, outputs.clamp_min(0)), 0).astype(np.float64)
+        parts *= density / max(parts.sum(), 1e-30)
+        rows = zip(self.names, parts.tolist(), map(plain, parts), strict=True)
+        return PixelAnswer("Things in this pixel; all pixels add up to the count", (*rows,), place)
 
     def truth(self, targets: Mapping[str, Any]) -> Counted:
         dots = targets["dot"]

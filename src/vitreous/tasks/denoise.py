@@ -33,8 +33,10 @@ from vitreous.metrics.score import Rule
 from vitreous.metrics.similarity import psnr, ssim
 from vitreous.models.network import Output
 from vitreous.tasks.aim import Aim, whole_map
+from vitreous.tasks.image_score import ImageScore
 from vitreous.tasks.meter import ScoredMaps
 from vitreous.tasks.picture_answer import Restored
+from vitreous.tasks.pixel_answer import UNSEEN, PixelAnswer, place_of
 from vitreous.tasks.ranked_cases import ranked_cases
 from vitreous.tasks.ranks import ranks
 from vitreous.tasks.section import Gallery
@@ -95,6 +97,7 @@ class Denoise(Task):
     answers = "map"
     window = "native"
     SCORES = RestorationScores
+    image_score = ImageScore("psnr", "mean PSNR in dB", share=False)
     LOSSES: ClassVar[Mapping[str, Callable[..., Tensor]]] = {
         "squared": squared_error,
         "absolute": absolute_error,
@@ -224,8 +227,21 @@ class Denoise(Task):
 
     def aim(self, outputs: Tensor, target: str = "", frames: Any = None) -> Aim:
         """How bright a color of the picture is, on average."""
-        numbered = tuple(f"channel {number}" for number in range(1, self.channels + 1))
-        return whole_map(outputs, COLORS if self.channels == len(COLORS) else numbered, target)
+        return whole_map(outputs, self._channels, target)
+
+    @property
+    def _channels(self) -> tuple[str, ...]:
+        if self.channels == len(COLORS):
+            return COLORS
+        return tuple(f"channel {number}" for number in range(1, self.channels + 1))
+
+    def at_pixel(self, outputs: Tensor, answer: Any, frame: Frame, x: int, y: int) -> PixelAnswer:
+        place = place_of(frame, x, y, outputs)
+        if place is None:
+            return UNSEEN
+        levels = answer.pixels[y, x].tolist()
+        rows = zip(self._channels, map(float, levels), map(str, levels), strict=True)
+        return PixelAnswer("The clean pixel, from 0 to 255", (*rows,), place)
 
     def truth(self, targets: Mapping[str, Any]) -> Restored:
         clean = np.asarray(targets[CLEAN], np.float32)

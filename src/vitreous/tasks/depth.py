@@ -31,7 +31,9 @@ from vitreous.metrics.score import Rule
 from vitreous.models.network import Output
 from vitreous.tasks.aim import Aim, whole_map
 from vitreous.tasks.depth_answer import MOST, DepthMap
+from vitreous.tasks.image_score import ImageScore
 from vitreous.tasks.meter import ScoredMaps
+from vitreous.tasks.pixel_answer import UNSEEN, PixelAnswer, place_of
 from vitreous.tasks.ranked_cases import ranked_cases
 from vitreous.tasks.ranks import ranks
 from vitreous.tasks.section import Gallery, Note
@@ -57,6 +59,7 @@ class Depth(Task):
     needs: ClassVar = {"depth": Maps}
     answers = "map"
     SCORES = DepthScores
+    image_score = ImageScore("abs_rel", "mean relative error", "lower")
     LOSSES: ClassVar[Mapping[str, Callable[..., Tensor]]] = {
         "huber": smooth_l1,
         "scale_invariant": scale_invariant,
@@ -208,6 +211,13 @@ class Depth(Task):
     def aim(self, outputs: Tensor, target: str = "", frames: Any = None) -> Aim:
         """How far all of it is, as the mean of the logarithms."""
         return whole_map(outputs, ("depth",), target)
+
+    def at_pixel(self, outputs: Tensor, answer: Any, frame: Frame, x: int, y: int) -> PixelAnswer:
+        place = place_of(frame, x, y, outputs)
+        if place is None:
+            return UNSEEN
+        far = float(answer.depth[y, x])
+        return PixelAnswer("How far what this pixel shows is", (("depth", far, plain(far)),), place)
 
     def truth(self, targets: Mapping[str, Any]) -> DepthMap:
         found = np.asarray(targets["depth"], np.float32)

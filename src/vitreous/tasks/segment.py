@@ -37,9 +37,11 @@ from vitreous.models.network import Output
 from vitreous.tasks import mask_sections
 from vitreous.tasks.aim import Aim
 from vitreous.tasks.coding import CODINGS
+from vitreous.tasks.image_score import ImageScore
 from vitreous.tasks.mask_answer import Mask
 from vitreous.tasks.mask_meter import MaskMeter
 from vitreous.tasks.pixel_aim import pixel_aim
+from vitreous.tasks.pixel_answer import UNSEEN, PixelAnswer, numbers_at, place_of
 from vitreous.tasks.ranks import ranks
 from vitreous.tasks.section import Gallery, Note, Section
 from vitreous.tasks.task import Aligned, Columns, Ids, Task
@@ -61,6 +63,7 @@ class Segment(Task):
     needs: ClassVar = {"mask": Maps}
     answers = "map"
     SCORES = SegmentationScores
+    image_score = ImageScore("iou", "mean IoU of an image")
     LOSSES: ClassVar[Mapping[str, Callable[..., Tensor]]] = {
         "cross_entropy": cross_entropy,
         "focal": focal,
@@ -255,6 +258,14 @@ class Segment(Task):
 
     def aim(self, outputs: Tensor, target: str = "", frames: Sequence[Frame] | None = None) -> Aim:
         return pixel_aim(outputs, self.classes, target, frames)
+
+    def at_pixel(self, outputs: Tensor, answer: Any, frame: Frame, x: int, y: int) -> PixelAnswer:
+        place = place_of(frame, x, y, outputs)
+        if place is None:
+            return UNSEEN
+        scores = torch.from_numpy(numbers_at(frame, x, y, outputs))
+        shares = scores.double().softmax(0).tolist()
+        return PixelAnswer.of_shares("Class of this pixel", self.classes, shares, place)
 
     def truth(self, targets: Mapping[str, Any]) -> Mask:
         return Mask(targets["mask"], self.classes)

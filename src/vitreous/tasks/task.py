@@ -28,7 +28,9 @@ from vitreous.metrics.score import Rule, Scores
 from vitreous.models.network import Output, OutputKind
 from vitreous.tasks.aim import Aim
 from vitreous.tasks.answer import Answer
+from vitreous.tasks.image_score import ImageScore
 from vitreous.tasks.meter import Meter
+from vitreous.tasks.pixel_answer import PixelAnswer
 from vitreous.tasks.section import Gallery, Note, Section
 
 Ids = NDArray[np.int64]
@@ -68,6 +70,8 @@ class Task(ABC):
     views        changed copies of an image that belong together in training
     LOSSES       criteria by name; the first is the default
     SCORES       the type of its scores
+    image_score  the number of each image in `table` by which two models are compared; None where
+                 there is none
     classes      names, in the order of the network's outputs; empty where there are none
     criterion    name of the loss
     smoothing    share of each target that is spread evenly over the possible answers
@@ -87,6 +91,7 @@ class Task(ABC):
     views: ClassVar[int] = 1
     LOSSES: ClassVar[Mapping[str, Callable[..., Tensor]]]
     SCORES: ClassVar[Any]
+    image_score: ClassVar[ImageScore | None] = None
 
     classes: tuple[str, ...] = ()
     criterion: str = ""
@@ -271,6 +276,12 @@ class Task(ABC):
     def loss(self, outputs: Any, targets: Mapping[str, Any]) -> Tensor:
         """(B,) the loss of each example."""
 
+    def margins(self, outputs: Any, targets: Mapping[str, Any]) -> Tensor | None:
+        """(B, K) one number for each way in which an answer can be wrong: it is right while all are
+        positive. None where answers are more or less right.
+        """
+        return None
+
     def renewal(self) -> Renewal | None:
         """What makes the images of a training batch anew from their targets, in each epoch; None
         where they stay as they are.
@@ -314,6 +325,16 @@ class Task(ABC):
         """This task with what is chosen on validation data, such as thresholds."""
         return self
 
+    def untuned(self, examples: int) -> list[str]:
+        """What so many validation examples are too few to choose, and what is done instead, one
+        sentence each.
+        """
+        return []
+
+    def raw(self) -> Self:
+        """This task without calibration: as sure of its answers as the network is."""
+        return self
+
     def baselines(self, rows: Rows, targets: Columns, train: Ids, ids: Ids) -> tuple[Rule, ...]:
         """What simple rules reach on the rows `ids`, having seen the rows `train`."""
         return ()
@@ -335,6 +356,19 @@ class Task(ABC):
 
         targets  of the examples that the meter has seen, in their order
         """
+
+    @classmethod
+    def of_images(cls, rows: Sequence[Mapping[str, str]]) -> NDArray[np.float64]:
+        """(N,) `image_score` of each of these rows of predictions.csv; NaN where it has none.
+
+        Raises UsageError where answers of this kind are not compared image by image.
+        """
+        if cls.image_score is None:
+            raise UsageError(
+                f"answers of the task '{cls.name}' are not compared image by image",
+                remedy="Compare the scores in each run's report, with their intervals.",
+            )
+        return cls.image_score.values(rows)
 
     def align(self, targets: Columns, where: str) -> Aligned:
         """The targets of other data in this task's terms. Raises DataError if they do not fit."""
@@ -390,6 +424,19 @@ class Task(ABC):
             remedy="Give the network itself to a method of `vitreous.explain.METHODS`, with a "
             "function of its outputs as the target.",
         )
+
+    def at_pixel(
+        self, outputs: Any, answer: Any, frame: Frame, x: int, y: int
+    ) -> PixelAnswer | None:
+        """What the network says at one pixel of an image; None where answers are of the image as a
+        whole.
+
+        outputs  of the network for this image alone
+        answer   what `decode` made of them
+        frame    how the image was fitted into the window
+        x, y     column and line of the pixel, in the image's own pixels
+        """
+        return None
 
     def truth(self, targets: Mapping[str, Any]) -> Answer:
         """The answer that would be right for an example, to be drawn beside the network's.
