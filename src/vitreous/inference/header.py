@@ -120,6 +120,7 @@ LIMITS = {
     "size": 1 << 14,
     "depth": 64,
     "depths": 256,
+    "learned": 1 << 28,
 }
 """The largest number of an argument, so that no file asks for a network that takes hours."""
 LIMIT = 1 << 20  # of any other number

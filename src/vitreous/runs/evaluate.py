@@ -30,6 +30,7 @@ from vitreous.metrics.score import Scores
 from vitreous.progress.choose import following
 from vitreous.progress.progress import Progress
 from vitreous.run_folder import RunFolder
+from vitreous.runs.classic_fit import rivals
 from vitreous.runs.setup import TrainingSetup
 from vitreous.tasks.asked import opened
 from vitreous.tasks.task import Ids
@@ -68,6 +69,7 @@ def measure(
         progress.note(note)
     found = Measurement(bundle, {}, notes=tuple(notes))
     train = setup.ids[Part.TRAIN]
+    others = rivals(setup, progress)
     for part in parts:
         ids, name = setup.ids[part], part.name.lower()
         if not len(ids):
@@ -80,6 +82,7 @@ def measure(
         if part is Part.VALIDATION:
             task, rejection = task.tuned(meter), by_energy_of(heard)
         rules = task.baselines(setup.rows, setup.targets, train, ids)
+        rules += tuple(other.rule(setup, ids) for other in others)
         taken = {column: values.take(ids) for column, values in setup.targets.items()}
         columns, rows = task.table(meter, taken)
         named = [(setup.dataset.id(i), name, *row) for i, row in zip(ids, rows, strict=True)]
