@@ -30,6 +30,7 @@ from vitreous.inference.model_file import load
 from vitreous.models import create
 from vitreous.playground.images.inspector import Lens
 from vitreous.runs.evaluate import evaluate
+from vitreous.runs.robustness import robustness
 from vitreous.runs.run import Run, resume, train
 from vitreous.tasks import TASKS, Task, fitting, task_of
 
@@ -477,3 +478,16 @@ def test_an_unknown_task_offers_the_nearest() -> None:
     with pytest.raises(UsageError, match="unknown task 'clasify'") as caught:
         train(data("classify"), task="clasify", out="never")
     assert "classify" in str(caught.value.remedy)
+
+
+def test_its_images_can_be_attacked(name: str, run: Run) -> None:
+    """By its loss, whatever it is; what needs a boundary is refused where there is none."""
+    found, _ = robustness(run.model, data(name), eps=16, steps=2, split="all", images=8)
+    plain, gain = found.curve, -1 if found.better == "lower" else 1
+    assert plain[0].value == found.clean
+    assert np.isfinite([one.value for one in plain]).all()
+    assert gain * plain[-1].value <= gain * found.clean + 1e-9
+    assert 0 < plain[-1].largest <= 16 + 1e-4
+    if made(name).margins(outputs_of(made(name), 8), targets_of(name, np.arange(8))) is None:
+        with pytest.raises(UsageError, match="no boundary"):
+            robustness(run.model, data(name), attack="deepfool", split="all", images=4)

@@ -78,9 +78,20 @@ class RunEnsemble:
         return [answer for answer, _ in told] if several is not None else told[0][0]
 
     def predict_and_tell(
-        self, sources: Sequence[Image], *, top: int = 5, scale: float | None = None
+        self,
+        sources: Sequence[Image],
+        *,
+        top: int = 5,
+        scale: float | None = None,
+        reject: bool = False,
     ) -> list[tuple[Answer, int]]:
         """Answers, each with the remarks on its image; as `Predictor.predict_and_tell`."""
+        if reject:
+            raise UsageError(
+                "several networks have no common threshold",
+                where="--reject",
+                remedy="Leave it out, or use one network.",
+            )
         if scale is not None:
             raise UsageError(
                 "the answers of an ensemble are not put together from tiles",

@@ -45,10 +45,10 @@ from vitreous.tasks.task import Aligned, Columns, Ids, Task
 
 USUAL = "gaussian:25"  # in comparisons of denoisers
 NETWORK = "unet_denoiser_small"
-LOOKS = 30_000  # at images, that a small network takes to learn
+LOOKS = 6_000  # at images, that a small network takes to learn
 CHUNK = 16  # pictures that are measured together
 COLORS = ("red", "green", "blue")
-GEOMETRIC = ("none", "light")  # policies that color nothing
+GEOMETRIC = ("none", "light", "pieces")  # policies that color nothing
 UNIT = 100.0  # what losses are multiplied with: squares of noise in [0, 1] are small
 
 
@@ -126,13 +126,16 @@ class Denoise(Task):
 
     @classmethod
     def prefers(cls, channels: int, examples: int, criterion: str) -> dict[str, tuple[Any, str]]:
-        epochs = int(np.clip(round(LOOKS / examples), 10, 200))
+        epochs = int(np.clip(round(LOOKS / examples), 5, 200))
         looks = f"about {epochs * examples:,} looks at {counted(examples, 'image')}"
         return {
             **super().prefers(channels, examples, criterion),
             "epochs": (epochs, looks),
-            "batch_size": (8, "an image is as many examples as it has pixels"),
-            "augment": ("light", "colors have to stay what they are"),
+            "batch_size": (8, "small pieces make many steps, and each pixel is an example"),
+            "augment": (
+                "pieces",
+                "colors have to stay what they are, and so has the scale of noise",
+            ),
         }
 
     @classmethod

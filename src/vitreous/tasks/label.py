@@ -14,6 +14,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
+from torch.nn.functional import softplus
 
 from vitreous.backprop.layers import Loss, SigmoidCrossEntropy
 from vitreous.data.batches.pack import Rows
@@ -141,6 +142,14 @@ class Label(ClassTask):
         self, probabilities: NDArray[np.float64], truth: NDArray[Any], baselines: Sequence[Any]
     ) -> ClassificationScores:
         return multilabel(probabilities, truth, self.classes, self.cuts, baselines=baselines)
+
+    def claimed(self, outputs: Logits) -> dict[str, Any]:
+        cuts = torch.from_numpy(self.cuts).to(outputs)
+        return {"class": (self.probabilities(outputs) >= cuts).float()}
+
+    def strangeness(self, logits: Logits) -> Tensor:
+        """The energies of all labels, each present or absent: -Σ log(1 + exp(logit))."""
+        return -softplus(logits).sum(1)
 
     def tuned(self, meter: Table) -> Self:
         """With a temperature, and thresholds that make the best of each label's F1 on the examples

@@ -67,6 +67,7 @@ class Task(ABC):
     longest      pixels of the longer side of an image that places of a map are told of, unless the
                  user says otherwise
     noun         what one of the classes is called
+    one_class    each image has one of the classes, in the column "class", as classic methods need
     views        changed copies of an image that belong together in training
     LOSSES       criteria by name; the first is the default
     SCORES       the type of its scores
@@ -87,6 +88,7 @@ class Task(ABC):
     window: ClassVar[Literal["crop", "squash", "pad", "native"]] = "pad"
     longest: ClassVar[int] = 256
     noun: ClassVar[str] = "class"
+    one_class: ClassVar[bool] = False
     views: ClassVar[int] = 1
     LOSSES: ClassVar[Mapping[str, Callable[..., Tensor]]]
     SCORES: ClassVar[Any]
@@ -307,6 +309,18 @@ class Task(ABC):
         """
         return None
 
+    def claimed(self, outputs: Any) -> dict[str, Any] | None:
+        """Targets of a batch for which the answers are right; None where they are more or less
+        right.
+        """
+        return None
+
+    def strangeness(self, outputs: Any) -> Tensor | None:
+        """(B,) how unlike the training images an image is, as far as the answer tells; None where
+        it does not.
+        """
+        return None
+
     # Measuring.
 
     @abstractmethod
@@ -337,6 +351,15 @@ class Task(ABC):
     def baselines(self, rows: Rows, targets: Columns, train: Ids, ids: Ids) -> tuple[Rule, ...]:
         """What simple rules reach on the rows `ids`, having seen the rows `train`."""
         return ()
+
+    def rule(self, name: str, detail: str, meter: Any) -> Rule:
+        """What another method reaches that was asked about the same images, where they have one
+        class each.
+
+        name, detail  of the method, see `Rule`
+        meter         that has seen its answers
+        """
+        raise NotImplementedError(f"no method is compared with on the task '{self.name}'")
 
     @abstractmethod
     def table(self, meter: Any, targets: Columns) -> tuple[tuple[str, ...], list[tuple[Any, ...]]]:

@@ -122,7 +122,7 @@ def pair_findings(
         return
     words = {tuple(pair): f" ({each})" for pair, each in zip(proven, how, strict=False) if each}
     across = [pair for pair in proven if view.parts[pair[0]] != view.parts[pair[1]]]
-    clashes = [pair for pair in proven if view.differ(*pair)]
+    clashes = [pair for pair in proven if view.contradict(*pair)]
     yield Finding(
         "note",
         "near duplicates",
