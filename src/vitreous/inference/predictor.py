@@ -16,6 +16,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from vitreous.blocks.mode import evaluating
 from vitreous.data.batches.pack import Rows
@@ -39,6 +40,7 @@ Image: TypeAlias = Source | Tensor
 BATCH = 64  # images that are decoded and predicted together
 PIXELS = 4 << 20  # of the rows that go through the network together
 MOST = 512  # rows that do
+AROUND = 8  # pixels by which an image at its own scale is continued
 WHOLE = 1 << 20  # pixels of an image of any size, up to which it goes through in one pass
 Scale = Annotated[float | None, Between(0.001, 16)]  # of an image, for tiles
 
@@ -84,6 +86,16 @@ class Predictor:
         """Rows that go through the network at once."""
         return max(1, min(MOST, PIXELS // int(np.prod(self.contract.shape))))
 
+    @property
+    def continues(self) -> bool:
+        """Is an image continued by its mirror image, and what is answered there cut off? Of pixels
+        that nothing was done to, those at the border would else be worse answered than others: a
+        network takes the zeros about an image for a part of it.
+        """
+        native = getattr(self.contract, "fit", None) == "native"
+        given = self.task.output()
+        return native and given.kind == "map" and given.stride == 1
+
     def outputs(self, images: Images) -> Any:
         """What the network gives for images (B, C, H, W) in [0, 1], at least in float32.
 
@@ -94,7 +106,11 @@ class Predictor:
             torch.inference_mode(),
             forward_context(self.precision, self.device),
         ):
-            return finite(widened(self.model(images.to(self.device))))
+            images = images.to(self.device)
+            if self.continues and min(images.shape[2:]) > AROUND:
+                wide = F.pad(images, [AROUND] * 4, mode="reflect")
+                return finite(widened(self.model(wide))[..., AROUND:-AROUND, AROUND:-AROUND])
+            return finite(widened(self.model(images)))
 
     def probabilities(self, images: Images) -> NDArray[np.float64]:
         """(B, C, H, W) in [0, 1] to (B, L), where the task is about classes, else UsageError."""
