@@ -193,7 +193,7 @@ def test_what_lies_beyond_the_border_is_the_mirrored_image() -> None:
     wide = np.pad(image, ((8, 8), (8, 8), (0, 0)), mode="reflect")
     with torch.inference_mode():
         given = network(torch.from_numpy(wide).permute(2, 0, 1)[None] / 255)[..., 8:-8, 8:-8]
-    answer = predictor.outputs(contract.images(image[None]))
+    answer = predictor.answers(contract.images(image[None]))
     torch.testing.assert_close(answer, given)
     (shown,) = [predictor.predict(image).pixels]
     expected = (given[0].clamp(0, 1) * 255).round().byte().permute(1, 2, 0).numpy()

@@ -106,11 +106,16 @@ class Predictor:
             torch.inference_mode(),
             forward_context(self.precision, self.device),
         ):
-            images = images.to(self.device)
-            if self.continues and min(images.shape[2:]) > AROUND:
-                wide = F.pad(images, [AROUND] * 4, mode="reflect")
-                return finite(widened(self.model(wide))[..., AROUND:-AROUND, AROUND:-AROUND])
-            return finite(widened(self.model(images)))
+            return finite(widened(self.model(images.to(self.device))))
+
+    def answers(self, images: Images) -> Any:
+        """What is answered to images: `outputs`, and where they have a scale of their own those for
+        images that are continued by their mirror images, without what lies there.
+        """
+        if not self.continues or min(images.shape[2:]) <= AROUND:
+            return self.outputs(images)
+        wide = F.pad(images, [AROUND] * 4, mode="reflect")
+        return self.outputs(wide)[..., AROUND:-AROUND, AROUND:-AROUND]
 
     def probabilities(self, images: Images) -> NDArray[np.float64]:
         """(B, C, H, W) in [0, 1] to (B, L), where the task is about classes, else UsageError."""
@@ -128,7 +133,7 @@ class Predictor:
         """(ids, outputs) for these rows of a pack, some at a time."""
         for first in range(0, len(ids), self.together):
             chunk = ids[first : first + self.together]
-            yield chunk, self.outputs(self.contract.images(rows[chunk]))
+            yield chunk, self.answers(self.contract.images(rows[chunk]))
             if progress:
                 progress(first + len(chunk), len(ids))
 
@@ -227,7 +232,7 @@ class Predictor:
 
         def pieces() -> Iterator[tuple[tuple[slice, slice], Any]]:
             for tile, crop in Tiling.of(self.model, channels).tiles(image):
-                yield crop.image, crop(self.outputs(tile))
+                yield crop.image, crop(self.answers(tile))
 
         answer = self.task.assemble(pieces(), resize_frame((height, width), wanted))
         return answer, merged(remarks)
@@ -241,7 +246,7 @@ class Predictor:
             image = decode(source, channels=contract.channels)
         height, width = image.shape[:2]
         if height * width <= WHOLE:
-            outputs = self.outputs(contract.around(height, width).images(image[None]))
+            outputs = self.answers(contract.around(height, width).images(image[None]))
         else:
             outputs = self._map(image)
         frames = [Frame.identity((height, width))]
@@ -251,7 +256,7 @@ class Predictor:
         """(1, L, H, W) of an image (H, W, C), tile by tile."""
         made: Tensor | None = None
         for tile, crop in Tiling.of(self.model, image.shape[2]).tiles(image):
-            part = crop(self.outputs(tile))
+            part = crop(self.answers(tile))
             if made is None:
                 made = part.new_empty(*part.shape[:2], *image.shape[:2])
             made[(..., *crop.image)] = part
