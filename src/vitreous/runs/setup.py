@@ -19,6 +19,7 @@ from vitreous.data.batches.pack import Pack, Rows
 from vitreous.data.dataset import Dataset, Part
 from vitreous.errors import DivergedError
 from vitreous.inference.model_file import Bundle
+from vitreous.models.classic import Classic
 from vitreous.progress.progress import Progress
 from vitreous.recipes.recipe import Recipe
 from vitreous.run_folder import RunFolder
@@ -98,11 +99,16 @@ class TrainingSetup:
     def bundle(self, history: Sequence[Mapping[str, Any]] = ()) -> Bundle:
         """The network as it is, with all that a prediction depends on."""
         recipe, job = self.recipe, self.job
+        arguments, macs = self.arguments, self.macs
+        if isinstance(self.network, Classic):  # how large it is, it has learned
+            arguments = {**arguments, "learned": self.network.learned}
+            height, width, channels = self.contract.shape
+            macs = total(trace(self.network, (channels, height, width))).macs
         shares = {"validation": recipe.validation, "test": recipe.test}
         return Bundle(
             model=self.network.eval(),
             architecture=recipe.model,
-            arguments=self.arguments,
+            arguments=arguments,
             contract=self.contract,
             task=self.task,
             precision=self.precision.name,
@@ -112,7 +118,7 @@ class TrainingSetup:
                 "split": None if job.resolved.parts_given else shares,
                 "examples": {part.name.lower(): len(ids) for part, ids in self.ids.items()},
                 "parameters": sum(p.numel() for p in self.network.parameters()),
-                "macs": self.macs,
+                "macs": macs,
                 "epochs": len(history),
                 "best_epoch": best_epoch(history),
                 "seed": recipe.seed,
@@ -170,12 +176,13 @@ def build(job: Job, packed: Pack, progress: Progress) -> TrainingSetup:
             network, arguments = build_network(recipe, contract, task.output(), rows)
         for note in network.notes:
             progress.note(note)
+    at_once = isinstance(network, Classic)
     network = network.to(recipe.device)
     height, width, channels = contract.shape
     traced = trace(network, (channels, height, width))
     macs = total(traced).macs
     manual = recipe.engine == "manual"
-    plain = manual or strides_over_points(traced)
+    plain = manual or at_once or strides_over_points(traced)
     augment = named_policy(
         recipe.augment or "none",
         contract=contract,

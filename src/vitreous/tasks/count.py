@@ -35,6 +35,7 @@ from vitreous.tasks.count_answer import Count as Counted
 from vitreous.tasks.density import densities, tally
 from vitreous.tasks.image_score import ImageScore
 from vitreous.tasks.pixel_answer import UNSEEN, PixelAnswer, numbers_at, place_of
+from vitreous.tasks.pooled_answers import Pool, averaged, positions
 from vitreous.tasks.ranked_cases import ranked_cases
 from vitreous.tasks.ranks import ranks
 from vitreous.tasks.section import Gallery, Kind, Scatter, Section, Table
@@ -243,6 +244,18 @@ class Count(Task):
             dots[:, 2] = numbers[dots[:, 2].astype(int)]
         aligned = Dots.of(kept, self.classes)
         return Aligned({"dot": aligned}, found.known, tuple(names.describe()))
+
+    def pool(self, members: Sequence[Self]) -> tuple[Self, Pool]:
+        """Densities are averaged."""
+
+        def read(member: Self) -> Callable[[Tensor], Tensor]:
+            places = positions(self.names, member.names, self.noun)
+            return lambda outputs: outputs[:, places] / member.scale
+
+        def back(mean: Tensor) -> Tensor:
+            return (mean * self.scale).float()
+
+        return self, averaged([read(member) for member in members], back)
 
     def decode(
         self, outputs: Tensor, frames: Sequence[Frame] | None = None, top: int = 5

@@ -37,6 +37,7 @@ from vitreous.tasks.image_score import ImageScore
 from vitreous.tasks.meter import ScoredMaps
 from vitreous.tasks.picture_answer import Restored
 from vitreous.tasks.pixel_answer import UNSEEN, PixelAnswer, place_of
+from vitreous.tasks.pooled_answers import Pool, averaged
 from vitreous.tasks.ranked_cases import ranked_cases
 from vitreous.tasks.ranks import ranks
 from vitreous.tasks.section import Gallery
@@ -215,6 +216,10 @@ class Denoise(Task):
                 remedy="Evaluate on pictures like those of training.",
             )
         return found
+
+    def pool(self, members: Sequence[Self]) -> tuple[Self, Pool]:
+        """Pictures are averaged."""
+        return self, averaged([lambda outputs: outputs for _ in members], Tensor.float)
 
     def decode(
         self, outputs: Tensor, frames: Sequence[Frame] | None = None, top: int = 5
