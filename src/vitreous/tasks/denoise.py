@@ -271,7 +271,7 @@ class Denoise(Task):
 
     def galleries(self, rows: Sequence[Mapping[str, str]]) -> Iterator[Gallery]:
         intro = "From left to right: the noisy picture, the clean one, and the answer."
-        return ranked_cases(rows, _note, noun="pictures", intro=intro)
+        return ranked_cases(rows, _note, noun="pictures", intro=intro, abreast=3)
 
     def to_json(self) -> dict[str, Any]:
         return {"channels": self.channels, "noise": self.noise}
