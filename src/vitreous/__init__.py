@@ -21,12 +21,14 @@ if TYPE_CHECKING:
     from vitreous.data.formats.open import open
     from vitreous.doctor.calling import Practice
     from vitreous.inference.model_file import Bundle, load
+    from vitreous.inference.run_ensemble import ensemble
     from vitreous.models import create
     from vitreous.models.listing import Listing
     from vitreous.recipes.recipe import Recipe
     from vitreous.runs.evaluate import evaluate
     from vitreous.runs.lr_search import find_lr
     from vitreous.runs.run import Run, resume, train
+    from vitreous.select.compare import compare
 
     doctor: Practice
     models: Listing
@@ -35,7 +37,9 @@ PLACES = {
     "Bundle": "vitreous.inference.model_file",
     "Recipe": "vitreous.recipes.recipe",
     "Run": "vitreous.runs.run",
+    "compare": "vitreous.select.compare",
     "create": "vitreous.models",
+    "ensemble": "vitreous.inference.run_ensemble",
     "evaluate": "vitreous.runs.evaluate",
     "find_lr": "vitreous.runs.lr_search",
     "load": "vitreous.inference.model_file",
@@ -49,8 +53,10 @@ __all__ = [
     "Recipe",
     "Run",
     "__version__",
+    "compare",
     "create",
     "doctor",
+    "ensemble",
     "evaluate",
     "find_lr",
     "load",

@@ -13,6 +13,7 @@ checkpoints/        where to go on
 model.safetensors   the network that was measured
 doctor.json         what the doctor has measured of the training, see `vitreous doctor`
 scores.json         what was measured
+robustness.json     what attacks and corruptions leave, and robustness.html: see `vitreous robust`
 predictions.csv     the answer to every validation and test image
 report.html         all of it to look at
 """
@@ -166,6 +167,15 @@ class RunFolder:
         """Append one line to the journal, with the time."""
         line = {"time": datetime.now(UTC).isoformat(timespec="seconds"), "event": event, **fields}
         append_line(self.journal, line)
+
+    @property
+    def test_uses(self) -> int:
+        """How often the test part was scored, by this run or any other one that was counted up to
+        its last use here.
+        """
+        uses = self.events("test")
+        known = [use.get("earlier") for use in uses]
+        return max([len(uses), *(count + 1 for count in known if isinstance(count, int))])
 
     def events(self, event: str) -> list[dict[str, Any]]:
         """The journal's lines of one kind, oldest first; a line cut by a crash is passed over."""

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
+import vitreous as vt
 from vitreous.cli.main import run
 
 HEIC = b"\0\0\0\x18ftypheic\0\0\0\0mif1heic" + bytes(64)
@@ -110,3 +113,50 @@ def test_what_is_lost_in_reading_is_said(photos, model, capsys):
     assert "one single color" in note
     assert run(["predict", model, sound, "--quiet", "--json"]) == 0
     assert "notes" not in json.loads(capsys.readouterr().out)
+
+
+def test_raw_is_the_network_by_itself(tmp_path, capsys):
+    """Digits are enough to calibrate by: the same answer, and another certainty."""
+    command = ["train", "digits", "--model", "linear", "--epochs", "2", "--quiet"]
+    calm = str(tmp_path / "calm")
+    assert run([*command, "--out", calm]) == 0
+    capsys.readouterr()
+    found = vt.load(calm)
+    assert found.task.temperature != 1
+    image = vt.open("digits").read(0)
+    Image.fromarray(image[..., 0]).save(tmp_path / "0.png")
+    told = []
+    for flags in ([], ["--raw"]):
+        assert run(["predict", calm, str(tmp_path / "0.png"), "--json", "--quiet", *flags]) == 0
+        told.append(json.loads(capsys.readouterr().out)["predictions"][0])
+    assert told[0]["label"] == told[1]["label"]
+    logits = found.outputs(found.images([image]))
+    assert told[1]["score"] == pytest.approx(float(logits.softmax(1).max()), rel=1e-5)
+    warm = logits / found.task.temperature
+    assert told[0]["score"] == pytest.approx(float(warm.softmax(1).max()), rel=1e-5)
+
+
+def test_a_sheet_groups_by_answer_the_least_certain_first(photos, model, capsys):
+    assert run(["predict", model, str(photos), "--quiet", "--json"]) == 0
+    answers = json.loads(capsys.readouterr().out)["predictions"]
+    assert run(["predict", model, str(photos), "--quiet", "--out", "seen.html"]) == 0
+    page = Path("seen.html").read_text()
+    shown = re.findall(r'<span class="id">(.*?)</span>', page)
+    by_answer = sorted(answers, key=lambda each: (each["label"], each["score"]))
+    assert [Path(path) for path in shown] == [Path(each["path"]) for each in by_answer]
+    headings = re.findall(r"<h2 [^>]*>(\S+)", page)
+    assert headings == sorted({each["label"] for each in answers})
+    assert page.count("data:image/png;base64,") == len(answers)
+
+
+def test_a_sheet_is_no_table(model, capsys):
+    assert run(["predict", model, ".", "--csv", "--out", "seen.html"]) == 2
+    assert "Leave --csv out" in capsys.readouterr().err
+
+
+def test_a_pattern_that_the_shell_left_as_it_is(photos, model, capsys):
+    assert run(["predict", model, f"{photos}/*/1.png", "--quiet"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[0] for line in lines] == sorted(map(str, photos.glob("*/1.png")))
+    assert run(["predict", model, f"{photos}/*/none.png", "--quiet"]) == 1
+    assert "there is no such file" in capsys.readouterr().err

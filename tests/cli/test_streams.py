@@ -50,6 +50,7 @@ COMMANDS = [
     ["play", "nonesuch"],
     ["lab", "nonesuch"],
     ["evaluate", "runs/one", "photos"],
+    ["compare", "runs/one"],
     ["predict", "runs/one", "photos"],
     ["search", "runs/one", "photos", "photos/Müller/0é.png"],
     ["--help"],

@@ -12,7 +12,7 @@ import pytest
 from vitreous.cli.main import run
 from vitreous.fields import OneOf, limits_of
 from vitreous.recipes.contradictions import TABLES
-from vitreous.recipes.recipe import Recipe, flag
+from vitreous.recipes.recipe import HEADINGS, Recipe, flag
 from vitreous.tasks import TASKS
 from vitreous.version import __version__
 
@@ -75,3 +75,19 @@ def test_without_data_it_says_what_it_trains_on(place, capsys) -> None:
 def test_the_package_is_a_command_line_too() -> None:
     asked = [sys.executable, "-m", "vitreous", "--version"]
     assert subprocess.run(asked, capture_output=True, text=True).stdout.strip() == __version__
+
+
+def test_help_has_a_panel_for_each_group(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["train", "--help"]) == 0
+    text = capsys.readouterr().out
+    panels = re.findall(r"╭─ (.*?) ─+╮", text)
+    assert panels == ["Arguments", *HEADINGS.values(), "Parameters"]
+    optimizer = text.split("╭─ Optimizer ")[1].split("╭─")[0]
+    assert "--lr " in optimizer
+    assert "--loss " not in optimizer
+    assert "--out " not in optimizer
+
+
+def test_a_verb_without_a_recipe_keeps_its_panel(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["split", "--help"]) == 0
+    assert re.findall(r"╭─ (.*?) ─+╮", capsys.readouterr().out) == ["Arguments", "Parameters"]

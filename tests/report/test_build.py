@@ -185,3 +185,10 @@ def test_class_names_with_separators(place: Path) -> None:
     assert data.data is not None
     assert sum(sum(counts.values()) for counts in data.data.counts.values()) == 24
     assert RunFolder(Path("runs/odd")).finished
+
+
+def test_settings_that_nothing_chose_are_folded(photos: str) -> None:
+    recipe = report_data(train(photos, optimizer="momentum", momentum=0.8, **QUICK).folder).recipe
+    assert recipe["fine_tune"].usual  # nobody asked for it
+    assert not recipe["momentum"].usual  # asked for
+    assert not recipe["lr"].usual  # chosen, for a reason

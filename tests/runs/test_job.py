@@ -122,6 +122,10 @@ def test_each_use_of_a_test_part_is_recorded_with_the_data(photos: Path) -> None
     first = train(photos, **QUICK)
     second = train(photos, seed=1, **QUICK)
     assert [run.folder.events("test")[0]["earlier"] for run in (first, second)] == [0, 1]
+    assert not any("used" in note for note in first.summary()["notes"])
+    assert any("used once before" in note for note in second.summary()["notes"])
+    assert "scored 2 times, over all runs" in second.report_path.read_text()
+    assert "times, over all runs" not in first.report_path.read_text()
     shutil.move(photos, photos.parent / "renamed")
     summary = evaluate(first.model, photos.parent / "renamed")
     assert any("used twice before" in note for note in summary["notes"])

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 from cyclopts import Parameter
 
 from vitreous.cli.drawn_answers import drawn_names
+from vitreous.cli.explain_views import VIEWS, Asked, one_view, show
+from vitreous.cli.image_paths import gathered
 from vitreous.cli.network import must_exist
-from vitreous.cli.predict import gathered
 from vitreous.errors import DataError, ImageError, UsageError
 from vitreous.files import json_text
 from vitreous.formats import counted
@@ -37,10 +38,21 @@ def explain(
     json: Annotated[bool, Parameter(negative="")] = False,
     out: Path | None = None,
     certify: Annotated[bool, Parameter(negative="")] = False,
+    filters: Annotated[bool, Parameter(negative="")] = False,
+    maps: str | None = None,
+    patches: str | None = None,
+    maximize: Annotated[bool, Parameter(negative="")] = False,
+    perceive: Annotated[bool, Parameter(negative="")] = False,
+    boxes: Annotated[bool, Parameter(negative="")] = False,
+    shortcuts: Annotated[bool, Parameter(negative="")] = False,
+    convert: Annotated[bool, Parameter(negative="")] = False,
     quiet: Annotated[bool, Parameter(negative="")] = False,
 ) -> int:
     """Show where in images the evidence for an answer lies, as heatmaps over them. An image that
     cannot be read is named on stderr, and the others go on; the exit code is 1 then.
+
+    With one of the flags from --filters on, it shows what is inside of the network instead:
+    pictures and a page are written into --out, or else into the folder `explained` of the run.
 
     Parameters
     ----------
@@ -64,6 +76,24 @@ def explain(
         measure on these images what the method's maps are worth for this network, in place of
         showing them; the exit code is 1 where they are not to be trusted. Give images of several
         classes, better 30 than 4
+    filters
+        the filters of the layer that sees the image itself
+    maps
+        what each channel of this layer makes of each image; `all`: of each stage
+    patches
+        what excites the units of this layer most, or --unit alone, cut out of the images; without
+        images, out of those that the run was validated on
+    maximize
+        images that make --target large, or --unit of --layer, found from noise
+    perceive
+        what the last maps (or --layer) keep of each image, and where the evidence lies in it
+    boxes
+        a box for each image, around the evidence for what it shows
+    shortcuts
+        spots that make an answer by themselves, such as a watermark, in the images or the run's
+    convert
+        the network up to its last maps (or --layer), with average pooling and one dense layer: its
+        class activation maps of the images, and what it costs in accuracy on the run's data
     out
         write into this folder: each heatmap over its image, sheet.html and explanations.json
     quiet
@@ -72,15 +102,43 @@ def explain(
     from vitreous.inference.model_file import load
     from vitreous.progress.choose import progress
 
-    if not images:
+    view = one_view(
+        certify=certify,
+        filters=filters,
+        maps=maps,
+        patches=patches,
+        maximize=maximize,
+        perceive=perceive,
+        boxes=boxes,
+        shortcuts=shortcuts,
+        convert=convert,
+    )
+    if not images and view in (None, "certify"):
         raise UsageError("no images are given", remedy="Name image files, or folders of them.")
     if out is not None and out.is_file():
         raise UsageError("is a file", where="--out", remedy="Name a folder.")
     must_exist(model)
     bundle = load(model)
     paths, missed = gathered(images)
-    if not paths:
+    if images and not paths:
         raise missed[0]
+    if view in VIEWS:
+        with progress(style="none" if quiet else "auto") as told:
+            asked = Asked(
+                model=model,
+                bundle=bundle,
+                paths=paths,
+                value=maps or patches or "",
+                method=method,
+                layer=layer,
+                unit=unit,
+                target=target,
+                progress=told,
+            )
+            show(view, asked, out, json)
+        for error in missed:
+            print(f"error: {error}", file=sys.stderr)
+        return 1 if missed else 0
     if certify:
         return _certify(bundle, paths, method, layer, unit, target, json, quiet)
     names = drawn_names(paths) if out else {}

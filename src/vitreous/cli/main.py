@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from cyclopts import App, CycloptsError, Group, Parameter, UnusedCliTokensError
 
 from vitreous.cli.failure import tell
+from vitreous.cli.flag_groups import Grouped
 from vitreous.cli.settings import Variables, converted, take_config
 from vitreous.cli.streams import give_up, is_broken, prepare
 from vitreous.errors import StorageError, UsageError, VitreousError
@@ -27,8 +28,10 @@ VERBS = (
     ("train", TRAIN, "Train a network on images, measure it, write a report."),
     ("resume", TRAIN, "Go on with an interrupted run."),
     ("check", TRAIN, "Find what is wrong with data before an hour is spent on it."),
+    ("show", TRAIN, "Show the first images that training would see."),
     ("split", TRAIN, "Write the parts of a data set as a manifest."),
     ("explain", LOOK, "Show where in images the evidence for an answer lies."),
+    ("robust", LOOK, "Attack and corrupt images, and see what is left of the score."),
     ("doctor", LOOK, "Say why a run does not learn, and show it."),
     ("report", LOOK, "Show a run as one HTML file."),
     ("models", LOOK, "List the networks: parameters, work, year, paper."),
@@ -37,6 +40,7 @@ VERBS = (
     ("play", LOOK, "Try out networks in the browser, and look inside."),
     ("lab", LOOK, "Run an experiment of the course."),
     ("evaluate", USE, "Measure a model on data."),
+    ("compare", USE, "Say which differences between runs are more than luck."),
     ("predict", USE, "Name what is in images."),
     ("search", USE, "Find images like this one."),
 )
@@ -52,6 +56,7 @@ def app(asked: str = "") -> App:
         version=__version__,
         help="A glass box for neural networks that see. Train it, see through it, trust it.",
         help_format="markdown",
+        help_formatter=Grouped(),
         default_parameter=Parameter(
             show_env_var=False, negative_iterable=(), show_default=default, converter=converted
         ),

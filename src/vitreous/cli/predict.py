@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import csv as table
 import io
-import os
+import itertools
 import sys
 from collections.abc import Iterator, Sequence
-from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
 from vitreous.cli.drawn_answers import draw, drawn_names
+from vitreous.cli.evaluate import is_model
+from vitreous.cli.image_paths import gathered
 from vitreous.cli.network import must_exist
 from vitreous.data.images.read_file import printable
 from vitreous.errors import DataError, ImageError, UsageError
@@ -21,6 +22,7 @@ from vitreous.files import json_text
 
 if TYPE_CHECKING:
     from vitreous.inference.model_file import Bundle
+    from vitreous.inference.run_ensemble import RunEnsemble
     from vitreous.tasks import Answer
 
 CHUNK = 32  # images that are decoded and predicted together
@@ -34,6 +36,8 @@ def predict(
     *images: Path,
     top: int = 3,
     scale: float | None = None,
+    raw: Annotated[bool, Parameter(negative="")] = False,
+    reject: Annotated[bool, Parameter(negative="")] = False,
     json: Annotated[bool, Parameter(negative="")] = False,
     csv: Annotated[bool, Parameter(negative="")] = False,
     out: Path | None = None,
@@ -47,27 +51,36 @@ def predict(
     model
         a run folder or a model file
     images
-        image files, or folders of them
+        image files, folders of them, or patterns such as 'photos/*.jpg'; run folders and model
+        files before them answer together with the first one
     top
         how many classes to rank
     scale
         pixels that the network sees for one of the image, such as 1: large images are answered in
         tiles, by networks that answer for each pixel; default: the image is fitted into the window
+    raw
+        as sure as the network is by itself, without the temperature that calibrates its answers
+    reject
+        answer "none of these" to images that are not like those of training, by the threshold that
+        is kept in the model file
     json
         print one JSON object
     csv
         print a CSV table
     out
-        write to this file instead of stdout; or into this folder, where it has no ending: the
-        answers, each drawn on its image, and those that are masks as PNG files
+        write to this file instead of stdout; .html: a sheet of all images with their answers, the
+        least certain first; without an ending a folder: the answers, each drawn on its image, and
+        those that are masks as PNG files
     quiet
         no progress
     """
     import numpy as np
 
     from vitreous.atomic import write_text
+    from vitreous.cli.answer_sheet import answer_sheet, tile
     from vitreous.data.images.remarks import sentences
     from vitreous.inference.model_file import load
+    from vitreous.inference.run_ensemble import ensemble
     from vitreous.progress.choose import progress
 
     if top < 1:
@@ -76,9 +89,25 @@ def predict(
         raise UsageError("no images are given", remedy="Name image files, or folders of them.")
     if json and csv:
         raise UsageError("only one can be printed", where="--json, --csv", remedy="Choose one.")
-    must_exist(model)
-    bundle = load(model)
-    for note in bundle.notes:
+    sheet = out is not None and out.suffix.lower() in (".html", ".htm")
+    if sheet and (json or csv):
+        flag = "--json" if json else "--csv"
+        raise UsageError(
+            f"{out} is a page, and {flag} none",
+            where="--out",
+            remedy=f"Leave {flag} out, or give a file of that kind.",
+        )
+    further, images = models_first(images)
+    models = [model, *further]
+    for one in models:
+        must_exist(one)
+    if not images:
+        raise UsageError("no images are given", remedy="Name image files, or folders of them.")
+    loaded = [load(one).raw if raw else load(one) for one in models]
+    bundle = ensemble(loaded) if further else loaded[0]
+    rule = loaded[0].rejection if reject else None
+    warned = [*bundle.notes, *(rule.notes if rule else ())]
+    for note in warned:
         print(f"note: {note}", file=sys.stderr)
     paths, missed = gathered(images)
     folder = out if out is not None and (out.is_dir() or not out.suffix) else None
@@ -87,18 +116,23 @@ def predict(
         raise missed[0]
     answers: list[Answered] = []
     told: list[int] = []
+    tiles = []
     with progress(style="none" if quiet else "auto") as shown:
         shown.stage("predicting", len(paths))
-        for path, answer, remarks in _answers(bundle, paths, top, scale):
+        for path, answer, remarks in _answers(bundle, paths, top, scale, reject):
             answers.append((path, answer))
             told.append(remarks)
             if folder is not None and not isinstance(answer, ImageError):
                 draw(folder, names[path], path, answer, channels=bundle.contract.channels)
+            if sheet and not isinstance(answer, ImageError):
+                tiles.append(tile(path, answer, bundle.contract.channels))
             shown.advance_to(len(answers), len(paths))
     failures = [answer for _, answer in answers if isinstance(answer, ImageError)]
     write = _csv if csv else _plain
     notes = sentences(np.array(told, np.uint8), lambda index: printable(paths[index]))
-    text = _json(answers, missed, [*bundle.notes, *notes]) if json else write(answers)
+    text = _json(answers, missed, [*warned, *notes]) if json else write(answers)
+    if sheet:
+        text = answer_sheet(tiles, model.stem if model.suffix else model.resolve().name)
     if folder is not None:
         out = folder / f"answers.{'json' if json else 'csv' if csv else 'txt'}"
     if out is None:
@@ -112,8 +146,18 @@ def predict(
     return 1 if failures or missed else 0
 
 
+def models_first(words: Sequence[Path]) -> tuple[list[Path], tuple[Path, ...]]:
+    """The run folders and model files at the front, and the images behind them."""
+    models = [*itertools.takewhile(is_model, words)]
+    return models, tuple(words[len(models) :])
+
+
 def _answers(
-    bundle: Bundle, paths: Sequence[Path], top: int, scale: float | None
+    bundle: Bundle | RunEnsemble,
+    paths: Sequence[Path],
+    top: int,
+    scale: float | None,
+    reject: bool,
 ) -> Iterator[tuple[Path, Answer | ImageError, int]]:
     """(path, answer, remarks on its reading), chunk by chunk; a chunk with an image that cannot be
     read is asked one by one.
@@ -121,53 +165,15 @@ def _answers(
     for start in range(0, len(paths), CHUNK):
         chunk = paths[start : start + CHUNK]
         try:
-            found = bundle.predict_and_tell([*chunk], top=top, scale=scale)
+            found = bundle.predict_and_tell([*chunk], top=top, scale=scale, reject=reject)
             yield from ((path, *pair) for path, pair in zip(chunk, found, strict=True))
         except ImageError:
             for path in chunk:
                 try:
-                    yield path, *bundle.predict_and_tell([path], top=top, scale=scale)[0]
+                    (told,) = bundle.predict_and_tell([path], top=top, scale=scale, reject=reject)
+                    yield path, *told
                 except ImageError as error:
                     yield path, error, 0
-
-
-def gathered(images: Sequence[Path]) -> tuple[list[Path], list[DataError]]:
-    """The images that are named or lie in folders; and what was passed over and should not be."""
-    from vitreous.data.formats.folder_walk import images_below, kinds_of, remedies
-
-    paths: list[Path] = []
-    missed: list[DataError] = []
-    for place in images:
-        if not os.path.lexists(place):
-            there = os.listdir(place.parent) if place.parent.is_dir() else []
-            near = get_close_matches(place.name, there, 1, cutoff=0.75)
-            remedy = f"Did you mean {place.parent / near[0]}?" if near else "Look at its name."
-            missed.append(DataError("there is no such file", where=printable(place), remedy=remedy))
-            continue
-        if not place.is_dir():
-            paths.append(place)
-            continue
-        found, left = images_below(os.fsencode(place))
-        paths += sorted(place / os.fsdecode(name) for name in found)
-        missed += left.refused
-        if left.unread:
-            lost = left.unread.total()
-            missed.append(
-                DataError(
-                    f"{lost:,} of {lost + len(found):,} images are left out: "
-                    f"{kinds_of(left.unread)}",
-                    where=printable(place),
-                    remedy=remedies(left.unread),
-                )
-            )
-        elif not found and not left.refused:
-            remedy = "Name image files, or folders of them."
-            missed.append(
-                DataError("there is no image in it", where=printable(place), remedy=remedy)
-            )
-        for words in left.words():
-            print(f"note: {printable(place)}: {words}", file=sys.stderr)
-    return paths, missed
 
 
 def _json(answers: Sequence[Answered], missed: Sequence[DataError], notes: Sequence[str]) -> str:

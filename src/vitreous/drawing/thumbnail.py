@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from base64 import b64encode
+from dataclasses import dataclass
 from io import BytesIO
 
 import numpy as np
@@ -9,6 +11,23 @@ from numpy.typing import NDArray
 from PIL import Image
 
 SIDE = 192  # pixels of the longer side; sharp at twice the density of a phone's gallery
+
+
+@dataclass(frozen=True)
+class Thumbnail:
+    """The bytes of a PNG of a small image, or of a JPEG, as a page holds them."""
+
+    picture: bytes
+
+    @property
+    def small(self) -> bool:
+        """Are its pixels to be seen as squares?"""
+        return self.picture.startswith(b"\x89PNG")
+
+    @property
+    def source(self) -> str:
+        kind = "png" if self.small else "jpeg"
+        return f"data:image/{kind};base64,{b64encode(self.picture).decode()}"
 
 
 def thumbnail(pixels: NDArray[np.uint8], side: int = SIDE) -> bytes:

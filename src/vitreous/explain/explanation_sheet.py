@@ -2,23 +2,14 @@
 
 from __future__ import annotations
 
-from base64 import b64encode
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from vitreous.drawing.html import page
-from vitreous.drawing.thumbnail import thumbnail
+from vitreous.drawing.thumbnail import Thumbnail, thumbnail
 from vitreous.explain.explanation import Explanation
 
 SIDE = 320  # pixels of the longer side of a picture on the sheet
-
-
-@dataclass(frozen=True)
-class Shown:
-    """A picture as a data URI. small: are its pixels to be seen as squares?"""
-
-    source: str
-    small: bool
 
 
 @dataclass(frozen=True)
@@ -26,8 +17,8 @@ class Row:
     """An image, its heatmap, and what is said of them."""
 
     path: str
-    image: Shown
-    heat: Shown
+    image: Thumbnail
+    heat: Thumbnail
     found: Explanation
 
 
@@ -37,7 +28,12 @@ def sheet(found: Sequence[tuple[str, Explanation]], title: str) -> str:
     found  (path, explanation) of each image
     """
     rows = [
-        Row(path, _shown(thumbnail(each.image, SIDE)), _shown(thumbnail(each.overlay, SIDE)), each)
+        Row(
+            path,
+            Thumbnail(thumbnail(each.image, SIDE)),
+            Thumbnail(thumbnail(each.overlay, SIDE)),
+            each,
+        )
         for path, each in found
     ]
     return page(
@@ -48,9 +44,3 @@ def sheet(found: Sequence[tuple[str, Explanation]], title: str) -> str:
         rows=rows,
         says=sorted({(row.found.method, row.found.layer, row.found.says) for row in rows}),
     )
-
-
-def _shown(picture: bytes) -> Shown:
-    small = picture.startswith(b"\x89PNG")
-    kind = "png" if small else "jpeg"
-    return Shown(f"data:image/{kind};base64,{b64encode(picture).decode()}", small)

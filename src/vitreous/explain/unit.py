@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from torch import Tensor, nn
 
 from vitreous.errors import ShapeError, UsageError
 from vitreous.explain.layer_maps import as_map
-from vitreous.explain.looking import first_tensor, layer_of
+from vitreous.explain.layer_output import layer_output
+from vitreous.explain.looking import layer_of
 from vitreous.shapes import Images
 
 
@@ -27,26 +26,7 @@ class Unit(nn.Module):
         self.model, self.layer = model, layer
 
     def forward(self, images: Images) -> Tensor:
-        module, wanted = layer_of(self.model, self.layer)
-        seen: list[Tensor] = []
-
-        def keep(module: nn.Module, inputs: Any, output: Any) -> None:
-            tensor = first_tensor(output)
-            if tensor is not None:
-                seen.append(tensor.clone())  # a later layer may work in place
-
-        handle = module.register_forward_hook(keep)
-        try:
-            self.model(images)
-        finally:
-            handle.remove()
-        if len(seen) < max(wanted, 1):
-            raise UsageError(
-                f"{self.layer} gives no tensor, or is not run in evaluation",
-                where="layer",
-                remedy="Choose a layer that the answer is computed from.",
-            )
-        output = seen[wanted - 1]
+        output = layer_output(self.model, images, self.layer)
         maps = as_map(output, (images.shape[2], images.shape[3]))
         if maps is not None:
             return maps.mean((2, 3))

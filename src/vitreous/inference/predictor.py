@@ -9,8 +9,8 @@ see `finite`.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Annotated, Any, Protocol, TypeAlias, overload
+from dataclasses import dataclass, replace
+from typing import Annotated, Any, Protocol, Self, TypeAlias, overload
 
 import numpy as np
 import torch
@@ -71,8 +71,18 @@ class Predictor:
         return self.task.classes
 
     @property
+    def raw(self) -> Self:
+        """The same network without calibration: as sure of its answers as it is by itself."""
+        return replace(self, task=self.task.raw())
+
+    @property
     def device(self) -> torch.device:
         return next((p.device for p in self.model.parameters()), torch.device("cpu"))
+
+    @property
+    def together(self) -> int:
+        """Rows that go through the network at once."""
+        return max(1, min(MOST, PIXELS // int(np.prod(self.contract.shape))))
 
     def outputs(self, images: Images) -> Any:
         """What the network gives for images (B, C, H, W) in [0, 1], at least in float32.
@@ -100,9 +110,8 @@ class Predictor:
         self, rows: Rows, ids: Ids, progress: Callable[[int, int], None] | None = None
     ) -> Iterator[tuple[Ids, Any]]:
         """(ids, outputs) for these rows of a pack, some at a time."""
-        step = max(1, min(MOST, PIXELS // int(np.prod(self.contract.shape))))
-        for first in range(0, len(ids), step):
-            chunk = ids[first : first + step]
+        for first in range(0, len(ids), self.together):
+            chunk = ids[first : first + self.together]
             yield chunk, self.outputs(self.contract.images(rows[chunk]))
             if progress:
                 progress(first + len(chunk), len(ids))
@@ -113,10 +122,16 @@ class Predictor:
         targets: Columns,
         ids: Ids,
         progress: Callable[[int, int], None] | None = None,
+        hear: Callable[[Any], None] | None = None,
     ) -> Meter:
-        """A meter that has seen the answers to these rows, and what is true."""
+        """A meter that has seen the answers to these rows, and what is true.
+
+        hear  is told the outputs for some rows at a time
+        """
         meter = self.task.meter()
         for chunk, outputs in self.over(rows, ids, progress):
+            if hear:
+                hear(outputs)
             meter.add(outputs, {name: column.batch(chunk) for name, column in targets.items()})
         return meter
 

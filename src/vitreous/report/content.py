@@ -22,10 +22,14 @@ class Picture:
 
 @dataclass(frozen=True)
 class Setting:
-    """A setting of the recipe. A reason says why it was chosen, where it was not given by hand."""
+    """A setting of the recipe. A reason says why it was chosen, where it was not given by hand.
+
+    usual  it is what it is unless something else is asked for, and nothing chose it
+    """
 
     value: str
     reason: str = ""
+    usual: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,7 +76,7 @@ class ReportData:
     augmented   training images as the network saw them
     recipe      settings by name, in the order in which they are shown
     timings     seconds by stage, in order
-    test_uses   how often the test part was scored so far, this time included
+    test_uses   how often the test part was scored so far, over all runs, this time included
     """
 
     title: str

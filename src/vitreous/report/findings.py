@@ -135,7 +135,7 @@ def findings(
 
     parts      scores by the name of the part, the one to judge by first
     curves     one mapping an epoch
-    test_uses  how often the test part was scored
+    test_uses  how often the test part was scored, by this run and by others
     """
     notes = []
     for part, scores in list(parts.items())[:1]:
@@ -148,8 +148,8 @@ def findings(
             notes.append(Note(text))
     if "test" in parts and (test_uses or 1) > 1:
         text = (
-            f"The test part has been scored {test_uses} times. Each choice that followed such a"
-            " score makes the next one less honest."
+            f"The test part has been scored {test_uses} times, over all runs on these images. Each"
+            " choice that followed such a score makes the next one less honest."
         )
         notes.append(Note(text, "warning"))
     headline = next((scores.headline for scores in parts.values()), None)

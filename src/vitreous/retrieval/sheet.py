@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from base64 import b64encode
 from contextlib import suppress
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -16,7 +15,7 @@ from vitreous.atomic import check_ending
 from vitreous.data.dataset import Dataset
 from vitreous.data.images.decode import Source, decode
 from vitreous.drawing.html import page
-from vitreous.drawing.thumbnail import thumbnail
+from vitreous.drawing.thumbnail import Thumbnail, thumbnail
 from vitreous.errors import VitreousError
 from vitreous.formats import percent
 from vitreous.retrieval.search import Match, Search
@@ -26,24 +25,7 @@ KINDS = (".html", ".htm", ".png")
 
 
 @dataclass(frozen=True)
-class Shown:
-    """The bytes of a PNG of a small image, or of a JPEG; none where it cannot be read any more."""
-
-    picture: bytes
-
-    @property
-    def small(self) -> bool:
-        """Are its pixels to be seen as squares?"""
-        return self.picture.startswith(b"\x89PNG")
-
-    @property
-    def source(self) -> str:
-        kind = "png" if self.small else "jpeg"
-        return f"data:image/{kind};base64,{b64encode(self.picture).decode()}"
-
-
-@dataclass(frozen=True)
-class Tile(Shown):
+class Tile(Thumbnail):
     """A found image with its place in the ranking."""
 
     rank: int
@@ -58,7 +40,7 @@ def sheet(found: Search, dataset: Dataset, image: Source, path: Path) -> bytes:
     Raises UsageError for other names.
     """
     check(path)
-    query = Shown(thumbnail(decode(image, at_least=SIDE), SIDE))
+    query = Thumbnail(thumbnail(decode(image, at_least=SIDE), SIDE))
     tiles = [
         Tile(_picture(dataset, match), rank, match) for rank, match in enumerate(found.matches, 1)
     ]
@@ -90,7 +72,7 @@ def headline(found: Search) -> str:
     )
 
 
-def as_html(found: Search, query: Shown, tiles: list[Tile]) -> str:
+def as_html(found: Search, query: Thumbnail, tiles: list[Tile]) -> str:
     """One file without script or request, in the style of the report."""
     sections = [("found", "Found")]
     if found.scores is not None:
@@ -113,7 +95,7 @@ _PAPER, _SOFT, _INK, _QUIET, _ACCENT = "#fbfaf7", "#f0efe9", "#18222a", "#5c6a72
 _GAP, _MARGIN, _LINE, _COLUMNS = 24, 48, 30, 4
 
 
-def as_png(found: Search, query: Shown, tiles: list[Tile]) -> bytes:
+def as_png(found: Search, query: Thumbnail, tiles: list[Tile]) -> bytes:
     """The query on the left, what was found in rows beside it."""
     columns = min(_COLUMNS, max(len(tiles), 1))
     rows = -(-max(len(tiles), 1) // _COLUMNS)
@@ -155,7 +137,7 @@ def as_png(found: Search, query: Shown, tiles: list[Tile]) -> bytes:
     return file.getvalue()
 
 
-def _paste(canvas: Image.Image, shown: Shown, x: int, y: int) -> None:
+def _paste(canvas: Image.Image, shown: Thumbnail, x: int, y: int) -> None:
     """As large as a square allows, in its middle; pixels of small images stay squares."""
     ImageDraw.Draw(canvas).rectangle((x, y, x + SIDE - 1, y + SIDE - 1), fill=_SOFT)
     if not shown.picture:

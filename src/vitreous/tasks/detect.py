@@ -38,6 +38,7 @@ from vitreous.tasks.grid_coding import (
     thing_aim,
     told_at,
 )
+from vitreous.tasks.image_score import ImageScore
 from vitreous.tasks.pixel_answer import UNSEEN, PixelAnswer, back_in_image, place_of
 from vitreous.tasks.ranks import ranks
 from vitreous.tasks.section import Gallery, Note, Section
@@ -74,6 +75,7 @@ class Detect(Task):
     answers = "map"
     longest = 384
     SCORES = DetectionScores
+    image_score = ImageScore("f1", "mean F1 of an image")
     LOSSES: ClassVar[Mapping[str, Callable[..., Tensor]]] = {
         "focal": center_focal,
         "hard": center_hard,

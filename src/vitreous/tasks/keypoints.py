@@ -24,6 +24,7 @@ from vitreous.models.network import Output, OutputKind
 from vitreous.tasks import point_sections
 from vitreous.tasks.aim import Aim
 from vitreous.tasks.heat_map import expected, heat, peaks, stride_for, to_pixels, to_places
+from vitreous.tasks.image_score import ImageScore
 from vitreous.tasks.meter import Table
 from vitreous.tasks.pixel_answer import UNSEEN, PixelAnswer, place_of
 from vitreous.tasks.point_answer import KeyPoints
@@ -61,6 +62,7 @@ class Keypoints(Task):
     answers = "map"
     noun = "point"
     SCORES = KeyPointScores
+    image_score = ImageScore("pck", "mean PCK of an image")
     LOSSES: ClassVar[Mapping[str, Callable[..., Tensor]]] = {
         "heat_map": place_cross_entropy,
         "integral": place_cross_entropy,

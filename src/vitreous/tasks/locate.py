@@ -30,6 +30,7 @@ from vitreous.tasks.box_answer import PlacedBox
 from vitreous.tasks.box_coding import BoxMeter, box_aim, corners, encoded, one_box
 from vitreous.tasks.box_heat import BEHIND, BoxHeat
 from vitreous.tasks.heat_map import stride_for
+from vitreous.tasks.image_score import ImageScore
 from vitreous.tasks.pixel_answer import UNSEEN, PixelAnswer, back_in_image, place_of
 from vitreous.tasks.ranks import ranks
 from vitreous.tasks.section import Gallery, Section
@@ -67,6 +68,7 @@ class Locate(Task):
     needs: ClassVar = {"box": Boxes}
     answers = "map"
     SCORES = LocalizationScores
+    image_score = ImageScore("iou", "mean IoU of an image")
     LOSSES: ClassVar[Mapping[str, Callable[..., Tensor]]] = {
         "heat_map": smooth_l1,
         "heat_map_giou": giou_loss,

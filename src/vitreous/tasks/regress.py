@@ -10,6 +10,7 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from vitreous.backprop.layers import Loss, SquaredError
@@ -25,8 +26,10 @@ from vitreous.metrics.score import Rule
 from vitreous.models.network import Output
 from vitreous.tasks.aim import Aim, one_of
 from vitreous.tasks.coding import CODINGS
+from vitreous.tasks.image_score import ImageScore
 from vitreous.tasks.meter import Table as NumberTable
 from vitreous.tasks.neighbors import neighbors
+from vitreous.tasks.pooled_answers import Pool, averaged, positions
 from vitreous.tasks.quantities import Quantities
 from vitreous.tasks.ranks import ranks
 from vitreous.tasks.section import Case, Gallery, Kind, Scatter, Section, Table
@@ -55,6 +58,7 @@ class Regress(Task):
     needs: ClassVar = {"value": Numbers}
     noun = "quantity"
     SCORES = RegressionScores
+    image_score = ImageScore("error", "mean error in standard deviations", "lower", share=False)
     LOSSES: ClassVar[Mapping[str, Callable[..., Tensor]]] = {
         "squared": squared_error,
         "huber": smooth_l1,
@@ -206,6 +210,30 @@ class Regress(Task):
             cells = [f"{v:.9g}" for pair in zip(true, given, strict=True) for v in pair]
             rows.append((*cells, f"{error:.6f}", int(rank)))
         return (*columns, "error", "rank"), rows
+
+    def pool(self, members: Sequence[Self]) -> tuple[Self, Pool]:
+        """Numbers are averaged, in their own units."""
+
+        def read(member: Self) -> Callable[[Tensor], Tensor]:
+            places = positions(self.names, member.names, self.noun)
+            return lambda outputs: member.numbers(outputs)[:, places]
+
+        return self, averaged([read(member) for member in members], self.standardized)
+
+    @classmethod
+    def of_images(cls, rows: Sequence[Mapping[str, str]]) -> NDArray[np.float64]:
+        """By the spread of the truth in these rows, which is the same for all models; `error` is
+        by that of the data that a model was trained on.
+        """
+        names = [column[5:] for column in rows[0] if column.startswith("true ")] if rows else []
+        truth, answers = (
+            np.array([[float(row[f"{kind} {name}"]) for name in names] for row in rows])
+            for kind in ("true", "predicted")
+        )
+        spread = truth.std(axis=0)
+        spread[spread == 0] = 1
+        found: NDArray[np.float64] = np.abs((answers - truth) / spread).mean(axis=1)
+        return found
 
     def align(self, targets: Columns, where: str) -> Aligned:
         """Quantities by name, in the model's order, also where all happen to be 0 or 1."""

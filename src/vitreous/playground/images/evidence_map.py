@@ -1,4 +1,4 @@
-"""Explanations for the page: which methods there are, and the heatmap of one of them."""
+"""Explanation of an answer for the page: the methods that there are, the heatmap of one."""
 
 from __future__ import annotations
 

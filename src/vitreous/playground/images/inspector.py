@@ -19,6 +19,7 @@ from vitreous.data.images.decode import Source
 from vitreous.errors import UsageError
 from vitreous.explain.cam import Pooled, pooled
 from vitreous.explain.embedding import Embedding, embed
+from vitreous.explain.first_filters import byte_maps, filter_bytes, first_filters
 from vitreous.inference.model_file import Bundle
 from vitreous.models import head
 from vitreous.models.linear import Linear, templates
@@ -28,9 +29,6 @@ from vitreous.playground.images.evidence_map import choices, evidence
 from vitreous.playground.images.layers import (
     SHOWN,
     View,
-    byte_maps,
-    filter_bytes,
-    first_filters,
     kind_of,
     reduced,
     shown_layers,

@@ -8,8 +8,6 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from vitreous.blocks.normalize import Normalize
@@ -89,32 +87,6 @@ def reduced(maps: Tensor) -> Tensor:
         return maps
     size = (min(height, SHOWN), min(width, SHOWN))
     return nn.functional.adaptive_avg_pool2d(maps[None].float(), size)[0]
-
-
-def byte_maps(maps: Tensor) -> NDArray[np.uint8]:
-    """Maps (K, h, w) to bytes around 128, scaled by the largest absolute value of them all."""
-    scale = maps.abs().max().clamp(min=1e-9)
-    return (maps.float() / scale).add(1).mul(127.5).round().byte().contiguous().numpy()
-
-
-def first_filters(model: nn.Module, channels: int) -> nn.Conv2d | None:
-    """The convolution that reads the image itself: the first one with as many input channels."""
-    for module in model.modules():
-        if isinstance(module, nn.Conv2d) and (module.in_channels, module.groups) == (channels, 1):
-            return module
-    return None
-
-
-def filter_bytes(weights: Tensor) -> NDArray[np.uint8]:
-    """Kernels (K, C, h, w) as pictures (K, h, w, C), 128 for 0, scaled by the largest of all.
-
-    Three channels are red, green and blue; of any other number the mean is shown (C = 1).
-    """
-    if weights.shape[1] != 3:
-        weights = weights.mean(dim=1, keepdim=True)
-    kernels, _, height, width = weights.shape
-    pictures = byte_maps(weights.detach().reshape(kernels, -1, width))
-    return pictures.reshape(kernels, -1, height, width).transpose(0, 2, 3, 1).copy()
 
 
 def _keep(
