@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
@@ -178,7 +178,7 @@ def boxes(asked: Asked) -> Iterator[Plate]:
 
     asked.check("--boxes", unit=asked.unit is not None, free=True)
     asked.images("--boxes")
-    options = {"method": asked.method, "layer": asked.layer, "target": asked.target}
+    options: dict[str, Any] = {"method": asked.method, "layer": asked.layer, "target": asked.target}
     for first in range(0, len(asked.paths), MANY):
         paths = asked.paths[first : first + MANY]
         found = asked.bundle.explain([*paths], **options)

@@ -118,9 +118,9 @@ class _Best:
             self.places[unit].tolist(),
             strict=True,
         ):
-            place = divmod(where, self.size[1])
-            window = field.window(*place, *size) if field else (0, 0, *size)
-            found.append(Patch(image, place, window, value))
+            row, column = divmod(where, self.size[1])
+            window = field.window(row, column, *size) if field else (0, 0, *size)
+            found.append(Patch(image, (row, column), window, value))
         return found
 
 

@@ -117,5 +117,5 @@ def _alike(
 def _correlation(one: NDArray[np.float32], other: NDArray[np.float32], side: int) -> float:
     """Of two thumbnails at this size."""
     size = (min(side, likeness.SIDE),) * 2
-    values = [cv2.resize(each, size, interpolation=cv2.INTER_AREA).ravel() for each in (one, other)]
-    return float(np.corrcoef(*values)[0, 1])
+    left, right = (cv2.resize(each, size, interpolation=cv2.INTER_AREA) for each in (one, other))
+    return float(np.corrcoef(left.ravel(), right.ravel())[0, 1])
