@@ -10,9 +10,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from vitreous.explain.first_filters import byte_maps
 from vitreous.explain.looking import looking
 from vitreous.inference.predictor import Predictor, finite
-from vitreous.playground.images.layers import View, byte_maps, reduced
+from vitreous.playground.images.layers import View, reduced
 from vitreous.playground.plane.snapshot import Frame
 from vitreous.shapes import Images
 from vitreous.training.precision import widened
