@@ -15,7 +15,7 @@ import pytest
 
 ORDER = """
     version errors fields shapes formats atomic files run_folder trackers progress drawing
-    data augment backprop blocks models baselines trace losses metrics tasks training
+    data augment backprop blocks baselines models trace losses metrics tasks training
     explain robust inference recipes doctor report runs select labs export retrieval serve
     playground cli __main__
 """.split()

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from vitreous.data.formats.open import open
     from vitreous.doctor.calling import Practice
     from vitreous.inference.model_file import Bundle, load
+    from vitreous.inference.run_ensemble import ensemble
     from vitreous.models import create
     from vitreous.models.listing import Listing
     from vitreous.recipes.recipe import Recipe
@@ -38,6 +39,7 @@ PLACES = {
     "Run": "vitreous.runs.run",
     "compare": "vitreous.select.compare",
     "create": "vitreous.models",
+    "ensemble": "vitreous.inference.run_ensemble",
     "evaluate": "vitreous.runs.evaluate",
     "find_lr": "vitreous.runs.lr_search",
     "load": "vitreous.inference.model_file",
@@ -54,6 +56,7 @@ __all__ = [
     "compare",
     "create",
     "doctor",
+    "ensemble",
     "evaluate",
     "find_lr",
     "load",

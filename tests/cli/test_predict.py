@@ -7,7 +7,9 @@ import re
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
+import vitreous as vt
 from vitreous.cli.main import run
 
 HEIC = b"\0\0\0\x18ftypheic\0\0\0\0mif1heic" + bytes(64)
@@ -111,6 +113,27 @@ def test_what_is_lost_in_reading_is_said(photos, model, capsys):
     assert "one single color" in note
     assert run(["predict", model, sound, "--quiet", "--json"]) == 0
     assert "notes" not in json.loads(capsys.readouterr().out)
+
+
+def test_raw_is_the_network_by_itself(tmp_path, capsys):
+    """Digits are enough to calibrate by: the same answer, and another certainty."""
+    command = ["train", "digits", "--model", "linear", "--epochs", "2", "--quiet"]
+    calm = str(tmp_path / "calm")
+    assert run([*command, "--out", calm]) == 0
+    capsys.readouterr()
+    found = vt.load(calm)
+    assert found.task.temperature != 1
+    image = vt.open("digits").read(0)
+    Image.fromarray(image[..., 0]).save(tmp_path / "0.png")
+    told = []
+    for flags in ([], ["--raw"]):
+        assert run(["predict", calm, str(tmp_path / "0.png"), "--json", "--quiet", *flags]) == 0
+        told.append(json.loads(capsys.readouterr().out)["predictions"][0])
+    assert told[0]["label"] == told[1]["label"]
+    logits = found.outputs(found.images([image]))
+    assert told[1]["score"] == pytest.approx(float(logits.softmax(1).max()), rel=1e-5)
+    warm = logits / found.task.temperature
+    assert told[0]["score"] == pytest.approx(float(warm.softmax(1).max()), rel=1e-5)
 
 
 def test_a_sheet_groups_by_answer_the_least_certain_first(photos, model, capsys):

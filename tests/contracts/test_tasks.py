@@ -21,6 +21,7 @@ from vitreous.data.columns import ClassNumbers, Column, Marks, Numbers
 from vitreous.data.dataset import Dataset
 from vitreous.data.dots import Dots
 from vitreous.data.formats.arrays import ArrayDataset
+from vitreous.data.images.frame import Frame
 from vitreous.data.maps import Maps
 from vitreous.data.points import Points
 from vitreous.errors import DataError, ModelFileError, UsageError
@@ -137,6 +138,27 @@ def test_each_image_has_a_score_by_which_runs_are_compared(run: Run) -> None:
     assert np.isfinite(values).any()
     assert task.image_score is not None
     assert task.image_score.column in rows[0]
+
+
+def test_an_ensemble_of_one_and_the_same_answers_as_it_does_or_is_refused(name: str) -> None:
+    task = made(name)
+    if type(task).pool is Task.pool:
+        with pytest.raises(UsageError, match="are not averaged"):
+            task.pool([task, task])
+        return
+    together, pool = task.pool([task, task])
+    outputs = outputs_of(task, 5)
+    pooled = pool([outputs, outputs])
+    frames = [Frame.identity((SIDE, SIDE))] * 5
+    for one, other in zip(
+        together.decode(pooled, frames), task.decode(outputs, frames), strict=True
+    ):
+        assert one.text == other.text
+    meters = [each.meter() for each in (together, task)]
+    for meter, given in zip(meters, (pooled, outputs), strict=True):
+        meter.add(given, targets_of(name, np.arange(5)))
+    first, second = (task.scores(meter).to_json() for meter in meters)
+    assert rounded(first) == rounded(second)
 
 
 def test_data_tell_their_task(name: str) -> None:

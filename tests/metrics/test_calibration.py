@@ -13,6 +13,7 @@ from vitreous.metrics.calibration import (
     fit_temperature,
     reliability,
     temper,
+    temperature_of,
 )
 
 
@@ -106,3 +107,23 @@ def test_a_temperature_is_positive_and_needs_examples() -> None:
         temper(np.array([[1.0]]), 0)
     with pytest.raises(UsageError, match="no examples"):
         fit_temperature(np.empty((0, 3)), np.empty(0, np.int64))
+
+
+@pytest.mark.parametrize("count", [50, 500, 5000])
+def test_who_doubts_is_never_certain(count: int) -> None:
+    """All right so far: the rule of succession puts the next mistake at one in count + 1."""
+    logits = np.tile([2.0, 0.0], (count, 1))
+    temperature = temperature_of(logits, np.zeros(count, np.int64), doubting=True)
+    wrong = 1 / (1 + np.exp(2 / temperature))
+    assert wrong == pytest.approx(1 / (count + 1), rel=1e-6)
+    assert temperature_of(logits, np.zeros(count, np.int64)) == pytest.approx(0.05)
+
+
+def test_a_doubt_weighs_little_beside_many_answers() -> None:
+    generator = np.random.default_rng(3)
+    logits = generator.normal(0, 4, (4000, 5))
+    odds = np.exp(logits / 2) / np.exp(logits / 2).sum(axis=1, keepdims=True)
+    targets = (odds.cumsum(axis=1) < generator.random((4000, 1))).sum(axis=1)
+    doubted = temperature_of(logits, targets, doubting=True)
+    assert doubted == pytest.approx(temperature_of(logits, targets), rel=0.005)
+    assert doubted == pytest.approx(2.0, rel=0.08)

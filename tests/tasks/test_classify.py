@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import pytest
 import torch
@@ -103,7 +105,60 @@ def test_scores_are_those_of_evaluation() -> None:
     meter.add(logits(PROBABILITIES), {"class": torch.tensor([1, 2])})
     scores = TASK.scores(meter)
     assert (scores.accuracy, scores.count) == (0.5, 2)
-    assert TASK.tuned(meter) is TASK
+    assert TASK.tuned(meter) is TASK  # two examples tell no temperature
+    (note,) = TASK.untuned(2)
+    assert "2 validation images are too few" in note
+    assert not TASK.untuned(50)
+
+
+def overconfident(count: int = 600, factor: float = 3.0) -> tuple[torch.Tensor, torch.Tensor]:
+    """Logits of a boaster, `factor` times those that the classes are drawn from."""
+    generator = torch.Generator().manual_seed(0)
+    logits = torch.randn(count, 3, generator=generator)
+    truth = torch.multinomial(logits.softmax(1), 1, generator=generator)[:, 0]
+    return factor * logits, truth
+
+
+def test_the_temperature_of_the_validation_part_calibrates_other_images() -> None:
+    logits, truth = overconfident(4000)
+    seen, later = TASK.meter(), TASK.meter()
+    seen.add(logits[:2000], {"class": truth[:2000]})
+    later.add(logits[2000:], {"class": truth[2000:]})
+    tuned = TASK.tuned(seen)
+    assert tuned.temperature == pytest.approx(3.0, rel=0.1)
+    scores, raw = tuned.scores(later), TASK.scores(later)
+    assert scores.temperature == tuned.temperature
+    assert scores.raw is not None
+    assert (scores.raw.loss, scores.raw.ece) == (raw.loss, raw.ece)
+    assert scores.loss < raw.loss
+    assert scores.ece < raw.ece / 3
+    for name in ("accuracy", "interval", "f1", "balanced_accuracy"):
+        assert getattr(scores, name) == getattr(raw, name)
+    np.testing.assert_array_equal(scores.confusion, raw.confusion)
+    again = type(scores).from_json(json.loads(json.dumps(scores.to_json())))
+    assert again.to_json() == scores.to_json()
+    assert [section.anchor for section in tuned.sections(scores)][-1] == "uncalibrated"
+
+
+def test_what_is_measured_is_what_is_predicted() -> None:
+    logits, truth = overconfident()
+    meter = TASK.meter()
+    meter.add(logits, {"class": truth})
+    tuned = TASK.tuned(meter)
+    answers = tuned.decode(logits)
+    assert [answer.score for answer in answers] == tuned.probable(meter).max(axis=1).tolist()
+    expected = (logits.double() / tuned.temperature).softmax(1).float()
+    torch.testing.assert_close(tuned.probabilities(logits), expected)
+    bare = tuned.raw().decode(logits)
+    assert [answer.label for answer in bare] == [answer.label for answer in answers]
+    assert bare == TASK.decode(logits)
+    assert Classify.from_json(CLASSES, tuned.to_json()).decode(logits) == answers
+
+
+@pytest.mark.parametrize("given", [0, -1.0, 0.01, 100.0, "1", True, float("nan"), [1.0]])
+def test_the_temperature_of_a_file_is_checked(given: object) -> None:
+    with pytest.raises(ModelFileError, match="the temperature is"):
+        Classify.from_json(CLASSES, {"temperature": given})
 
 
 def test_mistakes_are_ranked_by_how_certain_they_were() -> None:

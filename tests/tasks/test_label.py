@@ -51,7 +51,9 @@ def test_thresholds_are_chosen_on_the_data_given() -> None:
     meter.add(torch.from_numpy(shy).logit(), {"class": torch.from_numpy(truth.astype(np.float32))})
     tuned = task.tuned(meter)
     assert tuned.thresholds is not None
-    assert all(0.1 < threshold <= 0.21 for threshold in tuned.thresholds)
+    shy_thresholds = tuned.raw().thresholds  # in terms of the network's own probabilities
+    assert shy_thresholds is not None
+    assert all(0.1 < threshold <= 0.21 for threshold in shy_thresholds)
     assert tuned.scores(meter).accuracy == 1
     assert task.scores(meter).accuracy < 0.5  # at one half nothing is found
     again = Label.from_json(("a", "b"), tuned.to_json())
@@ -100,3 +102,21 @@ def test_images_of_several_labels_cannot_be_drawn_by_class() -> None:
 def test_thresholds_of_a_file_are_checked(given: Any) -> None:
     with pytest.raises(ModelFileError, match="one probability a class"):
         Label.from_json(CLASSES, {"thresholds": given})
+
+
+def test_one_temperature_calibrates_every_label_and_thresholds_follow() -> None:
+    generator = torch.Generator().manual_seed(0)
+    honest = torch.randn(2000, 3, generator=generator)
+    truth = (torch.rand(2000, 3, generator=generator) < honest.sigmoid()).float()
+    meter = TASK.meter()
+    meter.add(2.5 * honest, {"class": truth})
+    tuned = TASK.tuned(meter)
+    assert tuned.temperature == pytest.approx(2.5, rel=0.1)
+    scores = tuned.scores(meter)
+    assert scores.raw is not None
+    assert scores.ece < scores.raw.ece / 3
+    assert Label.from_json(CLASSES, tuned.to_json()).to_json() == tuned.to_json()
+    # Without the temperature other probabilities, and the same labels.
+    given, bare = tuned.decode(2.5 * honest), tuned.raw().decode(2.5 * honest)
+    assert [one.label for one in given] == [one.label for one in bare]
+    assert max(one.top[0][1] for one in given) < max(one.top[0][1] for one in bare)

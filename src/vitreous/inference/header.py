@@ -18,11 +18,10 @@ from vitreous.errors import ModelFileError, unknown
 from vitreous.fields import AtMost, Between, misfit
 from vitreous.tasks import TASKS, Task
 
-FORMAT = 2
-WITH_BANK = 3  # a file that holds features of training images as well
-READABLE = (1, FORMAT, WITH_BANK)
-"""The first had no decoding, and thresholds of labels in its place; those of the second may have no
-rejection, and earlier versions, which do not know it, read them.
+FORMAT = 3
+READABLE = (1, 2, FORMAT)
+"""The first had no decoding, and thresholds of labels in its place; the second no temperature, and
+no rejection.
 """
 PRECISIONS = ("float32", "bfloat16", "float16")
 FOREIGN = "Give a model file of vitreous; weights of other tools go to --pretrained."
@@ -62,7 +61,7 @@ class Header:
             raise ModelFileError(
                 f"format {fields.get('format')!r} is unknown here",
                 where=where,
-                remedy=f"Up to {WITH_BANK} are read: update vitreous, or save the model again.",
+                remedy=f"Up to {FORMAT} are read: update vitreous, or save the model again.",
             )
         if name := misfit(fields, FIELDS):
             found = repr(fields[name])[:80] if name in fields else "missing"
@@ -121,6 +120,7 @@ LIMITS = {
     "size": 1 << 14,
     "depth": 64,
     "depths": 256,
+    "learned": 1 << 28,
 }
 """The largest number of an argument, so that no file asks for a network that takes hours."""
 LIMIT = 1 << 20  # of any other number

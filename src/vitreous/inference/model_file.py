@@ -25,7 +25,7 @@ from vitreous.blocks.mode import evaluating
 from vitreous.data.batches.preprocess import PixelContract
 from vitreous.errors import ModelFileError, RunError, UsageError
 from vitreous.formats import counted, quantity
-from vitreous.inference.header import FORMAT, WITH_BANK, Header, damaged
+from vitreous.inference.header import FORMAT, Header, damaged
 from vitreous.inference.probe import agrees, probe
 from vitreous.inference.rejecting import RejectingPredictor
 from vitreous.inference.rejection import Rejection
@@ -90,7 +90,7 @@ class Bundle(RejectingPredictor):
         if bank is not None:
             state[BANK] = bank.contiguous()
         header = {
-            "format": FORMAT if bank is None else WITH_BANK,
+            "format": FORMAT,
             "architecture": self.architecture,
             "arguments": self.arguments,
             "classes": list(self.classes),

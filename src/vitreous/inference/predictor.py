@@ -9,8 +9,8 @@ see `finite`.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Annotated, Any, Protocol, TypeAlias, overload
+from dataclasses import dataclass, replace
+from typing import Annotated, Any, Protocol, Self, TypeAlias, overload
 
 import numpy as np
 import torch
@@ -69,6 +69,11 @@ class Predictor:
     @property
     def classes(self) -> tuple[str, ...]:
         return self.task.classes
+
+    @property
+    def raw(self) -> Self:
+        """The same network without calibration: as sure of its answers as it is by itself."""
+        return replace(self, task=self.task.raw())
 
     @property
     def device(self) -> torch.device:

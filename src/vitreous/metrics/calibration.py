@@ -95,25 +95,61 @@ def chance_error(bins: tuple[Bin, ...]) -> float:
 def fit_temperature(probabilities: NDArray[np.float64], targets: NDArray[np.int64]) -> float:
     """The temperature T for which softmax(logits / T) explains the targets best.
 
-    log p equals the logits up to a constant that softmax ignores, so probabilities suffice. The
-    loss is convex in 1/T; its slope is E[log p] under the tempered model minus the targets' log p,
-    and is bisected.
+    log p equals the logits up to a constant that softmax ignores, so probabilities suffice.
 
     probabilities  (N, L), of the validation part, never of the training or the test part
     targets        (N,) class numbers
     return         T > 1: the model was too sure; T < 1: not sure enough
     """
+    logs = np.log(np.maximum(np.asarray(probabilities, np.float64), np.finfo(np.float64).tiny))
+    return temperature_of(logs, targets)
+
+
+def temperature_of(
+    logits: NDArray[np.float64], targets: NDArray[np.int64], *, doubting: bool = False
+) -> float:
+    """The temperature T for which softmax(logits / T) explains the targets best.
+
+    The loss is convex in β = 1/T: its slope is the mean logit that the tempered model expects minus
+    that of the targets, its curvature the variance of the logits. Newton's steps, kept within
+    brackets, find where the slope is zero.
+
+    logits    (N, L), finite, of the validation part
+    targets   (N,) class numbers
+    doubting  imagine one mistake beside the answers seen, as in Laplace's rule of succession: the
+              class that comes next, with the mean logits of all. Without it, images that are all
+              right would ask for certainty
+    """
     if not len(targets):
         raise UsageError("a temperature cannot be fitted to no examples")
-    logs = np.log(np.maximum(np.asarray(probabilities, np.float64), np.finfo(np.float64).tiny))
-    wanted = logs[np.arange(len(targets)), targets].mean()
-    low, high = (float(np.log(1 / t)) for t in reversed(TEMPERATURES))  # of log(1/T)
-    for _ in range(40):
-        middle = (low + high) / 2
-        tempered = _softmax(np.exp(middle) * logs)
-        slope = (tempered * logs).sum(axis=1).mean() - wanted
-        low, high = (low, middle) if slope > 0 else (middle, high)
-    return float(np.exp(-(low + high) / 2))
+    rows = np.arange(len(targets))
+    wanted = logits[rows, targets].mean()
+    if doubting and logits.shape[1] > 1:
+        others = logits.copy()
+        others[rows, targets] = -np.inf
+        wanted += (others.max(axis=1).mean() - wanted) / (len(targets) + 1)
+
+    def slopes(beta: float) -> tuple[float, float]:
+        tempered = _softmax(beta * logits)
+        expected = (tempered * logits).sum(axis=1)
+        curvature = (tempered * logits**2).sum(axis=1) - expected**2
+        return float(expected.mean() - wanted), float(curvature.mean())
+
+    low, high = (1 / t for t in reversed(TEMPERATURES))
+    if slopes(low)[0] >= 0:
+        return 1 / low
+    if slopes(high)[0] <= 0:
+        return 1 / high
+    beta = 1.0
+    for _ in range(60):
+        slope, curvature = slopes(beta)
+        low, high = (low, beta) if slope > 0 else (beta, high)
+        newton = beta - slope / curvature if curvature > 0 else low
+        step = newton if low < newton < high else (low + high) / 2
+        if abs(step - beta) < 1e-9 * beta:
+            break
+        beta = step
+    return 1 / beta
 
 
 def temper(probabilities: NDArray[np.float64], temperature: float) -> NDArray[np.float64]:

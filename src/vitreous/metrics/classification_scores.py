@@ -8,6 +8,7 @@ manifest are importance in the loss, and a share of right answers is a share of 
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from math import log
 from typing import Any
@@ -24,6 +25,19 @@ from vitreous.metrics.trivial import Baseline
 
 EACH_ALIKE = "each class counts alike"
 SKEWED = 0.8  # effective number of classes over classes present; 81 : 19 for two classes
+
+
+@dataclass(frozen=True)
+class Raw:
+    """How sure a model was of the same answers before its temperature; see `ClassificationScores`
+    for the names.
+    """
+
+    loss: float
+    ece: float
+    ece_mass: float
+    ece_chance: float
+    reliability: tuple[Bin, ...]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,6 +58,8 @@ class ClassificationScores:
     per_class          one row a class, in the order of `classes`
     confusion          (L, L) truth by prediction; None where an image may have several labels
     reliability        bins of equal width; reliability_mass: bins of equal mass
+    temperature        that the logits were divided by, as it was fitted on validation images; raw:
+                       what the model gives without it
     baselines          what simple rules reach on the same examples
     """
 
@@ -66,6 +82,8 @@ class ClassificationScores:
     map_interval: Interval | None = None
     micro_f1: float | None = None
     confusion: NDArray[np.int64] | None = None
+    temperature: float | None = None
+    raw: Raw | None = None
     baselines: tuple[Baseline, ...] = ()
 
     @property
@@ -106,6 +124,9 @@ class ClassificationScores:
         ]
         loss = f"lower is better; guessing gives {plain(guessing)}"
         chance = f"chance alone: about {percent(self.ece_chance)}"
+        if self.raw is not None:
+            loss += f"; uncalibrated: {plain(self.raw.loss)}"
+            chance += f"; uncalibrated: {percent(self.raw.ece)}"
         return (
             *shares,
             Score(
@@ -144,13 +165,21 @@ class ClassificationScores:
             if key in known:
                 known[key] = tuple(known[key])
         for key in ("reliability", "reliability_mass"):
-            known[key] = tuple(Bin(**row) for row in known[key])
+            known[key] = bins(known[key])
+        if "raw" in known:
+            raw = known["raw"]
+            known["raw"] = Raw(**{**raw, "reliability": bins(raw["reliability"])})
         known["classes"] = tuple(known["classes"])
         known["per_class"] = tuple(_row_from_json(row) for row in known["per_class"])
         known["baselines"] = tuple(Baseline.from_json(row) for row in known.get("baselines", ()))
         if "confusion" in known:
             known["confusion"] = np.array(known["confusion"])
         return cls(**known)
+
+
+def bins(rows: Iterable[Mapping[str, Any]]) -> tuple[Bin, ...]:
+    """The bins of a reliability diagram, from JSON."""
+    return tuple(Bin(**row) for row in rows)
 
 
 def _row_to_json(row: ClassScores) -> dict[str, Any]:

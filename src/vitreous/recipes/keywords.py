@@ -59,6 +59,7 @@ class RecipeFields(TypedDict, total=False):
     deterministic: bool
     validation: float
     test: float
+    against: tuple[str, ...]
     bad_images: Literal["skip", "raise"]
     checkpoint: float
     log: tuple[str, ...]

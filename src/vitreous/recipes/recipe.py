@@ -110,7 +110,7 @@ class Recipe:
     """stop when this many epochs bring nothing; the best weights are kept in any case"""
 
     augment: str | None = None
-    """none, light, standard, strong, scenes, elastic, turn, zoom, randaugment or augmix"""
+    """none, light, pieces, standard, strong, scenes, elastic, turn, zoom, randaugment or augmix"""
     noise: Annotated[str | None, "text, such as gaussian:25"] = None
     """what makes images worse where a network is to undo it: gaussian:SIGMA in gray levels,
     poisson:PHOTONS of a white pixel or jpeg:QUALITY"""
@@ -152,6 +152,9 @@ class Recipe:
     """share held out for choosing, where the data prescribes no part for it"""
     test: Annotated[float, Between(0, 0.9)] = 0.15
     """share held out for the last measurement, where the data prescribes none"""
+    against: tuple[str, ...] = ()
+    """classic methods that learn from the same images and are measured on the same others, such as
+    svm-hog, or all; may be given several times"""
     bad_images: Literal["skip", "raise"] = "skip"
     """what to do with an image that cannot be read"""
     checkpoint: Annotated[float, Between(0, 86_400)] = 30.0
@@ -164,6 +167,9 @@ class Recipe:
         log: Any = self.log
         if isinstance(log, str):
             object.__setattr__(self, "log", (log,))
+        against: Any = self.against
+        if isinstance(against, str):
+            object.__setattr__(self, "against", (against,))
         if self.balance == "focal":
             raise UsageError(
                 "the focal loss is a loss here, and no kind of balance",

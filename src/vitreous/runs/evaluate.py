@@ -30,6 +30,7 @@ from vitreous.metrics.score import Scores
 from vitreous.progress.choose import following
 from vitreous.progress.progress import Progress
 from vitreous.run_folder import RunFolder
+from vitreous.runs.classic_fit import rivals
 from vitreous.runs.setup import TrainingSetup
 from vitreous.tasks.asked import opened
 from vitreous.tasks.task import Ids
@@ -44,12 +45,14 @@ class Measurement:
     bundle   the model file's content, with what its task chose on validation data
     scores   by the name of the part
     columns  of `rows`, the answers to all examples: path, part, and what the task tells
+    notes    what could not be chosen on validation data, one sentence each
     """
 
     bundle: Bundle
     scores: dict[str, Scores]
     columns: tuple[str, ...] = ("path", "part")
     rows: tuple[tuple[Any, ...], ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 def measure(
@@ -61,8 +64,12 @@ def measure(
     """Score parts of the data, with baselines for scale; validation comes first, since the task may
     choose thresholds by it. A search leaves the test part out of `parts`.
     """
-    found = Measurement(bundle, {})
+    notes = bundle.task.untuned(len(setup.ids[Part.VALIDATION]))
+    for note in notes:
+        progress.note(note)
+    found = Measurement(bundle, {}, notes=tuple(notes))
     train = setup.ids[Part.TRAIN]
+    others = rivals(setup, progress)
     for part in parts:
         ids, name = setup.ids[part], part.name.lower()
         if not len(ids):
@@ -75,6 +82,7 @@ def measure(
         if part is Part.VALIDATION:
             task, rejection = task.tuned(meter), by_energy_of(heard)
         rules = task.baselines(setup.rows, setup.targets, train, ids)
+        rules += tuple(other.rule(setup, ids) for other in others)
         taken = {column: values.take(ids) for column, values in setup.targets.items()}
         columns, rows = task.table(meter, taken)
         named = [(setup.dataset.id(i), name, *row) for i, row in zip(ids, rows, strict=True)]
@@ -83,6 +91,7 @@ def measure(
             {**found.scores, name: task.scores(meter, rules)},
             ("path", "part", *columns),
             (*found.rows, *named),
+            found.notes,
         )
     return found
 

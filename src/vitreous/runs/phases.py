@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
+import numpy as np
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
@@ -105,8 +106,8 @@ def augmented_batches(setup: TrainingSetup) -> Batches:
     return Batches(
         setup.rows,
         setup.targets,
-        setup.ids[Part.TRAIN],
-        setup.contract,
+        np.repeat(setup.ids[Part.TRAIN], setup.augment.pieces(setup.size)),
+        setup.learned_from,
         batch_size=recipe.batch_size or 64,
         seed=recipe.seed,
         augment=setup.augment,

@@ -5,38 +5,48 @@ answers with the most certain mistakes ranked.
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, Self
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
 from vitreous.data.columns import Column
 from vitreous.errors import ModelFileError, UsageError
-from vitreous.metrics.classification_scores import ClassificationScores
+from vitreous.formats import counted
+from vitreous.metrics.calibration import TEMPERATURES, temperature_of
+from vitreous.metrics.classification_scores import ClassificationScores, Raw
 from vitreous.models.network import Output
 from vitreous.shapes import Logits
 from vitreous.tasks import class_sections
 from vitreous.tasks.aim import Aim, one_of
 from vitreous.tasks.image_score import ImageScore
 from vitreous.tasks.meter import Table
+from vitreous.tasks.pooled_answers import Pool, averaged, positions
 from vitreous.tasks.prediction import Prediction
 from vitreous.tasks.section import Gallery, Note, Section
 from vitreous.tasks.task import Columns, Task
 
 COLUMNS = ("path", "part", "label", "predicted", "score", "likelihood", "correct", "rank")
 RANKED = 240  # mistakes of a part that get a rank
+FEWEST = 50  # validation images that a temperature is fitted to; of fewer, chance decides
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class ClassTask(Task):
-    """Probabilities of classes. Targets are the column "class"."""
+    """Probabilities of classes. Targets are the column "class".
+
+    temperature  that logits are divided by, see `metrics.calibration`; None: as if by 1
+    """
 
     window = "crop"
     SCORES = ClassificationScores
     image_score = ImageScore("correct", "images answered rightly")
+
+    temperature: float | None = None
 
     @classmethod
     def check_settings(cls, criterion: str, smoothing: float, balance: str = "none") -> None:
@@ -68,9 +78,38 @@ class ClassTask(Task):
     def output(self) -> Output:
         return Output("vector", len(self.classes))
 
-    @abstractmethod
     def probabilities(self, logits: Logits) -> Tensor:
-        """(B, L) in [0, 1]."""
+        """(B, L) in [0, 1], calibrated where the temperature is known. Computed in float64 on the
+        CPU and rounded: what was measured and what is predicted agree to the last bit.
+        """
+        warm = logits.detach().cpu().double() / (self.temperature or 1.0)
+        return self.squashed(warm).float()
+
+    @abstractmethod
+    def squashed(self, logits: Logits) -> Tensor:
+        """Logits (B, L) to numbers in [0, 1]."""
+
+    @abstractmethod
+    def decisions(
+        self, logits: NDArray[np.float64], truth: NDArray[Any]
+    ) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+        """The choices among classes that exclude each other, for a temperature: logits (M, K), and
+        the number of the right one (M,).
+        """
+
+    @abstractmethod
+    def logits(self, probabilities: Tensor) -> Tensor:
+        """The inverse of `squashed`, up to what does not change it."""
+
+    def pool(self, members: Sequence[Self]) -> tuple[Self, Pool]:
+        """Probabilities are averaged, each as calibrated as its member is."""
+
+        def read(member: Self) -> Callable[[Tensor], Tensor]:
+            places = positions(self.classes, member.classes, self.noun)
+            return lambda outputs: member.probabilities(outputs)[:, places]
+
+        pool = averaged([read(member) for member in members], self.logits)
+        return replace(self, temperature=None), pool  # that of each member has been used
 
     @abstractmethod
     def judged(
@@ -81,12 +120,49 @@ class ClassTask(Task):
         """
 
     def meter(self) -> Table:
-        return Table(self.probabilities, "class")
+        return Table(torch.Tensor.detach, "class")
+
+    def probable(self, meter: Table) -> NDArray[np.float64]:
+        """(N, L) the probabilities of what a meter has seen."""
+        return self.probabilities(torch.from_numpy(meter.answers)).double().numpy()
+
+    def tuned(self, meter: Table) -> Self:
+        """With the temperature that explains the examples seen best, where they are enough."""
+        if len(meter) < FEWEST:
+            return self
+        found = temperature_of(*self.decisions(meter.answers, meter.truth), doubting=True)
+        return replace(self, temperature=float(f"{found:.4g}"))
+
+    def untuned(self, examples: int) -> list[str]:
+        if examples >= FEWEST:
+            return []
+        return [
+            f"{counted(examples, 'validation image')} are too few to calibrate by, it takes "
+            f"{FEWEST}: the model is as sure of its answers as the network, which may be too sure"
+        ]
+
+    def raw(self) -> Self:
+        return replace(self, temperature=None)
+
+    def scores(self, meter: Table, baselines: Sequence[Any] = ()) -> ClassificationScores:
+        scores = self.scored(self.probable(meter), meter.truth, baselines)
+        if self.temperature is None:
+            return scores
+        raw = self.raw()
+        bare = raw.scored(raw.probable(meter), meter.truth, ())
+        before = Raw(bare.loss, bare.ece, bare.ece_mass, bare.ece_chance, bare.reliability)
+        return replace(scores, temperature=self.temperature, raw=before)
+
+    @abstractmethod
+    def scored(
+        self, probabilities: NDArray[np.float64], truth: NDArray[Any], baselines: Sequence[Any]
+    ) -> ClassificationScores:
+        """What probabilities (N, L) are worth, beside the truth."""
 
     def table(
         self, meter: Table, targets: Columns
     ) -> tuple[tuple[str, ...], list[tuple[Any, ...]]]:
-        probabilities, labels = meter.answers, targets["class"]
+        probabilities, labels = self.probable(meter), targets["class"]
         likelihood, ranks = self.judged(probabilities, meter.truth)
         rows: list[tuple[Any, ...]] = []
         for place, answer in enumerate(self.answer(probabilities, 1)):
@@ -101,7 +177,7 @@ class ClassTask(Task):
         """Probabilities (B, L) to one answer an image, with the `top` most probable names."""
 
     def decode(self, outputs: Logits, frames: Any = None, top: int = 5) -> list[Prediction]:
-        return self.answer(self.probabilities(outputs).double().cpu().numpy(), top)
+        return self.answer(self.probabilities(outputs).double().numpy(), top)
 
     def aim(self, outputs: Logits, target: str = "", frames: Any = None) -> Aim:
         """The logit of a class: of the one that is named, or of the most probable one."""
@@ -121,11 +197,20 @@ class ClassTask(Task):
     def galleries(self, rows: Sequence[Mapping[str, str]]) -> Iterator[Gallery]:
         return class_sections.galleries(rows, self.noun)
 
+    def to_json(self) -> dict[str, Any]:
+        return {} if self.temperature is None else {"temperature": self.temperature}
+
     @classmethod
     def from_json(cls, classes: Sequence[str], decoding: Mapping[str, Any]) -> Self:
         if not classes:
             raise ModelFileError(f"the task '{cls.name}' has no classes")
-        return super().from_json(classes, decoding)
+        rest = dict(decoding)
+        given = rest.pop("temperature", None)
+        low, high = TEMPERATURES
+        if given is not None and not (type(given) in (float, int) and low <= given <= high):
+            raise ModelFileError(f"the temperature is {given!r:.80}, not from {low:g} to {high:g}")
+        made = super().from_json(classes, rest)
+        return made if given is None else replace(made, temperature=float(given))
 
 
 def ranked(

@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 
-from vitreous.formats import percent
-from vitreous.metrics.classification_scores import ClassificationScores
+from vitreous.formats import percent, plain
+from vitreous.metrics.classification_scores import ClassificationScores, Raw
 from vitreous.metrics.confusion import ClassScores
 from vitreous.tasks.section import (
     Case,
@@ -74,6 +74,9 @@ def sections(scores: ClassificationScores, noun: str = "class") -> Iterator[Sect
     title = "Classes" if noun == "class" else f"{noun.capitalize()}s"
     yield Section("classes", title, [_classes(scores, noun)])
     yield Section("calibration", "Calibration", [*_calibration(scores)], layout="beside")
+    if scores.raw is not None:
+        before = [*_uncalibrated(scores, scores.raw)]
+        yield Section("uncalibrated", "Before calibration", before, layout="beside")
 
 
 def _classes(scores: ClassificationScores, noun: str) -> Table:
@@ -103,19 +106,39 @@ def _classes(scores: ClassificationScores, noun: str) -> Table:
 
 
 def _calibration(scores: ClassificationScores) -> Iterator[Reliability | Text | Pairs]:
-    several = scores.confusion is None
-    what = "Share of labels that apply" if several else "Share of right answers"
-    yield Reliability(scores.reliability, what)
+    yield Reliability(scores.reliability, _what(scores))
     yield Text(CALIBRATED)
-    yield Pairs(
+    yield _errors(scores)
+    if scores.ece <= 1.5 * scores.ece_chance:
+        yield Text(BY_CHANCE)
+
+
+def _uncalibrated(scores: ClassificationScores, raw: Raw) -> Iterator[Reliability | Text | Pairs]:
+    assert scores.temperature is not None
+    yield Reliability(raw.reliability, _what(scores))
+    yield Text(
+        f"The model divides the network's outputs by a temperature of {scores.temperature:.3g} "
+        "before they become probabilities. It is the one that explains the validation part best, "
+        "so on that part the numbers flatter; the test part had no say. This is the network "
+        f"without it: it was {'too sure' if scores.temperature > 1 else 'too modest'}. The answers "
+        "and their order are the same."
+    )
+    yield _errors(raw)
+
+
+def _errors(scores: ClassificationScores | Raw) -> Pairs:
+    return Pairs(
         [
             ("Expected calibration error", percent(scores.ece, 2)),
             ("with bins of equal count", percent(scores.ece_mass, 2)),
             ("by chance, if calibrated perfectly", percent(scores.ece_chance, 2)),
+            ("Log loss", plain(scores.loss)),
         ]
     )
-    if scores.ece <= 1.5 * scores.ece_chance:
-        yield Text(BY_CHANCE)
+
+
+def _what(scores: ClassificationScores) -> str:
+    return "Share of labels that apply" if scores.several else "Share of right answers"
 
 
 def galleries(rows: Sequence[Mapping[str, str]], noun: str = "class") -> Iterator[Gallery]:

@@ -34,6 +34,7 @@ from vitreous.tasks.coding import CODINGS
 from vitreous.tasks.margins import label_margins
 from vitreous.tasks.meter import Table
 from vitreous.tasks.neighbors import neighbors
+from vitreous.tasks.pooled_answers import Pool, positions
 from vitreous.tasks.prediction import Prediction
 from vitreous.tasks.task import Aligned, Columns, Ids
 
@@ -116,8 +117,31 @@ class Label(ClassTask):
             return SigmoidCrossEntropy()
         return super().manual_loss()
 
-    def probabilities(self, logits: Logits) -> Tensor:
+    def squashed(self, logits: Logits) -> Tensor:
         return logits.sigmoid()
+
+    def logits(self, probabilities: Tensor) -> Tensor:
+        return probabilities.logit(eps=1e-12)
+
+    def pool(self, members: Sequence[Self]) -> tuple[Self, Pool]:
+        """Probabilities are averaged, and so are the thresholds."""
+        task, pool = super().pool(members)
+        places = [positions(self.classes, member.classes, self.noun) for member in members]
+        cuts = [member.cuts[at] for member, at in zip(members, places, strict=True)]
+        return replace(task, thresholds=tuple(np.mean(cuts, axis=0).tolist())), pool
+
+    def decisions(
+        self, logits: NDArray[np.float64], truth: NDArray[Any]
+    ) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+        """Each label is present or not: a sigmoid is a softmax over its logit and zero."""
+        present = logits.reshape(-1)
+        pairs = np.stack([np.zeros_like(present), present], axis=1)
+        return pairs, (truth.reshape(-1) > 0).astype(np.int64)
+
+    def scored(
+        self, probabilities: NDArray[np.float64], truth: NDArray[Any], baselines: Sequence[Any]
+    ) -> ClassificationScores:
+        return multilabel(probabilities, truth, self.classes, self.cuts, baselines=baselines)
 
     def claimed(self, outputs: Logits) -> dict[str, Any]:
         cuts = torch.from_numpy(self.cuts).to(outputs)
@@ -127,13 +151,21 @@ class Label(ClassTask):
         """The energies of all labels, each present or absent: -Σ log(1 + exp(logit))."""
         return -softplus(logits).sum(1)
 
-    def scores(self, meter: Table, baselines: Sequence[Any] = ()) -> ClassificationScores:
-        return multilabel(meter.answers, meter.truth, self.classes, self.cuts, baselines=baselines)
-
     def tuned(self, meter: Table) -> Self:
-        """With thresholds that make the best of each label's F1 on the examples seen."""
-        chosen = choose_thresholds(meter.answers, meter.truth.astype(np.int64))
-        return replace(self, thresholds=tuple(float(threshold) for threshold in chosen))
+        """With a temperature, and thresholds that make the best of each label's F1 on the examples
+        seen.
+        """
+        tuned = super().tuned(meter)
+        chosen = choose_thresholds(tuned.probable(meter), meter.truth.astype(np.int64))
+        return replace(tuned, thresholds=tuple(float(threshold) for threshold in chosen))
+
+    def raw(self) -> Self:
+        """The thresholds move along: the same labels are given."""
+        bare = super().raw()
+        if self.thresholds is None or self.temperature is None:
+            return bare
+        cuts = torch.from_numpy(self.cuts).logit() * self.temperature
+        return replace(bare, thresholds=tuple(cuts.sigmoid().tolist()))
 
     def baselines(self, rows: Rows, targets: Columns, train: Ids, ids: Ids) -> tuple[Rule, ...]:
         labels = targets["class"]
@@ -176,7 +208,8 @@ class Label(ClassTask):
         ]
 
     def to_json(self) -> dict[str, Any]:
-        return {} if self.thresholds is None else {"thresholds": list(self.thresholds)}
+        found = super().to_json()
+        return found if self.thresholds is None else {**found, "thresholds": list(self.thresholds)}
 
     @classmethod
     def from_json(cls, classes: Sequence[str], decoding: Mapping[str, Any]) -> Self:

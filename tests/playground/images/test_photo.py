@@ -62,8 +62,8 @@ def test_what_a_pixel_depends_on_lies_in_its_frame(photo):
         assert left <= columns.min()
         assert columns.max() < right
         edges = np.array(told["around"]).reshape(2, 2)
-        assert (edges[0] <= (x, y)).all()
-        assert (edges[1] > (x, y)).all()
+        assert (edges[0] <= np.array([x, y]) + 1e-6).all()
+        assert (edges[1] >= np.array([x, y]) + 1 - 1e-6).all()
 
 
 def test_a_field_that_is_not_known_is_no_field(photo):

@@ -51,10 +51,21 @@ def drawn_over(seen: Answered, task: Task) -> tuple[dict[str, Any] | None, dict[
     asks = task.at_pixel(seen.outputs, seen.answer, seen.frame, width // 2, height // 2) is not None
     if not asks and np.array_equal(photo, drawn):
         return None, {}
-    scale = min(1.0, LONGEST / max(height, width))
-    size = max(1, round(height * scale)), max(1, round(width * scale))
-    pictures = {"photo": resize(photo, *size), "drawn": resize(drawn, *size)}
+    pictures = {"photo": within_page(photo), "drawn": within_page(drawn)}
     return {"height": height, "width": width, "asks": asks}, pictures
+
+
+def within_page(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """A picture, shrunk to at most `LONGEST` pixels a side."""
+    height, width = picture.shape[:2]
+    scale = min(1.0, LONGEST / max(height, width))
+    return resize(picture, max(1, round(height * scale)), max(1, round(width * scale)))
+
+
+def fitted_to_page(drawn: NDArray[np.uint8], photo: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Another picture of the same image in the size in which a page has that."""
+    height, width = photo.shape[:2]
+    return resize(colored(drawn), height, width)
 
 
 def told(

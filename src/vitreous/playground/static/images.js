@@ -10,6 +10,9 @@ import { Layers } from "./layers.js";
 import { Photo } from "./photo.js";
 import { Socket, inWords } from "./socket.js";
 import { setView, view } from "./state.js";
+import { Strip } from "./strip.js";
+import { Turns } from "./turns.js";
+import { Why } from "./why.js";
 
 const [FILE, DRAWING, FRAMED] = [0, 1, 2];
 const LARGEST = 8 * 1024 * 1024 - 1;
@@ -21,13 +24,14 @@ const PAGE = `
     <p class="hint" id="origin"></p>
     <canvas id="drawing" tabindex="0" role="application" aria-label="Draw here. With the keyboard: arrows draw, with Shift they only move the pen."></canvas>
     <div class="row"><button id="draw-clear">Clear</button><button id="draw-example">Example</button><label class="button"><input type="file" id="upload" class="hidden" accept="image/*"><span>Upload…</span></label></div>
-    <label class="check" id="framed-row"><input type="checkbox" id="framed"> Scale and center the strokes, as in MNIST</label>
+    <label class="check" id="framed-row"><input type="checkbox" id="framed" checked> Scale and center the strokes, as in MNIST</label>
     <h3>What the network sees</h3>
     <canvas id="input" role="img" aria-label="The input of the network"></canvas>
     <p class="hint" id="input-size"></p>
   </section>
   <div class="look-middle">
-  <section class="glass" id="photo-panel" aria-labelledby="photo-title" hidden><h2 id="photo-title">The answer over the image</h2><div class="photo"><div><div class="stack"><canvas role="img"></canvas><canvas></canvas><canvas tabindex="0" role="application" aria-label="Pixels of the image. Arrows choose one, Shift and arrows by ten."></canvas></div><label class="blend">Image <input type="range" min="0" max="100" value="100" aria-label="From the image to the answer"> Answer</label></div><div class="pixel" aria-live="polite"></div></div></section>
+  <section class="glass" id="strip-panel" aria-labelledby="strip-title" hidden><h2 id="strip-title">Validation images</h2><p class="hint"></p><div class="strip"></div></section>
+  <section class="glass" id="photo-panel" aria-labelledby="photo-title" hidden><h2 id="photo-title">The answer over the image</h2><div class="photo"><div><div class="stack"><canvas role="img"></canvas><canvas></canvas><canvas hidden></canvas><canvas tabindex="0" role="application" aria-label="Pixels of the image. Arrows choose one, Shift and arrows by ten."></canvas></div><label class="blend">Image <input type="range" min="0" max="100" value="100" aria-label="From the image to the answer"> Answer</label><label class="check" hidden><input type="checkbox"> Show what is true instead</label></div><div class="pixel" aria-live="polite"></div></div></section>
   <section class="glass" id="filter-panel" aria-labelledby="filter-title" hidden><h2 id="filter-title">First filters</h2><p class="hint">What the first convolution looks for in the image: the weights of its kernels, all on one scale. Point at one to see it large.</p><div class="filters"><div id="filters" class="maps" role="group" aria-label="Filters of the first convolution"></div><figure><canvas role="img"></canvas><figcaption class="hint"></figcaption></figure></div></section>
   <section class="glass layers-panel" aria-labelledby="layers-title">
     <h2 id="layers-title">Layers</h2>
@@ -38,7 +42,8 @@ const PAGE = `
   </div>
   <div class="look-side">
     <section class="glass" aria-labelledby="guess-title"><h2 id="guess-title">Answer</h2><div id="guess"></div></section>
-    <section class="glass" aria-labelledby="why-title"><h2 id="why-title">Where a number comes from</h2><div id="why"><p class="hint">Point at a map.</p></div></section>
+    <section class="glass" aria-labelledby="why-title"><h2 id="why-title">Where a number comes from</h2><div id="why"><p class="hint">Point at a map.</p></div><button id="slide" hidden>Slide over the map</button></section>
+    <section class="glass" id="heat-panel" aria-labelledby="heat-title"><h2 id="heat-title">Why this answer</h2><form><label>Method<select></select></label><label>Target<input list="targets" placeholder="what was answered" autocomplete="off"><datalist id="targets"></datalist></label><label>Layer<select></select></label><label>Unit<input inputmode="numeric" placeholder="none; the first is 0" autocomplete="off"></label><button class="primary">Explain</button></form><canvas role="img" hidden></canvas><p class="hint said" aria-live="polite"></p></section>
     <section class="glass" id="cam-panel" aria-labelledby="cam-title" hidden><h2 id="cam-title">Class activation map</h2><p class="hint">Amber is evidence for the class, violet against it. The mean of the map and the bias add up to the score.</p><label for="cam-class">Class</label><select id="cam-class"></select><canvas id="cam" role="img"></canvas><p class="hint" id="cam-text"></p></section>
     <section class="glass" id="cloud-panel" aria-labelledby="cloud-title" hidden><h2 id="cloud-title">Where it lies among the digits</h2><canvas id="cloud" tabindex="0" role="application" aria-label="The digits as the last layer sees them. Left and right arrows open the digits one by one."></canvas><p class="hint" id="cloud-text"></p></section>
   </div>`;
@@ -48,12 +53,16 @@ export class Images {
     root.innerHTML = PAGE;
     this.$ = (selector) => root.querySelector(selector);
     this.say = say;
-    this.drawing = new Drawing(this.$("#drawing"), (blob) => this.sendDrawing(blob));
+    this.turns = new Turns();
+    this.drawing = new Drawing(this.$("#drawing"), {
+      number: () => this.turns.next(),
+      ready: (number, blob) => this.send(this.$("#framed").checked ? FRAMED : DRAWING, number, blob),
+    });
     this.$("#network-name").onchange = (event) => {
       setView("net", event.target.value);
       this.open();
     };
-    this.$("#draw-clear").onclick = () => { this.drawing.clear(); this.drawing.tell(); };
+    this.$("#draw-clear").onclick = () => this.drawing.wipe();
     this.$("#draw-example").onclick = () => this.openExample(Math.floor(Math.random() * this.network.examples));
     this.$("#framed").onchange = () => this.drawing.tell();
     this.$("#upload").onchange = ({ target }) => {
@@ -63,6 +72,9 @@ export class Images {
     this.$("#cam-class").onchange = (event) => this.socket.send("cam", { label: +event.target.value });
     this.layers = new Layers(this.$("#layer-list"), (place) => this.socket.send("value", place));
     this.photo = new Photo(this.$("#photo-panel"), (place) => this.socket.send("pixel", place));
+    this.strip = new Strip(this.$("#strip-panel"), (image) => this.openStored("validation", image));
+    this.$("#slide").onclick = ({ target }) => { target.textContent = this.layers.slide() ? "Stop" : "Slide over the map"; };
+    this.why = new Why(this.$("#heat-panel"), (question) => this.socket.send("explain", question));
     this.filters = new Filters(this.$("#filter-panel"));
     this.cloud = new Cloud(this.$("#cloud"), this.$("#cloud-text"), (number) => this.openExample(number));
     root.addEventListener("dragover", (event) => event.preventDefault());
@@ -77,32 +89,37 @@ export class Images {
   /** Open the network that the address names, or the server's first. */
   open() { this.socket.send("open", { name: view.net || null }); }
 
-  openExample(number) {
-    this.example = true;
-    this.socket.send("example", { number });
+  openExample(image) { this.openStored("example", image); }
+
+  /** An image that the server has: a held-out digit, or a validation image of the run. */
+  openStored(type, image) {
+    const number = this.turns.next();
+    this.stored = { number, type, image };
+    this.turns.offer(number, () => this.socket.send(type, { image, number }));
   }
 
-  async sendDrawing(blob) { this.send(this.$("#framed").checked ? FRAMED : DRAWING, blob); }
-
-  async upload(file) {
+  upload(file) {
     if (!file) return;
     if (file.size > LARGEST) this.say("The image is larger than 8 MiB.");
-    else this.send(FILE, file);
+    else this.send(FILE, this.turns.next(), file);
   }
 
-  async send(kind, blob) {
-    const bytes = new Uint8Array(await blob.arrayBuffer());
-    const message = new Uint8Array(bytes.length + 1);
+  async send(kind, number, blob) {
+    const file = new Uint8Array(await blob.arrayBuffer());
+    const message = new Uint8Array(file.length + 5);
     message[0] = kind;
-    message.set(bytes, 1);
-    this.socket.sendBytes(message);
+    new DataView(message.buffer).setUint32(1, number, true);
+    message.set(file, 5);
+    this.turns.offer(number, () => this.socket.sendBytes(message));
   }
 
   receive(message) {
     if (message.type === "network") this.build(message);
-    else if (message.type === "seen") this.show(message);
+    else if (message.type === "seen") this.arrived(message);
+    else if (message.type === "strip") this.openFirst(this.strip.show(message));
     else if (message.type === "value") this.explain(message);
     else if (message.type === "pixel") this.tellPixel(message);
+    else if (message.type === "explained") this.why.show(message);
     else if (message.type === "cam") this.showCam(message);
     else if (message.type === "embedding") this.showCloud(message);
     else if (message.type === "notice") this.$("#origin").textContent = message.text;
@@ -111,6 +128,7 @@ export class Images {
 
   fail(error) {
     this.say(inWords(error));
+    this.why.fail(inWords(error));
     this.settle();
     if (this.network || !view.net) return;
     setView("net", ""); // the address names a network that is not here
@@ -120,7 +138,9 @@ export class Images {
   /** No answer is awaited any more: none will come. */
   settle() {
     this.placing = this.placeAgain = false;
+    this.turns.settle();
     this.layers.settle();
+    this.why.settle();
     this.photo.settle();
   }
 
@@ -129,6 +149,7 @@ export class Images {
     this.seen = null;
     this.settle();
     this.layers.build(network.layers);
+    this.why.build(network.choices, network.classes);
     const names = this.$("#network-name");
     names.replaceChildren(...Object.entries(network.names).map(([name, label]) => new Option(label, name)));
     names.value = network.name;
@@ -141,25 +162,45 @@ export class Images {
     this.$("#cam-class").replaceChildren(...network.classes.map((name, i) => new Option(name, i)));
     this.$("#template-panel").hidden = !network.arrays.templates;
     this.$("#why").innerHTML = '<p class="hint">Point at a map.</p>';
+    this.$("#slide").hidden = true;
     this.paintTemplates();
     this.filters.show(network);
     this.$("#cloud-panel").hidden = !network.digits;
-    if (network.digits) this.$("#draw-example").click();
+    this.$("#strip-panel").hidden = true;
+    this.stored = null;
+    if (network.own) this.socket.send("strip");
+    else this.openFirst(false);
+  }
+
+  /** What a network is shown first: a mistake of its own, a digit, or what is drawn. */
+  openFirst(strip) {
+    if (strip) this.strip.list.querySelector("button").click();
+    else if (this.network.digits) this.$("#draw-example").click();
     else this.drawing.tell();
+  }
+
+  /** An image has been looked at: show it, unless a newer one is shown already. */
+  arrived(seen) {
+    if (!this.turns.arrived(seen.number)) return;
+    const stored = this.stored?.number === seen.number ? this.stored : null;
+    if (stored) this.drawing.show(seen.arrays.image);
+    this.strip.mark(stored?.type === "validation" ? stored.image : null);
+    this.show(seen);
   }
 
   explain(value) {
     this.layers.answered();
     this.window = value.window;
     this.paintInput();
-    this.$("#why").replaceChildren(explanation(value, this.network.layers[value.layer]));
+    const layer = this.network.layers[value.layer];
+    this.$("#why").replaceChildren(explanation(value, layer));
+    this.$("#slide").hidden = layer.height * layer.width === 1;
+    this.$("#slide").textContent = this.layers.sliding ? "Stop" : "Slide over the map";
   }
 
   show(seen) {
     this.seen = seen;
     this.window = null;
-    if (this.example) this.drawing.show(seen.arrays.image, this.network.width);
-    this.example = false;
     this.layers.paint(seen.arrays);
     this.photo.show(seen);
     this.paintInput();
@@ -172,6 +213,7 @@ export class Images {
     this.paintTemplates();
     this.askPlace();
     this.layers.again();
+    this.why.again();
   }
 
   /** What the network says at a pixel; what that depends on is framed in its input as well. */

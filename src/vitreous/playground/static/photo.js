@@ -11,10 +11,12 @@ export class Photo {
   constructor(root, send) {
     this.root = root;
     this.send = send;
-    [this.photo, this.drawn, this.marks] = root.querySelectorAll("canvas");
+    [this.photo, this.drawn, this.truth, this.marks] = root.querySelectorAll("canvas");
     this.readout = root.querySelector(".pixel");
-    const blend = root.querySelector("input");
-    blend.oninput = () => { this.drawn.style.opacity = blend.value / 100; };
+    const [blend, truth] = root.querySelectorAll("input");
+    blend.oninput = () => { this.drawn.style.opacity = this.truth.style.opacity = blend.value / 100; };
+    truth.onchange = () => { this.truth.hidden = !truth.checked; };
+    this.truthBox = truth;
     const point = (event) => {
       const box = this.marks.getBoundingClientRect();
       this.ask(Math.floor(((event.clientX - box.left) / box.width) * this.size.width), Math.floor(((event.clientY - box.top) / box.height) * this.size.height));
@@ -40,8 +42,11 @@ export class Photo {
     if (!size) { this.size = this.asked = null; return; }
     const same = this.size && size.height === this.size.height && size.width === this.size.width;
     this.size = size;
-    for (const name of ["photo", "drawn"]) {
+    this.truthBox.parentElement.hidden = !seen.arrays.truth;
+    this.truth.hidden = !seen.arrays.truth || !this.truthBox.checked;
+    for (const name of ["photo", "drawn", "truth"]) {
       const array = seen.arrays[name];
+      if (!array) continue;
       const [height, width] = array.shape;
       Object.assign(this[name], { width, height });
       this[name].getContext("2d").drawImage(bitmap(array), 0, 0);
