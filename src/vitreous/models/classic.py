@@ -158,13 +158,14 @@ def title(name: str) -> str:
 def row(name: str) -> Variant:
     """The row of a classic method, as of any network. Raises UsageError for an unknown name."""
     classifier, names = parts_of(name)[0]
-    known = CLASSIFIERS[classifier], *(DESCRIPTORS[one] for one in names)
-    latest = max(known, key=lambda one: one.year)
+    known = [(CLASSIFIERS[classifier].year, CLASSIFIERS[classifier].paper)]
+    known += [(DESCRIPTORS[one].year, DESCRIPTORS[one].paper) for one in names]
+    year, paper = max(known)
     return Variant(
         name=name,
         build=partial(Classic, method=name),
-        year=latest.year,
-        paper=latest.paper,
+        year=year,
+        paper=paper,
         parameters=0,
         macs=0,
         num_classes=10,
@@ -175,12 +176,18 @@ def row(name: str) -> Variant:
     )
 
 
+def kind(classifier: str) -> type[Classifier]:
+    """The class of a classifier."""
+    build: Any = CLASSIFIERS[classifier].build
+    own: Any = build.func if isinstance(build, partial) else build
+    found: type[Classifier] = own
+    return found
+
+
 def check_library(name: str) -> None:
     """Raises UsageError where scikit-learn is missing, and this method cannot learn without."""
     parts = parts_of(name)
-    builds = (CLASSIFIERS[classifier].build for classifier, _ in parts)
-    classes = (build.func if isinstance(build, partial) else build for build in builds)
-    needed = any(one.library for one in classes) or any("sift" in names for _, names in parts)
+    needed = any(kind(one).library or "sift" in names for one, names in parts)
     if needed and importlib.util.find_spec("sklearn") is None:
         raise missing("scikit-learn", "classic", f"learning {name}", where="--model")
 
@@ -246,15 +253,13 @@ class Classic(Network):
         learned: Iterable[int] = (),
     ) -> None:
         super().__init__(in_channels)
-        sizes = iter(learned)
+        sizes, window = iter(learned), (size[0], size[1])
         self.methods = nn.ModuleList()
         for part in parts_of(method):
-            build = CLASSIFIERS[part[0]].build
-            kind: Any = build.func if isinstance(build, partial) else build
-            own = tuple(islice(sizes, kind.SIZES))
-            self.methods.append(Method(part, num_classes, in_channels, tuple(size), own))
-        self.sizes = Sizes(default=size[0], fixed=tuple(size))
-        self.register_load_state_dict_post_hook(_check)
+            own = tuple(islice(sizes, kind(part[0]).SIZES))
+            self.methods.append(Method(part, num_classes, in_channels, window, own))
+        self.sizes = Sizes(default=window[0], fixed=window)
+        self.register_load_state_dict_post_hook(_check)  # type: ignore[no-untyped-call]
 
     def run_stages(self, images: Images) -> Iterator[tuple[str, Tensor]]:
         self.check(images)
