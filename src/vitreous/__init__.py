@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from vitreous.data.formats.open import open
     from vitreous.doctor.calling import Practice
     from vitreous.inference.model_file import Bundle, load
+    from vitreous.inference.run_ensemble import ensemble
     from vitreous.models import create
     from vitreous.models.listing import Listing
     from vitreous.recipes.recipe import Recipe
@@ -44,6 +45,7 @@ PLACES = {
     "compare": "vitreous.select.compare",
     "create": "vitreous.models",
     "cross_validate": "vitreous.select.cross_validation",
+    "ensemble": "vitreous.inference.run_ensemble",
     "evaluate": "vitreous.runs.evaluate",
     "find_lr": "vitreous.runs.lr_search",
     "load": "vitreous.inference.model_file",
@@ -64,6 +66,7 @@ __all__ = [
     "create",
     "cross_validate",
     "doctor",
+    "ensemble",
     "evaluate",
     "find_lr",
     "load",

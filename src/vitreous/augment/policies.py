@@ -37,6 +37,11 @@ RECIPES: dict[str, dict[str, Augment]] = {
         "tiny": Augment(**MIRROR, shift=1 / 16),
         "symbols": Augment(shift=1 / 16, border="edge"),
     },
+    "pieces": {  # at the image's own scale, for what is told of each pixel by those about it
+        "photos": Augment(**MIRROR, piece=64),
+        "tiny": Augment(**MIRROR, shift=1 / 16),
+        "symbols": Augment(shift=1 / 16, border="edge"),
+    },
     "standard": {
         "photos": Augment(**MIRROR, **MILD, crop=0.35),
         "tiny": Augment(**MIRROR, shift=1 / 8),

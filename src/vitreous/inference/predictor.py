@@ -122,10 +122,16 @@ class Predictor:
         targets: Columns,
         ids: Ids,
         progress: Callable[[int, int], None] | None = None,
+        hear: Callable[[Any], None] | None = None,
     ) -> Meter:
-        """A meter that has seen the answers to these rows, and what is true."""
+        """A meter that has seen the answers to these rows, and what is true.
+
+        hear  is told the outputs for some rows at a time
+        """
         meter = self.task.meter()
         for chunk, outputs in self.over(rows, ids, progress):
+            if hear:
+                hear(outputs)
             meter.add(outputs, {name: column.batch(chunk) for name, column in targets.items()})
         return meter
 

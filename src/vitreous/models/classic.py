@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from itertools import islice
+from operator import itemgetter
 from typing import Any
 
 import numpy as np
@@ -160,7 +161,7 @@ def row(name: str) -> Variant:
     classifier, names = parts_of(name)[0]
     known = [(CLASSIFIERS[classifier].year, CLASSIFIERS[classifier].paper)]
     known += [(DESCRIPTORS[one].year, DESCRIPTORS[one].paper) for one in names]
-    year, paper = max(known)
+    year, paper = max(known, key=itemgetter(0))
     return Variant(
         name=name,
         build=partial(Classic, method=name),

@@ -57,6 +57,12 @@ IDLE = (
         "Add --l1 or --l2",
     ),
     Idle(
+        ("adversarial_steps",),
+        lambda choices: bool(choices["adversarial"]),
+        ": nothing is attacked",
+        "Add --adversarial 8",
+    ),
+    Idle(
         ("fine_tune",),
         lambda choices: choices["freeze"] == "backbone",
         ": nothing is frozen, the whole network learns from the start",
@@ -156,7 +162,7 @@ def check_together(choices: Mapping[str, Any], task: type[Task]) -> None:
             "comes with some (`vitreous models`).",
         )
     if choices["freeze"] == "backbone" and not choices["fine_tune"]:
-        for name in ("mixup", "cutmix", "bn_recalibrate"):
+        for name in ("mixup", "cutmix", "adversarial", "bn_recalibrate"):
             if choices[name]:
                 raise _useless(name, "features are computed once, from whole images")
         alone = {"compile": False, "layer_decay": 1, "backbone_lr": Recipe.backbone_lr}
@@ -170,6 +176,12 @@ def check_together(choices: Mapping[str, Any], task: type[Task]) -> None:
             "the weights are pretrained, none are drawn",
             where="--init",
             remedy="Leave it out, or learn from scratch with --pretrained no.",
+        )
+    if choices["adversarial"] and choices["engine"] == "manual":
+        raise UsageError(
+            "attacks follow gradients of the pixels, which are computed by autograd",
+            where="--adversarial, --engine manual",
+            remedy="Leave one of them out.",
         )
     if choices["compile"]:
         if choices["engine"] == "manual":

@@ -45,6 +45,8 @@ class RecipeFields(TypedDict, total=False):
     noise: str | None
     mixup: float | None
     cutmix: float | None
+    adversarial: float | None
+    adversarial_steps: int | None
     pretrained: str | None
     freeze: Literal["auto", "none", "backbone"]
     fine_tune: int

@@ -110,7 +110,7 @@ class Recipe:
     """stop when this many epochs bring nothing; the best weights are kept in any case"""
 
     augment: str | None = None
-    """none, light, standard, strong, scenes, elastic, turn, zoom, randaugment or augmix"""
+    """none, light, pieces, standard, strong, scenes, elastic, turn, zoom, randaugment or augmix"""
     noise: Annotated[str | None, "text, such as gaussian:25"] = None
     """what makes images worse where a network is to undo it: gaussian:SIGMA in gray levels,
     poisson:PHOTONS of a white pixel or jpeg:QUALITY"""
@@ -118,6 +118,12 @@ class Recipe:
     """strength of mixing pairs of images, such as 0.2"""
     cutmix: Annotated[float | None, Between(0, 8)] = None
     """strength of pasting a patch of another image, such as 1.0"""
+
+    adversarial: Annotated[float | None, Between(1, 255)] = None
+    """adversarial training: attack each batch by so many gray levels of 255, such as 8, before it
+    is learned from"""
+    adversarial_steps: Annotated[int | None, Between(1, 100)] = None
+    """steps of these attacks; default: 1, from a random start"""
 
     pretrained: str | None = None
     """yes, no, a weights file, or an address or hub:OWNER/NAME/FILE that ends in #sha256=...;

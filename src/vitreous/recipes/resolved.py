@@ -27,14 +27,15 @@ WRITTEN: dict[str, type | UnionType] = {
 }
 """What a recipe.yaml has to hold."""
 
-LATER = ("alpha", "noise", "against")
+LATER = ("alpha", "noise", "adversarial", "adversarial_steps", "against")
 """Fields that runs of earlier versions did not have: where they are empty, nothing has changed."""
 
 STEPPED = (
     "epochs", "time", "batch_size", "optimizer", "lr", "momentum", "weight_decay", "schedule",
     "milestones", "step_factor", "warmup", "backbone_lr", "layer_decay", "loss", "alpha",
     "label_smoothing", "l1", "l2", "penalty_from", "clip", "accumulate", "ema", "swa",
-    "bn_recalibrate", "dropout", "init", "patience", "augment", "mixup", "cutmix", "pretrained",
+    "bn_recalibrate", "dropout", "init", "patience", "augment", "mixup", "cutmix", "adversarial",
+    "adversarial_steps", "pretrained",
     "freeze", "fine_tune", "engine", "precision", "compile", "log",
 )  # fmt: skip
 """Fields that say how a network learns step by step: a classic method, which does not, has none."""

@@ -8,7 +8,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Any, Unpack
+from typing import TYPE_CHECKING, Annotated, Any, Unpack
 
 import torch
 from torch import nn
@@ -42,6 +42,9 @@ from vitreous.runs.setup import TrainingSetup, build
 from vitreous.tasks.asked import opened
 from vitreous.training.history import averaged
 from vitreous.training.reproduce import deterministic
+
+if TYPE_CHECKING:
+    from vitreous.robust.robust_scores import Robustness
 
 MOST_THREADS = 1024
 
@@ -93,6 +96,19 @@ class Run:
         for use in self.folder.events("test")[:1]:  # that of the training itself
             notes += used_before(int(use.get("earlier", 0)), str(use.get("first", "")))
         return {"run": str(self.folder.path), **summary, "notes": notes}
+
+    def robustness(self, data: object = None, **options: Any) -> Robustness:
+        """What attacks and corruptions leave of the score; it is written into the folder, and the
+        report has a section about it. Print it, or look at its `curve`.
+
+        data     as `train` takes them; None is what the run was trained on
+        options  of `vitreous.runs.robustness.robustness`, such as eps=8 or corruptions=True
+        """
+        from vitreous.runs.robustness import robustness, write
+
+        found, pictured = robustness(self.folder.path, data, **options)
+        write(found, pictured, self.folder.path, own=data is None)
+        return found
 
     def report(self, data: object = None) -> Path:
         """Write the report anew from what lies in the folder; returns its path.

@@ -78,6 +78,17 @@ class TrainingSetup:
         return self.job.resolved.contract
 
     @property
+    def size(self) -> tuple[int, int]:
+        """Height and width of the network's input, where it is measured."""
+        return self.contract.height, self.contract.width
+
+    @property
+    def learned_from(self) -> Any:
+        """The contract of training images, which may be pieces of those that are measured."""
+        height, width = self.augment.window(self.size)
+        return replace(self.contract, height=height, width=width)
+
+    @property
     def rows(self) -> Rows:
         return self.packed.rows
 
@@ -172,7 +183,16 @@ def build(job: Job, packed: Pack, progress: Progress) -> TrainingSetup:
     macs = total(traced).macs
     manual = recipe.engine == "manual"
     plain = manual or at_once or strides_over_points(traced)
-    probe = torch.zeros(2, channels, height, width, device=recipe.device)
+    augment = named_policy(
+        recipe.augment or "none",
+        contract=contract,
+        classes=job.dataset.classes,
+        dataset=job.dataset.name,
+        mirrors=all(column.mirrors for column in job.dataset.targets.values()),
+        mixup=recipe.mixup,
+        cutmix=recipe.cutmix,
+    )
+    probe = torch.zeros(2, channels, *augment.window((height, width)), device=recipe.device)
     return TrainingSetup(
         job=job,
         packed=packed,
@@ -180,15 +200,7 @@ def build(job: Job, packed: Pack, progress: Progress) -> TrainingSetup:
         network=network,
         arguments=arguments,
         task=task,
-        augment=named_policy(
-            recipe.augment or "none",
-            contract=contract,
-            classes=job.dataset.classes,
-            dataset=job.dataset.name,
-            mirrors=all(column.mirrors for column in job.dataset.targets.values()),
-            mixup=recipe.mixup,
-            cutmix=recipe.cutmix,
-        ),
+        augment=augment,
         precision=choose("float32" if plain else recipe.precision, recipe.device, macs),
         macs=macs,
         notes=tuple(found),

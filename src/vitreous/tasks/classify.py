@@ -121,6 +121,9 @@ class Classify(ClassTask):
     def squashed(self, logits: Logits) -> Tensor:
         return logits.softmax(1)
 
+    def logits(self, probabilities: Tensor) -> Tensor:
+        return probabilities.clamp_min(torch.finfo(probabilities.dtype).tiny).log()
+
     def decisions(
         self, logits: NDArray[np.float64], truth: NDArray[Any]
     ) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
@@ -130,6 +133,13 @@ class Classify(ClassTask):
         self, probabilities: NDArray[np.float64], truth: NDArray[Any], baselines: Sequence[Any]
     ) -> ClassificationScores:
         return classification(probabilities, truth, self.classes, baselines=baselines)
+
+    def claimed(self, outputs: Logits) -> dict[str, Any]:
+        return {"class": outputs.argmax(1)}
+
+    def strangeness(self, logits: Logits) -> Tensor:
+        """The energy -log Σ exp(logit)."""
+        return -logits.logsumexp(1)
 
     def baselines(self, rows: Rows, targets: Columns, train: Ids, ids: Ids) -> tuple[Rule, ...]:
         labels = targets["class"]

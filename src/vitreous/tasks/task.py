@@ -31,6 +31,7 @@ from vitreous.tasks.answer import Answer
 from vitreous.tasks.image_score import ImageScore
 from vitreous.tasks.meter import Meter
 from vitreous.tasks.pixel_answer import PixelAnswer
+from vitreous.tasks.pooled_answers import Pool
 from vitreous.tasks.section import Gallery, Note, Section
 
 Ids = NDArray[np.int64]
@@ -308,6 +309,18 @@ class Task(ABC):
         """
         return None
 
+    def claimed(self, outputs: Any) -> dict[str, Any] | None:
+        """Targets of a batch for which the answers are right; None where they are more or less
+        right.
+        """
+        return None
+
+    def strangeness(self, outputs: Any) -> Tensor | None:
+        """(B,) how unlike the training images an image is, as far as the answer tells; None where
+        it does not.
+        """
+        return None
+
     # Measuring.
 
     @abstractmethod
@@ -394,6 +407,20 @@ class Task(ABC):
                 place in the image
         top     how many alternatives to name, where there are any
         """
+
+    def pool(self, members: Sequence[Self]) -> tuple[Self, Pool]:
+        """The task of an ensemble, and how the outputs of its members become outputs of that task.
+
+        members  the task of each, this one first; answers that lie in the window are of one window
+
+        Raises UsageError where answers of this kind are not averaged, or members answer otherwise.
+        """
+        raise UsageError(
+            f"answers of the task '{self.name}' are not averaged: whose answer belongs to whose in "
+            "another network would be a guess",
+            where="ensemble",
+            remedy="Use one network; `vitreous compare` tells which is the best.",
+        )
 
     def assemble(self, pieces: Iterable[tuple[tuple[slice, slice], Any]], frame: Frame) -> Answer:
         """The answer about one image from those about its tiles.

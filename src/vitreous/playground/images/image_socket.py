@@ -5,6 +5,7 @@
 {"type": "validation", "image": 3, ...}    one of them
 {"type": "example", "image": 3, ...}       a digit that was held out
 {"type": "cam", "label": 2}                where the evidence for a class lies
+{"type": "explain", "method": "", ...}     the evidence by any method, for any target, layer, unit
 {"type": "embedding"}                      the held-out digits as the last layer is given them
 {"type": "value", "layer": 0, ...}         what made one number of a map
 {"type": "pixel", "x": 3, "y": 4}          what the network says at a pixel of the image
@@ -131,6 +132,10 @@ class Look:
         lens, label = self._open_lens(), message.get("label")
         await self._send("cam", lambda: lens.cam(label))  # type: ignore[arg-type]
 
+    async def explain(self, message: dict[str, Any]) -> None:
+        lens = self._open_lens()
+        await self._send("explained", lambda: lens.explain(message))
+
     async def embedding(self, message: dict[str, Any]) -> None:
         lens = self._open_lens()
         if not lens.reads_digits:
@@ -213,6 +218,7 @@ HANDLERS: dict[str, Handler] = {
     "validation": Look.validation,
     "example": Look.example,
     "cam": Look.cam,
+    "explain": Look.explain,
     "embedding": Look.embedding,
     "value": Look.value,
     "pixel": Look.pixel,

@@ -7,6 +7,7 @@ was seen, the kernel, the sum. What is shown is what the network computed for th
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -23,6 +24,7 @@ from vitreous.inference.model_file import Bundle
 from vitreous.models import head
 from vitreous.models.linear import Linear, templates
 from vitreous.playground.images.demo_networks import CONTRACT
+from vitreous.playground.images.evidence_map import choices, evidence
 from vitreous.playground.images.layers import (
     SHOWN,
     View,
@@ -80,6 +82,7 @@ class Lens:
             "parameters": sum(p.numel() for p in self.bundle.model.parameters()),
             "layers": [self._described(view) for view in self.views],
             "cam": self._averaged() is not None,
+            "choices": choices(self.views),
         }
         arrays: dict[str, NDArray[Any]] = {}
         if isinstance(self.bundle.model, Linear) and self.named:
@@ -126,6 +129,7 @@ class Lens:
         """Look at an image, the bytes of a file or an array (h, w, C): what the network sees, every
         map, and the answer, drawn over the image where it lies in it.
         """
+        self.source = image
         with watched(self.shown) as found:
             self.seen = self.bundle.answered(image)
         self.views = list(found.values())
@@ -184,6 +188,10 @@ class Lens:
             "scale": float(heat.abs().max()),
         }
         return facts, {"heat": byte_maps(heat[None])[0]}
+
+    def explain(self, asked: Mapping[str, Any]) -> Frame:
+        """Where in the image the evidence for its answer lies; see `evidence_map.evidence`."""
+        return evidence(self.bundle, self.source, asked)
 
     def value(self, layer: int, channel: int, row: int, column: int) -> Frame:
         """One number of a map, and what made it.

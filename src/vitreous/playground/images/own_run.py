@@ -107,14 +107,13 @@ class Strip:
 
         Raises UsageError for a number that there is not.
         """
-        known = isinstance(number, int) and not isinstance(number, bool)
-        if not known or not 0 <= number < len(self.shown):  # type: ignore[operator]
+        if type(number) is not int or not 0 <= number < len(self.shown):
             raise UsageError(
                 f"there is no validation image {str(number)[:20]}",
                 where="number",
                 remedy=f"They are numbered 0 to {len(self.shown) - 1}.",
             )
-        one = self.shown[number]  # type: ignore[index]
+        one = self.shown[number]
         return one, self.dataset.source(one.row) or self.dataset.read(one.row)
 
     def truth(self, one: Shown, bundle: Bundle) -> NDArray[np.uint8] | None:
