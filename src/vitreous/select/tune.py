@@ -339,7 +339,7 @@ def summarized(
     words = []
     if "test" in runs["best"].scores:
         held = compare(*(run.folder.path for run in (runs["usual"], runs["best"])))
-        words = [*map(held.sentence, held.pairs)]
+        words = [held.sentence(pair).replace(f"{folder}/", "") for pair in held.pairs]
     return {
         "tune": str(folder),
         "task": task,
