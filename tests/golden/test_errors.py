@@ -189,6 +189,13 @@ CASES: dict[str, tuple[Make, str]] = {
     # Settings
     "a number out of range": (CLASSES, "train . --epochs 0"),
     "an unknown network": (CLASSES, "train . --model resnet81"),
+    "an unknown classic method": (CLASSES, "train . --model svm-hgo"),
+    "the same features twice": (CLASSES, "train . --model svm-hog+hog"),
+    "steps of what learns at once": (CLASSES, "train . --model svm-hog --lr 0.1"),
+    "no such method to be held against": (CLASSES, "train . --against svm-hgo"),
+    "no number of folds": (CLASSES, "cv . --folds many"),
+    "more folds than a class has images": (CLASSES, "cv . --folds 5 --model knn --quiet"),
+    "a setting that no search varies": (CLASSES, "tune . --search lrr --quiet"),
     "an unknown task": (CLASSES, "train . --task detection"),
     "a task for other data": (CLASSES, "train . --task regress"),
     "an unknown loss": (CLASSES, "train . --loss mse"),
