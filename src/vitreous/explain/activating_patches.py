@@ -118,8 +118,10 @@ class _Best:
             self.places[unit].tolist(),
             strict=True,
         ):
-            place = divmod(where, self.size[1])
-            window = field.window(*place, *size) if field else (0, 0, *size)
+            row, column = place = divmod(where, self.size[1])
+            window = (0, 0, *size)
+            if field is not None:
+                window = field.window(row, column, size[0], size[1])
             found.append(Patch(image, place, window, value))
         return found
 

@@ -124,7 +124,7 @@ def train_head(
             whole.backward()  # type: ignore[no-untyped-call]
             return whole
 
-        search.step(cost)
+        search.step(cost)  # type: ignore[no-untyped-call]
         found = float(cost().detach())
     if not torch.isfinite(torch.tensor(found)):
         raise DivergedError(
