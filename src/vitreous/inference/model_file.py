@@ -27,6 +27,7 @@ from vitreous.errors import ModelFileError, RunError, UsageError
 from vitreous.formats import counted, quantity
 from vitreous.inference.explaining import ExplainingPredictor
 from vitreous.inference.header import FORMAT, Header, damaged
+from vitreous.inference.onnx_network import read_onnx
 from vitreous.inference.probe import agrees, probe
 from vitreous.models import create
 from vitreous.models.tensor_names import unwrapped
@@ -82,7 +83,14 @@ class Bundle(ExplainingPredictor):
                     remedy="Keep it in a buffer (register_buffer), or leave get_extra_state out.",
                 )
             state[name] = tensor.detach().cpu().contiguous()
-        header = {
+        header = {**self.facts(), "sha256": digest(state), "probe": probe(self)}
+        # Tied weights share memory, which safetensors refuses; a copy keeps every name in the file.
+        unshared = {name: tensor.clone() for name, tensor in state.items()}
+        return write_tensors(unshared, {"vitreous": json.dumps(header, allow_nan=False)})
+
+    def facts(self) -> dict[str, Any]:
+        """The header of the file, as far as it does not depend on the weights."""
+        return {
             "format": FORMAT,
             "architecture": self.architecture,
             "arguments": self.arguments,
@@ -92,16 +100,11 @@ class Bundle(ExplainingPredictor):
             "decoding": self.task.to_json(),
             "precision": self.precision,
             "training": self.training,
-            "sha256": digest(state),
-            "probe": probe(self),
         }
-        # Tied weights share memory, which safetensors refuses; a copy keeps every name in the file.
-        unshared = {name: tensor.clone() for name, tensor in state.items()}
-        return write_tensors(unshared, {"vitreous": json.dumps(header, allow_nan=False)})
 
 
 def load(path: str | Path, module: nn.Module | None = None) -> Bundle:
-    """Read a model file, or the model of a run folder.
+    """Read a model file, the model of a run folder, or an ONNX file that `vitreous export` wrote.
 
     module  the network itself, for a file whose architecture is not in the table of models; lazy
             layers are run once on a black image
@@ -112,6 +115,9 @@ def load(path: str | Path, module: nn.Module | None = None) -> Bundle:
     path = Path(path)
     if path.is_dir():
         path = measured(RunFolder(path))
+    if path.suffix.lower() == ".onnx":
+        network, header = read_onnx(path)
+        return bundle_of(network, header)
     return parse(_read(path), str(path), module)
 
 
@@ -147,7 +153,14 @@ def parse(blob: bytes, where: str, module: nn.Module | None = None) -> Bundle:
         state = renamed(state, module.state_dict())
         check(module, state, where)
     module.load_state_dict(state)
-    bundle = Bundle(
+    bundle = bundle_of(module, header)
+    check_answer(bundle, header, where)
+    return bundle
+
+
+def bundle_of(module: nn.Module, header: Header) -> Bundle:
+    """A network with what its header says."""
+    return Bundle(
         model=module.eval(),
         architecture=header.architecture,
         arguments=header.arguments,
@@ -156,8 +169,6 @@ def parse(blob: bytes, where: str, module: nn.Module | None = None) -> Bundle:
         precision=header.precision,
         training=header.training,
     )
-    check_answer(bundle, header, where)
-    return bundle
 
 
 def check_answer(bundle: Bundle, header: Header, where: str) -> None:
