@@ -13,6 +13,7 @@ checkpoints/        where to go on
 model.safetensors   the network that was measured
 doctor.json         what the doctor has measured of the training, see `vitreous doctor`
 scores.json         what was measured
+robustness.json     what attacks and corruptions leave, and robustness.html: see `vitreous robust`
 predictions.csv     the answer to every validation and test image
 report.html         all of it to look at
 """

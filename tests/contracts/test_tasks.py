@@ -22,13 +22,16 @@ from vitreous.data.columns import ClassNumbers, Column, Marks, Numbers
 from vitreous.data.dataset import Dataset
 from vitreous.data.dots import Dots
 from vitreous.data.formats.arrays import ArrayDataset
+from vitreous.data.images.frame import Frame
 from vitreous.data.maps import Maps
 from vitreous.data.points import Points
 from vitreous.errors import DataError, ModelFileError, UsageError
 from vitreous.files import read_json, read_table
 from vitreous.inference.model_file import load
 from vitreous.models import create
+from vitreous.playground.images.inspector import Lens
 from vitreous.runs.evaluate import evaluate
+from vitreous.runs.robustness import robustness
 from vitreous.runs.run import Run, resume, train
 from vitreous.tasks import TASKS, Task, fitting, task_of
 
@@ -136,6 +139,27 @@ def test_each_image_has_a_score_by_which_runs_are_compared(run: Run) -> None:
     assert np.isfinite(values).any()
     assert task.image_score is not None
     assert task.image_score.column in rows[0]
+
+
+def test_an_ensemble_of_one_and_the_same_answers_as_it_does_or_is_refused(name: str) -> None:
+    task = made(name)
+    if type(task).pool is Task.pool:
+        with pytest.raises(UsageError, match="are not averaged"):
+            task.pool([task, task])
+        return
+    together, pool = task.pool([task, task])
+    outputs = outputs_of(task, 5)
+    pooled = pool([outputs, outputs])
+    frames = [Frame.identity((SIDE, SIDE))] * 5
+    for one, other in zip(
+        together.decode(pooled, frames), task.decode(outputs, frames), strict=True
+    ):
+        assert one.text == other.text
+    meters = [each.meter() for each in (together, task)]
+    for meter, given in zip(meters, (pooled, outputs), strict=True):
+        meter.add(given, targets_of(name, np.arange(5)))
+    first, second = (task.scores(meter).to_json() for meter in meters)
+    assert rounded(first) == rounded(second)
 
 
 def test_data_tell_their_task(name: str) -> None:
@@ -252,6 +276,38 @@ def test_answers_are_in_the_image_s_own_pixels(run: Run) -> None:
         drawn = answer.draw(image)
         assert drawn.shape == image.shape
         assert drawn.dtype == np.uint8
+
+
+def test_the_playground_shows_the_answer_of_predict(run: Run) -> None:
+    lens = Lens(load(run.folder.path), "a run", "")
+    for shape in ((SIDE, SIDE), (37, 50), (51, 33)):
+        image = np.random.default_rng(0).integers(0, 256, (*shape, 3), np.uint8)
+        answer = run.model.predict(image)
+        facts, arrays = lens.see(image)
+        assert facts["answer"] == answer.line
+        assert lens.seen.answer.to_json() == answer.to_json()
+        if facts["photo"] is None:
+            np.testing.assert_array_equal(answer.draw(image), image)
+            continue
+        np.testing.assert_array_equal(arrays["photo"], image)
+        np.testing.assert_array_equal(arrays["drawn"], answer.draw(image))
+        if not facts["photo"]["asks"]:
+            continue
+        height, width = shape
+        for x, y in ((0, 0), (width // 2, height // 2), (width - 1, height - 1)):
+            told, _ = lens.pixel(x, y)
+            json.dumps(told, allow_nan=False)
+            assert told["value"] == image[y, x].tolist()
+            assert told["title"]
+            if not told["rows"]:
+                assert told["window"] is None  # outside of what the network sees
+                continue
+            top, left, bottom, right = told["window"]
+            assert 0 <= top < bottom <= lens.row.shape[0]
+            assert 0 <= left < right <= lens.row.shape[1]
+        for place in ((width, 0), (0, height), (-1, 0), ("1", 0), (0, None)):
+            with pytest.raises(UsageError, match="there is no"):
+                lens.pixel(*place)
 
 
 def test_one_answer_an_image_whatever_is_asked_beside_it(run: Run) -> None:
@@ -439,3 +495,16 @@ def test_an_unknown_task_offers_the_nearest() -> None:
     with pytest.raises(UsageError, match="unknown task 'clasify'") as caught:
         train(data("classify"), task="clasify", out="never")
     assert "classify" in str(caught.value.remedy)
+
+
+def test_its_images_can_be_attacked(name: str, run: Run) -> None:
+    """By its loss, whatever it is; what needs a boundary is refused where there is none."""
+    found, _ = robustness(run.model, data(name), eps=16, steps=2, split="all", images=8)
+    plain, gain = found.curve, -1 if found.better == "lower" else 1
+    assert plain[0].value == found.clean
+    assert np.isfinite([one.value for one in plain]).all()
+    assert gain * plain[-1].value <= gain * found.clean + 1e-9
+    assert 0 < plain[-1].largest <= 16 + 1e-4
+    if made(name).margins(outputs_of(made(name), 8), targets_of(name, np.arange(8))) is None:
+        with pytest.raises(UsageError, match="no boundary"):
+            robustness(run.model, data(name), attack="deepfool", split="all", images=4)

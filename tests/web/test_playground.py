@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+import vitreous as vt
 from vitreous.data.batches.preprocess import PixelContract
 from vitreous.inference.model_file import Bundle
 from vitreous.models import create
@@ -32,6 +34,24 @@ pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this ma
 PATIENCE = 90_000  # milliseconds; the machine may be busy
 
 
+@contextmanager
+def served(path: Path) -> Iterator[str]:
+    """A playground in a process of its own that was started with a run or a model file."""
+    program = (
+        "import sys; from vitreous.playground.server.api import serve; "
+        "serve(0, sys.argv[1], open_browser=False)"
+    )
+    command = [sys.executable, "-c", program, str(path)]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as server:
+        try:
+            assert server.stderr is not None
+            found = re.search(r"http://\S+", server.stderr.readline())
+            assert found
+            yield found[0]
+        finally:
+            server.terminate()
+
+
 @pytest.fixture(scope="module")
 def url(tmp_path_factory) -> Iterator[str]:
     """A playground that was started with a run: a small convolutional network, not trained."""
@@ -45,19 +65,27 @@ def url(tmp_path_factory) -> Iterator[str]:
         task=Classify(classes=tuple("abcdefghij")),
         contract=PixelContract(height=28, width=28, channels=1),
     ).save(tmp_path_factory.mktemp("run") / "model.safetensors")
-    program = (
-        "import sys; from vitreous.playground.server.api import serve; "
-        "serve(0, sys.argv[1], open_browser=False)"
-    )
-    server = subprocess.Popen(
-        [sys.executable, "-c", program, str(path)], stderr=subprocess.PIPE, text=True
-    )
-    assert server.stderr is not None
-    found = re.search(r"http://\S+", server.stderr.readline())
-    assert found
-    yield found[0]
-    server.terminate()
-    server.communicate(timeout=20)
+    with served(path) as address:
+        yield address
+
+
+@pytest.fixture(scope="module")
+def masks(tmp_path_factory) -> Iterator[str]:
+    """A playground that was started with a run of masks: bright blocks in the dark."""
+    folder = tmp_path_factory.mktemp("masks")
+    for number in range(20):
+        random = np.random.default_rng(number)
+        image = random.integers(0, 90, (24, 30, 3), np.uint8)
+        mask = np.zeros((24, 30), np.uint8)
+        top, left = random.integers(0, 14, 2)
+        mask[top : top + 10, left : left + 12] = 1
+        image[mask == 1] += 120
+        for kind, pixels in (("images", image), ("masks", mask)):
+            (folder / "data" / kind).mkdir(parents=True, exist_ok=True)
+            cv2.imwrite(str(folder / "data" / kind / f"{number}.png"), pixels)
+    vt.train(folder / "data", epochs=2, size=24, out=folder / "run", seed=0)
+    with served(folder / "run") as address:
+        yield address
 
 
 @pytest.fixture(scope="module")
@@ -484,7 +512,7 @@ def test_an_image_is_drawn_uploaded_and_explained(visit, tmp_path):
     until(lambda: page.evaluate("playground.images.seen?.arrays.image.reduce((a, b) => a + b)") > 0)
     drawn = page.evaluate("[...playground.images.seen.arrays.image]")
     assert max(drawn) > 200
-    page.check("#framed")
+    page.uncheck("#framed")
     until(lambda: page.evaluate("[...playground.images.seen.arrays.image]") != drawn)
 
     path = tmp_path / "cross.png"
@@ -519,15 +547,169 @@ def test_an_image_is_drawn_uploaded_and_explained(visit, tmp_path):
     page.set_input_files("#upload", str(path))
     until(lambda: page.inner_text("#status") != "")
 
+    # The first stroke on an image that was only shown begins a new drawing; the next one goes on.
+    page.click("#draw-example")
+    until(lambda: page.evaluate("playground.images.drawing.isShown"))
+    page.locator("#drawing").scroll_into_view_if_needed()
+    box = page.locator("#drawing").bounding_box()
+    dark = "playground.images.seen.arrays.image.reduce((n, v) => n + (v < 9), 0)"
+    for number, (x, y) in enumerate(((40, 40), (200, 210))):
+        page.mouse.move(box["x"] + x, box["y"] + y)
+        page.mouse.down()
+        page.mouse.up()
+        until(lambda n=number: 784 - 40 * (n + 1) < page.evaluate(dark) < 784 - 9 * (n + 1))
+    image = np.reshape(page.evaluate("[...playground.images.seen.arrays.image]"), (28, 28))
+    rows, columns = np.nonzero(image > 99)
+    assert {(row < 14, column < 14) for row, column in zip(rows, columns, strict=True)} == {
+        (True, True),
+        (False, False),
+    }
+
+
+def test_the_evidence_is_shown_by_any_method(visit):
+    page = visit("tab=images")
+    until(lambda: page.evaluate("Boolean(playground.images.seen)"))
+    page.click("#heat-panel button")
+    until(lambda: "by gradcam in" in page.inner_text("#heat-panel .said"))
+    assert page.is_visible("#heat-panel canvas")
+    page.fill("#heat-panel [list]", "d")
+    page.select_option("#heat-panel select >> nth=0", "occlusion")
+    until(lambda: "by occlusion" in page.inner_text("#heat-panel .said"))
+    assert page.inner_text("#heat-panel .said").startswith("d (")
+    page.fill("#heat-panel [list]", "dd")
+    page.click("#heat-panel button")
+    until(lambda: "unknown class 'dd'" in page.inner_text("#heat-panel .said"))
+    assert not page.is_visible("#heat-panel canvas")
+    page.fill("#heat-panel [list]", "e")  # and the conversation goes on
+    page.click("#heat-panel button")
+    until(lambda: page.inner_text("#heat-panel .said").startswith("e ("))
+    assert serious(page) == []
+
+
+def test_a_kernel_slides_over_its_map_and_scores_become_shares(visit):
+    page = visit("tab=images")
+    page.hover("#layer-list > :nth-child(1) .map-tile:nth-child(2)")
+    until(lambda: page.is_visible("#slide"))
+    page.mouse.move(5, 5)
+    before = page.evaluate("playground.images.layers.asked")
+    page.click("#slide")
+    until(lambda: page.evaluate("playground.images.layers.asked")[2:] > before[2:])
+    page.click("#slide")
+    assert page.inner_text("#slide") == "Slide over the map"
+    logits, shares = page.evaluate(
+        "(({ logits, probabilities }) => [logits, probabilities])(playground.images.seen)"
+    )
+    told = page.inner_text(".formula")
+    best = int(np.argmax(shares))
+    assert told.startswith(f"{'abcdefghij'[best]}: e^(")
+    found = re.search(r"= ([\d.]+) ÷ ([\d.]+) = ([\d.]+) %", told)
+    assert found
+    top, total, percent = (float(number) for number in found.groups())
+    assert top == pytest.approx(np.exp(logits[best]), rel=1e-3)
+    assert total == pytest.approx(np.exp(logits).sum(), rel=1e-3)
+    assert percent == pytest.approx(100 * shares[best], abs=0.06)
+
+
+def test_one_image_forward_its_loss_and_its_gradient_back(visit):
+    page = visit("tab=images")
+    page.select_option("#network-name", "linear")
+    page.wait_for_selector("#templates canvas", timeout=90_000)
+    until(lambda: page.evaluate("Boolean(playground.images.seen)"))
+    step = page.locator("#steps").get_by_role("button", name="Step")
+    step.click()
+    until(lambda: "Forward: what head makes of it" in page.inner_text("#steps p"))
+    tile = "#layer-list .layer:last-child canvas"
+    pixels = "(canvas) => [...canvas.getContext('2d').getImageData(0, 0, 1, 1).data]"
+    before = page.locator(tile).evaluate_all(f"(all) => all.map({pixels})")
+    step.click()
+    until(lambda: "The loss of the answer is" in page.inner_text("#steps p"))
+    step.click()
+    until(lambda: "how the loss would grow" in page.inner_text("#steps p"))
+    assert page.locator(tile).evaluate_all(f"(all) => all.map({pixels})") != before
+    assert step.is_disabled()
+    page.locator("#steps").get_by_role("button", name="Close").click()
+    assert page.locator(tile).evaluate_all(f"(all) => all.map({pixels})") == before
+    page.click("#draw-clear")  # what is drawn has no known truth
+    until(lambda: page.evaluate("!playground.images.stored || playground.images.turns.shown > 1"))
+    step.click()
+    until(lambda: "not known" in page.inner_text("#status"))
+
+
+def test_no_slow_answer_overtakes_a_newer_one(visit):
+    """Of images that are made faster than they are answered, the last one is shown in the end."""
+    page = visit("tab=images")
+    found = page.evaluate(
+        """import('/turns.js').then(({ Turns }) => {
+            const turns = new Turns(), sent = [], ready = (n) => turns.offer(n, () => sent.push(n));
+            const [first, second, third, fourth] = [1, 2, 3, 4].map(() => turns.next());
+            ready(first); ready(third); ready(second); ready(fourth);
+            const shown = [turns.arrived(first), turns.arrived(fourth), turns.arrived(second)];
+            return { sent, shown };
+        })"""
+    )
+    assert found == {"sent": [1, 4], "shown": [True, True, False]}
+    page.uncheck("#framed")
+    page.evaluate(
+        """() => {
+            const { images } = playground, { drawing } = images;
+            drawing.clear();
+            for (let i = 0; i < 12; i++) {
+                drawing.stroke([20 * i, 40], [20 * i + 20, 40]);
+                drawing.tell();
+            }
+        }"""
+    )
+    until(
+        lambda: page.evaluate(
+            "playground.images.turns.shown === playground.images.turns.newest"
+            " && playground.images.seen.arrays.image[4 * 28 + 22] > 200"
+        )
+    )
+
+
+def test_an_answer_that_lies_in_the_image(masks, browser):
+    """A run of masks: its validation images, the mask over the one, and a pixel of it."""
+    page = browser.new_page(viewport={"width": 1366, "height": 768})
+    page.set_default_timeout(PATIENCE)
+    complaints: list[str] = []
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    page.goto(f"{masks}/#tab=images")
+    ready(page, "images")
+    until(lambda: page.locator(".case").count() > 1)
+    until(lambda: page.get_attribute(".case", "aria-pressed") == "true")
+    assert "IoU" in page.inner_text(".case")
+    page.click(".case >> nth=1")
+    until(lambda: page.get_attribute(".case >> nth=1", "aria-pressed") == "true")
+    assert not page.is_visible("#drawing")
+    marks = page.locator(".stack canvas").last
+    marks.scroll_into_view_if_needed()
+    box = marks.bounding_box()
+    marks.hover(position={"x": box["width"] * 0.51, "y": box["height"] * 0.26})
+    until(lambda: "column 15, line 6" in page.inner_text(".pixel"))
+    assert "Class of this pixel" in page.inner_text(".pixel")
+    assert page.locator(".pixel tbody tr").count() == 2
+    assert "This depends on" in page.inner_text(".pixel")
+    marks.focus()
+    page.keyboard.press("Shift+ArrowRight")
+    page.keyboard.press("ArrowDown")
+    until(lambda: "column 25, line 7" in page.inner_text(".pixel"))
+    page.check("text=Show what is true instead")
+    assert page.locator(".stack canvas").nth(2).is_visible()
+    assert serious(page) == []
+    assert complaints == []
+    page.close()
+
 
 def test_maps_answer_after_an_error_and_after_a_lost_connection(visit):
     page = visit("tab=images")
-    questions = "[0, 1].map((row) => images.ask(0, 0, row, 0, document.querySelector('.map-tile')))"
+    questions = (
+        "[0, 1].map((row) => images.layers.ask(0, 0, row, 0, document.querySelector('.map-tile')))"
+    )
     page.evaluate(
         """() => {
             const { images } = playground, [layer] = images.network.layers, { height } = layer;
             layer.height = 1000;
-            images.ask(0, 0, 999, 0, document.querySelector('.map-tile'));
+            images.layers.ask(0, 0, 999, 0, document.querySelector('.map-tile'));
             layer.height = height;
         }"""
     )

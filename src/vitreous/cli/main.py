@@ -27,10 +27,13 @@ USE = Group("Use", sort_key=3)
 VERBS = (
     ("train", TRAIN, "Train a network on images, measure it, write a report."),
     ("resume", TRAIN, "Go on with an interrupted run."),
+    ("cv", TRAIN, "Cross-validate: measure on every image, each by a model that has not seen it."),
+    ("tune", TRAIN, "Search for better settings by the validation part."),
     ("check", TRAIN, "Find what is wrong with data before an hour is spent on it."),
     ("show", TRAIN, "Show the first images that training would see."),
     ("split", TRAIN, "Write the parts of a data set as a manifest."),
     ("explain", LOOK, "Show where in images the evidence for an answer lies."),
+    ("robust", LOOK, "Attack and corrupt images, and see what is left of the score."),
     ("doctor", LOOK, "Say why a run does not learn, and show it."),
     ("report", LOOK, "Show a run as one HTML file."),
     ("models", LOOK, "List the networks: parameters, work, year, paper."),

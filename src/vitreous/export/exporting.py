@@ -159,6 +159,8 @@ def export(
             f"the run computes in {bundle.precision} and the file in float32: the third digit of "
             "an answer may differ, and it was compared with the run in float32"
         )
+    if bundle.rejection is not None:
+        notes.append("the file has no rule to refuse images by: it answers whatever it is shown")
     scores = None
     if quantize:
         training = ids_of(packed, parts, Part.TRAIN)

@@ -1,9 +1,9 @@
 """Predictor: a trained network in evaluation mode, with all that a prediction depends on.
 
 This is the one place that runs a network to hear its answer: validation after each epoch, the final
-measurement, `evaluate`, `predict` and `explain` all come here, so they cannot disagree. The lens of
-the playground, which looks at layers too, and an export's comparison run it themselves. No answer
-leaves here that is not a number: see `finite`.
+measurement, `evaluate`, `predict`, `explain` and the lens of the playground all come here, so they
+cannot disagree; an export's comparison runs it itself. No answer leaves here that is not a number:
+see `finite`.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from vitreous.blocks.mode import evaluating
 from vitreous.data.batches.pack import Rows
@@ -27,6 +28,7 @@ from vitreous.data.images.remarks import listening, merged
 from vitreous.errors import DivergedError, UsageError
 from vitreous.fields import Between, checked
 from vitreous.formats import counted
+from vitreous.inference.answered import Answered
 from vitreous.inference.tiles import Tiling
 from vitreous.shapes import Images
 from vitreous.tasks import Answer, Task
@@ -38,6 +40,7 @@ Image: TypeAlias = Source | Tensor
 BATCH = 64  # images that are decoded and predicted together
 PIXELS = 4 << 20  # of the rows that go through the network together
 MOST = 512  # rows that do
+AROUND = 8  # pixels by which an image at its own scale is continued
 WHOLE = 1 << 20  # pixels of an image of any size, up to which it goes through in one pass
 Scale = Annotated[float | None, Between(0.001, 16)]  # of an image, for tiles
 
@@ -78,6 +81,21 @@ class Predictor:
     def device(self) -> torch.device:
         return next((p.device for p in self.model.parameters()), torch.device("cpu"))
 
+    @property
+    def together(self) -> int:
+        """Rows that go through the network at once."""
+        return max(1, min(MOST, PIXELS // int(np.prod(self.contract.shape))))
+
+    @property
+    def continues(self) -> bool:
+        """Is an image continued by its mirror image, and what is answered there cut off? Of pixels
+        that nothing was done to, those at the border would else be worse answered than others: a
+        network takes the zeros about an image for a part of it.
+        """
+        native = getattr(self.contract, "fit", None) == "native"
+        given = self.task.output()
+        return native and given.kind == "map" and given.stride == 1
+
     def outputs(self, images: Images) -> Any:
         """What the network gives for images (B, C, H, W) in [0, 1], at least in float32.
 
@@ -89,6 +107,15 @@ class Predictor:
             forward_context(self.precision, self.device),
         ):
             return finite(widened(self.model(images.to(self.device))))
+
+    def answers(self, images: Images) -> Any:
+        """What is answered to images: `outputs`, and where they have a scale of their own those for
+        images that are continued by their mirror images, without what lies there.
+        """
+        if not self.continues or min(images.shape[2:]) <= AROUND:
+            return self.outputs(images)
+        wide = F.pad(images, [AROUND] * 4, mode="reflect")
+        return self.outputs(wide)[..., AROUND:-AROUND, AROUND:-AROUND]
 
     def probabilities(self, images: Images) -> NDArray[np.float64]:
         """(B, C, H, W) in [0, 1] to (B, L), where the task is about classes, else UsageError."""
@@ -104,10 +131,9 @@ class Predictor:
         self, rows: Rows, ids: Ids, progress: Callable[[int, int], None] | None = None
     ) -> Iterator[tuple[Ids, Any]]:
         """(ids, outputs) for these rows of a pack, some at a time."""
-        step = max(1, min(MOST, PIXELS // int(np.prod(self.contract.shape))))
-        for first in range(0, len(ids), step):
-            chunk = ids[first : first + step]
-            yield chunk, self.outputs(self.contract.images(rows[chunk]))
+        for first in range(0, len(ids), self.together):
+            chunk = ids[first : first + self.together]
+            yield chunk, self.answers(self.contract.images(rows[chunk]))
             if progress:
                 progress(first + len(chunk), len(ids))
 
@@ -117,10 +143,16 @@ class Predictor:
         targets: Columns,
         ids: Ids,
         progress: Callable[[int, int], None] | None = None,
+        hear: Callable[[Any], None] | None = None,
     ) -> Meter:
-        """A meter that has seen the answers to these rows, and what is true."""
+        """A meter that has seen the answers to these rows, and what is true.
+
+        hear  is told the outputs for some rows at a time
+        """
         meter = self.task.meter()
         for chunk, outputs in self.over(rows, ids, progress):
+            if hear:
+                hear(outputs)
             meter.add(outputs, {name: column.batch(chunk) for name, column in targets.items()})
         return meter
 
@@ -173,6 +205,28 @@ class Predictor:
         images, _, frames, told = self.fitted(sources)
         return [*zip(self.task.decode(self.outputs(images), frames, top), told, strict=True)]
 
+    def answered(self, source: Image) -> Answered:
+        """The answer to one image as `predict` gives it, by one pass through the network, with what
+        led to it.
+
+        Raises UsageError for an image that `predict` cuts into tiles, and as `predict` does.
+        """
+        if self.contract.fit == "native":
+            picture = decode(channels_last(source), channels=self.contract.channels)
+            height, width = picture.shape[:2]
+            if height * width > WHOLE:
+                raise UsageError(
+                    f"an image of {width} × {height} pixels is answered in tiles",
+                    where="image",
+                    remedy=f"Show one of at most {WHOLE:,} pixels; `predict` takes any.",
+                )
+            images = self.contract.around(height, width).images(picture[None])
+            frame = Frame.identity((height, width))
+        else:
+            images, (picture,), (frame,), _ = self.fitted([source])
+        outputs = self.outputs(images)
+        return Answered(picture, images, frame, outputs, self.task.decode(outputs, [frame])[0])
+
     def _predict_tiles(self, source: Source, scale: float) -> tuple[Answer, int]:
         """The answer about an image at a scale of its own, put together from tiles."""
         channels = self.contract.channels
@@ -184,7 +238,7 @@ class Predictor:
 
         def pieces() -> Iterator[tuple[tuple[slice, slice], Any]]:
             for tile, crop in Tiling.of(self.model, channels).tiles(image):
-                yield crop.image, crop(self.outputs(tile))
+                yield crop.image, crop(self.answers(tile))
 
         answer = self.task.assemble(pieces(), resize_frame((height, width), wanted))
         return answer, merged(remarks)
@@ -198,7 +252,7 @@ class Predictor:
             image = decode(source, channels=contract.channels)
         height, width = image.shape[:2]
         if height * width <= WHOLE:
-            outputs = self.outputs(contract.around(height, width).images(image[None]))
+            outputs = self.answers(contract.around(height, width).images(image[None]))
         else:
             outputs = self._map(image)
         frames = [Frame.identity((height, width))]
@@ -208,7 +262,7 @@ class Predictor:
         """(1, L, H, W) of an image (H, W, C), tile by tile."""
         made: Tensor | None = None
         for tile, crop in Tiling.of(self.model, image.shape[2]).tiles(image):
-            part = crop(self.outputs(tile))
+            part = crop(self.answers(tile))
             if made is None:
                 made = part.new_empty(*part.shape[:2], *image.shape[:2])
             made[(..., *crop.image)] = part

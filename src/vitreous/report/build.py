@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,7 @@ from vitreous.recipes.resolved import ResolvedRecipe
 from vitreous.report.content import DataSummary, Picture, ReportData, Setting
 from vitreous.report.pictures import loaded, pictures
 from vitreous.report.render import render
+from vitreous.robust.robust_sections import robust_remarks, robust_sections
 from vitreous.run_folder import RunFolder
 from vitreous.tasks.asked import as_asked, opened
 from vitreous.tasks.section import Case, Note
@@ -93,6 +95,7 @@ def report_data(
     notes = [Note(text) for text in summary["notes"]]
     if judged:
         notes += task.remarks(judged, scores[judged])
+    notes += robust_remarks(folder.path)
     if dataset is None:
         try:
             dataset = opened(written["data"], task.name, task.noise)
@@ -122,7 +125,10 @@ def report_data(
         meaning=task.meaning(scores[judged]) if judged else [],
         curves=read_lines(folder.metrics),
         best_epoch=training["best_epoch"],
-        sections=[*task.sections(scores[judged], answers)] if judged else [],
+        sections=[
+            *(task.sections(scores[judged], answers) if judged else ()),
+            *robust_sections(folder.path),
+        ],
         galleries=pictures(dataset, galleries, task, predictor) if dataset is not None else [],
         augmented=augmented(dataset, resolved, folder),
         data=data_summary(folder, model, summary, written["fingerprint"], dataset),
@@ -170,15 +176,17 @@ def augmented(
         rows = np.stack([contract.row(dataset.read(int(i), contract.at_least)) for i in ids])
     except VitreousError:
         return []
+    augment = named_policy(recipe.augment, contract=contract, classes=dataset.classes)
+    height, width = augment.window((contract.height, contract.width))
     still = {name: column for name, column in dataset.targets.items() if not column.moves}
     batches = Batches(
         rows,
         {name: column.take(ids) for name, column in still.items()},
         np.arange(len(ids)),
-        contract,
+        replace(contract, height=height, width=width),
         batch_size=len(ids),
         shuffle=False,
-        augment=named_policy(recipe.augment, contract=contract, classes=dataset.classes),
+        augment=augment,
     )
     (batch,) = batches.epoch(0)
     shown = (batch.images.permute(0, 2, 3, 1) * 255).round().byte().numpy()

@@ -11,11 +11,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from vitreous.losses import place_cross_entropy
-from vitreous.tasks.box_coding import UNIT, encoded
+from vitreous.tasks.box_coding import UNIT, corners, encoded
 from vitreous.tasks.heat_map import NEARBY, SPREAD, heat, to_places
 
 BEHIND = 5  # maps behind those of the classes: the middle, and four numbers
@@ -79,6 +81,16 @@ class BoxHeat:
         near = near / near.sum(1, keepdim=True)
         box = (near[..., None] * self.numbers(maps)).sum(1)
         return torch.cat([self.named(maps), box], 1)
+
+    def at(self, maps: Tensor, place: tuple[int, int]) -> tuple[float, NDArray[np.float64]]:
+        """How likely the middle is at a place, row and column, of maps (1, L + 5, h, w), and the
+        box in the window that is told there.
+        """
+        row, column = place
+        number = row * maps.shape[3] + column
+        share = maps[0, -BEHIND].double().flatten().softmax(0)[number]
+        box = corners(self.numbers(maps)[:, number].double().cpu(), self.size)[0]
+        return float(share), box.numpy()
 
     def loss(
         self,

@@ -5,7 +5,7 @@ answers with the most certain mistakes ranked.
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Self
 
@@ -25,6 +25,7 @@ from vitreous.tasks import class_sections
 from vitreous.tasks.aim import Aim, one_of
 from vitreous.tasks.image_score import ImageScore
 from vitreous.tasks.meter import Table
+from vitreous.tasks.pooled_answers import Pool, averaged, positions
 from vitreous.tasks.prediction import Prediction
 from vitreous.tasks.section import Gallery, Note, Section
 from vitreous.tasks.task import Columns, Task
@@ -95,6 +96,20 @@ class ClassTask(Task):
         """The choices among classes that exclude each other, for a temperature: logits (M, K), and
         the number of the right one (M,).
         """
+
+    @abstractmethod
+    def logits(self, probabilities: Tensor) -> Tensor:
+        """The inverse of `squashed`, up to what does not change it."""
+
+    def pool(self, members: Sequence[Self]) -> tuple[Self, Pool]:
+        """Probabilities are averaged, each as calibrated as its member is."""
+
+        def read(member: Self) -> Callable[[Tensor], Tensor]:
+            places = positions(self.classes, member.classes, self.noun)
+            return lambda outputs: member.probabilities(outputs)[:, places]
+
+        pool = averaged([read(member) for member in members], self.logits)
+        return replace(self, temperature=None), pool  # that of each member has been used
 
     @abstractmethod
     def judged(

@@ -33,6 +33,8 @@ from vitreous.tasks.aim import Aim, whole_map
 from vitreous.tasks.depth_answer import MOST, DepthMap
 from vitreous.tasks.image_score import ImageScore
 from vitreous.tasks.meter import ScoredMaps
+from vitreous.tasks.pixel_answer import UNSEEN, PixelAnswer, place_of
+from vitreous.tasks.pooled_answers import Pool, averaged
 from vitreous.tasks.ranked_cases import ranked_cases
 from vitreous.tasks.ranks import ranks
 from vitreous.tasks.section import Gallery, Note
@@ -182,6 +184,17 @@ class Depth(Task):
             rows.append((*told, int(rank) if there else ""))
         return ("abs_rel", "rmse", "delta1", "rank"), rows
 
+    def pool(self, members: Sequence[Self]) -> tuple[Self, Pool]:
+        """Logarithms of depths are averaged: what counts is the relative error."""
+
+        def read(member: Self) -> Callable[[Tensor], Tensor]:
+            return lambda outputs: outputs * member.scale + member.center
+
+        def back(mean: Tensor) -> Tensor:
+            return ((mean - self.center) / self.scale).float()
+
+        return self, averaged([read(member) for member in members], back)
+
     def decode(
         self, outputs: Tensor, frames: Sequence[Frame] | None = None, top: int = 5
     ) -> list[DepthMap]:
@@ -210,6 +223,13 @@ class Depth(Task):
     def aim(self, outputs: Tensor, target: str = "", frames: Any = None) -> Aim:
         """How far all of it is, as the mean of the logarithms."""
         return whole_map(outputs, ("depth",), target)
+
+    def at_pixel(self, outputs: Tensor, answer: Any, frame: Frame, x: int, y: int) -> PixelAnswer:
+        place = place_of(frame, x, y, outputs)
+        if place is None:
+            return UNSEEN
+        far = float(answer.depth[y, x])
+        return PixelAnswer("How far what this pixel shows is", (("depth", far, plain(far)),), place)
 
     def truth(self, targets: Mapping[str, Any]) -> DepthMap:
         found = np.asarray(targets["depth"], np.float32)

@@ -36,8 +36,10 @@ from vitreous.tasks.grid_coding import (
     found,
     logits,
     thing_aim,
+    told_at,
 )
 from vitreous.tasks.image_score import ImageScore
+from vitreous.tasks.pixel_answer import UNSEEN, PixelAnswer, back_in_image, place_of
 from vitreous.tasks.ranks import ranks
 from vitreous.tasks.section import Gallery, Note, Section
 from vitreous.tasks.task import Aligned, Columns, Ids, Task
@@ -254,6 +256,14 @@ class Detect(Task):
 
     def aim(self, outputs: Tensor, target: str = "", frames: Any = None) -> Aim:
         return thing_aim(outputs, self.names, target)
+
+    def at_pixel(self, outputs: Tensor, answer: Any, frame: Frame, x: int, y: int) -> PixelAnswer:
+        place = place_of(frame, x, y, outputs, CELL)
+        if place is None:
+            return UNSEEN
+        shares, box = told_at(outputs, place)
+        title = "Is the middle of a thing here?"
+        return PixelAnswer.of_shares(title, self.names, shares, place, back_in_image(frame, box))
 
     def truth(self, targets: Mapping[str, Any]) -> PlacedThings:
         rows = np.asarray(targets["box"], np.float64)

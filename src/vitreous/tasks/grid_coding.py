@@ -11,7 +11,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -155,6 +157,16 @@ def found(outputs: Tensor) -> list[Detections]:
     chosen = boxes.gather(1, (places % count)[..., None].expand(-1, -1, 4))
     told = (chosen.double().cpu(), (places // count).cpu(), scores.double().cpu())
     return [_kept(Detections(*(each.numpy() for each in one))) for one in zip(*told, strict=True)]
+
+
+def told_at(outputs: Tensor, place: tuple[int, int]) -> tuple[list[float], NDArray[np.float64]]:
+    """What outputs (1, L + 4, h, w) tell at one place, row and column: the score of each class, and
+    the box in the window.
+    """
+    outputs, (row, column) = outputs.float(), place
+    scores = logits(outputs).sigmoid()[0, :, row, column]
+    box = placed(outputs[:, -EDGES:])[0, row, column]
+    return scores.double().tolist(), box.double().cpu().numpy()
 
 
 def _kept(peaks: Detections) -> Detections:

@@ -26,6 +26,7 @@ from vitreous.tasks.aim import Aim
 from vitreous.tasks.heat_map import expected, heat, peaks, stride_for, to_pixels, to_places
 from vitreous.tasks.image_score import ImageScore
 from vitreous.tasks.meter import Table
+from vitreous.tasks.pixel_answer import UNSEEN, PixelAnswer, place_of
 from vitreous.tasks.point_answer import KeyPoints
 from vitreous.tasks.ranks import ranks
 from vitreous.tasks.section import Gallery, Note, Section
@@ -275,6 +276,18 @@ class Keypoints(Task):
 
         measure = height if self.mapped else distance
         return Aim((target or "all points",) * len(outputs), measure)
+
+    def at_pixel(
+        self, outputs: Tensor, answer: Any, frame: Frame, x: int, y: int
+    ) -> PixelAnswer | None:
+        if not self.mapped:
+            return None
+        place = place_of(frame, x, y, outputs, self.stride)
+        if place is None:
+            return UNSEEN
+        shares = outputs[0].double().flatten(1).softmax(1).reshape(outputs.shape[1:])
+        here = shares[:, *place].tolist()
+        return PixelAnswer.of_shares("How likely each point is here", self.points, here, place)
 
     def truth(self, targets: Mapping[str, Any]) -> KeyPoints:
         return KeyPoints(self.points, targets["point"].astype(np.float64))

@@ -31,6 +31,7 @@ from vitreous.tasks.box_coding import BoxMeter, box_aim, corners, encoded, one_b
 from vitreous.tasks.box_heat import BEHIND, BoxHeat
 from vitreous.tasks.heat_map import stride_for
 from vitreous.tasks.image_score import ImageScore
+from vitreous.tasks.pixel_answer import UNSEEN, PixelAnswer, back_in_image, place_of
 from vitreous.tasks.ranks import ranks
 from vitreous.tasks.section import Gallery, Section
 from vitreous.tasks.task import Aligned, Columns, Ids, Task
@@ -301,6 +302,18 @@ class Locate(Task):
     def aim(self, outputs: Tensor, target: str = "", frames: Any = None) -> Aim:
         aim = box_aim(self.found(outputs), self.classes, target)
         return Aim(aim.names, lambda out: aim.scalar(self.found(out)))
+
+    def at_pixel(
+        self, outputs: Tensor, answer: Any, frame: Frame, x: int, y: int
+    ) -> PixelAnswer | None:
+        if not self.mapped:
+            return None
+        place = place_of(frame, x, y, outputs, self.stride)
+        if place is None:
+            return UNSEEN
+        share, box = self.heat.at(outputs, place)
+        title = "How likely the middle of the box is here"
+        return PixelAnswer.of_shares(title, ["middle"], [share], place, back_in_image(frame, box))
 
     def truth(self, targets: Mapping[str, Any]) -> PlacedBox:
         for box in targets["box"].astype(np.float64):

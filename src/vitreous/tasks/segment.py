@@ -41,6 +41,8 @@ from vitreous.tasks.image_score import ImageScore
 from vitreous.tasks.mask_answer import Mask
 from vitreous.tasks.mask_meter import MaskMeter
 from vitreous.tasks.pixel_aim import pixel_aim
+from vitreous.tasks.pixel_answer import UNSEEN, PixelAnswer, numbers_at, place_of
+from vitreous.tasks.pooled_answers import Pool, averaged, positions
 from vitreous.tasks.ranks import ranks
 from vitreous.tasks.section import Gallery, Note, Section
 from vitreous.tasks.task import Aligned, Columns, Ids, Task
@@ -197,6 +199,18 @@ class Segment(Task):
         ]
         return ("iou", "rank"), rows
 
+    def pool(self, members: Sequence[Self]) -> tuple[Self, Pool]:
+        """The probabilities at each pixel are averaged."""
+
+        def read(member: Self) -> Callable[[Tensor], Tensor]:
+            places = positions(self.classes, member.classes, self.noun)
+            return lambda outputs: outputs.softmax(1)[:, places]
+
+        def back(mean: Tensor) -> Tensor:
+            return mean.clamp_min(1e-30).log().float()
+
+        return self, averaged([read(member) for member in members], back)
+
     def align(self, targets: Columns, where: str) -> Aligned:
         """Classes by name; pixels of classes that the model does not know count nowhere."""
         found = super().align(targets, where)
@@ -257,6 +271,14 @@ class Segment(Task):
 
     def aim(self, outputs: Tensor, target: str = "", frames: Sequence[Frame] | None = None) -> Aim:
         return pixel_aim(outputs, self.classes, target, frames)
+
+    def at_pixel(self, outputs: Tensor, answer: Any, frame: Frame, x: int, y: int) -> PixelAnswer:
+        place = place_of(frame, x, y, outputs)
+        if place is None:
+            return UNSEEN
+        scores = torch.from_numpy(numbers_at(frame, x, y, outputs))
+        shares = scores.double().softmax(0).tolist()
+        return PixelAnswer.of_shares("Class of this pixel", self.classes, shares, place)
 
     def truth(self, targets: Mapping[str, Any]) -> Mask:
         return Mask(targets["mask"], self.classes)

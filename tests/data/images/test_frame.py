@@ -195,3 +195,18 @@ def test_clipping_drops_what_is_left_too_small():
     nothing, kept = clipped(Frame.identity((4, 4)).boxes([]), (4, 4))
     assert nothing.shape == (0, 4)
     assert kept.shape == (0,)
+
+
+@pytest.mark.parametrize("size", [(6, 8), (9, 13), (30, 31), (40, 70)])
+def test_one_pixel_of_a_map_is_what_the_map_has_there(size):
+    """Enlarged, and shrunk so far that blocks are averaged; inside and outside of the window."""
+    array = np.random.default_rng(0).normal(size=(*size, 2)).astype(np.float32)
+    for box in ((0, 0, size[1], size[0]), (-3, 2, size[1] + 3, size[0] - 1)):
+        frame = Frame.resized_crop(size, (11, 14), box)
+        whole = frame.map(array, nearest=False, fill=-np.inf)
+        for y, x in np.ndindex(11, 14):
+            found = frame.at(array, x, y, fill=-np.inf)
+            np.testing.assert_allclose(found, whole[y, x], rtol=1e-5, atol=1e-5)
+            assert frame.at(array[..., 1], x, y, fill=0) == pytest.approx(
+                frame.map(array[..., 1], nearest=False, fill=0)[y, x], abs=1e-5
+            )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import struct
 from dataclasses import replace
 
 import cv2
@@ -19,10 +20,11 @@ from vitreous.inference.model_file import Bundle
 from vitreous.models import create, head
 from vitreous.playground.images import demo_networks as digits
 from vitreous.playground.images.demo_networks import HELD_OUT, READERS, held_out, moved, reader
-from vitreous.playground.images.drawings import frame, picture
+from vitreous.playground.images.drawings import frame, framed
 from vitreous.playground.images.image_socket import DRAWING, FILE, FRAMED, Look
 from vitreous.playground.images.inspector import Lens
 from vitreous.playground.images.layers import View
+from vitreous.playground.images.own_run import OwnRun
 from vitreous.playground.images.provenance import explained
 from vitreous.playground.server.frames import unpack
 from vitreous.tasks import Classify
@@ -348,13 +350,17 @@ class Page:
 
 @pytest.fixture
 def look():
-    return Look(Page(), ("a run", bundle("lenet5")))
+    return Look(Page(), OwnRun("a run", bundle("lenet5")))
 
 
 def tell(look, message):
     text = message if isinstance(message, str | bytes) else json.dumps(message)
     asyncio.run(look.handle(text))
     return look.page.sent[-1]
+
+
+def image_message(kind, file, number=7):
+    return bytes([kind]) + struct.pack("<I", number) + file
 
 
 def png(pixels):
@@ -365,21 +371,22 @@ def test_a_run_is_opened_and_shown_images(look, image):
     network = tell(look, {"type": "open"})
     assert network["name"] == "run"
     assert network["names"] == {"run": "a run"} | {n: row.label for n, row in READERS.items()}
-    seen = tell(look, bytes([FILE]) + png(image))
+    seen = tell(look, image_message(FILE, png(image)))
+    assert seen["number"] == 7
     np.testing.assert_array_equal(seen["arrays"]["image"], look.lens.bundle.contract.row(image))
-    drawn = tell(look, bytes([DRAWING]) + png(image))
+    drawn = tell(look, image_message(DRAWING, png(image)))
     assert drawn["probabilities"] == seen["probabilities"]
-    assert tell(look, bytes([FRAMED]) + png(image))["type"] == "seen"
+    assert tell(look, image_message(FRAMED, png(image)))["type"] == "seen"
     value = tell(look, {"type": "value", "layer": 0, "channel": 1, "row": 2, "column": 3})
     assert value["arrays"]["kernel"].shape == (1, 5, 5)
-    assert tell(look, {"type": "example", "number": HELD_OUT - 1})["type"] == "seen"
+    assert tell(look, {"type": "example", "image": HELD_OUT - 1, "number": 9})["number"] == 9
     embedded = tell(look, {"type": "embedding"})
     assert embedded["arrays"]["places"].shape == (HELD_OUT, 2)
     assert set(embedded["arrays"]["targets"]) == set(range(10))
 
 
 def test_digits_are_embedded_only_where_they_can_be_read():
-    colored = Look(Page(), ("photos", bundle("convnet", channels=3, **NETWORKS["convnet"])))
+    colored = Look(Page(), OwnRun("photos", bundle("convnet", channels=3, **NETWORKS["convnet"])))
     tell(colored, {"type": "open"})
     with pytest.raises(UsageError, match="other images"):
         tell(colored, {"type": "embedding"})
@@ -390,16 +397,21 @@ HOSTILE = [
     '{"type": "shutdown"}',
     '{"type": "open", "name": "../../x"}',
     '{"type": "open", "name": 3}',
-    '{"type": "example", "number": -1}',
-    '{"type": "example", "number": 1e9}',
+    '{"type": "example", "image": -1, "number": 1}',
+    '{"type": "example", "image": 1e9, "number": 1}',
+    '{"type": "example", "image": 1, "number": "x"}',
+    '{"type": "validation", "image": 0, "number": 1}',
+    '{"type": "pixel", "x": 0}',
+    '{"type": "pixel", "x": 0, "y": 28}',
     '{"type": "value"}',
     '{"type": "value", "layer": 0, "channel": 0, "row": 0, "column": 1000000}',
     '{"type": "cam", "label": "2"}',
     b"",
     b"\x07",
     bytes([FILE]),
-    bytes([FILE]) + b"GIF89a",
-    bytes([DRAWING]) + b"\x89PNG\r\n\x1a\n" + b"\0" * 100,
+    bytes([FILE]) + b"\0\0\0\0",
+    bytes([FILE]) + b"\0\0\0\0GIF89a",
+    bytes([DRAWING]) + b"\0\0\0\0\x89PNG\r\n\x1a\n" + b"\0" * 100,
 ]
 
 
@@ -412,11 +424,11 @@ def test_hostile_messages_about_images(look, message):
 
 
 def test_nothing_is_seen_before_a_network_is_open(look):
-    for message in ({"type": "example", "number": 0}, bytes([FILE]) + b"x"):
+    for message in ({"type": "example", "image": 0, "number": 1}, image_message(FILE, b"x")):
         with pytest.raises(UsageError, match="open a network first"):
             tell(look, message)
 
 
 def test_an_image_that_is_none_is_an_image_error():
     with pytest.raises(ImageError):
-        picture(b"not an image", 1)
+        framed(b"not an image", 1)

@@ -99,6 +99,17 @@ class Frame:
         found[~sample_map(inside, matrix, self.size, nearest=True, fill=False)] = fill
         return found
 
+    def at(self, array: NDArray[Any], x: float, y: float, *, fill: float) -> NDArray[Any]:
+        """What `map` has at one pixel of the window, interpolated: () or (K,)."""
+        here, matrix = np.array([[[x, y]]], np.float64), self.inverse.matrix
+        inside = np.ones(self.source, np.bool_)
+        means = block_means(array, matrix)
+        if means and sample_map_at(inside, move_points(here, matrix), nearest=True, fill=False):
+            array, matrix = means
+        places = move_points(here, matrix)
+        found: NDArray[Any] = sample_map_at(array, places, nearest=False, fill=fill)[0, 0]
+        return found
+
 
 def move_points(points: ArrayLike, matrix: Matrix) -> NDArray[np.float64]:
     """Where points go.

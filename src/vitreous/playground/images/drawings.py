@@ -1,4 +1,4 @@
-"""Images that people hand in: files as they are, and drawings framed as data sets frame them."""
+"""Drawings that people hand in, framed as the digits of MNIST are."""
 
 from __future__ import annotations
 
@@ -10,13 +10,9 @@ from vitreous.data.dataset import Pixels
 from vitreous.data.images.decode import decode
 
 
-def picture(blob: bytes, channels: int, *, framed: bool = False) -> Pixels:
-    """An image file as pixels; a drawing may be framed as the digits of MNIST are.
-
-    framed  scale the drawing's strokes into 20/28 of a square and center their mass
-    """
-    pixels = decode(blob, channels=channels, where="the image")
-    return frame(pixels) if framed else pixels
+def framed(blob: bytes, channels: int) -> Pixels:
+    """An image file's strokes, scaled into 20/28 of a square, with their mass in its middle."""
+    return frame(decode(blob, channels=channels, where="the image"))
 
 
 def frame(pixels: Pixels, side: int = 112) -> Pixels:

@@ -1,28 +1,31 @@
 """A trained network and the image that it looks at, opened layer by layer.
 
 Every map can be drawn, and every number in a map can be asked where it came from: the patch that
-was seen, the kernel, the sum. What is shown is what the network computed, by the same pixel
-contract as any prediction; nothing is recomputed in the browser.
+was seen, the kernel, the sum. What is shown is what the network computed for the answer that
+`predict` gives: the lens only looks on; nothing is recomputed in the browser.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import Tensor
 
 from vitreous.data.dataset import Pixels
+from vitreous.data.images.decode import Source
 from vitreous.errors import UsageError
 from vitreous.explain.cam import Pooled, pooled
 from vitreous.explain.embedding import Embedding, embed
 from vitreous.explain.first_filters import byte_maps, filter_bytes, first_filters
 from vitreous.inference.model_file import Bundle
-from vitreous.inference.predictor import finite
 from vitreous.models import head
 from vitreous.models.linear import Linear, templates
+from vitreous.playground.images.backward import gradients
+from vitreous.playground.images.demo_networks import CONTRACT
+from vitreous.playground.images.evidence_map import choices, evidence
 from vitreous.playground.images.layers import (
     SHOWN,
     View,
@@ -31,12 +34,12 @@ from vitreous.playground.images.layers import (
     shown_layers,
     watched,
 )
+from vitreous.playground.images.photo import Fields, Window, drawn_over, told
 from vitreous.playground.images.provenance import explained
 from vitreous.playground.plane.snapshot import Frame
-from vitreous.shapes import Images, Logits
+from vitreous.shapes import Images
+from vitreous.trace.capture.operations import Shape
 from vitreous.trace.graph.family import describe
-from vitreous.trace.measure.receptive import ReceptiveField, receptive_fields
-from vitreous.training.precision import forward_context
 
 
 class Lens:
@@ -49,19 +52,22 @@ class Lens:
     def __init__(self, bundle: Bundle, title: str, origin: str) -> None:
         self.bundle, self.title, self.origin = bundle, title, origin
         contract = bundle.contract
-        if bundle.task.probabilities(torch.zeros(1, len(bundle.classes))) is None:
-            raise UsageError(
-                f"the playground opens networks that name classes; this one's task is another, "
-                f"{bundle.task.name}",
-                where=title,
-                remedy="Look at its answers with `vitreous predict` or `vitreous report`.",
-            )
         self.shape = contract.channels, contract.height, contract.width
-        self.fields: dict[str, ReceptiveField] = receptive_fields(bundle.model, self.shape)
         self.shown = shown_layers(bundle.model)
         self.views: list[View] = []
+        self._fields: dict[Shape, Fields] = {}
         self._cloud: tuple[Tensor, Embedding] | None = None
-        self.see(np.zeros((contract.height, contract.width, contract.channels), np.uint8))
+        self.see(np.zeros(contract.shape, np.uint8))
+
+    @property
+    def named(self) -> bool:
+        """Are its answers probabilities of classes, of the image as a whole?"""
+        return self.bundle.task.probabilities(self.seen.outputs) is not None
+
+    @property
+    def reads_digits(self) -> bool:
+        """Does it take images as the digits that come along are?"""
+        return self.named and self.bundle.contract == CONTRACT
 
     def network(self) -> Frame:
         """What belongs to the network alone: layers, classes, first filters, templates."""
@@ -69,17 +75,18 @@ class Lens:
         facts: dict[str, Any] = {
             "title": self.title,
             "origin": self.origin,
-            "classes": list(self.bundle.classes),
-            "task": self.bundle.task.name,
+            "classes": list(self.bundle.classes) if self.named else [],
+            "exclusive": self._exclusive(),
             "channels": channels,
             "height": height,
             "width": width,
             "parameters": sum(p.numel() for p in self.bundle.model.parameters()),
             "layers": [self._described(view) for view in self.views],
             "cam": self._averaged() is not None,
+            "choices": choices(self.views),
         }
         arrays: dict[str, NDArray[Any]] = {}
-        if isinstance(self.bundle.model, Linear):
+        if isinstance(self.bundle.model, Linear) and self.named:
             arrays["templates"] = byte_maps(templates(self.bundle.model).mean(1))  # (L, H, W)
         first = first_filters(self.bundle.model, channels)
         if first is not None:
@@ -92,6 +99,11 @@ class Lens:
             }
         return facts, arrays
 
+    def _exclusive(self) -> bool:
+        """Do its classes share one probability?"""
+        found = self.bundle.task.probabilities(self.seen.outputs)
+        return found is not None and bool((found.double().sum(1) - 1).abs().max() < 1e-5)
+
     def embedding(self, images: Images) -> Frame:
         """What enters the last layer for images (B, C, H, W), and for the present image, along the
         first two principal components of the former. The images are looked at once.
@@ -100,7 +112,7 @@ class Lens:
             vectors = self._features(images)
             self._cloud = vectors.mean(dim=0), embed(vectors)
         center, cloud = self._cloud
-        (here,) = self._features(self.bundle.contract.images(self.row[None].copy()))
+        (here,) = self._features(self.seen.images)
         facts = {"dimensions": len(center), "shares": cloud.shares.tolist()}
         arrays = {
             "places": cloud.places.float().numpy(),
@@ -110,32 +122,29 @@ class Lens:
 
     def _features(self, images: Images) -> Tensor:
         """The input of the layer that makes the logits, (B, D)."""
-        _, found = self._looked([("head", head(self.bundle.model))], images)
+        with watched([("head", head(self.bundle.model))]) as found:
+            self.bundle.outputs(images)
         return found["head"].input.flatten(1).double()
 
-    def _looked(
-        self, layers: list[tuple[str, nn.Module]], images: Images
-    ) -> tuple[Logits, dict[str, View]]:
-        """The logits (B, L), computed as `Bundle.probabilities` does, and what layers made."""
-        precision = forward_context(self.bundle.precision, images.device)
-        with watched(layers) as found, torch.inference_mode(), precision:
-            return finite(self.bundle.model(images)), found
+    def see(self, image: Source, targets: Mapping[str, Any] | None = None) -> Frame:
+        """Look at an image, the bytes of a file or an array (h, w, C): what the network sees, every
+        map, and the answer, drawn over the image where it lies in it.
 
-    def see(self, image: Pixels) -> Frame:
-        """Look at a decoded image (h, w, c): the image as it is fitted by the contract, every map,
-        and the answer.
+        targets  what is true of it, as a batch of one, where that is known
         """
-        self.row = self.bundle.contract.row(image)
-        images = self.bundle.contract.images(self.row[None].copy())
-        (self.logits,), found = self._looked(self.shown, images)
+        self.source, self.targets = image, targets
+        with watched(self.shown) as found:
+            self.seen = self.bundle.answered(image)
         self.views = list(found.values())
-        probabilities = self.bundle.task.probabilities(self.logits[None].float())
-        assert probabilities is not None
-        facts: dict[str, Any] = {
-            "probabilities": probabilities[0].tolist(),
-            "logits": self.logits.tolist(),
-        }
+        facts: dict[str, Any] = {"answer": self.seen.answer.line}
         arrays: dict[str, NDArray[Any]] = {"image": self.row}
+        probabilities = self.bundle.task.probabilities(self.seen.outputs)
+        if probabilities is not None:
+            facts["probabilities"] = probabilities[0].tolist()
+            facts["logits"] = self.seen.outputs[0].tolist()
+        shown, pictures = drawn_over(self.seen, self.bundle.task)
+        facts["photo"] = shown
+        arrays |= pictures
         scales = []
         for number, view in enumerate(self.views):
             maps = reduced(view.maps[: view.shown])
@@ -144,13 +153,28 @@ class Lens:
         facts["scales"] = scales
         return facts, arrays
 
+    @property
+    def row(self) -> Pixels:
+        """What the network sees of the image, (H, W, C)."""
+        levels = self.seen.images[0].permute(1, 2, 0).cpu().numpy() * 255
+        return np.ascontiguousarray(np.rint(levels).astype(np.uint8))
+
+    def pixel(self, x: int, y: int) -> Frame:
+        """What the network says at a pixel of the image, in its own pixels, and which pixels that
+        depends on. Raises UsageError if there is no such pixel.
+        """
+        height, width = self.seen.picture.shape[:2]
+        for what, index, limit in (("column", x, width), ("line", y, height)):
+            self._check(what, index, limit)
+        return told(self.seen, self.bundle.task, x, y, self._fields_here().output), {}
+
     def cam(self, label: int) -> Frame:
         """Where the evidence for a class lies: its class activation map, as bytes.
 
         For networks whose maps are averaged and then weighed by one dense layer; the mean of the
         map and the bias add up to the logit.
         """
-        self._check("class", label, len(self.bundle.classes))
+        self._check("class", label, len(self.bundle.classes) if self.named else 0)
         end = self._averaged()
         if end is None:
             raise UsageError(
@@ -163,10 +187,27 @@ class Lens:
             "label": label,
             "mean": float(heat.mean()),
             "bias": bias,
-            "logit": float(self.logits[label]),
+            "logit": float(self.seen.outputs[0, label]),
             "scale": float(heat.abs().max()),
         }
         return facts, {"heat": byte_maps(heat[None])[0]}
+
+    def explain(self, asked: Mapping[str, Any]) -> Frame:
+        """Where in the image the evidence for its answer lies; see `evidence_map.evidence`."""
+        return evidence(self.bundle, self.source, asked)
+
+    def backward(self) -> Frame:
+        """The loss of the answer, and its gradient at what each layer made.
+
+        Raises UsageError where what is true is not known.
+        """
+        if self.targets is None:
+            raise UsageError(
+                "what is true of this image is not known, so it has no loss",
+                where="loss",
+                remedy="Choose an example or a validation image.",
+            )
+        return gradients(self.bundle, self.seen.images, self.targets, self.views)
 
     def value(self, layer: int, channel: int, row: int, column: int) -> Frame:
         """One number of a map, and what made it.
@@ -190,16 +231,25 @@ class Lens:
         more, arrays = explained(view, channel, row, column)
         return facts | more, arrays
 
-    def _window(self, view: View, row: int, column: int) -> tuple[int, int, int, int]:
-        """(top, left, bottom, right) of the pixels that the number depends on."""
-        _, height, width = self.shape
-        field = self.fields.get(view.name)
-        if field is None or view.output.dim() != 4:
+    def _window(self, view: View, row: int, column: int) -> Window | None:
+        """Of the pixels that the number depends on; None where that is not known."""
+        height, width = self.seen.images.shape[2:]
+        if view.output.dim() == 2:  # a layer of vectors: flattened or averaged, it has read all
             return 0, 0, height, width
-        return field.window(row, column, height, width)
+        field = self._fields_here().layers.get(view.name)
+        return None if field is None else field.window(row, column, height, width)
+
+    def _fields_here(self) -> Fields:
+        """The receptive fields for images of the present size: borders are added by size."""
+        shape = tuple(self.seen.images.shape[1:])
+        if shape not in self._fields:
+            self._fields = {shape: Fields.of(self.bundle.model, shape)}
+        return self._fields[shape]
 
     def _averaged(self) -> Pooled | None:
         """The end of a network that averages its maps and has one dense layer after that."""
+        if not self.named:
+            return None
         last = head(self.bundle.model)
         entered = next((view.input for view in self.views if view.module is last), None)
         if entered is None:

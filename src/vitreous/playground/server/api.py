@@ -19,8 +19,8 @@ from typing import Any, Protocol
 import torch
 
 from vitreous.errors import UsageError, VitreousError
-from vitreous.inference.model_file import load
 from vitreous.playground.images.image_socket import Look
+from vitreous.playground.images.own_run import OwnRun
 from vitreous.playground.plane.plane_socket import Live
 from vitreous.playground.plane.vocabulary import vocabulary
 
@@ -55,10 +55,10 @@ def create_app(run: str | Path | None = None, *, sessions: int = MAX_SESSIONS) -
     app = FastAPI(title="vitreous playground", docs_url=None, redoc_url=None, openapi_url=None)
     app.add_middleware(Guard)
     app.state.open = 0
-    bundle = None if run is None else (Path(run).resolve().name, load(run))
-    if bundle is not None:
-        height, width, channels = bundle[1].contract.shape
-        bundle[1].outputs(torch.zeros(1, channels, height, width))
+    own = None if run is None else OwnRun.open(run)
+    if own is not None:
+        height, width, channels = own.bundle.contract.shape
+        own.bundle.outputs(torch.zeros(1, channels, height, width))
 
     @app.get("/vocabulary")
     def words() -> dict[str, Any]:
@@ -74,7 +74,7 @@ def create_app(run: str | Path | None = None, *, sessions: int = MAX_SESSIONS) -
     async def look(socket: WebSocket) -> None:
         async with admitted(app, socket, sessions) as entered:
             if entered:
-                await converse(socket, Look(socket, bundle))
+                await converse(socket, Look(socket, own))
 
     app.mount("/", StaticFiles(directory=STATIC, html=True))
     return app

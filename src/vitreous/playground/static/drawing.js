@@ -1,19 +1,23 @@
 // A black square to draw on, in white, with a soft brush like a thick pen.
 
+import { bitmap } from "./evidence.js";
+
 const SIDE = 280;
 
 export class Drawing {
-  /** changed(blob): the drawing as a PNG, after every stroke and while it grows. */
-  constructor(canvas, changed) {
+  /** on: {number, ready}. After every stroke and while it grows, number() gives the drawing a number,
+   *  and ready(number, blob) hands it over as a PNG. */
+  constructor(canvas, on) {
     Object.assign(canvas, { width: SIDE, height: SIDE });
     this.canvas = canvas;
-    this.changed = changed;
+    this.on = on;
     this.context = canvas.getContext("2d");
     this.clear();
     let last = null;
     canvas.addEventListener("pointerdown", (event) => {
       canvas.setPointerCapture(event.pointerId);
       last = this.place(event);
+      this.begin();
       this.stroke(last, last);
     });
     canvas.addEventListener("pointermove", (event) => {
@@ -34,7 +38,17 @@ export class Drawing {
     return [((event.clientX - box.left) / box.width) * SIDE, ((event.clientY - box.top) / box.height) * SIDE];
   }
 
+  /** A stroke begins: on an image that was only shown, it is the first of a new drawing. */
+  begin() { if (this.isShown) this.clear(); }
+
+  /** Clear it, and say so. */
+  wipe() {
+    this.clear();
+    this.tell();
+  }
+
   clear() {
+    this.isShown = false;
     this.context.fillStyle = "#000";
     this.context.fillRect(0, 0, SIDE, SIDE);
   }
@@ -61,17 +75,23 @@ export class Drawing {
     event.preventDefault();
     const from = this.pen ?? [SIDE / 2, SIDE / 2];
     this.pen = from.map((c, i) => Math.max(0, Math.min(SIDE, c + step[i] * 12)));
-    if (!event.shiftKey) { this.stroke(from, this.pen); this.tell(); }
+    if (event.shiftKey) return;
+    this.begin();
+    this.stroke(from, this.pen);
+    this.tell();
   }
 
-  /** Show pixels (side × side bytes), enlarged. */
-  show(bytes, side) {
-    const small = new OffscreenCanvas(side, side);
-    const image = new ImageData(side, side);
-    bytes.forEach((value, i) => image.data.set([value, value, value, 255], 4 * i));
-    small.getContext("2d").putImageData(image, 0, 0);
-    this.context.drawImage(small, 0, 0, SIDE, SIDE);
+  /** Show an image (height, width, channels), enlarged; the next stroke begins a new drawing. */
+  show(image) {
+    this.clear();
+    const [height, width] = image.shape;
+    const scale = SIDE / Math.max(height, width);
+    this.context.drawImage(bitmap(image), (SIDE - width * scale) / 2, (SIDE - height * scale) / 2, width * scale, height * scale);
+    this.isShown = true;
   }
 
-  tell() { this.canvas.toBlob((blob) => blob && this.changed(blob)); }
+  tell() {
+    const number = this.on.number();
+    this.canvas.toBlob((blob) => blob && this.on.ready(number, blob));
+  }
 }

@@ -11,8 +11,8 @@ export function explanation(value, layer) {
   const where = layer.height * layer.width > 1
     ? `${layer.name}, map ${value.channel + 1}, row ${value.row + 1}, column ${value.column + 1}` : `${layer.name}, unit ${value.channel + 1}`;
   root.append(paragraph(where, "hint"), paragraph(short(value.value), "big"));
-  const [top, left, bottom, right] = value.window;
-  const see = paragraph(`It depends on ${bottom - top} × ${right - left} pixels of the image.`, "hint");
+  const [top, left, bottom, right] = value.window ?? [];
+  const see = paragraph(value.window ? `It depends on ${bottom - top} × ${right - left} pixels of the image.` : "Which pixels of the image it depends on is not known.", "hint");
   const build = HOW[value.how];
   if (build) root.append(...build(value));
   root.append(see);
