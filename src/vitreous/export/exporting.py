@@ -160,7 +160,7 @@ def export(
             "an answer may differ, and it was compared with the run in float32"
         )
     if bundle.rejection is not None:
-        notes.append("the file has no rule to refuse images by: it answers whatever it is shown")
+        notes.append("the file answers every image: to refuse some by --reject takes the run")
     scores = None
     if quantize:
         training = ids_of(packed, parts, Part.TRAIN)
