@@ -9,6 +9,7 @@ import ast
 import json
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -361,6 +362,22 @@ def test_the_onnx_file_answers_alike(run: Run, tmp_path: Path) -> None:
     with torch.no_grad():
         expected = run.model.model(images)
     torch.testing.assert_close(torch.from_numpy(found), expected, rtol=0, atol=1e-3)
+
+
+def test_an_exported_file_predicts_as_its_run(run: Run, tmp_path: Path) -> None:
+    pytest.importorskip("onnxruntime")
+    pytest.importorskip("onnxscript")
+    from vitreous.export import export
+
+    found = export(run.folder.path, data=data(run.model.task.name), out=tmp_path / "run.onnx")
+    assert found.parity.holds
+    assert found.parity.same == found.parity.images > 0
+    assert read_json(found.report)["parity"]["holds"]
+    answers = load(found.path).predict([*IMAGES[:6]])
+    exact = replace(run.model, precision="float32")
+    for one, other in zip(answers, exact.predict([*IMAGES[:6]]), strict=True):
+        assert one.text == other.text
+        assert one.score is None or one.score == pytest.approx(other.score, abs=1e-3)
 
 
 def test_data_of_another_kind_are_refused(name: str, run: Run) -> None:
