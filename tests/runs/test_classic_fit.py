@@ -10,6 +10,7 @@ import pytest
 import vitreous as vt
 from vitreous.data.formats.open import open as opened
 from vitreous.errors import ModelFileError, UsageError
+from vitreous.recipes.recipe import Recipe
 from vitreous.recipes.resolved import STEPPED
 from vitreous.runs.run import Run
 
@@ -67,6 +68,16 @@ def test_settings_of_steps_are_refused() -> None:
         vt.train("digits", task="label", model="knn", progress=False)
     with pytest.raises(UsageError, match="svm-hog"):
         vt.train("digits", against=("svm-hug",), progress=False)
+
+
+def test_each_setting_acts_on_a_classic_method_or_is_refused() -> None:
+    """Whoever adds a setting decides which: nothing is taken and passed over in silence."""
+    acting = {
+        "model", "task", "size", "fit", "balance", "noise", "device", "threads", "seed",
+        "deterministic", "validation", "test", "against", "bad_images", "checkpoint",
+    }  # fmt: skip
+    assert {*Recipe().to_mapping()} == acting | {*STEPPED}
+    assert not acting & {*STEPPED}
 
 
 def test_a_rival_reaches_what_its_own_run_does(run: Run, tmp_path: Path) -> None:
