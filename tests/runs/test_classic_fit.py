@@ -74,7 +74,7 @@ def test_each_setting_acts_on_a_classic_method_or_is_refused() -> None:
     """Whoever adds a setting decides which: nothing is taken and passed over in silence."""
     acting = {
         "model", "task", "size", "fit", "balance", "noise", "device", "threads", "seed",
-        "deterministic", "validation", "test", "against", "bad_images", "checkpoint",
+        "deterministic", "validation", "test", "against", "bad_images",
     }  # fmt: skip
     assert {*Recipe().to_mapping()} == acting | {*STEPPED}
     assert not acting & {*STEPPED}
