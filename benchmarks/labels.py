@@ -8,8 +8,7 @@ Duplicates: each of some photos and pictures is stored again, resized, saved as 
 cropped by 4 % at each side, brighter or darker, and several of these at once. False pairs are those
 between images that have nothing to do with each other.
 
-    python benchmarks/labels.py labels          seconds to minutes
-    python benchmarks/labels.py duplicates
+python benchmarks/labels.py [labels] [duplicates]
 """
 
 from __future__ import annotations
@@ -19,7 +18,6 @@ import json
 import sys
 import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import cv2
@@ -172,14 +170,23 @@ def duplicates(name: str, count: int, planted: int) -> list[dict[str, Any]]:
     return table
 
 
-def main(what: str, out: Path | None) -> None:
-    if what == "labels":
-        table = labels((("digits", None), ("mnist", 2000), ("mnist", 5000)))
-    else:
-        table = duplicates("imagenette", 1000, 200) + duplicates("mnist", 2000, 200)
-    if out is not None:
-        out.write_text(json.dumps(table, indent=1))
+def printed(table: list[dict[str, Any]]) -> None:
+    """As a table of Markdown."""
+    names = [name for name in table[0] if name != "examples"]
+    print("\n| " + " | ".join(names) + " |\n|" + "---|" * len(names))
+    for row in table:
+        cells = (row.get(name, "") for name in names)
+        told = (f"{cell:.3f}" if isinstance(cell, float) else str(cell) for cell in cells)
+        print("| " + " | ".join(told) + " |")
+
+
+def main(asked: list[str]) -> None:
+    if not asked or "labels" in asked:
+        printed(labels((("digits", None), ("mnist", 2000), ("mnist", 5000))))
+    if not asked or "duplicates" in asked:
+        printed(duplicates("imagenette", 1000, 200))
+        printed(duplicates("mnist", 1000, 100))
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], Path(sys.argv[2]) if len(sys.argv) > 2 else None)
+    main(sys.argv[1:])

@@ -187,7 +187,8 @@ for module in sys.argv[2].split(","):
     importlib.import_module(module)
 """
     extras = (
-        "sklearn matplotlib tifffile fastapi uvicorn onnx onnxruntime onnxscript huggingface_hub"
+        "sklearn optuna matplotlib tifffile fastapi uvicorn onnx onnxruntime onnxscript "
+        "huggingface_hub"
     )
     modules = [name for name in MODULES if not name.startswith("vitreous.playground.server")]
     arguments = [",".join(extras.split()), ",".join(modules)]

@@ -14,6 +14,8 @@ from PIL import Image
 
 import vitreous as vt
 from vitreous.cli.main import run as cli
+from vitreous.data.formats.arrays import ArrayDataset
+from vitreous.data.maps import Maps
 from vitreous.errors import ModelFileError, UsageError
 from vitreous.inference.header import Header, metadata
 from vitreous.inference.model_file import load
@@ -165,7 +167,12 @@ def test_nearest_neighbors_are_counted_by_angle(trained: Path) -> None:
 def test_wrong_words_and_shares_are_answered(
     copied: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    pixels = np.random.default_rng(2).integers(0, 256, (12, 20, 20, 3), dtype=np.uint8)
+    depths = Maps(np.ones((12, 20, 20), np.float32), interpolation="linear")
+    other = ArrayDataset("depths", pixels, {"depth": depths})
     before = (copied / "model.safetensors").read_bytes()
+    choice = choose_rejection(copied, against=[other], keep=False, progress=False)
+    assert {(one.data, one.images) for one in choice.against} == {("depths", 12)}
     assert cli(["robust", str(copied), "--reject", "energi"]) == 2
     assert "energy" in capsys.readouterr().err
     assert cli(["robust", str(copied), "--reject", "energy", "--refused", "5"]) == 2

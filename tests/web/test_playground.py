@@ -610,6 +610,31 @@ def test_a_kernel_slides_over_its_map_and_scores_become_shares(visit):
     assert percent == pytest.approx(100 * shares[best], abs=0.06)
 
 
+def test_one_image_forward_its_loss_and_its_gradient_back(visit):
+    page = visit("tab=images")
+    page.select_option("#network-name", "linear")
+    page.wait_for_selector("#templates canvas", timeout=90_000)
+    until(lambda: page.evaluate("Boolean(playground.images.seen)"))
+    step = page.locator("#steps").get_by_role("button", name="Step")
+    step.click()
+    until(lambda: "Forward: what head makes of it" in page.inner_text("#steps p"))
+    tile = "#layer-list .layer:last-child canvas"
+    pixels = "(canvas) => [...canvas.getContext('2d').getImageData(0, 0, 1, 1).data]"
+    before = page.locator(tile).evaluate_all(f"(all) => all.map({pixels})")
+    step.click()
+    until(lambda: "The loss of the answer is" in page.inner_text("#steps p"))
+    step.click()
+    until(lambda: "how the loss would grow" in page.inner_text("#steps p"))
+    assert page.locator(tile).evaluate_all(f"(all) => all.map({pixels})") != before
+    assert step.is_disabled()
+    page.locator("#steps").get_by_role("button", name="Close").click()
+    assert page.locator(tile).evaluate_all(f"(all) => all.map({pixels})") == before
+    page.click("#draw-clear")  # what is drawn has no known truth
+    until(lambda: page.evaluate("!playground.images.stored || playground.images.turns.shown > 1"))
+    step.click()
+    until(lambda: "not known" in page.inner_text("#status"))
+
+
 def test_no_slow_answer_overtakes_a_newer_one(visit):
     """Of images that are made faster than they are answered, the last one is shown in the end."""
     page = visit("tab=images")

@@ -55,7 +55,7 @@ class Nearest(Classifier):
         k = min(self.k, len(self.memory))
         found = [
             torch.addmm(squares, some, self.memory.T, alpha=-2.0).topk(k, largest=False).indices
-            for some in features.split(step)  # type: ignore[no-untyped-call]
+            for some in torch.split(features, step)
         ]
         return torch.cat(found)
 

@@ -56,7 +56,12 @@ class Header:
     @classmethod
     def read(cls, blob: bytes, where: str) -> Header:
         """Parse and check the header of a model file's bytes. Raises ModelFileError."""
-        fields = {"decoding": {}, "probe": None, "rejection": None, **metadata(blob, where)}
+        return cls.checked(metadata(blob, where), where)
+
+    @classmethod
+    def checked(cls, found: dict[str, Any], where: str) -> Header:
+        """Check the fields of a header. Raises ModelFileError."""
+        fields: dict[str, Any] = {"decoding": {}, "probe": None, "rejection": None, **found}
         if fields.get("format") not in READABLE:
             raise ModelFileError(
                 f"format {fields.get('format')!r} is unknown here",
@@ -64,8 +69,8 @@ class Header:
                 remedy=f"Up to {FORMAT} are read: update vitreous, or save the model again.",
             )
         if name := misfit(fields, FIELDS):
-            found = repr(fields[name])[:80] if name in fields else "missing"
-            raise damaged(where, f"the header's field '{name}' is {found}")
+            given = repr(fields[name])[:80] if name in fields else "missing"
+            raise damaged(where, f"the header's field '{name}' is {given}")
         classes = fields["classes"]
         if fields["task"] not in TASKS:
             raise unknown("task", fields["task"], TASKS, where=where)

@@ -26,6 +26,7 @@ from vitreous.data.batches.preprocess import PixelContract
 from vitreous.errors import ModelFileError, RunError, UsageError
 from vitreous.formats import counted, quantity
 from vitreous.inference.header import FORMAT, Header, damaged
+from vitreous.inference.onnx_network import read_onnx
 from vitreous.inference.probe import agrees, probe
 from vitreous.inference.rejecting import RejectingPredictor
 from vitreous.inference.rejection import Rejection
@@ -89,7 +90,16 @@ class Bundle(RejectingPredictor):
         bank = None if rule is None else rule.bank
         if bank is not None:
             state[BANK] = bank.contiguous()
-        header = {
+        header = {**self.facts(), "sha256": digest(state), "probe": probe(self)}
+        if rule is not None:
+            header["rejection"] = rule.to_json()
+        # Tied weights share memory, which safetensors refuses; a copy keeps every name in the file.
+        unshared = {name: tensor.clone() for name, tensor in state.items()}
+        return write_tensors(unshared, {"vitreous": json.dumps(header, allow_nan=False)})
+
+    def facts(self) -> dict[str, Any]:
+        """The header of the file, as far as it does not depend on the weights."""
+        return {
             "format": FORMAT,
             "architecture": self.architecture,
             "arguments": self.arguments,
@@ -99,16 +109,11 @@ class Bundle(RejectingPredictor):
             "decoding": self.task.to_json(),
             "precision": self.precision,
             "training": self.training,
-            "sha256": digest(state),
-            "probe": probe(self),
-        } | ({} if rule is None else {"rejection": rule.to_json()})
-        # Tied weights share memory, which safetensors refuses; a copy keeps every name in the file.
-        unshared = {name: tensor.clone() for name, tensor in state.items()}
-        return write_tensors(unshared, {"vitreous": json.dumps(header, allow_nan=False)})
+        }
 
 
 def load(path: str | Path, module: nn.Module | None = None) -> Bundle:
-    """Read a model file, or the model of a run folder.
+    """Read a model file, the model of a run folder, or an ONNX file that `vitreous export` wrote.
 
     module  the network itself, for a file whose architecture is not in the table of models; lazy
             layers are run once on a black image
@@ -119,6 +124,9 @@ def load(path: str | Path, module: nn.Module | None = None) -> Bundle:
     path = Path(path)
     if path.is_dir():
         path = measured(RunFolder(path))
+    if path.suffix.lower() == ".onnx":
+        network, header = read_onnx(path)
+        return bundle_of(network, header)
     return parse(_read(path), str(path), module)
 
 
@@ -155,7 +163,14 @@ def parse(blob: bytes, where: str, module: nn.Module | None = None) -> Bundle:
         state = renamed(state, module.state_dict())
         check(module, state, where)
     module.load_state_dict(state)
-    bundle = Bundle(
+    bundle = bundle_of(module, header, rejection_of(header, bank, where))
+    check_answer(bundle, header, where)
+    return bundle
+
+
+def bundle_of(module: nn.Module, header: Header, rejection: Rejection | None = None) -> Bundle:
+    """A network with what its header says."""
+    return Bundle(
         model=module.eval(),
         architecture=header.architecture,
         arguments=header.arguments,
@@ -163,10 +178,8 @@ def parse(blob: bytes, where: str, module: nn.Module | None = None) -> Bundle:
         task=header.task,
         precision=header.precision,
         training=header.training,
-        rejection=rejection_of(header, bank, where),
+        rejection=rejection,
     )
-    check_answer(bundle, header, where)
-    return bundle
 
 
 def rejection_of(header: Header, bank: Tensor | None, where: str) -> Rejection | None:

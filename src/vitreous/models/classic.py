@@ -177,14 +177,18 @@ def row(name: str) -> Variant:
     )
 
 
+def kind(classifier: str) -> type[Classifier]:
+    """The class of a classifier."""
+    build: Any = CLASSIFIERS[classifier].build
+    own: Any = build.func if isinstance(build, partial) else build
+    found: type[Classifier] = own
+    return found
+
+
 def check_library(name: str) -> None:
     """Raises UsageError where scikit-learn is missing, and this method cannot learn without."""
     parts = parts_of(name)
-    builds = (CLASSIFIERS[classifier].build for classifier, _ in parts)
-    classes: Iterator[Any] = (
-        build.func if isinstance(build, partial) else build for build in builds
-    )
-    needed = any(one.library for one in classes) or any("sift" in names for _, names in parts)
+    needed = any(kind(one).library or "sift" in names for one, names in parts)
     if needed and importlib.util.find_spec("sklearn") is None:
         raise missing("scikit-learn", "classic", f"learning {name}", where="--model")
 
@@ -250,15 +254,12 @@ class Classic(Network):
         learned: Iterable[int] = (),
     ) -> None:
         super().__init__(in_channels)
-        height, width = size  # a list where it comes from a file
-        sizes = iter(learned)
+        sizes, window = iter(learned), (size[0], size[1])
         self.methods = nn.ModuleList()
         for part in parts_of(method):
-            build = CLASSIFIERS[part[0]].build
-            kind: Any = build.func if isinstance(build, partial) else build
-            own = tuple(islice(sizes, kind.SIZES))
-            self.methods.append(Method(part, num_classes, in_channels, (height, width), own))
-        self.sizes = Sizes(default=height, fixed=(height, width))
+            own = tuple(islice(sizes, kind(part[0]).SIZES))
+            self.methods.append(Method(part, num_classes, in_channels, window, own))
+        self.sizes = Sizes(default=window[0], fixed=window)
         self.register_load_state_dict_post_hook(_check)  # type: ignore[no-untyped-call]
 
     def run_stages(self, images: Images) -> Iterator[tuple[str, Tensor]]:

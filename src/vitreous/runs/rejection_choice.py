@@ -5,6 +5,7 @@ it tells other data from its own.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from copy import copy
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any
@@ -216,7 +217,9 @@ def others(subject: Subject, other: object, progress: Progress) -> tuple[str, Ro
     if isinstance(other, str) and other in MADE:
         rows = MADE[other](subject.rows[subject.ids])
         return other, rows, np.arange(len(rows))
-    dataset: Dataset = collection(other)
+    dataset: Dataset = copy(collection(other))
+    dataset.__dict__.pop("fingerprint", None)
+    dataset.targets = {}  # whatever they are: only the images are looked at
     packed = pack(dataset, subject.bundle.contract, progress=progress.task("reading others"))
     ids = spread(np.flatnonzero(packed.good), COMPARED)
     if not len(ids):

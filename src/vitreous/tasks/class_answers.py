@@ -179,6 +179,10 @@ class ClassTask(Task):
     def decode(self, outputs: Logits, frames: Any = None, top: int = 5) -> list[Prediction]:
         return self.answer(self.probabilities(outputs).double().numpy(), top)
 
+    def exported(self, outputs: Tensor) -> dict[str, Tensor]:
+        warm = outputs / (self.temperature or 1.0)
+        return {"logits": outputs, "probabilities": self.squashed(warm)}
+
     def aim(self, outputs: Logits, target: str = "", frames: Any = None) -> Aim:
         """The logit of a class: of the one that is named, or of the most probable one."""
         return one_of(self.classes, outputs.argmax(1), target, self.noun)

@@ -472,6 +472,12 @@ class Task(ABC):
         """
         raise NotImplementedError(f"answers of the task '{self.name}' are not drawn")
 
+    def exported(self, outputs: Tensor) -> dict[str, Tensor]:
+        """What an exported network gives, by name: its outputs first, and what can be read from
+        them without knowing more, with operations that can be traced.
+        """
+        return {"outputs": outputs}
+
     # Telling.
 
     def meaning(self, scores: Any) -> list[str]:

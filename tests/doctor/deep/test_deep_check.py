@@ -9,12 +9,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import vitreous as vt
 from vitreous.data.boxes import Boxes
+from vitreous.data.check.check import check
 from vitreous.data.columns import ClassNumbers
 from vitreous.data.dataset import Part
 from vitreous.data.formats.arrays import ArrayDataset
-from vitreous.doctor.deep.deep_check import deep_check
-from vitreous.doctor.deep.deep_findings import DeepFindings
+from vitreous.data.splits.split import split
+from vitreous.doctor.deep.deep_check import _folds, deep_check
+from vitreous.doctor.deep.deep_findings import DeepFindings, Suspect
 from vitreous.doctor.deep.deep_page import deep_page, write_folder
 
 COUNT = 200
@@ -107,3 +110,34 @@ def test_data_without_classes_are_looked_at_as_far_as_they_go(place: Path) -> No
     assert told.shift is None or told.shift.interval[0] < 0.6
     assert "dimensionality" in told.text()
     assert "(mirrored left to right)" in told.text()
+
+
+def test_files_without_the_suspicious_ones_can_be_trained_on(photos: Path, place: Path) -> None:
+    dataset = vt.open(photos)
+    parts = split(dataset)
+    learned = int(parts.indices(Part.TRAIN)[0])
+    asked = int(parts.indices(Part.TEST)[0])
+    suspects = tuple(
+        Suspect(index, dataset.id(index), part, "ant", "bee", 0.1, 0.9)
+        for index, part in ((learned, "train"), (asked, "test"))
+    )
+    told = DeepFindings(check(photos), dataset, parts, suspects=suspects)
+    paths = write_folder(told, place / "checked")
+    kept = vt.open(paths[-1])
+    assert paths[-1].name == "parts.csv"
+    assert len(kept) == len(dataset) - 1
+    names = {kept.id(index).rpartition("photos/")[2] for index in range(len(kept))}
+    assert dataset.id(learned) not in names
+    assert dataset.id(asked) in names
+    assert (kept.parts == Part.TEST).sum() == len(parts.indices(Part.TEST))
+    assert not (kept.parts == Part.UNASSIGNED).any()
+
+
+def test_too_few_groups_to_hold_apart_are_said() -> None:
+    data = bars()
+    data.groups = np.arange(COUNT) % 3
+    skipped: list[str] = []
+    assert _folds(data, np.arange(COUNT), 0, skipped) == []
+    assert skipped == [
+        "label errors and changes of labels: 5 folds of 3 different images cannot be held apart"
+    ]

@@ -32,7 +32,7 @@ from vitreous.doctor.deep.out_of_fold import OutOfFold, out_of_fold
 from vitreous.doctor.deep.split_shift import Shift, shift
 from vitreous.doctor.deep.trivial_features import pixel_features, shortcuts, statistics_of
 from vitreous.doctor.deep.witness import SIDE, SMALL, FrozenFeatures, Ids, SmallNet, Witness
-from vitreous.errors import VitreousError
+from vitreous.errors import UsageError, VitreousError
 from vitreous.progress.progress import Progress, silent
 
 FOLDS = 5
@@ -70,10 +70,10 @@ def deep_check(
     skipped: list[str] = []
     copies = _copies(view, contents, packed.rows, good, skipped, shown)
     labels, ids = _labels(dataset, good, skipped)
-    answers, witness = None, None
-    if labels is not None:
-        witness = _witness(view, good, shown)
-        judged = [*_folds(dataset, ids, seed)]
+    judged = [] if labels is None else _folds(dataset, ids, seed, skipped)
+    answers = None
+    if labels is not None and judged:
+        witness = _witness(view, good, ids, shown)
         learning = shown.task(f"asking {witness.title}, fold by fold")
         answers = out_of_fold(
             witness, judged, labels, len(dataset.classes), seed=seed, progress=learning
@@ -161,16 +161,20 @@ def _labels(
     return labels.astype(np.int64), ids
 
 
-def _folds(dataset: Dataset, ids: Ids, seed: int) -> Iterator[tuple[Ids, Ids]]:
+def _folds(dataset: Dataset, ids: Ids, seed: int, skipped: list[str]) -> list[tuple[Ids, Ids]]:
     """Folds that keep copies and groups together, of the images that are judged."""
     wanted = np.zeros(len(dataset), bool)
     wanted[ids] = True
-    for train, held in folds(dataset, FOLDS, seed=seed):
-        if len(train := train[wanted[train]]) and len(held := held[wanted[held]]):
-            yield train, held
+    try:
+        every = folds(dataset, FOLDS, seed=seed)
+    except UsageError as error:
+        skipped.append(f"label errors and changes of labels: {error.message} cannot be held apart")
+        return []
+    found = [(train[wanted[train]], held[wanted[held]]) for train, held in every]
+    return [(train, held) for train, held in found if len(train) and len(held)]
 
 
-def _witness(view: View, good: NDArray[np.bool_], shown: Progress) -> Witness:
+def _witness(view: View, good: NDArray[np.bool_], ids: Ids, shown: Progress) -> Witness:
     """The model that suits these images: of photos, one that has seen others."""
     dataset = view.dataset
     side = int(np.median(view.seen.sizes[good].max(axis=1)))
@@ -179,7 +183,9 @@ def _witness(view: View, good: NDArray[np.bool_], shown: Progress) -> Witness:
         contract = PixelContract(height=SIDE, width=SIDE, channels=3)
         try:
             rows = pack(dataset, contract, targets={}, progress=reading).rows
-            return FrozenFeatures(rows, contract, shown.task("features of photos"))
+            photos = FrozenFeatures(rows, contract, shown.task("features of photos"))
+            photos.features(ids)  # all at once, each but once
+            return photos
         except VitreousError as error:
             shown.note(f"no features of photos: {error.message}; a small network is trained")
     size = min(max(side, 16), SMALL)

@@ -12,7 +12,7 @@ from vitreous.doctor.deep.deep_findings import DeepFindings, Suspect
 from vitreous.drawing.html import page
 from vitreous.drawing.thumbnail import thumbnail
 from vitreous.errors import VitreousError
-from vitreous.files import json_text
+from vitreous.files import json_text, read_table, write_table
 
 SIDE = 160  # pixels of the longer side of a picture
 SUSPECTS, PAIRS = 96, 48  # shown at most
@@ -43,6 +43,9 @@ def write_folder(found: DeepFindings, folder: Path) -> list[Path]:
     if found.suspects and found.dataset.source(0) is not None:
         written.append(folder / "parts.csv")
         Split(kept.parts).write(written[-1], found.dataset)
+        # A row without a part would be given one when the table is opened.
+        rows = [row for row in read_table(written[-1]) if row["split"]]
+        write_table(written[-1], tuple(rows[0]), [tuple(row.values()) for row in rows])
     return written
 
 

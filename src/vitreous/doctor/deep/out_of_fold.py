@@ -19,7 +19,6 @@ CHANGES: dict[str, Change] = {
     "inverted": lambda images: 1 - images,
 }
 """What augmentations do to an image as a whole, at their strongest; each alone."""
-SAMPLE = 1000  # images that are changed, at most
 
 
 @dataclass(frozen=True)
@@ -73,7 +72,7 @@ def out_of_fold(
     probabilities = np.zeros((len(ids), classes))
     draw = np.random.default_rng(seed)
     chosen = np.zeros(len(ids), bool)
-    chosen[draw.permutation(len(ids))[:SAMPLE]] = True
+    chosen[draw.permutation(len(ids))[: witness.sample]] = True
     answers = {name: np.full(len(ids), -1, np.int64) for name in CHANGES}
     for number, (train, held) in enumerate(folds):
         answer = witness.learn(train, labels[train], classes, seed + number)

@@ -42,12 +42,14 @@ DECAY = 1e-3  # of logistic regression, a mean example's loss beside it
 class Witness(Protocol):
     """What is asked of such a model.
 
-    title  in a few words
-    rows   of the images, as they lie in a pack
+    title   in a few words
+    sample  images that it is asked about when they are changed, at most
     """
 
     @property
     def title(self) -> str: ...
+    @property
+    def sample(self) -> int: ...
     def inputs(self, ids: Ids, change: Change | None = None) -> Iterator[Tensor]:
         """What the model is given about these images, some at a time; changed before, if asked."""
 
@@ -62,6 +64,7 @@ class SmallNet:
     rows: Rows
     contract: PixelContract
     title: str = "a small convolutional network"
+    sample: int = 1000
 
     def inputs(self, ids: Ids, change: Change | None = None) -> Iterator[Tensor]:
         for first in range(0, len(ids), 8 * CHUNK):
@@ -112,6 +115,7 @@ class FrozenFeatures:
     """Logistic regression on features of photos, from a network that has learned other photos."""
 
     title = "logistic regression on features of EfficientNet-Lite0"
+    sample = 300  # each change asks the whole network again
 
     def __init__(
         self,

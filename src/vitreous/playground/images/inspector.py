@@ -23,6 +23,7 @@ from vitreous.explain.first_filters import byte_maps, filter_bytes, first_filter
 from vitreous.inference.model_file import Bundle
 from vitreous.models import head
 from vitreous.models.linear import Linear, templates
+from vitreous.playground.images.backward import gradients
 from vitreous.playground.images.demo_networks import CONTRACT
 from vitreous.playground.images.evidence_map import choices, evidence
 from vitreous.playground.images.layers import (
@@ -125,11 +126,13 @@ class Lens:
             self.bundle.outputs(images)
         return found["head"].input.flatten(1).double()
 
-    def see(self, image: Source) -> Frame:
+    def see(self, image: Source, targets: Mapping[str, Any] | None = None) -> Frame:
         """Look at an image, the bytes of a file or an array (h, w, C): what the network sees, every
         map, and the answer, drawn over the image where it lies in it.
+
+        targets  what is true of it, as a batch of one, where that is known
         """
-        self.source = image
+        self.source, self.targets = image, targets
         with watched(self.shown) as found:
             self.seen = self.bundle.answered(image)
         self.views = list(found.values())
@@ -192,6 +195,19 @@ class Lens:
     def explain(self, asked: Mapping[str, Any]) -> Frame:
         """Where in the image the evidence for its answer lies; see `evidence_map.evidence`."""
         return evidence(self.bundle, self.source, asked)
+
+    def backward(self) -> Frame:
+        """The loss of the answer, and its gradient at what each layer made.
+
+        Raises UsageError where what is true is not known.
+        """
+        if self.targets is None:
+            raise UsageError(
+                "what is true of this image is not known, so it has no loss",
+                where="loss",
+                remedy="Choose an example or a validation image.",
+            )
+        return gradients(self.bundle, self.seen.images, self.targets, self.views)
 
     def value(self, layer: int, channel: int, row: int, column: int) -> Frame:
         """One number of a map, and what made it.

@@ -4,7 +4,7 @@
 export function showAnswer(root, seen, network) {
   if (!seen.probabilities) {
     root.innerHTML = '<p class="line"></p>';
-    root.firstChild.textContent = seen.answer.split("   ").join("\n");
+    root.firstChild.textContent = seen.answer.split(/ {3}|, /).join("\n");
     return;
   }
   const { probabilities, logits } = seen;

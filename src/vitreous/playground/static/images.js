@@ -10,6 +10,7 @@ import { Layers } from "./layers.js";
 import { Photo } from "./photo.js";
 import { Socket, inWords } from "./socket.js";
 import { setView, view } from "./state.js";
+import { Steps } from "./steps.js";
 import { Strip } from "./strip.js";
 import { Turns } from "./turns.js";
 import { Why } from "./why.js";
@@ -24,7 +25,7 @@ const PAGE = `
     <p class="hint" id="origin"></p>
     <canvas id="drawing" tabindex="0" role="application" aria-label="Draw here. With the keyboard: arrows draw, with Shift they only move the pen."></canvas>
     <div class="row"><button id="draw-clear">Clear</button><button id="draw-example">Example</button><label class="button"><input type="file" id="upload" class="hidden" accept="image/*"><span>Upload…</span></label></div>
-    <label class="check" id="framed-row"><input type="checkbox" id="framed" checked> Scale and center the strokes, as in MNIST</label>
+    <label class="check" id="framed-row"><input type="checkbox" id="framed"> Scale and center the strokes, as in MNIST</label>
     <h3>What the network sees</h3>
     <canvas id="input" role="img" aria-label="The input of the network"></canvas>
     <p class="hint" id="input-size"></p>
@@ -36,6 +37,7 @@ const PAGE = `
   <section class="glass layers-panel" aria-labelledby="layers-title">
     <h2 id="layers-title">Layers</h2>
     <p class="hint">Violet is negative, amber positive. Point at a map to see what made a number; with the keyboard, Tab to a layer, arrows choose the map, Shift and arrows the number.</p>
+    <div id="steps" role="group" aria-label="One image step by step"><div class="row"><button>Back</button><button>Step</button><button>Play</button><button class="quiet">Close</button></div><p class="hint" aria-live="polite"></p></div>
     <div id="layer-list"></div>
   </section>
   <section class="glass" id="template-panel" aria-labelledby="template-title" hidden><h2 id="template-title">Templates</h2><p class="hint">A linear classifier compares the image with one template a class: the score is the sum of pixel × weight.</p><div id="templates"></div></section>
@@ -73,6 +75,7 @@ export class Images {
     this.layers = new Layers(this.$("#layer-list"), (place) => this.socket.send("value", place));
     this.photo = new Photo(this.$("#photo-panel"), (place) => this.socket.send("pixel", place));
     this.strip = new Strip(this.$("#strip-panel"), (image) => this.openStored("validation", image));
+    this.steps = new Steps(this.$("#steps"), this.layers, () => this.socket.send("backward"));
     this.$("#slide").onclick = ({ target }) => { target.textContent = this.layers.slide() ? "Stop" : "Slide over the map"; };
     this.why = new Why(this.$("#heat-panel"), (question) => this.socket.send("explain", question));
     this.filters = new Filters(this.$("#filter-panel"));
@@ -119,6 +122,7 @@ export class Images {
     else if (message.type === "strip") this.openFirst(this.strip.show(message));
     else if (message.type === "value") this.explain(message);
     else if (message.type === "pixel") this.tellPixel(message);
+    else if (message.type === "backward") this.steps.show(message);
     else if (message.type === "explained") this.why.show(message);
     else if (message.type === "cam") this.showCam(message);
     else if (message.type === "embedding") this.showCloud(message);
@@ -148,6 +152,7 @@ export class Images {
     this.network = network;
     this.seen = null;
     this.settle();
+    this.steps.end();
     this.layers.build(network.layers);
     this.why.build(network.choices, network.classes);
     const names = this.$("#network-name");
@@ -155,6 +160,7 @@ export class Images {
     names.value = network.name;
     this.$("#origin").textContent = `${network.origin} ${network.parameters.toLocaleString("en")} parameters.`;
     this.$("#draw-example").hidden = !network.digits;
+    this.$("#framed").checked = network.digits; // of other data, nobody knows how they are framed
     const drawable = network.channels === 1 && network.classes.length > 0;
     for (const name of ["#drawing", "#draw-clear", "#framed-row"]) this.$(name).hidden = !drawable;
     this.$("#input-size").textContent = `${network.height} × ${network.width} pixels, ${network.channels === 1 ? "gray" : `${network.channels} channels`}`;
@@ -201,6 +207,7 @@ export class Images {
   show(seen) {
     this.seen = seen;
     this.window = null;
+    this.steps.end();
     this.layers.paint(seen.arrays);
     this.photo.show(seen);
     this.paintInput();

@@ -14,7 +14,7 @@ export class Layers {
   build(layers) {
     this.layers = layers;
     this.slide(false);
-    this.asked = null;
+    this.asked = this.arrays = null;
     this.settle();
     this.root.replaceChildren(...layers.map((layer, i) => this.layer(layer, i)));
   }
@@ -40,12 +40,15 @@ export class Layers {
   settle() { this.waiting = this.later = false; }
 
   paint(arrays) {
-    this.layers.forEach((layer, i) => {
-      const maps = arrays[`maps${i}`];
-      const [count, height, width] = maps.shape;
-      const tiles = this.root.children[i].querySelectorAll("canvas");
-      for (let channel = 0; channel < count; channel++) paintMap(tiles[channel], maps.subarray(channel * height * width, (channel + 1) * height * width), height, width);
-    });
+    this.arrays = arrays;
+    this.layers.forEach((_, i) => this.paintOne(i, arrays));
+  }
+
+  paintOne(i, arrays) {
+    const maps = arrays[`maps${i}`];
+    const [count, height, width] = maps.shape;
+    const tiles = this.root.children[i].querySelectorAll("canvas");
+    for (let channel = 0; channel < count; channel++) paintMap(tiles[channel], maps.subarray(channel * height * width, (channel + 1) * height * width), height, width);
   }
 
   layer(layer, index) {
