@@ -23,8 +23,9 @@ NETWORKS = """
 def test_a_network_of_timm_has_a_map(timm: ModuleType, name: str) -> None:
     torch.manual_seed(0)
     model = timm.create_model(name, pretrained=False).eval()
-    for weight in model.get_classifier().parameters():  # some begin with zeros: nothing reaches it
-        torch.nn.init.normal_(weight, std=0.02)
+    heads = model.get_classifier()
+    for head in heads if isinstance(heads, tuple) else (heads,):
+        torch.nn.init.normal_(head.weight, std=0.02)  # some begin with zeros: nothing passes these
     images = torch.rand(1, 3, 224, 224)
     layer = last_map(model, images, scalar_of(model, images, 3))
     heat = METHODS["gradcam"](model, images, 3, layer)
