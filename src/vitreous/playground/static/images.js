@@ -126,7 +126,6 @@ export class Images {
     else if (message.type === "explained") this.why.show(message);
     else if (message.type === "cam") this.showCam(message);
     else if (message.type === "embedding") this.showCloud(message);
-    else if (message.type === "notice") this.$("#origin").textContent = message.text;
     else if (message.type === "error") this.fail(message);
   }
 
