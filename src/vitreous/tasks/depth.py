@@ -35,6 +35,7 @@ from vitreous.tasks.image_score import ImageScore
 from vitreous.tasks.meter import ScoredMaps
 from vitreous.tasks.pixel_aim import place_aim
 from vitreous.tasks.pixel_answer import UNSEEN, PixelAnswer, place_of
+from vitreous.tasks.pooled_answers import Pool, averaged
 from vitreous.tasks.ranked_cases import ranked_cases
 from vitreous.tasks.ranks import ranks
 from vitreous.tasks.section import Gallery, Note
@@ -183,6 +184,17 @@ class Depth(Task):
             told = [f"{value:.6f}" for value in scores[:3]] if there else ["", "", ""]
             rows.append((*told, int(rank) if there else ""))
         return ("abs_rel", "rmse", "delta1", "rank"), rows
+
+    def pool(self, members: Sequence[Self]) -> tuple[Self, Pool]:
+        """Logarithms of depths are averaged: what counts is the relative error."""
+
+        def read(member: Self) -> Callable[[Tensor], Tensor]:
+            return lambda outputs: outputs * member.scale + member.center
+
+        def back(mean: Tensor) -> Tensor:
+            return ((mean - self.center) / self.scale).float()
+
+        return self, averaged([read(member) for member in members], back)
 
     def decode(
         self, outputs: Tensor, frames: Sequence[Frame] | None = None, top: int = 5

@@ -41,6 +41,7 @@ SIDE = 28
 HELD_OUT = 360  # digits that are never trained on
 EPOCHS, BATCH_SIZE, SEED = 16, 48, 0
 CONTRACT = PixelContract(height=SIDE, width=SIDE, channels=1)
+DIGITS = tuple("0123456789")
 # Black pixels around a digit in training: with `MOVES`, it has 58 to 105 % of its full size.
 BORDER = 4
 MOVES = Augment(rotate=12, scale=0.35, shear=11, shift=0.06, border="zero")
