@@ -33,8 +33,8 @@ PAGES = {
     "Start": ("tutorial", "how-to", "gallery", "glossary", "faq"),
     "Guide": (
         *("data", "augment", "models", "training", "doctor", "tasks-and-scores", "segmentation"),
-        *("detection", "points-and-boxes", "denoising", "depth-and-counts", "runs", "classic"),
-        *("selection", "explain", "robust"),
+        *("detection", "points-and-boxes", "denoising", "depth-and-counts", "runs", "export"),
+        *("classic", "selection", "explain", "robust"),
         *("playground", "labs", "backprop", "trace", "design"),
     ),
     "Reference": ("reference/command-line", "reference/python"),

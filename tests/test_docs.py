@@ -259,7 +259,10 @@ def test_the_table_of_the_recipe() -> None:
 
 
 # Fields that do nothing unless they are set; None does not mean that something is chosen.
-OPTIONAL = ("time", "clip", "swa", "init", "patience", "mixup", "cutmix", "log")
+OPTIONAL = (
+    *("time", "clip", "swa", "init", "patience", "mixup", "cutmix", "adversarial"),
+    *("adversarial_steps", "log"),
+)
 
 
 def test_the_packages_are_those_that_there_are() -> None:

@@ -24,7 +24,9 @@ def test_of_a_linear_network_it_is_bright_where_the_weight_is_positive(name: str
     """In pixels exactly; in other coordinates where that is what photos may be like."""
     torch.manual_seed(0)
     model = nn.Sequential(nn.Flatten(), nn.Linear(360, 2))
-    found = maximize(model, SHAPE, answer(first), parametrization=name, transform="none", steps=80)
+    found = maximize(
+        model, SHAPE, answer(first), parametrization=name, transform="none", steps=80, rate=1.0
+    )
     wanted = model[1].weight[0].reshape(SHAPE) > 0
     right = ((found.images[0] > 0.5) == wanted).float().mean()
     assert right == 1 if name == "pixels" else right > 0.8

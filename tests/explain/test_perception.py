@@ -36,10 +36,10 @@ class Sees(nn.Module):
 
 def test_what_is_kept_comes_back_and_what_is_not_does_not() -> None:
     model, image = Sees(), photo()
-    whole = invert(model, image, "mix", smooth=0.0)
+    whole = invert(model, image, "mix", smooth=0.0, rate=2.0)
     assert whole.rests[0] < 0.05
     assert (whole.images - image).abs().mean() < 0.03
-    red = invert(model, image, "red", smooth=0.0)
+    red = invert(model, image, "red", smooth=0.0, rate=2.0)
     assert red.rests[0] < 0.05
     apart = (red.images - image).abs().mean((0, 2, 3))
     assert apart[0] < 0.03

@@ -8,9 +8,14 @@ import numpy as np
 import pytest
 
 import vitreous as vt
+from vitreous.baselines.descriptor import DESCRIPTORS
 from vitreous.data.formats.open import open as opened
 from vitreous.errors import ModelFileError, UsageError
+from vitreous.models.classic import USUAL, parts_of
+from vitreous.progress.progress import Progress
+from vitreous.recipes.recipe import Recipe
 from vitreous.recipes.resolved import STEPPED
+from vitreous.runs.job import prepare
 from vitreous.runs.run import Run
 
 
@@ -67,6 +72,24 @@ def test_settings_of_steps_are_refused() -> None:
         vt.train("digits", task="label", model="knn", progress=False)
     with pytest.raises(UsageError, match="svm-hog"):
         vt.train("digits", against=("svm-hug",), progress=False)
+
+
+def test_each_setting_acts_on_a_classic_method_or_is_refused() -> None:
+    """Whoever adds a setting decides which: nothing is taken and passed over in silence."""
+    acting = {
+        "model", "task", "size", "fit", "balance", "noise", "device", "threads", "seed",
+        "deterministic", "validation", "test", "against", "bad_images",
+    }  # fmt: skip
+    assert {*Recipe().to_mapping()} == acting | {*STEPPED}
+    assert not acting & {*STEPPED}
+
+
+def test_all_are_one_of_each_kind() -> None:
+    job = prepare("digits", against=("svm-hog", "all"), progress=Progress())
+    assert job.recipe.against[0] == "svm-hog"
+    assert sorted(job.recipe.against) == sorted(USUAL)
+    parts = [parts_of(name)[0] for name in USUAL]
+    assert {features for _, names in parts for features in names} == {*DESCRIPTORS}
 
 
 def test_a_rival_reaches_what_its_own_run_does(run: Run, tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
@@ -178,10 +178,11 @@ def boxes(asked: Asked) -> Iterator[Plate]:
 
     asked.check("--boxes", unit=asked.unit is not None, free=True)
     asked.images("--boxes")
-    options: dict[str, Any] = {"method": asked.method, "layer": asked.layer, "target": asked.target}
     for first in range(0, len(asked.paths), MANY):
         paths = asked.paths[first : first + MANY]
-        found = asked.bundle.explain([*paths], **options)
+        found = asked.bundle.explain(
+            [*paths], method=asked.method, layer=asked.layer, target=asked.target
+        )
         plate = box_plate(found, [str(path) for path in paths])
         yield replace(plate, name=f"{plate.name}-{first + 1}")
 

@@ -118,9 +118,11 @@ class _Best:
             self.places[unit].tolist(),
             strict=True,
         ):
-            row, column = divmod(where, self.size[1])
-            window = field.window(row, column, *size) if field else (0, 0, *size)
-            found.append(Patch(image, (row, column), window, value))
+            row, column = place = divmod(where, self.size[1])
+            window = (0, 0, *size)
+            if field is not None:
+                window = field.window(row, column, size[0], size[1])
+            found.append(Patch(image, place, window, value))
         return found
 
 

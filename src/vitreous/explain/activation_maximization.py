@@ -22,7 +22,7 @@ from vitreous.explain.wobble import wobble_of
 from vitreous.shapes import Images
 
 STEPS = 96
-RATE = 1.0  # of Adam; a number of the parametrization is about 1 in noise
+RATE = 0.5  # of Adam; a number of the parametrization is about 1 in noise
 
 
 @dataclass(frozen=True, eq=False)

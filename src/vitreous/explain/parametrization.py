@@ -72,8 +72,8 @@ class Parametrization:
         """Fourier coefficients to pixels, whose variance is about 1 for noise of variance 1."""
         weights = falling(size).to(numbers)
         spectrum = torch.view_as_complex(numbers.contiguous()) * weights
-        pixels: Tensor = torch.fft.irfft2(spectrum, s=size, norm="ortho")
-        return pixels
+        values: Tensor = torch.fft.irfft2(spectrum, s=size, norm="ortho")
+        return values
 
 
 def falling(size: tuple[int, int]) -> Tensor:

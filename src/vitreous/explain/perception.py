@@ -27,9 +27,9 @@ from vitreous.explain.plate import Picture, Plate, to_bytes
 from vitreous.explain.target import Target, scalar_of
 from vitreous.shapes import Heatmaps, Images
 
-STEPS = 160
-RATE = 2.0
-SMOOTH = 0.02  # λ
+STEPS = 192
+RATE = 0.5
+SMOOTH = 0.1  # λ
 
 
 @dataclass(frozen=True, eq=False)
@@ -146,8 +146,8 @@ def perception_plate(images: Images, found: Perceived, names: list[str], asked: 
         name=f"perception-{found.layer}",
         title=f"What {found.layer} keeps, and where the evidence lies",
         says=[
-            "The second picture was found from noise alone: it gives this layer nearly what the "
-            "image gives it. What differs, the layer does not see."
+            "The second picture was sought from noise alone, to give this layer what the image "
+            "gives it; below it stands what is still missing. All else it does not see."
         ],
         pictures=pictures,
         across=4,

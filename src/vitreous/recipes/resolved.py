@@ -36,7 +36,8 @@ STEPPED = (
     "label_smoothing", "l1", "l2", "penalty_from", "clip", "accumulate", "ema", "swa",
     "bn_recalibrate", "dropout", "init", "patience", "augment", "mixup", "cutmix", "adversarial",
     "adversarial_steps", "pretrained",
-    "freeze", "fine_tune", "engine", "precision", "compile", "log",
+    "freeze", "fine_tune", "engine", "precision", "compile", "checkpoint",
+    "log",
 )  # fmt: skip
 """Fields that say how a network learns step by step: a classic method, which does not, has none."""
 

@@ -153,6 +153,10 @@ def measured(
             median=curve.median(),
             doubts=tuple(doubts(subject, plan, sizes[-1], curve.right, progress)),
         )
+        better = (found.curve[-1].value - found.clean) * (-1 if found.better == "lower" else 1)
+        if better > 0:
+            said = f"the attack makes the loss large, and the {found.title} became better by it"
+            found = replace(found, notes=(*found.notes, said))
     if corruptions:
         kinds, note = corruptible(subject)
         found = replace(

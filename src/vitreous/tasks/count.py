@@ -34,6 +34,7 @@ from vitreous.tasks.aim import Aim, whole_map
 from vitreous.tasks.count_answer import Count as Counted
 from vitreous.tasks.density import densities, tally
 from vitreous.tasks.image_score import ImageScore
+from vitreous.tasks.pixel_aim import place_aim
 from vitreous.tasks.pixel_answer import UNSEEN, PixelAnswer, numbers_at, place_of
 from vitreous.tasks.pooled_answers import Pool, averaged, positions
 from vitreous.tasks.ranked_cases import ranked_cases
@@ -273,8 +274,9 @@ class Count(Task):
         return found
 
     def aim(self, outputs: Tensor, target: str = "", frames: Any = None) -> Aim:
-        """How many of a class there are, as the mean of its density."""
-        return whole_map(outputs, self.names, target)
+        """How many of a class there are, as the mean of its density; or its density at a place."""
+        placed = place_aim(outputs, self.names, target, frames)
+        return placed or whole_map(outputs, self.names, target)
 
     def at_pixel(self, outputs: Tensor, answer: Any, frame: Frame, x: int, y: int) -> PixelAnswer:
         place = place_of(frame, x, y, outputs)

@@ -36,6 +36,7 @@ from vitreous.tasks.aim import Aim, whole_map
 from vitreous.tasks.image_score import ImageScore
 from vitreous.tasks.meter import ScoredMaps
 from vitreous.tasks.picture_answer import Restored
+from vitreous.tasks.pixel_aim import place_aim
 from vitreous.tasks.pixel_answer import UNSEEN, PixelAnswer, place_of
 from vitreous.tasks.pooled_answers import Pool, averaged
 from vitreous.tasks.ranked_cases import ranked_cases
@@ -234,8 +235,9 @@ class Denoise(Task):
         return [Restored(np.rint(one).astype(np.uint8)) for one in made]
 
     def aim(self, outputs: Tensor, target: str = "", frames: Any = None) -> Aim:
-        """How bright a color of the picture is, on average."""
-        return whole_map(outputs, self._channels, target)
+        """How bright a color of the picture is, on average or at a place."""
+        placed = place_aim(outputs, self._channels, target, frames)
+        return placed or whole_map(outputs, self._channels, target)
 
     @property
     def _channels(self) -> tuple[str, ...]:

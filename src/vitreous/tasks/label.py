@@ -109,8 +109,8 @@ class Label(ClassTask):
         return loss(outputs, wanted, positives=balance, reduction="none", **options)
 
     def margins(self, outputs: Logits, targets: Mapping[str, Any]) -> Tensor:
-        cuts = torch.logit(torch.from_numpy(self.cuts), eps=1e-7).to(outputs)
-        return label_margins(outputs, targets["class"], cuts)
+        cuts = torch.logit(torch.from_numpy(self.cuts), eps=1e-7) * (self.temperature or 1.0)
+        return label_margins(outputs, targets["class"], cuts.to(outputs))
 
     def manual_loss(self) -> Loss:
         if self.criterion == "cross_entropy" and not self.smoothing and self.balance is None:
@@ -144,8 +144,8 @@ class Label(ClassTask):
         return multilabel(probabilities, truth, self.classes, self.cuts, baselines=baselines)
 
     def claimed(self, outputs: Logits) -> dict[str, Any]:
-        cuts = torch.from_numpy(self.cuts).to(outputs)
-        return {"class": (self.probabilities(outputs) >= cuts).float()}
+        given = self.probabilities(outputs).cpu() >= torch.from_numpy(self.cuts)
+        return {"class": given.to(outputs)}
 
     def strangeness(self, logits: Logits) -> Tensor:
         """The energies of all labels, each present or absent: -Σ log(1 + exp(logit))."""

@@ -34,7 +34,6 @@ from vitreous.playground.images.demo_networks import (
     HELD_OUT,
     READERS,
     held_out,
-    place_of,
     reader,
 )
 from vitreous.playground.images.drawings import framed
@@ -89,9 +88,6 @@ class Look:
             name = RUN if self.run else next(iter(READERS))
         if not isinstance(name, str) or name not in self._names():
             raise unknown("network", str(name)[:40], self._names())
-        if name in READERS and not place_of(name).exists():
-            text = f"{READERS[name].label} learns to read digits first: some seconds."
-            await self.page.send_json({"type": "notice", "text": text})
         self.lens = await asyncio.to_thread(self._opened, name)
         facts, arrays = self.lens.network()
         facts |= {"name": name, "names": self._names(), "examples": HELD_OUT}
@@ -198,7 +194,7 @@ class Look:
                 return Lens(self.run.bundle, self.run.title, f"Trained on {data}.")
             row, bundle = READERS[name], reader(name)
             facts = bundle.training
-            right = f"{facts['accuracy']:.1%} of {facts['held_out']} held-out digits right"
+            right = f"{facts['accuracy']:.1%} of {facts['held_out']:,} held-out digits right"
             return Lens(
                 bundle, row.label, f"{row.note.capitalize()}. Trained on {facts['data']}; {right}."
             )

@@ -25,7 +25,7 @@ const PAGE = `
     <p class="hint" id="origin"></p>
     <canvas id="drawing" tabindex="0" role="application" aria-label="Draw here. With the keyboard: arrows draw, with Shift they only move the pen."></canvas>
     <div class="row"><button id="draw-clear">Clear</button><button id="draw-example">Example</button><label class="button"><input type="file" id="upload" class="hidden" accept="image/*"><span>Upload…</span></label></div>
-    <label class="check" id="framed-row"><input type="checkbox" id="framed" checked> Scale and center the strokes, as in MNIST</label>
+    <label class="check" id="framed-row"><input type="checkbox" id="framed"> Scale and center the strokes, as in MNIST</label>
     <h3>What the network sees</h3>
     <canvas id="input" role="img" aria-label="The input of the network"></canvas>
     <p class="hint" id="input-size"></p>
@@ -126,7 +126,6 @@ export class Images {
     else if (message.type === "explained") this.why.show(message);
     else if (message.type === "cam") this.showCam(message);
     else if (message.type === "embedding") this.showCloud(message);
-    else if (message.type === "notice") this.$("#origin").textContent = message.text;
     else if (message.type === "error") this.fail(message);
   }
 
@@ -160,6 +159,7 @@ export class Images {
     names.value = network.name;
     this.$("#origin").textContent = `${network.origin} ${network.parameters.toLocaleString("en")} parameters.`;
     this.$("#draw-example").hidden = !network.digits;
+    this.$("#framed").checked = network.digits; // of other data, nobody knows how they are framed
     const drawable = network.channels === 1 && network.classes.length > 0;
     for (const name of ["#drawing", "#draw-clear", "#framed-row"]) this.$(name).hidden = !drawable;
     this.$("#input-size").textContent = `${network.height} × ${network.width} pixels, ${network.channels === 1 ? "gray" : `${network.channels} channels`}`;
