@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 import vitreous as vt
@@ -166,6 +167,8 @@ def test_pixels_between_bytes_and_saving_are_refused(
     model.outputs(images)
     with pytest.raises(ModelError, match="pixels that are bytes"):
         model.outputs(images + 0.3 / 255)
+    with pytest.raises(ModelError, match="16 × 16, and these are 18 × 16"):
+        model.outputs(torch.zeros(1, 1, 18, 16))
     with pytest.raises(UsageError, match="holds tensors alone"):
         model.save(tmp_path / "model.safetensors")
 

@@ -130,6 +130,12 @@ def export(
     shown = progress or Progress()
     folder = RunFolder.open(run)
     bundle = load(measured(folder))
+    if bundle.contract.fit == "native":
+        raise ModelError(
+            "the network answers images of any size, and the file would take one size alone",
+            where=str(folder.path),
+            remedy="Train with another fit, such as --fit pad, to export it.",
+        )
     packed, parts = images_of(folder, bundle, data, shown)
     name = "model.int8.onnx" if quantize else "model.onnx"
     path = Path(out) if out is not None else folder.path / "export" / name

@@ -30,8 +30,16 @@ class OnnxNetwork(nn.Module):
         super().__init__()
         self.session = session
         self.answer = session.get_outputs()[0].name
+        (self.window,) = (tuple(each.shape[1:]) for each in session.get_inputs())  # H, W, C
 
     def forward(self, images: Images) -> Tensor:
+        _, channels, height, width = images.shape
+        if (height, width, channels) != self.window:
+            raise ModelError(
+                f"the ONNX file takes images of {self.window[0]} × {self.window[1]}, and these are "
+                f"{height} × {width}",
+                remedy="Use the run that it was exported from.",
+            )
         scaled = images.detach().cpu().float() * 255
         pixels = scaled.round()
         if (scaled - pixels).abs().max() > 0.01:
@@ -75,7 +83,7 @@ def read_onnx(path: Path) -> tuple[OnnxNetwork, Header]:
     except Exception as error:  # onnxruntime has a kind of its own for each damage
         reason = str(error).strip().splitlines()[-1]
         raise ModelFileError(f"is no ONNX file that can be run: {reason}", where=where) from error
-    if found is None or PIXELS not in {each.name for each in session.get_inputs()}:
+    if found is None or [each.name for each in session.get_inputs()] != [PIXELS]:
         raise ModelFileError(
             "does not say what its answers mean",
             where=where,
