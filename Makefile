@@ -31,8 +31,9 @@ fix: $(INSTALLED)-dev ## Format, and mend what can be mended by itself
 bench: $(INSTALLED)-dev .venv-keras/installed ## Measure against peers, side by side (about an hour)
 	$(BIN)/python benchmarks/run.py
 
-docs: $(INSTALLED)-dev ## Run every example of the documentation
-	$(BIN)/python -m pytest -q tests/test_docs.py
+docs: $(INSTALLED)-dev ## Build the site of the documentation in build/site
+	$(BIN)/python -m sphinx -W --keep-going -q -b html docs build/site
+	@echo build/site/index.html
 
 clean: ## Remove the environment and all caches
 	rm -rf .venv .venv-keras .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -15,7 +15,7 @@ import pytest
 
 ORDER = """
     version errors fields shapes formats atomic files run_folder trackers progress drawing
-    data augment backprop blocks models baselines trace losses metrics tasks training
+    data augment backprop blocks baselines models trace losses metrics tasks training
     explain robust inference recipes doctor report runs select labs export retrieval serve
     playground cli __main__
 """.split()
@@ -187,7 +187,8 @@ for module in sys.argv[2].split(","):
     importlib.import_module(module)
 """
     extras = (
-        "sklearn matplotlib tifffile fastapi uvicorn onnx onnxruntime onnxscript huggingface_hub"
+        "sklearn optuna matplotlib tifffile fastapi uvicorn onnx onnxruntime onnxscript "
+        "huggingface_hub"
     )
     modules = [name for name in MODULES if not name.startswith("vitreous.playground.server")]
     arguments = [",".join(extras.split()), ",".join(modules)]

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from vitreous.data.formats.open import open
     from vitreous.doctor.calling import Practice
     from vitreous.inference.model_file import Bundle, load
+    from vitreous.inference.run_ensemble import ensemble
     from vitreous.models import create
     from vitreous.models.listing import Listing
     from vitreous.recipes.recipe import Recipe
@@ -28,32 +29,44 @@ if TYPE_CHECKING:
     from vitreous.runs.lr_search import find_lr
     from vitreous.runs.run import Run, resume, train
     from vitreous.select.compare import compare
+    from vitreous.select.cross_validation import cross_validate
+    from vitreous.select.estimator import ImageClassifier, ImageTransformer
+    from vitreous.select.tune import tune
 
     doctor: Practice
     models: Listing
 
 PLACES = {
     "Bundle": "vitreous.inference.model_file",
+    "ImageClassifier": "vitreous.select.estimator",
+    "ImageTransformer": "vitreous.select.estimator",
     "Recipe": "vitreous.recipes.recipe",
     "Run": "vitreous.runs.run",
     "compare": "vitreous.select.compare",
     "create": "vitreous.models",
+    "cross_validate": "vitreous.select.cross_validation",
+    "ensemble": "vitreous.inference.run_ensemble",
     "evaluate": "vitreous.runs.evaluate",
     "find_lr": "vitreous.runs.lr_search",
     "load": "vitreous.inference.model_file",
     "open": "vitreous.data.formats.open",
     "resume": "vitreous.runs.run",
     "train": "vitreous.runs.run",
+    "tune": "vitreous.select.tune",
 }
 
 __all__ = [
     "Bundle",
+    "ImageClassifier",
+    "ImageTransformer",
     "Recipe",
     "Run",
     "__version__",
     "compare",
     "create",
+    "cross_validate",
     "doctor",
+    "ensemble",
     "evaluate",
     "find_lr",
     "load",
@@ -61,6 +74,7 @@ __all__ = [
     "open",
     "resume",
     "train",
+    "tune",
 ]
 
 

@@ -144,6 +144,24 @@ def test_a_larger_source_is_cropped_to_the_aspect():
     np.testing.assert_allclose(changed, middle, atol=0.51)
 
 
+def test_pieces_are_parts_of_the_image_as_they_are():
+    policy = Augment(piece=12)
+    assert policy.window((30, 8)) == (12, 8)
+    assert policy.pieces((30, 40)) == 1200 // 144
+    assert policy.pieces((5, 5)) == 1  # smaller than a piece, so it is shown as it is
+    row = np.arange(30 * 40, dtype=np.int64).reshape(30, 40)
+    rows = np.stack([(row // 256), row % 256, 0 * row], -1).astype(np.uint8)[None].repeat(64, 0)
+    numbers = np.random.default_rng(0).random((64, policy.num_uniforms))
+    found = policy.sample(numbers, (30, 40, 3), policy.window((30, 40))).rows(rows)
+    places = found[..., 0].astype(np.int64) * 256 + found[..., 1]
+    corners = places[:, 0, 0]
+    inside = 40 * np.arange(12)[:, None] + np.arange(12)
+    np.testing.assert_array_equal(places, corners[:, None, None] + inside)
+    assert (corners // 40).max() <= 18
+    assert (corners % 40).max() <= 28
+    assert len(np.unique(corners)) > 50
+
+
 def test_chosen_kinds_act_at_full_strength_and_no_others():
     policy = Augment(rotate=30, shear=10, brightness=0.4, contrast=0.3, num_ops=2)
     changes = sample(policy, count=4000)

@@ -66,12 +66,73 @@ def test_maps_of_each_stage_and_image(desk: Path, capsys: pytest.CaptureFixture[
         (["--filters", "--method", "cam"], 2, "Leave it out"),
         (["pics", "--maps", "all", "--target", "cat"], 2, "Leave it out"),
         (["--filters", "--out", MODEL], 2, "Name a folder"),
+        (["--maximize"], 2, "Name --target CLASS, or --layer LAYER and --unit NUMBER"),
+        (["--maximize", "--target", "cot"], 2, "Did you mean"),
+        (["--maximize", "--layer", "stage1", "--unit", "900"], 2, "counted from 0"),
+        (["pics", "--maximize", "--target", "cat"], 2, "Leave it out"),
+        (["--patches", "stage1"], 2, "Name images as well"),
+        (["--shortcuts"], 2, "Name images as well"),
+        (["--convert"], 2, "Name images as well, or give the run folder"),
+        (["--boxes"], 2, "Name image files"),
+        (["pics", "--patches", "head"], 1, "keeps places apart"),
+        (["pics", "--perceive", "--layer", "stage7"], 2, "Did you mean stage"),
+        (["notes.txt", "--boxes"], 1, "is text"),
     ],
 )
 def test_errors_say_what_would_work(
     desk: Path, capsys: pytest.CaptureFixture[str], words: list[str], code: int, said: str
 ) -> None:
+    (desk / "notes.txt").write_text("no image at all, but a note about them\n")
     assert run(["explain", MODEL, *words]) == code
     error = capsys.readouterr().err
     assert said in error
     assert "Traceback" not in error
+
+
+def test_boxes_patches_and_perception(desk: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    found = {}
+    for name, *more in (
+        ("boxes", "--method", "cam", "--target", "cow"),
+        ("perceive", "--layer", "stage1"),
+    ):
+        words = ["explain", MODEL, "pics", f"--{name}", *more, "--json", "--quiet"]
+        assert run(words) == 0
+        (found[name],) = json.loads(capsys.readouterr().out)[name]
+        assert (desk / f"explained/{found[name]['name']}.png").is_file()
+    assert [each["target"] for each in found["boxes"]["boxes"]] == ["cow"] * 3
+    assert len(found["perceive"]["missing"]) == 3
+    words = ["explain", MODEL, "pics", "--patches", "stage1", "--unit", "2", "--json", "--quiet"]
+    assert run(words) == 0
+    (plate,) = json.loads(capsys.readouterr().out)["patches"]
+    assert [*plate["units"]] == ["2"]
+    assert {each["image"] for each in plate["units"]["2"]} == {"0.png", "1.png", "2.png"}
+
+
+def test_what_excites_a_class_or_a_unit(desk: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for words in (["--target", "cow"], ["--layer", "stage1", "--unit", "3"]):
+        assert run(["explain", MODEL, "--maximize", *words, "--json", "--quiet"]) == 0
+        (plate,) = json.loads(capsys.readouterr().out)["maximize"]
+        assert min(plate["after"]) > max(plate["before"])
+
+
+def test_a_run_is_searched_and_converted(
+    photos: Path, capsys: pytest.CaptureFixture[str], place: Path
+) -> None:
+    """Without images, those of the run are looked at; the classes are told by color everywhere."""
+    words = ["train", str(photos), "--model", "lenet5", "--epochs", "6", "--out", "run", "--quiet"]
+    assert run(words) == 0
+    capsys.readouterr()
+    assert run(["explain", "run", "--shortcuts", "--json", "--quiet"]) == 0
+    (found,) = json.loads(capsys.readouterr().out)["shortcuts"]
+    assert found["searched"] > 3
+    image = str(photos / "ant/0.png")
+    assert run(["explain", "run", image, "--convert", "--json", "--quiet"]) == 0
+    (made,) = json.loads(capsys.readouterr().out)["convert"]
+    assert made["layer"] == "conv2"
+    assert made["part"] == "validation"
+    assert 0 <= made["after"] <= 1
+    assert len(made["pictures"]) == 1
+    assert run(["explain", "run", "--patches", "conv1", "--json", "--quiet"]) == 0
+    (plate,) = json.loads(capsys.readouterr().out)["patches"]
+    assert plate["searched"] == found["searched"]
+    assert plate["field"] == 5

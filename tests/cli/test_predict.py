@@ -117,16 +117,17 @@ def test_what_is_lost_in_reading_is_said(photos, model, capsys):
 
 def test_raw_is_the_network_by_itself(tmp_path, capsys):
     """Digits are enough to calibrate by: the same answer, and another certainty."""
-    command = ["train", "digits", "--model", "linear", "--epochs", "2", "--quiet", "--out", "calm"]
-    assert run(command) == 0
+    command = ["train", "digits", "--model", "linear", "--epochs", "2", "--quiet"]
+    calm = str(tmp_path / "calm")
+    assert run([*command, "--out", calm]) == 0
     capsys.readouterr()
-    found = vt.load("calm")
+    found = vt.load(calm)
     assert found.task.temperature != 1
     image = vt.open("digits").read(0)
     Image.fromarray(image[..., 0]).save(tmp_path / "0.png")
     told = []
     for flags in ([], ["--raw"]):
-        assert run(["predict", "calm", str(tmp_path / "0.png"), "--json", "--quiet", *flags]) == 0
+        assert run(["predict", calm, str(tmp_path / "0.png"), "--json", "--quiet", *flags]) == 0
         told.append(json.loads(capsys.readouterr().out)["predictions"][0])
     assert told[0]["label"] == told[1]["label"]
     logits = found.outputs(found.images([image]))

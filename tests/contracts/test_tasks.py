@@ -9,6 +9,7 @@ import ast
 import json
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -21,14 +22,18 @@ from vitreous.data.columns import ClassNumbers, Column, Marks, Numbers
 from vitreous.data.dataset import Dataset
 from vitreous.data.dots import Dots
 from vitreous.data.formats.arrays import ArrayDataset
+from vitreous.data.images.frame import Frame
 from vitreous.data.maps import Maps
 from vitreous.data.points import Points
-from vitreous.errors import DataError, ModelFileError, UsageError
+from vitreous.errors import DataError, ModelError, ModelFileError, UsageError
 from vitreous.files import read_json, read_table
 from vitreous.inference.model_file import load
 from vitreous.models import create
 from vitreous.playground.images.inspector import Lens
+from vitreous.robust.goal import Goal, judged
+from vitreous.robust.pgd import pgd
 from vitreous.runs.evaluate import evaluate
+from vitreous.runs.robustness import robustness
 from vitreous.runs.run import Run, resume, train
 from vitreous.tasks import TASKS, Task, fitting, task_of
 
@@ -136,6 +141,27 @@ def test_each_image_has_a_score_by_which_runs_are_compared(run: Run) -> None:
     assert np.isfinite(values).any()
     assert task.image_score is not None
     assert task.image_score.column in rows[0]
+
+
+def test_an_ensemble_of_one_and_the_same_answers_as_it_does_or_is_refused(name: str) -> None:
+    task = made(name)
+    if type(task).pool is Task.pool:
+        with pytest.raises(UsageError, match="are not averaged"):
+            task.pool([task, task])
+        return
+    together, pool = task.pool([task, task])
+    outputs = outputs_of(task, 5)
+    pooled = pool([outputs, outputs])
+    frames = [Frame.identity((SIDE, SIDE))] * 5
+    for one, other in zip(
+        together.decode(pooled, frames), task.decode(outputs, frames), strict=True
+    ):
+        assert one.text == other.text
+    meters = [each.meter() for each in (together, task)]
+    for meter, given in zip(meters, (pooled, outputs), strict=True):
+        meter.add(given, targets_of(name, np.arange(5)))
+    first, second = (task.scores(meter).to_json() for meter in meters)
+    assert rounded(first) == rounded(second)
 
 
 def test_data_tell_their_task(name: str) -> None:
@@ -340,6 +366,26 @@ def test_the_onnx_file_answers_alike(run: Run, tmp_path: Path) -> None:
     torch.testing.assert_close(torch.from_numpy(found), expected, rtol=0, atol=1e-3)
 
 
+def test_an_exported_file_predicts_as_its_run(run: Run, tmp_path: Path) -> None:
+    pytest.importorskip("onnxruntime")
+    pytest.importorskip("onnxscript")
+    from vitreous.export import export
+
+    if run.model.contract.fit == "native":
+        with pytest.raises(ModelError, match="images of any size"):
+            export(run.folder.path, data=data(run.model.task.name), out=tmp_path / "run.onnx")
+        return
+    found = export(run.folder.path, data=data(run.model.task.name), out=tmp_path / "run.onnx")
+    assert found.parity.holds
+    assert found.parity.same == found.parity.images > 0
+    assert read_json(found.report)["parity"]["holds"]
+    answers = load(found.path).predict([*IMAGES[:6]])
+    exact = replace(run.model, precision="float32")
+    for one, other in zip(answers, exact.predict([*IMAGES[:6]]), strict=True):
+        assert one.text == other.text
+        assert one.score is None or one.score == pytest.approx(other.score, abs=1e-3)
+
+
 def test_data_of_another_kind_are_refused(name: str, run: Run) -> None:
     for other in SAMPLES.keys() - {name}:
         if (name, other) in KIN:
@@ -455,3 +501,25 @@ def test_an_unknown_task_offers_the_nearest() -> None:
     with pytest.raises(UsageError, match="unknown task 'clasify'") as caught:
         train(data("classify"), task="clasify", out="never")
     assert "classify" in str(caught.value.remedy)
+
+
+def test_its_images_can_be_attacked(name: str, run: Run) -> None:
+    """By its loss, whatever it is; what needs a boundary is refused where there is none."""
+    found, _ = robustness(run.model, data(name), eps=16, steps=2, split="all", images=8)
+    curve, gain = found.curve, -1 if found.better == "lower" else 1
+    assert curve[0].value == found.clean
+    assert np.isfinite([one.value for one in curve]).all()
+    assert 0 < curve[-1].largest <= 16 + 1e-4
+    worse = gain * curve[-1].value <= gain * found.clean
+    assert worse or any("became better by it" in note for note in found.notes)
+    task, contract, rows = run.model.task, run.model.contract, data(name).pixels[:8]
+    if contract.shape == rows.shape[1:]:
+        images, targets = contract.images(rows), targets_of(name, np.arange(8))
+        moved = pgd(run.model.model, images, targets, Goal.of(task), eps=16 / 255, steps=2)
+        before, after = (
+            judged(run.model.model, each, targets, Goal.of(task)) for each in (images, moved)
+        )
+        assert after.mean() > before.mean()
+    if task.margins(outputs_of(task, 8), targets_of(name, np.arange(8))) is None:
+        with pytest.raises(UsageError, match="no boundary"):
+            robustness(run.model, data(name), attack="deepfool", split="all", images=4)

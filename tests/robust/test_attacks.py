@@ -24,6 +24,8 @@ from vitreous.robust.norms import norm_of
 from vitreous.robust.pgd import pgd
 from vitreous.robust.random_search import random_search
 from vitreous.robust.universal import perturbation, universal
+from vitreous.tasks.classify import Classify
+from vitreous.tasks.label import Label
 from vitreous.tasks.margins import class_margins, label_margins
 
 SIZE = 3 * 5 * 4
@@ -388,3 +390,21 @@ def test_the_weights_hash_is_unchanged_by_all_attacks() -> None:
         options = options_of(row, eps=0.1, norm=row.norms[0], steps=2)
         row.apply(model, gray(4), {"class": torch.tensor([0, 1, 2, 3])}, **options)
     assert digest() == before
+
+
+@pytest.mark.parametrize(
+    "task",
+    [
+        Classify(classes=("a", "b", "c"), temperature=1.7),
+        Label(classes=("a", "b", "c"), temperature=1.7, thresholds=(0.2, 0.5, 0.9)),
+    ],
+    ids=["classify", "label"],
+)
+def test_an_answer_is_right_by_its_own_claim_and_margins_say_so(task: Any) -> None:
+    """With thresholds and a temperature, margins change their sign where the answer does."""
+    logits = 3 * torch.randn(200, 3, generator=torch.Generator().manual_seed(0))
+    assert (task.margins(logits, task.claimed(logits)) > 0).all()
+    others = {"class": task.claimed(logits)["class"].roll(1, 0)}
+    same = task.claimed(logits)["class"] == others["class"]
+    same = same if same.dim() == 1 else same.all(1)
+    assert torch.equal((task.margins(logits, others) > 0).all(1), same)

@@ -20,6 +20,7 @@ from vitreous.robust.masked_gradients import suspicions
 from vitreous.robust.robust_page import Pictured
 from vitreous.robust.robust_scores import Robustness
 from vitreous.robust.robust_sections import robust_sections
+from vitreous.run_folder import RunFolder
 from vitreous.runs.evaluate import evaluate
 from vitreous.runs.robustness import robustness, write
 
@@ -51,7 +52,7 @@ def test_what_was_measured_keeps_within_what_was_allowed(attacked: Any) -> None:
     assert values == sorted(values, reverse=True)
     assert values[-1] < values[0] - 0.2
     for one in pictured:
-        assert np.abs(one.difference).max() <= 24
+        assert np.abs(one.attacked.astype(int) - one.clean).max() <= 24
         assert one.enlarged.dtype == np.uint8
 
 
@@ -100,6 +101,7 @@ def test_corruptions_have_a_score_for_each_kind_and_severity(digits_run: Path) -
         ({"eps": 256}, "256 is out of range", "from 0 to 255"),
         ({"eps": "0.03"}, "may be a part of 1", "Write 7.65"),
         ({"steps": -1}, "-1 is out of range", "1 or more"),
+        ({"attack": "none"}, "nothing is attacked", "--corruptions"),
         ({"images": 0}, "0 is out of range", "1 or more"),
         ({"attack": "pdg"}, "unknown attack 'pdg'", "pgd"),
         ({"norm": "l2"}, "unknown norm", "2"),
@@ -204,14 +206,34 @@ def test_the_command_line_writes_a_page_and_prints_json(
     assert "pgd" in capsys.readouterr().err
 
 
-def test_segmentation_is_attacked_by_its_loss(place: Path) -> None:
-    run = vt.train("shapes", task="segment", epochs=1, size=32, out="runs/s", progress=False)
-    found, _ = robustness(run.folder.path, eps=8, steps=2, images=8, progress=False)
-    assert found.score == run.scores["test"].headline.name
-    assert found.curve[-1].value <= found.clean
-    with pytest.raises(UsageError, match="no boundary"):
-        robustness(run.folder.path, attack="deepfool", images=4, progress=False)
-    corrupted, _ = robustness(
-        run.folder.path, attack="none", corruptions=True, images=4, progress=False
-    )
-    assert any("pose" in note for note in corrupted.notes)
+def test_one_image_is_attacked_and_shown(digits_run: Path) -> None:
+    model = load(digits_run)
+    images = [vt.open("digits").read(row) for row in range(12)]
+    found = model.attack(images, eps=32)
+    assert len(found) == 12
+    assert sum(one.fooled for one in found) >= 6
+    for one, image in zip(found, images, strict=True):
+        assert one.before.text == model.predict(image).text
+        assert one.size <= 32 + 1e-4
+        assert one.to_json()["fooled"] == one.fooled
+    shown = found[0]._repr_html_()
+    assert shown.count("<img") == 3
+    nearest = model.attack(images[0], attack="deepfool")
+    assert 0 < nearest.size < 255 * 16  # the distance from black to white
+    # The bytes are what was answered about: as a file would hold them.
+    again = model.predict(found[0].attacked)
+    assert again.text == found[0].after.text
+    for options, message in (
+        ({"attack": "patch"}, "one change for many"),
+        ({"eps": 300}, "out of range"),
+        ({"steps": 0}, "out of range"),
+    ):
+        with pytest.raises(UsageError, match=message):
+            model.attack(images[0], **options)
+
+
+def test_a_run_has_the_same_as_a_method(digits_run: Path) -> None:
+    run = vt.Run(RunFolder(digits_run), load(digits_run), {})
+    found = run.robustness(eps=8, steps=2, images=16, progress=False)
+    assert found.images == 16
+    assert (digits_run / "robustness.json").is_file()

@@ -20,7 +20,7 @@ from vitreous.run_folder import RunFolder
 SAME = ("model.safetensors", "metrics.jsonl", "predictions.csv", "split.csv", "recipe.yaml")
 
 # Every piece of state that a resumed run could forget: moments of the optimizer, the average, the
-# accumulated batches, patience, augmentation, mixing, dropout.
+# accumulated batches, patience, augmentation, mixing, dropout, the starts of attacks.
 RECIPE: dict[str, Any] = {
     "model": "lenet5",
     "epochs": 3,
@@ -28,6 +28,8 @@ RECIPE: dict[str, Any] = {
     "accumulate": 3,
     "ema": 0.9,
     "mixup": 0.2,
+    "adversarial": 8.0,
+    "adversarial_steps": 2,
     "augment": "standard",
     "patience": 2,
     "checkpoint": 0,

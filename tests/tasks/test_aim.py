@@ -9,8 +9,11 @@ from vitreous.data.images.frame import Frame
 from vitreous.errors import UsageError
 from vitreous.tasks.box_coding import box_aim
 from vitreous.tasks.classify import Classify
+from vitreous.tasks.count import Count
+from vitreous.tasks.depth import Depth
+from vitreous.tasks.detect import Detect
 from vitreous.tasks.keypoints import Keypoints
-from vitreous.tasks.pixel_aim import pixel_aim
+from vitreous.tasks.pixel_aim import pixel_aim, place_aim
 
 OUT = torch.arange(12.0).reshape(2, 6)
 
@@ -81,3 +84,34 @@ def test_a_pixel_in_the_image_s_own_coordinates() -> None:
     for wrong, said in (("@50,1", "40 × 40"), ("@1", "Write @x,y"), ("rod@1,1", "mean road")):
         with pytest.raises(UsageError, match=said):
             pixel_aim(outputs, names, wrong, [frame])
+
+
+def test_a_place_of_a_map_that_is_coarser_than_its_window() -> None:
+    """Each place answers for 8 × 8 pixels of a window that shows the image at half its size."""
+    outputs = torch.arange(2 * 6 * 4 * 3.0).reshape(2, 6, 4, 3)  # two classes and four more numbers
+    frames = [Frame.resized_crop((64, 48), (32, 24), (0, 0, 48, 64))] * 2
+    names = ("cell", "platelet")
+    aim = place_aim(outputs, names, "cell@40,20", frames, 8)
+    assert aim is not None
+    assert aim.names == ("cell@40,20",) * 2
+    assert aim.scalar(outputs).tolist() == outputs[:, 0, 1, 2].tolist()
+    assert aim.scalar(torch.cat([outputs, outputs])).tolist() == outputs[:, 0, 1, 2].tolist() * 2
+    best = place_aim(outputs, names, "@40,20", frames, 8)
+    assert best is not None
+    assert best.names == ("platelet@40,20",) * 2
+    assert place_aim(outputs, names, "cell", frames, 8) is None
+    for wrong, said in (("@50,1", "48 × 64"), ("@1", "Write @x,y"), ("cel@1,1", "mean cell")):
+        with pytest.raises(UsageError, match=said):
+            place_aim(outputs, names, wrong, frames, 8)
+
+
+@pytest.mark.parametrize(
+    ("task", "channels"),
+    [(Depth, 1), (Count, 1), (Detect, 5)],
+)
+def test_maps_are_asked_at_a_place(task: type, channels: int) -> None:
+    outputs = torch.rand(1, channels, 6, 6)
+    aim = task().aim(outputs, "@2,3")
+    assert aim.names[0].endswith("@2,3")
+    stride = 8 if task is Detect else 1
+    assert aim.scalar(outputs).tolist() == [float(outputs[0, 0, 3 // stride, 2 // stride])]

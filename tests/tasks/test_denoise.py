@@ -11,12 +11,14 @@ import pytest
 import torch
 from PIL import Image
 
+from vitreous.data.batches.preprocess import PixelContract
 from vitreous.data.formats.arrays import ArrayDataset, from_arrays
 from vitreous.data.maps import Maps
 from vitreous.data.noise import Noise
 from vitreous.errors import DataError, UsageError
 from vitreous.files import read_json
 from vitreous.inference.model_file import load
+from vitreous.inference.predictor import Predictor
 from vitreous.inference.tiles import MARGIN, Tiling
 from vitreous.models import create
 from vitreous.report.build import write_report
@@ -180,3 +182,19 @@ def test_a_run_with_noise_that_was_cut_ends_in_the_same_bytes(
     whole = train(from_arrays(smooth(24)), out=tmp_path / "whole", **recipe)
     assert again.folder.model.read_bytes() == whole.folder.model.read_bytes()
     assert again.folder.predictions.read_bytes() == whole.folder.predictions.read_bytes()
+
+
+def test_what_lies_beyond_the_border_is_the_mirrored_image() -> None:
+    """So that the answer at a border is that of the same pixels within a picture."""
+    network = create("dncnn_small").eval()
+    contract = PixelContract(height=40, width=48, channels=3, fit="native")
+    predictor = Predictor(model=network, task=Denoise(), contract=contract)
+    image = np.random.default_rng(0).integers(0, 256, (40, 48, 3), np.uint8)
+    wide = np.pad(image, ((8, 8), (8, 8), (0, 0)), mode="reflect")
+    with torch.inference_mode():
+        given = network(torch.from_numpy(wide).permute(2, 0, 1)[None] / 255)[..., 8:-8, 8:-8]
+    answer = predictor.answers(contract.images(image[None]))
+    torch.testing.assert_close(answer, given)
+    (shown,) = [predictor.predict(image).pixels]
+    expected = (given[0].clamp(0, 1) * 255).round().byte().permute(1, 2, 0).numpy()
+    np.testing.assert_array_equal(shown, expected)

@@ -512,7 +512,7 @@ def test_an_image_is_drawn_uploaded_and_explained(visit, tmp_path):
     until(lambda: page.evaluate("playground.images.seen?.arrays.image.reduce((a, b) => a + b)") > 0)
     drawn = page.evaluate("[...playground.images.seen.arrays.image]")
     assert max(drawn) > 200
-    page.check("#framed")
+    page.uncheck("#framed")
     until(lambda: page.evaluate("[...playground.images.seen.arrays.image]") != drawn)
 
     path = tmp_path / "cross.png"
@@ -548,21 +548,91 @@ def test_an_image_is_drawn_uploaded_and_explained(visit, tmp_path):
     until(lambda: page.inner_text("#status") != "")
 
     # The first stroke on an image that was only shown begins a new drawing; the next one goes on.
-    page.uncheck("#framed")
     page.click("#draw-example")
     until(lambda: page.evaluate("playground.images.drawing.isShown"))
+    page.locator("#drawing").scroll_into_view_if_needed()
+    box = page.locator("#drawing").bounding_box()
     dark = "playground.images.seen.arrays.image.reduce((n, v) => n + (v < 9), 0)"
     for number, (x, y) in enumerate(((40, 40), (200, 210))):
         page.mouse.move(box["x"] + x, box["y"] + y)
         page.mouse.down()
         page.mouse.up()
-        until(lambda number=number: 784 - 40 * (number + 1) < page.evaluate(dark) < 784 - 9)
+        until(lambda n=number: 784 - 40 * (n + 1) < page.evaluate(dark) < 784 - 9 * (n + 1))
     image = np.reshape(page.evaluate("[...playground.images.seen.arrays.image]"), (28, 28))
     rows, columns = np.nonzero(image > 99)
     assert {(row < 14, column < 14) for row, column in zip(rows, columns, strict=True)} == {
         (True, True),
         (False, False),
     }
+
+
+def test_the_evidence_is_shown_by_any_method(visit):
+    page = visit("tab=images")
+    until(lambda: page.evaluate("Boolean(playground.images.seen)"))
+    page.click("#heat-panel button")
+    until(lambda: "by gradcam in" in page.inner_text("#heat-panel .said"))
+    assert page.is_visible("#heat-panel canvas")
+    page.fill("#heat-panel [list]", "d")
+    page.select_option("#heat-panel select >> nth=0", "occlusion")
+    until(lambda: "by occlusion" in page.inner_text("#heat-panel .said"))
+    assert page.inner_text("#heat-panel .said").startswith("d (")
+    page.fill("#heat-panel [list]", "dd")
+    page.click("#heat-panel button")
+    until(lambda: "unknown class 'dd'" in page.inner_text("#heat-panel .said"))
+    assert not page.is_visible("#heat-panel canvas")
+    page.fill("#heat-panel [list]", "e")  # and the conversation goes on
+    page.click("#heat-panel button")
+    until(lambda: page.inner_text("#heat-panel .said").startswith("e ("))
+    assert serious(page) == []
+
+
+def test_a_kernel_slides_over_its_map_and_scores_become_shares(visit):
+    page = visit("tab=images")
+    page.hover("#layer-list > :nth-child(1) .map-tile:nth-child(2)")
+    until(lambda: page.is_visible("#slide"))
+    page.mouse.move(5, 5)
+    before = page.evaluate("playground.images.layers.asked")
+    page.click("#slide")
+    until(lambda: page.evaluate("playground.images.layers.asked")[2:] > before[2:])
+    page.click("#slide")
+    assert page.inner_text("#slide") == "Slide over the map"
+    logits, shares = page.evaluate(
+        "(({ logits, probabilities }) => [logits, probabilities])(playground.images.seen)"
+    )
+    told = page.inner_text(".formula")
+    best = int(np.argmax(shares))
+    assert told.startswith(f"{'abcdefghij'[best]}: e^(")
+    found = re.search(r"= ([\d.]+) ÷ ([\d.]+) = ([\d.]+) %", told)
+    assert found
+    top, total, percent = (float(number) for number in found.groups())
+    assert top == pytest.approx(np.exp(logits[best]), rel=1e-3)
+    assert total == pytest.approx(np.exp(logits).sum(), rel=1e-3)
+    assert percent == pytest.approx(100 * shares[best], abs=0.06)
+
+
+def test_one_image_forward_its_loss_and_its_gradient_back(visit):
+    page = visit("tab=images")
+    page.select_option("#network-name", "linear")
+    page.wait_for_selector("#templates canvas", timeout=90_000)
+    until(lambda: page.evaluate("Boolean(playground.images.seen)"))
+    step = page.locator("#steps").get_by_role("button", name="Step")
+    step.click()
+    until(lambda: "Forward: what head makes of it" in page.inner_text("#steps p"))
+    tile = "#layer-list .layer:last-child canvas"
+    pixels = "(canvas) => [...canvas.getContext('2d').getImageData(0, 0, 1, 1).data]"
+    before = page.locator(tile).evaluate_all(f"(all) => all.map({pixels})")
+    step.click()
+    until(lambda: "The loss of the answer is" in page.inner_text("#steps p"))
+    step.click()
+    until(lambda: "how the loss would grow" in page.inner_text("#steps p"))
+    assert page.locator(tile).evaluate_all(f"(all) => all.map({pixels})") != before
+    assert step.is_disabled()
+    page.locator("#steps").get_by_role("button", name="Close").click()
+    assert page.locator(tile).evaluate_all(f"(all) => all.map({pixels})") == before
+    page.click("#draw-clear")  # what is drawn has no known truth
+    until(lambda: page.evaluate("!playground.images.stored || playground.images.turns.shown > 1"))
+    step.click()
+    until(lambda: "not known" in page.inner_text("#status"))
 
 
 def test_no_slow_answer_overtakes_a_newer_one(visit):
@@ -578,6 +648,7 @@ def test_no_slow_answer_overtakes_a_newer_one(visit):
         })"""
     )
     assert found == {"sent": [1, 4], "shown": [True, True, False]}
+    page.uncheck("#framed")
     page.evaluate(
         """() => {
             const { images } = playground, { drawing } = images;
@@ -591,7 +662,7 @@ def test_no_slow_answer_overtakes_a_newer_one(visit):
     until(
         lambda: page.evaluate(
             "playground.images.turns.shown === playground.images.turns.newest"
-            " && playground.images.seen.arrays.image[4 * 28 + 25] > 200"
+            " && playground.images.seen.arrays.image[4 * 28 + 22] > 200"
         )
     )
 

@@ -37,6 +37,11 @@ RECIPES: dict[str, dict[str, Augment]] = {
         "tiny": Augment(**MIRROR, shift=1 / 16),
         "symbols": Augment(shift=1 / 16, border="edge"),
     },
+    "pieces": {  # at the image's own scale, for what is told of each pixel by those about it
+        "photos": Augment(**MIRROR, piece=64),
+        "tiny": Augment(**MIRROR, shift=1 / 16),
+        "symbols": Augment(shift=1 / 16, border="edge"),
+    },
     "standard": {
         "photos": Augment(**MIRROR, **MILD, crop=0.35),
         "tiny": Augment(**MIRROR, shift=1 / 8),
@@ -63,7 +68,7 @@ RECIPES: dict[str, dict[str, Augment]] = {
         "symbols": Augment(shift=1 / 14, rotate=10, scale=0.2, border="edge"),
     },
     "elastic": {
-        "photos": Augment(**MIRROR, **SHADES, crop=0.5, rotate=20, elastic=0.02),
+        "photos": Augment(**MIRROR, **SHADES, piece=256, rotate=20, scale=0.3, elastic=0.03),
         "tiny": Augment(**MIRROR, shift=1 / 8, rotate=10, elastic=0.04),
         "symbols": Augment(shift=1 / 14, rotate=10, scale=0.1, elastic=0.04, border="edge"),
     },

@@ -23,6 +23,16 @@ from vitreous.shapes import Images
 class Augment(Strengths):
     """What may happen to images, and how it is drawn."""
 
+    def window(self, size: tuple[int, int]) -> tuple[int, int]:
+        """Height and width of what a step learns from, of images of this size."""
+        height, width = size
+        return (min(self.piece, height), min(self.piece, width)) if self.piece else size
+
+    def pieces(self, size: tuple[int, int]) -> int:
+        """How often an image of this size is drawn in an epoch: its pieces would cover it."""
+        (height, width), (tall, wide) = size, self.window(size)
+        return max(1, height * width // (tall * wide))
+
     @property
     def num_uniforms(self) -> int:
         """How many uniform numbers an example takes."""

@@ -88,7 +88,11 @@ def _homographies(
     height, width = size
     steps = []
     if source != size or policy.crop < 1:
-        steps.append(_window(policy.crop, columns, source, size))
+        steps.append(
+            _piece(columns, source, size)
+            if policy.piece
+            else _window(policy.crop, columns, source, size)
+        )
     if policy.perspective:
         depth = 2 * policy.perspective  # half a side is a distance of 1
         x, y = amounts["perspective_x"], amounts["perspective_y"]
@@ -135,6 +139,14 @@ def _window(
     top = np.floor(columns["crop_y"] * (source[0] - height + 1))
     middle = warp.shift(left + (width - source[1]) / 2, top + (height - source[0]) / 2)
     return warp.compose(middle, warp.scale(width / size[1], height / size[0]))
+
+
+def _piece(columns: Amounts, source: tuple[int, int], size: tuple[int, int]) -> warp.Matrices:
+    """A part of the source that has the output's size, at the source's own scale."""
+    (tall, wide), (height, width) = source, size
+    left = np.floor(columns["crop_x"] * (wide - width + 1))
+    top = np.floor(columns["crop_y"] * (tall - height + 1))
+    return warp.shift(left + (width - wide) / 2, top + (height - tall) / 2)
 
 
 def _color_matrices(policy: Strengths, amounts: Amounts, channels: int) -> color.Matrices | None:

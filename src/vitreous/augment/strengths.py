@@ -37,6 +37,8 @@ class Strengths:
     """probability of mirroring top and bottom"""
     crop: float = 1.0
     """least share of the area that a random crop keeps"""
+    piece: int = 0
+    """if positive, pixels a side of a random piece of the image at its own scale, in its place"""
     shift: float = 0.0
     """largest shift, as a share of each side; in whole pixels"""
     rotate: float = 0.0
@@ -84,6 +86,12 @@ class Strengths:
                 where="augmentation crop",
                 remedy="Give a share of the area from 0.05 to 1.",
             )
+        if self.piece and self.crop < 1:
+            raise UsageError(
+                "a piece has the image's own scale, and a crop gets another one",
+                where="augmentation piece",
+                remedy="Leave piece at 0, or crop at 1.",
+            )
         if self.elastic and (self.num_chains or self.num_ops):
             raise UsageError(
                 "bending is not one of the kinds of change that are chosen or blended",
@@ -97,7 +105,7 @@ class Strengths:
         default = type(self)()
         return all(
             getattr(self, name) == getattr(default, name)
-            for name in ("flip", "flip_vertical", "crop", "elastic", *STRENGTH.values())
+            for name in ("flip", "flip_vertical", "crop", "piece", "elastic", *STRENGTH.values())
         )
 
     @property
@@ -130,6 +138,7 @@ LIMITS: dict[str, tuple[float, str]] = {
     "flip": (1, "flip {0:g}"),
     "flip_vertical": (1, "vertical flip {0:g}"),
     "crop": (1, "crop {1:g}–100 % of the area"),
+    "piece": (4096, "pieces of {0} pixels a side"),
     "shift": (1, "shift ±{1:.3g} %"),
     "rotate": (180, "rotate ±{0:g}°"),
     "scale": (4, "scale ±{1:g} %"),

@@ -40,6 +40,12 @@ def explain(
     certify: Annotated[bool, Parameter(negative="")] = False,
     filters: Annotated[bool, Parameter(negative="")] = False,
     maps: str | None = None,
+    patches: str | None = None,
+    maximize: Annotated[bool, Parameter(negative="")] = False,
+    perceive: Annotated[bool, Parameter(negative="")] = False,
+    boxes: Annotated[bool, Parameter(negative="")] = False,
+    shortcuts: Annotated[bool, Parameter(negative="")] = False,
+    convert: Annotated[bool, Parameter(negative="")] = False,
     quiet: Annotated[bool, Parameter(negative="")] = False,
 ) -> int:
     """Show where in images the evidence for an answer lies, as heatmaps over them. An image that
@@ -74,6 +80,20 @@ def explain(
         the filters of the layer that sees the image itself
     maps
         what each channel of this layer makes of each image; `all`: of each stage
+    patches
+        what excites the units of this layer most, or --unit alone, cut out of the images; without
+        images, out of those that the run was validated on
+    maximize
+        images that make --target large, or --unit of --layer, found from noise
+    perceive
+        what the last maps (or --layer) keep of each image, and where the evidence lies in it
+    boxes
+        a box for each image, around the evidence for what it shows
+    shortcuts
+        spots that make an answer by themselves, such as a watermark, in the images or the run's
+    convert
+        the network up to its last maps (or --layer), with average pooling and one dense layer: its
+        class activation maps of the images, and what it costs in accuracy on the run's data
     out
         write into this folder: each heatmap over its image, sheet.html and explanations.json
     quiet
@@ -82,7 +102,17 @@ def explain(
     from vitreous.inference.model_file import load
     from vitreous.progress.choose import progress
 
-    view = one_view(certify=certify, filters=filters, maps=maps)
+    view = one_view(
+        certify=certify,
+        filters=filters,
+        maps=maps,
+        patches=patches,
+        maximize=maximize,
+        perceive=perceive,
+        boxes=boxes,
+        shortcuts=shortcuts,
+        convert=convert,
+    )
     if not images and view in (None, "certify"):
         raise UsageError("no images are given", remedy="Name image files, or folders of them.")
     if out is not None and out.is_file():
@@ -93,17 +123,19 @@ def explain(
     if images and not paths:
         raise missed[0]
     if view in VIEWS:
-        asked = Asked(
-            model=model,
-            bundle=bundle,
-            paths=paths,
-            value=maps or "",
-            method=method,
-            layer=layer,
-            unit=unit,
-            target=target,
-        )
-        show(view, asked, out, json)
+        with progress(style="none" if quiet else "auto") as told:
+            asked = Asked(
+                model=model,
+                bundle=bundle,
+                paths=paths,
+                value=maps or patches or "",
+                method=method,
+                layer=layer,
+                unit=unit,
+                target=target,
+                progress=told,
+            )
+            show(view, asked, out, json)
         for error in missed:
             print(f"error: {error}", file=sys.stderr)
         return 1 if missed else 0

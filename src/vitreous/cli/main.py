@@ -27,6 +27,8 @@ USE = Group("Use", sort_key=3)
 VERBS = (
     ("train", TRAIN, "Train a network on images, measure it, write a report."),
     ("resume", TRAIN, "Go on with an interrupted run."),
+    ("cv", TRAIN, "Cross-validate: measure on every image, each by a model that has not seen it."),
+    ("tune", TRAIN, "Search for better settings by the validation part."),
     ("check", TRAIN, "Find what is wrong with data before an hour is spent on it."),
     ("show", TRAIN, "Show the first images that training would see."),
     ("split", TRAIN, "Write the parts of a data set as a manifest."),
@@ -43,6 +45,7 @@ VERBS = (
     ("compare", USE, "Say which differences between runs are more than luck."),
     ("predict", USE, "Name what is in images."),
     ("search", USE, "Find images like this one."),
+    ("export", USE, "Write a network as ONNX, compared with its run."),
 )
 
 

@@ -32,12 +32,14 @@ def models(pattern: str = "*", /, *, json: Annotated[bool, Parameter(negative=""
     """
     from rich.console import Console
 
-    from vitreous.models import MODELS
+    from vitreous.models import ARCHITECTURES, MODELS
+    from vitreous.models.classic import NAMES
 
     wanted = pattern if any(sign in pattern for sign in "*?[") else f"*{pattern}*"
     rows = [row for name, row in MODELS.items() if fnmatch.fnmatch(name, wanted)]
-    if not rows:
-        raise unknown("model", pattern, MODELS)
+    methods = fnmatch.filter(NAMES, wanted)
+    if not rows and not methods:
+        raise unknown("model", pattern, ARCHITECTURES)
     if json:
         fields = [
             {
@@ -52,10 +54,11 @@ def models(pattern: str = "*", /, *, json: Annotated[bool, Parameter(negative=""
             }
             for row in rows
         ]
-        print(json_text({"models": fields}))
+        print(json_text({"models": fields, "classic": methods}))
         return
     console = Console(highlight=False)
-    for line, style in table(rows, console.width):
+    lines = [*table(rows, console.width)] if rows else []
+    for line, style in (*lines, *classic(methods, console.width)):
         console.print(line, style=style, markup=False, soft_wrap=True)
 
 
@@ -71,6 +74,22 @@ def table(rows: Sequence[Variant], width: int) -> Iterator[tuple[str, str]]:
             remark = "  " + ", ".join(word for word, there in remarks.items() if there)
             figures = f"{row.parameters:>11,}  {row.macs:>14,}  {row.sizes.default:>6}"
             yield f"  {row.name:{names}}  {figures}{remark}".rstrip(), ""
+
+
+def classic(names: Sequence[str], width: int) -> Iterator[tuple[str, str]]:
+    """(line, style) of the classic methods: a classifier, then its names."""
+    from vitreous.models.classic import CLASSIFIERS
+
+    if not names:
+        return
+    yield "", ""
+    yield "classic methods, which learn in one go; + joins features, a comma methods", "bold"
+    for one, of_one in groupby(names, lambda name: name.partition("-")[0]):
+        row = CLASSIFIERS[one]
+        for line in _wrapped(f"{row.year}  {row.paper}", width):
+            yield line, "dim"
+        for line in _wrapped("  " + "  ".join(of_one), width):
+            yield line, ""
 
 
 def _wrapped(line: str, width: int) -> list[str]:

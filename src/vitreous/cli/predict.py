@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv as table
 import io
+import itertools
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from cyclopts import Parameter
 
 from vitreous.cli.drawn_answers import draw, drawn_names
+from vitreous.cli.evaluate import is_model
 from vitreous.cli.image_paths import gathered
 from vitreous.cli.network import must_exist
 from vitreous.data.images.read_file import printable
@@ -20,6 +22,7 @@ from vitreous.files import json_text
 
 if TYPE_CHECKING:
     from vitreous.inference.model_file import Bundle
+    from vitreous.inference.run_ensemble import RunEnsemble
     from vitreous.tasks import Answer
 
 CHUNK = 32  # images that are decoded and predicted together
@@ -34,6 +37,7 @@ def predict(
     top: int = 3,
     scale: float | None = None,
     raw: Annotated[bool, Parameter(negative="")] = False,
+    reject: Annotated[bool, Parameter(negative="")] = False,
     json: Annotated[bool, Parameter(negative="")] = False,
     csv: Annotated[bool, Parameter(negative="")] = False,
     out: Path | None = None,
@@ -47,7 +51,8 @@ def predict(
     model
         a run folder or a model file
     images
-        image files, folders of them, or patterns such as 'photos/*.jpg'
+        image files, folders of them, or patterns such as 'photos/*.jpg'; run folders and model
+        files before them answer together with the first one
     top
         how many classes to rank
     scale
@@ -55,6 +60,9 @@ def predict(
         tiles, by networks that answer for each pixel; default: the image is fitted into the window
     raw
         as sure as the network is by itself, without the temperature that calibrates its answers
+    reject
+        answer "none of these" to images that are not like those of training, by the threshold that
+        is kept in the model file
     json
         print one JSON object
     csv
@@ -72,6 +80,7 @@ def predict(
     from vitreous.cli.answer_sheet import answer_sheet, tile
     from vitreous.data.images.remarks import sentences
     from vitreous.inference.model_file import load
+    from vitreous.inference.run_ensemble import ensemble
     from vitreous.progress.choose import progress
 
     if top < 1:
@@ -88,10 +97,17 @@ def predict(
             where="--out",
             remedy=f"Leave {flag} out, or give a file of that kind.",
         )
-    must_exist(model)
-    bundle = load(model)
-    bundle = bundle.raw if raw else bundle
-    for note in bundle.notes:
+    further, images = models_first(images)
+    models = [model, *further]
+    for one in models:
+        must_exist(one)
+    if not images:
+        raise UsageError("no images are given", remedy="Name image files, or folders of them.")
+    loaded = [load(one).raw if raw else load(one) for one in models]
+    bundle = ensemble(loaded) if further else loaded[0]
+    rule = loaded[0].rejection if reject else None
+    warned = [*bundle.notes, *(rule.notes if rule else ())]
+    for note in warned:
         print(f"note: {note}", file=sys.stderr)
     paths, missed = gathered(images)
     folder = out if out is not None and (out.is_dir() or not out.suffix) else None
@@ -103,7 +119,7 @@ def predict(
     tiles = []
     with progress(style="none" if quiet else "auto") as shown:
         shown.stage("predicting", len(paths))
-        for path, answer, remarks in _answers(bundle, paths, top, scale):
+        for path, answer, remarks in _answers(bundle, paths, top, scale, reject):
             answers.append((path, answer))
             told.append(remarks)
             if folder is not None and not isinstance(answer, ImageError):
@@ -114,7 +130,7 @@ def predict(
     failures = [answer for _, answer in answers if isinstance(answer, ImageError)]
     write = _csv if csv else _plain
     notes = sentences(np.array(told, np.uint8), lambda index: printable(paths[index]))
-    text = _json(answers, missed, [*bundle.notes, *notes]) if json else write(answers)
+    text = _json(answers, missed, [*warned, *notes]) if json else write(answers)
     if sheet:
         text = answer_sheet(tiles, model.stem if model.suffix else model.resolve().name)
     if folder is not None:
@@ -130,8 +146,18 @@ def predict(
     return 1 if failures or missed else 0
 
 
+def models_first(words: Sequence[Path]) -> tuple[list[Path], tuple[Path, ...]]:
+    """The run folders and model files at the front, and the images behind them."""
+    models = [*itertools.takewhile(is_model, words)]
+    return models, tuple(words[len(models) :])
+
+
 def _answers(
-    bundle: Bundle, paths: Sequence[Path], top: int, scale: float | None
+    bundle: Bundle | RunEnsemble,
+    paths: Sequence[Path],
+    top: int,
+    scale: float | None,
+    reject: bool,
 ) -> Iterator[tuple[Path, Answer | ImageError, int]]:
     """(path, answer, remarks on its reading), chunk by chunk; a chunk with an image that cannot be
     read is asked one by one.
@@ -139,12 +165,13 @@ def _answers(
     for start in range(0, len(paths), CHUNK):
         chunk = paths[start : start + CHUNK]
         try:
-            found = bundle.predict_and_tell([*chunk], top=top, scale=scale)
+            found = bundle.predict_and_tell([*chunk], top=top, scale=scale, reject=reject)
             yield from ((path, *pair) for path, pair in zip(chunk, found, strict=True))
         except ImageError:
             for path in chunk:
                 try:
-                    yield path, *bundle.predict_and_tell([path], top=top, scale=scale)[0]
+                    (told,) = bundle.predict_and_tell([path], top=top, scale=scale, reject=reject)
+                    yield path, *told
                 except ImageError as error:
                     yield path, error, 0
 

@@ -25,6 +25,9 @@ def robust(
     split: Literal["train", "validation", "test", "all"] = "test",
     images: int | None = None,
     seed: int = 0,
+    reject: str | None = None,
+    refused: float = 0.05,
+    against: tuple[str, ...] = (),
     out: Path | None = None,
     open: bool = False,
     json: Annotated[bool, Parameter(negative="")] = False,
@@ -60,6 +63,14 @@ def robust(
         how many of them; default: all that the attack has time for
     seed
         of all that is random
+    reject
+        choose when `vitreous predict --reject` refuses an image: by energy or by neighbors; it is
+        written into the model file, and nothing is attacked
+    refused
+        share of the validation images that may be refused
+    against
+        other data that should be refused: a folder, a set, noise or inverted; may be given several
+        times. How well each score tells them from the own is measured, and nothing is attacked
     out
         write robustness.html and robustness.json into this folder; default: the run folder
     open
@@ -73,6 +84,21 @@ def robust(
     from vitreous.runs.robustness import robustness, write
 
     must_exist(model)
+    if reject is not None or against:
+        from vitreous.runs.rejection_choice import choose_rejection
+
+        with progress(style="none" if quiet else "auto") as shown:
+            choice = choose_rejection(
+                model,
+                data,
+                score=reject or "energy",
+                share=refused,
+                against=against,
+                keep=reject is not None,
+                progress=shown,
+            )
+        print(json_text({"rejection": choice.to_json()}) if json else choice)
+        return
     with progress(style="none" if quiet else "auto") as shown:
         found, pictured = robustness(
             model,

@@ -24,12 +24,17 @@ def verdict(summary: dict[str, Any], as_json: bool, report: Path | None = None) 
     lines = [("model", summary["model"])]
     for part, found in summary["scores"].items():
         lines += in_short(part, TASKS[summary["task"]].SCORES.from_json(found))
+    for member in summary.get("members", ()):
+        lines.append(("member", f"{member['text']}   {member['run']}"))
+    if summary.get("gain"):
+        lines.append(("gain", summary["gain"]["text"]))
     if summary.get("kept"):
         lines.append(("kept", "epoch {epoch} of {of}".format(**summary["kept"])))
     if summary.get("seconds") is not None:
         lines.append(("time", f"{summary['seconds']:.1f} s"))
     if summary.get("run"):
-        lines.append(("run", str(summary["run"])))
+        several = isinstance(summary["run"], list)
+        lines.append(("run", ", ".join(summary["run"]) if several else str(summary["run"])))
     if report is not None:
         lines.append(("report", str(report)))
     for note in summary.get("notes", []):

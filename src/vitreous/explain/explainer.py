@@ -26,6 +26,7 @@ from vitreous.tasks import Task
 from vitreous.tasks.aim import Aim, picked
 
 AUTO = "auto"
+OCCLUSION = "occlusion"  # it needs no derivatives
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -150,7 +151,11 @@ def _unit(model: nn.Module, images: Images, layer: str, unit: int) -> tuple[Unit
 def _automatic(
     model: nn.Module, images: Images, aim: Aim, layer: str | None
 ) -> tuple[str, str | None]:
-    """Grad-CAM where there is a map, and otherwise what pixels contribute."""
+    """Grad-CAM where there is a map, and otherwise what pixels contribute; occlusion where
+    derivatives tell nothing.
+    """
+    if not getattr(model, "smooth", True):
+        return OCCLUSION, None
     first = next(iter(METHODS))
     if layer is not None:
         return first, layer

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cached_property
 from io import BytesIO
 from typing import Any
@@ -44,6 +44,7 @@ class Plate:
     name      of its file, without an ending
     title     what is seen; says: how it is to be read, a sentence each
     pictures  in their order
+    across    pictures in a line; 0 is as many as suit
     facts     the numbers behind them, for JSON
     """
 
@@ -51,6 +52,7 @@ class Plate:
     title: str
     pictures: Sequence[Picture]
     says: Sequence[str] = ()
+    across: int = 0
     facts: Mapping[str, Any] = field(default_factory=dict)
 
     @property
@@ -71,7 +73,8 @@ class Plate:
     def image(self) -> NDArray[np.uint8]:
         """All of them on white, (H, W, 3), with the title above and each line below its picture."""
         count = len(self.pictures)
-        across = min(ACROSS, count, max(1, math.ceil(math.sqrt(1.6 * count))))
+        suiting = min(ACROSS, count, max(1, math.ceil(math.sqrt(1.6 * count))))
+        across = self.across or max(1, suiting)
         down = math.ceil(count / across)
         cell = self.side + GAP, self.side + GAP + LINE
         top = LINE + 2 * GAP
@@ -128,8 +131,3 @@ def to_bytes(images: NDArray[np.floating]) -> NDArray[np.uint8]:
     shown = images if images.shape[0] in (1, 3) else images.mean(0, keepdims=True)
     bytes_: NDArray[np.uint8] = np.rint(np.clip(shown, 0, 1) * 255).astype(np.uint8)
     return np.moveaxis(bytes_, 0, -1)
-
-
-def named(plate: Plate, name: str) -> Plate:
-    """The same plate in a file that is named after an image as well."""
-    return replace(plate, name=f"{plate.name}-{name}")

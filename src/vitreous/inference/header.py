@@ -20,7 +20,9 @@ from vitreous.tasks import TASKS, Task
 
 FORMAT = 3
 READABLE = (1, 2, FORMAT)
-"""The first had no decoding, and thresholds of labels in its place; the second no temperature."""
+"""The first had no decoding, and thresholds of labels in its place; the second no temperature, and
+no rejection.
+"""
 PRECISIONS = ("float32", "bfloat16", "float16")
 FOREIGN = "Give a model file of vitreous; weights of other tools go to --pretrained."
 HEADER_LIMIT = 16 << 20  # bytes; a million long class names would still fit
@@ -38,6 +40,7 @@ class Header:
     training: dict[str, Any]
     sha256: str
     probe: tuple[float, ...] | None
+    rejection: dict[str, Any] | None
 
     @classmethod
     def of(cls, path: Path) -> Header:
@@ -53,16 +56,21 @@ class Header:
     @classmethod
     def read(cls, blob: bytes, where: str) -> Header:
         """Parse and check the header of a model file's bytes. Raises ModelFileError."""
-        fields = {"decoding": {}, "probe": None, **metadata(blob, where)}
+        return cls.checked(metadata(blob, where), where)
+
+    @classmethod
+    def checked(cls, found: dict[str, Any], where: str) -> Header:
+        """Check the fields of a header. Raises ModelFileError."""
+        fields: dict[str, Any] = {"decoding": {}, "probe": None, "rejection": None, **found}
         if fields.get("format") not in READABLE:
             raise ModelFileError(
                 f"format {fields.get('format')!r} is unknown here",
                 where=where,
-                remedy=f"Up to {FORMAT} are read here: update vitreous, or save the model again.",
+                remedy=f"Up to {FORMAT} are read: update vitreous, or save the model again.",
             )
         if name := misfit(fields, FIELDS):
-            found = repr(fields[name])[:80] if name in fields else "missing"
-            raise damaged(where, f"the header's field '{name}' is {found}")
+            given = repr(fields[name])[:80] if name in fields else "missing"
+            raise damaged(where, f"the header's field '{name}' is {given}")
         classes = fields["classes"]
         if fields["task"] not in TASKS:
             raise unknown("task", fields["task"], TASKS, where=where)
@@ -84,6 +92,7 @@ class Header:
             training=fields["training"],
             sha256=fields["sha256"],
             probe=fields["probe"],
+            rejection=fields["rejection"],
         )
 
 
@@ -100,6 +109,7 @@ FIELDS: dict[str, Any] = {
     "training": dict,
     "sha256": str,
     "probe": Annotated[tuple[float, ...] | None, AtMost(1024)],
+    "rejection": dict | None,
 }
 
 
@@ -115,6 +125,7 @@ LIMITS = {
     "size": 1 << 14,
     "depth": 64,
     "depths": 256,
+    "learned": 1 << 28,
 }
 """The largest number of an argument, so that no file asks for a network that takes hours."""
 LIMIT = 1 << 20  # of any other number
@@ -172,7 +183,7 @@ def metadata(blob: bytes, where: str) -> dict[str, Any]:
     (length,) = struct.unpack("<Q", blob[:8])
     if length > min(len(blob) - 8, HEADER_LIMIT):
         kind = recognize(blob)
-        if kind in SIGNATURES:
+        if kind in SIGNATURES and blob[8:9] != b"{":  # a length may look like any signature
             raise ModelFileError(f"is {kind.name}, no model file", where=where, remedy=FOREIGN)
         raise damaged(where, "the file was cut, or is no safetensors file")
     try:

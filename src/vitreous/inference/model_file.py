@@ -25,17 +25,21 @@ from vitreous.blocks.mode import evaluating
 from vitreous.data.batches.preprocess import PixelContract
 from vitreous.errors import ModelFileError, RunError, UsageError
 from vitreous.formats import counted, quantity
-from vitreous.inference.explaining import ExplainingPredictor
 from vitreous.inference.header import FORMAT, Header, damaged
+from vitreous.inference.onnx_network import read_onnx
 from vitreous.inference.probe import agrees, probe
+from vitreous.inference.rejecting import RejectingPredictor
+from vitreous.inference.rejection import Rejection
 from vitreous.models import create
 from vitreous.models.tensor_names import unwrapped
 from vitreous.run_folder import RunFolder
 from vitreous.training.reproduce import undrawn
 
+BANK = "rejection.bank"  # a tensor of the file that is none of the network
+
 
 @dataclass(frozen=True, kw_only=True, repr=False)
-class Bundle(ExplainingPredictor):
+class Bundle(RejectingPredictor):
     """A trained network as it lies in a model file.
 
     architecture  its name in the table of models, or None for a module of the user's own
@@ -82,7 +86,20 @@ class Bundle(ExplainingPredictor):
                     remedy="Keep it in a buffer (register_buffer), or leave get_extra_state out.",
                 )
             state[name] = tensor.detach().cpu().contiguous()
-        header = {
+        rule = self.rejection
+        bank = None if rule is None else rule.bank
+        if bank is not None:
+            state[BANK] = bank.contiguous()
+        header = {**self.facts(), "sha256": digest(state), "probe": probe(self)}
+        if rule is not None:
+            header["rejection"] = rule.to_json()
+        # Tied weights share memory, which safetensors refuses; a copy keeps every name in the file.
+        unshared = {name: tensor.clone() for name, tensor in state.items()}
+        return write_tensors(unshared, {"vitreous": json.dumps(header, allow_nan=False)})
+
+    def facts(self) -> dict[str, Any]:
+        """The header of the file, as far as it does not depend on the weights."""
+        return {
             "format": FORMAT,
             "architecture": self.architecture,
             "arguments": self.arguments,
@@ -92,16 +109,11 @@ class Bundle(ExplainingPredictor):
             "decoding": self.task.to_json(),
             "precision": self.precision,
             "training": self.training,
-            "sha256": digest(state),
-            "probe": probe(self),
         }
-        # Tied weights share memory, which safetensors refuses; a copy keeps every name in the file.
-        unshared = {name: tensor.clone() for name, tensor in state.items()}
-        return write_tensors(unshared, {"vitreous": json.dumps(header, allow_nan=False)})
 
 
 def load(path: str | Path, module: nn.Module | None = None) -> Bundle:
-    """Read a model file, or the model of a run folder.
+    """Read a model file, the model of a run folder, or an ONNX file that `vitreous export` wrote.
 
     module  the network itself, for a file whose architecture is not in the table of models; lazy
             layers are run once on a black image
@@ -112,6 +124,9 @@ def load(path: str | Path, module: nn.Module | None = None) -> Bundle:
     path = Path(path)
     if path.is_dir():
         path = measured(RunFolder(path))
+    if path.suffix.lower() == ".onnx":
+        network, header = read_onnx(path)
+        return bundle_of(network, header)
     return parse(_read(path), str(path), module)
 
 
@@ -136,6 +151,7 @@ def parse(blob: bytes, where: str, module: nn.Module | None = None) -> Bundle:
         raise damaged(where, str(error)) from error
     if digest(state) != header.sha256:
         raise damaged(where, "the weights do not match the checksum in the header")
+    bank = state.pop(BANK, None)
     if module is None:
         # First without memory: a header that asks for a huge network is found out by its shapes.
         with torch.device("meta"):
@@ -147,7 +163,14 @@ def parse(blob: bytes, where: str, module: nn.Module | None = None) -> Bundle:
         state = renamed(state, module.state_dict())
         check(module, state, where)
     module.load_state_dict(state)
-    bundle = Bundle(
+    bundle = bundle_of(module, header, rejection_of(header, bank, where))
+    check_answer(bundle, header, where)
+    return bundle
+
+
+def bundle_of(module: nn.Module, header: Header, rejection: Rejection | None = None) -> Bundle:
+    """A network with what its header says."""
+    return Bundle(
         model=module.eval(),
         architecture=header.architecture,
         arguments=header.arguments,
@@ -155,9 +178,16 @@ def parse(blob: bytes, where: str, module: nn.Module | None = None) -> Bundle:
         task=header.task,
         precision=header.precision,
         training=header.training,
+        rejection=rejection,
     )
-    check_answer(bundle, header, where)
-    return bundle
+
+
+def rejection_of(header: Header, bank: Tensor | None, where: str) -> Rejection | None:
+    """When images are refused. Raises ModelFileError for what cannot be meant."""
+    try:
+        return Rejection.from_json(header.rejection, bank)
+    except ModelFileError as error:
+        raise damaged(where, error.message) from error
 
 
 def check_answer(bundle: Bundle, header: Header, where: str) -> None:

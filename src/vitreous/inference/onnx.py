@@ -11,6 +11,7 @@ import json
 import warnings
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -68,15 +69,15 @@ def convert(
     module: nn.Module,
     examples: Tensor,
     *,
-    names: tuple[str, str] = ("images", "logits"),
+    names: tuple[str, ...] = ("images", "logits"),
     metadata: dict[str, str] | None = None,
     opset: int = OPSET,
     tolerance: float = TOLERANCE,
 ) -> bytes:
-    """The ONNX file of any module with one input and one output, for any number of examples.
+    """The ONNX file of any module with one input, for any number of examples.
 
     examples  (B, ...) to trace with and to compare with
-    names     of the input and of the output
+    names     of the input and of the outputs, which are one tensor, or a tuple of them
 
     Raises as `to_onnx` does.
     """
@@ -85,9 +86,9 @@ def convert(
     examples = torch.cat([examples, examples]).cpu()  # a single one would be taken for a constant
     with torch.no_grad():
         outputs = module(examples)
-    if not isinstance(outputs, Tensor):
+    if not all(isinstance(each, Tensor) for each in in_a_row(outputs)):
         raise ModelError(
-            f"{type(module).__name__} gives a {type(outputs).__name__}, and ONNX gets one output",
+            f"{type(module).__name__} gives a {type(outputs).__name__}, and ONNX gets tensors",
             remedy="Let its forward pass return one tensor.",
         )
     with torch.no_grad(), warnings.catch_warnings():
@@ -121,10 +122,17 @@ def convert(
     blob = bytes(proto.SerializeToString())
     session = runtime.InferenceSession(blob, providers=["CPUExecutionProvider"])
     for batch in (examples[:1], examples):
-        (found,) = session.run(None, {names[0]: batch.numpy()})
+        answers = session.run(None, {names[0]: batch.numpy()})
         with torch.no_grad():
-            compare(torch.from_numpy(found), module(batch), tolerance)
+            expected = in_a_row(module(batch))
+        for found, wanted in zip(answers, expected, strict=True):
+            compare(torch.from_numpy(found), wanted, tolerance)
     return blob
+
+
+def in_a_row(outputs: Any) -> tuple[Any, ...]:
+    """Several outputs, or one, as a tuple."""
+    return outputs if isinstance(outputs, tuple) else (outputs,)
 
 
 def compare(found: Tensor, expected: Tensor, tolerance: float) -> None:

@@ -16,6 +16,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from vitreous.blocks.mode import evaluating
 from vitreous.data.batches.pack import Rows
@@ -39,6 +40,7 @@ Image: TypeAlias = Source | Tensor
 BATCH = 64  # images that are decoded and predicted together
 PIXELS = 4 << 20  # of the rows that go through the network together
 MOST = 512  # rows that do
+AROUND = 8  # pixels by which an image at its own scale is continued
 WHOLE = 1 << 20  # pixels of an image of any size, up to which it goes through in one pass
 Scale = Annotated[float | None, Between(0.001, 16)]  # of an image, for tiles
 
@@ -84,6 +86,16 @@ class Predictor:
         """Rows that go through the network at once."""
         return max(1, min(MOST, PIXELS // int(np.prod(self.contract.shape))))
 
+    @property
+    def continues(self) -> bool:
+        """Is an image continued by its mirror image, and what is answered there cut off? Of pixels
+        that nothing was done to, those at the border would else be worse answered than others: a
+        network takes the zeros about an image for a part of it.
+        """
+        native = getattr(self.contract, "fit", None) == "native"
+        given = self.task.output()
+        return native and given.kind == "map" and given.stride == 1
+
     def outputs(self, images: Images) -> Any:
         """What the network gives for images (B, C, H, W) in [0, 1], at least in float32.
 
@@ -95,6 +107,15 @@ class Predictor:
             forward_context(self.precision, self.device),
         ):
             return finite(widened(self.model(images.to(self.device))))
+
+    def answers(self, images: Images) -> Any:
+        """What is answered to images: `outputs`, and where they have a scale of their own those for
+        images that are continued by their mirror images, without what lies there.
+        """
+        if not self.continues or min(images.shape[2:]) <= AROUND:
+            return self.outputs(images)
+        wide = F.pad(images, [AROUND] * 4, mode="reflect")
+        return self.outputs(wide)[..., AROUND:-AROUND, AROUND:-AROUND]
 
     def probabilities(self, images: Images) -> NDArray[np.float64]:
         """(B, C, H, W) in [0, 1] to (B, L), where the task is about classes, else UsageError."""
@@ -112,7 +133,7 @@ class Predictor:
         """(ids, outputs) for these rows of a pack, some at a time."""
         for first in range(0, len(ids), self.together):
             chunk = ids[first : first + self.together]
-            yield chunk, self.outputs(self.contract.images(rows[chunk]))
+            yield chunk, self.answers(self.contract.images(rows[chunk]))
             if progress:
                 progress(first + len(chunk), len(ids))
 
@@ -122,10 +143,16 @@ class Predictor:
         targets: Columns,
         ids: Ids,
         progress: Callable[[int, int], None] | None = None,
+        hear: Callable[[Any], None] | None = None,
     ) -> Meter:
-        """A meter that has seen the answers to these rows, and what is true."""
+        """A meter that has seen the answers to these rows, and what is true.
+
+        hear  is told the outputs for some rows at a time
+        """
         meter = self.task.meter()
         for chunk, outputs in self.over(rows, ids, progress):
+            if hear:
+                hear(outputs)
             meter.add(outputs, {name: column.batch(chunk) for name, column in targets.items()})
         return meter
 
@@ -211,7 +238,7 @@ class Predictor:
 
         def pieces() -> Iterator[tuple[tuple[slice, slice], Any]]:
             for tile, crop in Tiling.of(self.model, channels).tiles(image):
-                yield crop.image, crop(self.outputs(tile))
+                yield crop.image, crop(self.answers(tile))
 
         answer = self.task.assemble(pieces(), resize_frame((height, width), wanted))
         return answer, merged(remarks)
@@ -225,7 +252,7 @@ class Predictor:
             image = decode(source, channels=contract.channels)
         height, width = image.shape[:2]
         if height * width <= WHOLE:
-            outputs = self.outputs(contract.around(height, width).images(image[None]))
+            outputs = self.answers(contract.around(height, width).images(image[None]))
         else:
             outputs = self._map(image)
         frames = [Frame.identity((height, width))]
@@ -235,7 +262,7 @@ class Predictor:
         """(1, L, H, W) of an image (H, W, C), tile by tile."""
         made: Tensor | None = None
         for tile, crop in Tiling.of(self.model, image.shape[2]).tiles(image):
-            part = crop(self.outputs(tile))
+            part = crop(self.answers(tile))
             if made is None:
                 made = part.new_empty(*part.shape[:2], *image.shape[:2])
             made[(..., *crop.image)] = part

@@ -26,7 +26,7 @@ LIMIT = 2000  # examples that it remembers, and examples that it is asked about
 class Baseline:
     """A rule's scores, by the names of `ClassificationScores`; None where there is no such score.
 
-    name      majority or neighbor
+    name      majority, neighbor or that of a classic method
     detail    the rule in words
     count     number of examples it was asked about
     interval  95 % interval of the accuracy, likewise balanced_interval
@@ -45,6 +45,8 @@ class Baseline:
     def title(self) -> str:
         if self.name == "neighbor":
             return "nearest neighbor on pixels"
+        if self.name != "majority":
+            return self.name
         several = self.balanced_accuracy is None
         return "frequency of each label" if several else "most frequent class"
 
@@ -128,6 +130,17 @@ def neighbor_labels(
     """
     answers = train_marks[found.nearest].astype(float)
     return _labels("neighbor", found.detail, answers, marks[found.queries])
+
+
+def other_method(
+    name: str,
+    detail: str,
+    predicted: NDArray[np.integer],
+    targets: NDArray[np.integer],
+    num_classes: int,
+) -> Baseline:
+    """What another method has answered to the same images. Both arrays are (N,) class numbers."""
+    return _one_class(name, detail, predicted, targets, num_classes)
 
 
 @dataclass(frozen=True)

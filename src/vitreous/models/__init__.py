@@ -16,15 +16,18 @@ from vitreous.models.surgery import (
     with_classes,
 )
 from vitreous.models.table import (
+    ARCHITECTURES,
     MODELS,
     create,
     default_size,
     fitting_size,
+    learns_at_once,
     minimum_size,
     variant,
 )
 
 __all__ = [
+    "ARCHITECTURES",
     "MODELS",
     "Ensemble",
     "Output",
@@ -37,6 +40,7 @@ __all__ = [
     "fold",
     "freeze",
     "head",
+    "learns_at_once",
     "minimum_size",
     "variant",
     "with_channels",

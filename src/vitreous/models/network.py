@@ -98,6 +98,7 @@ class Network(nn.Module):
 
     auxiliary  children that are no stages (heads that only help training)
     aliases    names of tensors in published files, and ours
+    smooth     do its derivatives tell what the answer depends on?
     notes      what was adapted when weights were loaded
     unpublished  stages beside the head that published weights do not have
     grid       images are padded inside to multiples of this many pixels, half before and half
@@ -105,6 +106,7 @@ class Network(nn.Module):
     """
 
     auxiliary: ClassVar[tuple[str, ...]] = ()
+    smooth: ClassVar[bool] = True
     aliases: ClassVar[Mapping[str, str]] = {}
     notes: tuple[str, ...] = ()
     unpublished: tuple[str, ...] = ()

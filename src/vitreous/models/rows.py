@@ -39,6 +39,8 @@ class Variant:
     macs         multiply-accumulates for one image of the default size: a golden number, too
     output       does it answer for each image ("vector"), or for each pixel ("map")?
     sized        the class must know the image size (dense layers on flattened maps, positions)
+    at_once      a classic method, which learns in one go and not by steps; its costs follow from
+                 the data
     """
 
     name: str
@@ -53,4 +55,5 @@ class Variant:
     sizes: Sizes = field(default_factory=Sizes)
     output: OutputKind = "vector"
     sized: bool = False
+    at_once: bool = False
     weights: Weights | None = None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from collections.abc import Iterator
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from vitreous.errors import UsageError, unknown
 from vitreous.fields import checked
 from vitreous.models import (
     alexnet,
+    classic,
     convnet,
     denoiser,
     densenet,
@@ -57,6 +59,21 @@ MODELS: dict[str, Variant] = {
         convnet.VARIANTS,
     )
 }
+
+
+class Architectures:
+    """Every name that `create` knows: networks of the table, and classic methods, of which there
+    are as many as can be put together.
+    """
+
+    def __contains__(self, name: object) -> bool:
+        return isinstance(name, str) and (name in MODELS or classic.is_classic(name))
+
+    def __iter__(self) -> Iterator[str]:
+        return chain(MODELS, classic.NAMES)
+
+
+ARCHITECTURES = Architectures()
 
 
 def create(
@@ -114,9 +131,19 @@ def create(
 
 def variant(name: str) -> Variant:
     """The row of the table. Raises UsageError that offers the nearest names."""
-    if checked("model", name, str) not in MODELS:
-        raise unknown("model", name, MODELS)
-    return MODELS[name]
+    if checked("model", name, str) in MODELS:
+        return MODELS[name]
+    if classic.is_classic(name):
+        return classic.row(name)
+    raise unknown("model", name, ARCHITECTURES)
+
+
+def learns_at_once(name: str | None) -> bool:
+    """Is this a classic method, and no network that learns by steps? None is a module of one's own.
+
+    Raises UsageError for a name that there is not.
+    """
+    return name is not None and variant(name).at_once
 
 
 def default_size(name: str) -> int:

@@ -11,7 +11,8 @@ import torch
 from vitreous.augment.policies import RECIPES
 from vitreous.blocks.init import INITIALIZERS
 from vitreous.errors import UsageError, unknown
-from vitreous.models import MODELS, variant
+from vitreous.models import ARCHITECTURES, learns_at_once, variant
+from vitreous.models.classic import NAMES, check_library, is_classic
 from vitreous.recipes.recipe import Recipe, flag
 from vitreous.tasks import TASKS, Task
 from vitreous.trackers import LOGS, check_installed
@@ -56,6 +57,12 @@ IDLE = (
         "Add --l1 or --l2",
     ),
     Idle(
+        ("adversarial_steps",),
+        lambda choices: bool(choices["adversarial"]),
+        ": nothing is attacked",
+        "Add --adversarial 8",
+    ),
+    Idle(
         ("fine_tune",),
         lambda choices: choices["freeze"] == "backbone",
         ": nothing is frozen, the whole network learns from the start",
@@ -68,6 +75,27 @@ IDLE = (
         "Begin from weights (--pretrained)",
     ),
 )
+
+
+def check_at_once(choices: Mapping[str, Any], stepped: Iterable[str]) -> None:
+    """Raises UsageError for settings that a classic method does not have.
+
+    stepped  names of these fields
+    """
+    for name in stepped:
+        if choices[name] != getattr(Recipe, name):
+            raise UsageError(
+                f"has no effect: {choices['model']} learns in one go, and not by steps",
+                where=flag(name),
+                remedy="Leave it out, or choose a network: `vitreous models` lists them.",
+            )
+    if choices["balance"] == "sampler":
+        raise UsageError(
+            f"{choices['model']} looks at each image once: nothing is drawn",
+            where="--balance sampler",
+            remedy="Choose --balance weights.",
+        )
+    check_library(choices["model"])
 
 
 def check_together(choices: Mapping[str, Any], task: type[Task]) -> None:
@@ -96,7 +124,16 @@ def check_together(choices: Mapping[str, Any], task: type[Task]) -> None:
             where="--model",
             remedy=f"{other} network: `vitreous models` lists them.",
         )
-    task.check_settings(choices["loss"], choices["label_smoothing"], choices["balance"])
+    if learns_at_once(model) and not task.one_class:
+        raise UsageError(
+            f"{model} tells which one class an image has, and the task {task.name} asks another "
+            "question",
+            where="--model",
+            remedy="Choose a network: `vitreous models` lists them.",
+        )
+    for name in choices["against"]:
+        check_rival(name, task)
+    task.check_settings(choices["loss"], choices["label_smoothing"] or 0.0, choices["balance"])
     task.check_mixing(choices["mixup"], choices["cutmix"])
     if reason := task.spoiled_by(choices["augment"], choices["noise"] or ""):
         raise UsageError(
@@ -125,7 +162,7 @@ def check_together(choices: Mapping[str, Any], task: type[Task]) -> None:
             "comes with some (`vitreous models`).",
         )
     if choices["freeze"] == "backbone" and not choices["fine_tune"]:
-        for name in ("mixup", "cutmix", "bn_recalibrate"):
+        for name in ("mixup", "cutmix", "adversarial", "bn_recalibrate"):
             if choices[name]:
                 raise _useless(name, "features are computed once, from whole images")
         alone = {"compile": False, "layer_decay": 1, "backbone_lr": Recipe.backbone_lr}
@@ -140,6 +177,12 @@ def check_together(choices: Mapping[str, Any], task: type[Task]) -> None:
             where="--init",
             remedy="Leave it out, or learn from scratch with --pretrained no.",
         )
+    if choices["adversarial"] and choices["engine"] == "manual":
+        raise UsageError(
+            "attacks follow gradients of the pixels, which are computed by autograd",
+            where="--adversarial, --engine manual",
+            remedy="Leave one of them out.",
+        )
     if choices["compile"]:
         if choices["engine"] == "manual":
             raise UsageError(
@@ -148,6 +191,20 @@ def check_together(choices: Mapping[str, Any], task: type[Task]) -> None:
                 remedy="Leave one of them out.",
             )
         check_compiler(choices["device"])
+
+
+def check_rival(name: str, task: type[Task]) -> None:
+    """Raises UsageError for a method that no network of this task can be held against."""
+    if not is_classic(name):
+        raise unknown("classic method", name, ("all", *NAMES), where="--against")
+    if not task.one_class:
+        raise UsageError(
+            f"classic methods tell which one class an image has, and the task {task.name} asks "
+            "another question",
+            where="--against",
+            remedy="Leave it out.",
+        )
+    check_library(name)
 
 
 def _useless(name: str, reason: str) -> UsageError:
@@ -171,7 +228,7 @@ def check_names(values: dict[str, Any]) -> None:
 
 
 TABLES: dict[str, Iterable[str]] = {
-    "model": MODELS,
+    "model": ARCHITECTURES,
     "optimizer": OPTIMIZERS,
     "schedule": SCHEDULES,
     "augment": RECIPES,

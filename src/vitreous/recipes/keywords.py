@@ -45,6 +45,8 @@ class RecipeFields(TypedDict, total=False):
     noise: str | None
     mixup: float | None
     cutmix: float | None
+    adversarial: float | None
+    adversarial_steps: int | None
     pretrained: str | None
     freeze: Literal["auto", "none", "backbone"]
     fine_tune: int
@@ -57,6 +59,7 @@ class RecipeFields(TypedDict, total=False):
     deterministic: bool
     validation: float
     test: float
+    against: tuple[str, ...]
     bad_images: Literal["skip", "raise"]
     checkpoint: float
     log: tuple[str, ...]

@@ -110,7 +110,7 @@ class Recipe:
     """stop when this many epochs bring nothing; the best weights are kept in any case"""
 
     augment: str | None = None
-    """none, light, standard, strong, scenes, elastic, turn, zoom, randaugment or augmix"""
+    """none, light, pieces, standard, strong, scenes, elastic, turn, zoom, randaugment or augmix"""
     noise: Annotated[str | None, "text, such as gaussian:25"] = None
     """what makes images worse where a network is to undo it: gaussian:SIGMA in gray levels,
     poisson:PHOTONS of a white pixel or jpeg:QUALITY"""
@@ -118,6 +118,12 @@ class Recipe:
     """strength of mixing pairs of images, such as 0.2"""
     cutmix: Annotated[float | None, Between(0, 8)] = None
     """strength of pasting a patch of another image, such as 1.0"""
+
+    adversarial: Annotated[float | None, Between(1, 255)] = None
+    """adversarial training: attack each batch by so many gray levels of 255, such as 8, before it
+    is learned from"""
+    adversarial_steps: Annotated[int | None, Between(1, 100)] = None
+    """steps of these attacks; default: 1, from a random start"""
 
     pretrained: str | None = None
     """yes, no, a weights file, or an address or hub:OWNER/NAME/FILE that ends in #sha256=...;
@@ -146,6 +152,9 @@ class Recipe:
     """share held out for choosing, where the data prescribes no part for it"""
     test: Annotated[float, Between(0, 0.9)] = 0.15
     """share held out for the last measurement, where the data prescribes none"""
+    against: tuple[str, ...] = ()
+    """classic methods that learn from the same images and are measured on the same others, such as
+    svm-hog, or all; may be given several times"""
     bad_images: Literal["skip", "raise"] = "skip"
     """what to do with an image that cannot be read"""
     checkpoint: Annotated[float, Between(0, 86_400)] = 30.0
@@ -158,6 +167,9 @@ class Recipe:
         log: Any = self.log
         if isinstance(log, str):
             object.__setattr__(self, "log", (log,))
+        against: Any = self.against
+        if isinstance(against, str):
+            object.__setattr__(self, "against", (against,))
         if self.balance == "focal":
             raise UsageError(
                 "the focal loss is a loss here, and no kind of balance",

@@ -7,6 +7,7 @@ into the run folder and shown in the report, so that nobody has to guess what "a
 from __future__ import annotations
 
 import math
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -14,12 +15,18 @@ import numpy as np
 from vitreous.augment.policies import symbols
 from vitreous.data.batches.preprocess import PixelContract
 from vitreous.errors import UsageError, unknown
-from vitreous.models import default_size, fitting_size, variant
+from vitreous.models import default_size, fitting_size, learns_at_once, variant
+from vitreous.models.classic import USUAL
 from vitreous.models.network import OutputKind
-from vitreous.recipes.contradictions import check_names, check_together, devices
+from vitreous.recipes.contradictions import (
+    check_at_once,
+    check_names,
+    check_together,
+    devices,
+)
 from vitreous.recipes.data_facts import SMALL, TINY, DataFacts
 from vitreous.recipes.recipe import Recipe
-from vitreous.recipes.resolved import ResolvedRecipe
+from vitreous.recipes.resolved import STEPPED, ResolvedRecipe
 from vitreous.tasks import TASKS, Task
 from vitreous.training.optimizer import OPTIMIZERS
 
@@ -38,6 +45,12 @@ def resolve(recipe: Recipe, facts: DataFacts, *, own_module: bool = False) -> Re
     choices = Choices(recipe.to_mapping())
     task = _choose_task(choices, facts)
     check_names(choices.values)
+    if choices["against"]:
+        wanted = (USUAL if one == "all" else (one,) for one in choices["against"])
+        choices.values["against"] = tuple(dict.fromkeys(chain.from_iterable(wanted)))
+    at_once = learns_at_once(choices["model"])
+    if at_once:
+        check_at_once(choices.values, STEPPED)
     kind = _answers(choices, task)
     if own_module:
         choices.fill("pretrained", "no", "the network is your own")
@@ -51,7 +64,12 @@ def resolve(recipe: Recipe, facts: DataFacts, *, own_module: bool = False) -> Re
     whole = "the whole image is answered about"
     choices.fill("fit", task.window, "usual for classes" if task.window == "crop" else whole)
     _choose_noise(choices, facts)
-    _choose_learning(choices, facts, task, kind)
+    if at_once:
+        _choose_at_once(choices, task)
+    else:
+        _choose_learning(choices, facts, task, kind)
+    choices.fill("threads", 2, "decoding keeps up with training")
+    choices.fill("device", devices()[0], "the fastest there is")
     check_together(choices.values, task)
     warm = choices["pretrained"] != "no"
     # A pretrained network saw RGB; gray images are shown to it as RGB.
@@ -260,5 +278,9 @@ def _choose_learning(
             choices.fill(name, 0.0, "targets of this kind cannot be blended")
     for name in ("ema", "dropout"):
         choices.fill(name, 0.0, "off unless asked for")
-    choices.fill("threads", 2, "decoding keeps up with training")
-    choices.fill("device", devices()[0], "the fastest there is")
+
+
+def _choose_at_once(choices: Choices, task: type[Task]) -> None:
+    """What is left to choose where nothing is learned by steps."""
+    choices.fill("loss", next(iter(task.LOSSES)), "answers are measured by it")
+    choices.fill("augment", "none", "the images are looked at once, as they are")

@@ -13,6 +13,7 @@ import yaml
 from vitreous.data.batches.preprocess import PixelContract
 from vitreous.errors import RunError
 from vitreous.fields import misfit
+from vitreous.models import learns_at_once
 from vitreous.recipes.contradictions import check_names
 from vitreous.recipes.recipe import Recipe
 
@@ -26,8 +27,19 @@ WRITTEN: dict[str, type | UnionType] = {
 }
 """What a recipe.yaml has to hold."""
 
-LATER = ("alpha", "noise")
-"""Fields that runs of earlier versions did not have: where they are None, nothing has changed."""
+LATER = ("alpha", "noise", "adversarial", "adversarial_steps", "against")
+"""Fields that runs of earlier versions did not have: where they are empty, nothing has changed."""
+
+STEPPED = (
+    "epochs", "time", "batch_size", "optimizer", "lr", "momentum", "weight_decay", "schedule",
+    "milestones", "step_factor", "warmup", "backbone_lr", "layer_decay", "loss", "alpha",
+    "label_smoothing", "l1", "l2", "penalty_from", "clip", "accumulate", "ema", "swa",
+    "bn_recalibrate", "dropout", "init", "patience", "augment", "mixup", "cutmix", "adversarial",
+    "adversarial_steps", "pretrained",
+    "freeze", "fine_tune", "engine", "precision", "compile", "checkpoint",
+    "log",
+)  # fmt: skip
+"""Fields that say how a network learns step by step: a classic method, which does not, has none."""
 
 FILLED = (
     "task", "epochs", "batch_size", "size", "fit", "optimizer", "lr", "weight_decay", "schedule",
@@ -80,10 +92,11 @@ class ResolvedRecipe:
                 raise TypeError(f"{name} is {written.get(name, 'missing')!r}")
             contract = PixelContract.from_json(written["contract"])
             recipe = Recipe.from_mapping(written["recipe"], where)
-            for name in FILLED:
-                if getattr(recipe, name) in (None, "auto"):
-                    raise TypeError(f"{name} is left open")
             check_names(recipe.to_mapping())
+            idle = STEPPED if learns_at_once(recipe.model) else ()
+            for name in FILLED:
+                if name not in idle and getattr(recipe, name) in (None, "auto"):
+                    raise TypeError(f"{name} is left open")
             return cls(recipe, contract, written["reasons"], written.get("parts_given") is True)
         except (TypeError, AttributeError) as error:
             raise RunError(
@@ -99,7 +112,7 @@ class ResolvedRecipe:
         """
         recipe = self.recipe.to_mapping()
         for name in LATER:
-            if recipe[name] is None:
+            if recipe[name] in (None, ()):
                 del recipe[name]
         decisive = {
             "data": data,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -175,15 +176,17 @@ def augmented(
         rows = np.stack([contract.row(dataset.read(int(i), contract.at_least)) for i in ids])
     except VitreousError:
         return []
+    augment = named_policy(recipe.augment, contract=contract, classes=dataset.classes)
+    height, width = augment.window((contract.height, contract.width))
     still = {name: column for name, column in dataset.targets.items() if not column.moves}
     batches = Batches(
         rows,
         {name: column.take(ids) for name, column in still.items()},
         np.arange(len(ids)),
-        contract,
+        replace(contract, height=height, width=width),
         batch_size=len(ids),
         shuffle=False,
-        augment=named_policy(recipe.augment, contract=contract, classes=dataset.classes),
+        augment=augment,
     )
     (batch,) = batches.epoch(0)
     shown = (batch.images.permute(0, 2, 3, 1) * 255).round().byte().numpy()

@@ -55,7 +55,7 @@ def pictures(
                 if heat is not None:
                     image = heat
                 elif draws and model is not None:
-                    image = drawn(dataset, row, task, model)
+                    image = drawn(dataset, row, task, model, gallery.abreast)
                 else:
                     image = thumbnail(dataset.read(row, SIDE))
             except VitreousError:
@@ -86,13 +86,15 @@ def rgb(image: Pixels) -> Pixels:
     return image[..., :3] if image.shape[2] >= 3 else np.repeat(image[..., :1], 3, axis=2)
 
 
-def drawn(dataset: Dataset, row: int, task: Task, model: ExplainingPredictor) -> bytes:
-    """The truth drawn on an image, and beside it the answer."""
+def drawn(
+    dataset: Dataset, row: int, task: Task, model: ExplainingPredictor, abreast: int = 2
+) -> bytes:
+    """The truth drawn on an image, and beside it the answer: so many pictures abreast."""
     example = dataset[row]
     # As prediction does it: from the file, where there is one.
     answer = model.predict(dataset.source(row) or example.image)
     left, right = task.truth(example.targets).draw(example.image), answer.draw(example.image)
-    return thumbnail(side_by_side(left, right), 2 * SIDE)
+    return thumbnail(side_by_side(left, right), abreast * SIDE)
 
 
 def side_by_side(left: Pixels, right: Pixels) -> Pixels:

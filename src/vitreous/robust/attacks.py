@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from torch import Tensor
 
-from vitreous.errors import unknown
+from vitreous.errors import UsageError, unknown
 from vitreous.robust import (
     adversarial_patch,
     deepfool,
@@ -20,6 +20,7 @@ from vitreous.robust import (
     universal,
 )
 from vitreous.robust.ascent import moved
+from vitreous.robust.norms import norm_of
 from vitreous.shapes import Images
 
 Kind = Literal["bounded", "nearest", "shared"]
@@ -116,6 +117,34 @@ def attack_of(name: str) -> Attack:
     if name not in ATTACKS:
         raise unknown("attack", name, ATTACKS, where="--attack")
     return ATTACKS[name]
+
+
+def settings(name: str, norm: str | None, steps: int | None) -> tuple[Attack, str, dict[str, Any]]:
+    """The row, the norm, and the keywords of `apply` without a size.
+
+    norm, steps  None is the attack's own
+
+    Raises UsageError for settings that do not fit the attack.
+    """
+    row = attack_of(name)
+    if steps is not None and steps < 1:
+        raise UsageError(f"{steps} is out of range", where="--steps", remedy="Give 1 or more.")
+    if steps is not None and row.steps is None:
+        raise UsageError(
+            f"{name} takes one step", where="--steps", remedy="Leave it out, or choose pgd."
+        )
+    given = norm or row.norms[0]
+    norm_of(given)
+    if given not in row.norms:
+        raise UsageError(
+            f"changes of {name} are not measured by {norm_of(given).title}",
+            where="--norm",
+            remedy=f"Give {' or '.join(row.norms)}, or leave it out.",
+        )
+    options: dict[str, Any] = {"norm": given}
+    if row.steps is not None:
+        options["steps"] = row.steps if steps is None else steps
+    return row, given, options
 
 
 def options_of(attack: Attack, *, eps: float, norm: str, steps: int | None) -> dict[str, Any]:

@@ -23,9 +23,11 @@ def pixelate(image: Floats, share: float, random: np.random.Generator) -> Floats
     height, width = image.shape[:2]
     scale = share * min(1, 32 / min(height, width))
     small = max(1, round(width * scale)), max(1, round(height * scale))
-    few = cv2.resize(image, small, interpolation=cv2.INTER_AREA)
-    large = cv2.resize(few, (width, height), interpolation=cv2.INTER_NEAREST)
-    return large.reshape(image.shape).astype(np.float32, copy=False)
+    made = []
+    for channel in np.moveaxis(image, 2, 0):  # OpenCV averages four at most
+        few = cv2.resize(np.ascontiguousarray(channel), small, interpolation=cv2.INTER_AREA)
+        made.append(cv2.resize(few, (width, height), interpolation=cv2.INTER_NEAREST))
+    return np.stack(made, axis=2).astype(np.float32, copy=False)
 
 
 def jpeg(image: Floats, quality: float, random: np.random.Generator) -> Floats:

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from vitreous.explain.looking import looking
-from vitreous.robust.ascent import moved
+from vitreous.robust.ascent import inside, moved
 from vitreous.robust.goal import CLASSES, Goal, Targets, gradient_of, judged, own, some
 from vitreous.shapes import Images
 from vitreous.training.precision import widened
@@ -49,10 +49,12 @@ def deepfool(
         if not len(left):
             break
         asked = some(targets, left)
-        values, gradients = boundaries(
-            model, moved(images[left], (1 + beyond) * way[left]), asked, goal
-        )
-        way[left] += nearest(values, gradients, norm)
+        now = moved(images[left], (1 + beyond) * way[left])
+        values, gradients = boundaries(model, now, asked, goal)
+        # What is black or white already cannot be moved any further.
+        stuck = ((now <= 0) & (gradients > 0)) | ((now >= 1) & (gradients < 0))
+        step = nearest(values, gradients.masked_fill(stuck, 0), norm)
+        way[left] = inside(images[left], way[left] + step)
         there = moved(images[left], (1 + beyond) * way[left])
         over = judged(model, there, asked, goal) > 0
         found[left[over]] = there[over]

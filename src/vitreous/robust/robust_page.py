@@ -4,7 +4,6 @@ corruptions; one HTML file.
 
 from __future__ import annotations
 
-from base64 import b64encode
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -13,13 +12,11 @@ from markupsafe import Markup
 from numpy.typing import NDArray
 
 from vitreous.drawing.chart import Line, line_chart
-from vitreous.drawing.html import page
-from vitreous.drawing.thumbnail import thumbnail
+from vitreous.drawing.html import page, sentence
 from vitreous.formats import percent, plain
+from vitreous.robust.adversarial_example import enlarged, uri
 from vitreous.robust.norms import norm_of
 from vitreous.robust.robust_scores import Robustness
-
-SIDE = 320  # pixels of the longer side of a picture
 
 
 @dataclass(frozen=True)
@@ -41,19 +38,12 @@ class Pictured:
     @property
     def gain(self) -> float:
         """How many times the change is enlarged, so that its largest value meets black or white."""
-        largest = int(np.abs(self.difference).max())
-        return 127 / largest if largest else 1.0
-
-    @property
-    def difference(self) -> NDArray[np.int16]:
-        change: NDArray[np.int16] = self.attacked.astype(np.int16) - self.clean.astype(np.int16)
-        return change
+        return enlarged(self.clean, self.attacked)[1]
 
     @property
     def enlarged(self) -> NDArray[np.uint8]:
         """(H, W, C): gray where nothing was changed."""
-        shown: NDArray[np.uint8] = np.rint(128 + self.gain * self.difference).clip(0, 255)
-        return shown.astype(np.uint8)
+        return enlarged(self.clean, self.attacked)[0]
 
 
 @dataclass(frozen=True)
@@ -72,9 +62,9 @@ def robust_page(found: Robustness, pictured: Sequence[Pictured], title: str) -> 
     rows = [
         Row(
             one,
-            _uri(one.clean),
-            _uri(one.attacked),
-            _uri(one.enlarged),
+            uri(one.clean),
+            uri(one.attacked),
+            uri(one.enlarged),
             max(one.clean.shape[:2]) <= 64,
         )
         for one in pictured
@@ -111,14 +101,8 @@ def curve_chart(found: Robustness) -> Markup:
             Line(found.title, sizes, [one.value for one in found.curve], 1),
             Line(f"{found.title}, as bytes", sizes, [one.rounded for one in found.curve], 2),
         ],
-        title=f"{found.title} under attack".capitalize(),
+        title=sentence(f"{found.title} under attack"),
         x_label=f"{norm_of(found.norm).title} of the change, {norm_of(found.norm).unit}",
         y_format=(lambda value: percent(value, 0)) if share else plain,
         kind="shares" if share else "curves",
     )
-
-
-def _uri(pixels: NDArray[np.uint8]) -> str:
-    picture = thumbnail(pixels, SIDE)
-    kind = "png" if picture.startswith(b"\x89PNG") else "jpeg"
-    return f"data:image/{kind};base64,{b64encode(picture).decode()}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+from vitreous.drawing.html import sentence
 from vitreous.files import read_json, understood
 from vitreous.robust.norms import norm_of
 from vitreous.robust.robust_scores import NAME, Robustness
@@ -51,18 +52,22 @@ def _blocks(found: Robustness) -> Iterator[Block]:
         axis = f"largest change by {row.title}, {row.unit}"
         if found.unit == "%":
             yield Curves(
-                f"{found.title} under attack".capitalize(),
+                sentence(f"{found.title} under attack"),
                 axis,
                 [one.eps for one in found.curve],
                 [(found.title, [one.value for one in found.curve])],
             )
         yield Table(
             "",
-            [(axis.capitalize(), "name"), (found.title, "text"), ("largest measured", "number")],
+            [
+                (sentence(axis), "name"),
+                (found.title, "text"),
+                ("largest measured", "number"),
+            ],
             [(f"{one.eps:.4g}", found.format(one.value), one.largest) for one in found.curve],
         )
     if found.corruptions:
-        yield Text(f"{found.corruption_summary[0].capitalize()}.")
+        yield Text(f"{sentence(found.corruption_summary[0])}.")
         severities = sorted({one.severity for one in found.corruptions})
         yield Table(
             "By severity",

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from vitreous.inference.attacking import pixels
 from vitreous.robust.epsilon import LEVELS, shown
 from vitreous.robust.goal import judged, some
 from vitreous.robust.norms import Norm, norm_of
@@ -194,8 +195,8 @@ class Curve:
             self.pictures.append(
                 Pictured(
                     id=self.subject.dataset.id(int(chunk[place])),
-                    clean=_pixels(clean[place]),
-                    attacked=_pixels(images[place]),
+                    clean=pixels(clean[place]),
+                    attacked=pixels(images[place]),
                     before=said[place].text,
                     after=says[place].text,
                     size=shown(
@@ -203,9 +204,3 @@ class Curve:
                     ),
                 )
             )
-
-
-def _pixels(image: Tensor) -> np.ndarray[Any, np.dtype[np.uint8]]:
-    """(C, H, W) in [0, 1] to (H, W, C) bytes."""
-    scaled = (image.detach().cpu().float() * LEVELS).round().clamp(0, LEVELS).byte()
-    return np.ascontiguousarray(scaled.permute(1, 2, 0).numpy())

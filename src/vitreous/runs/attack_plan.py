@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from vitreous.errors import UsageError
-from vitreous.robust.attacks import Attack, attack_of, options_of
+from vitreous.robust.attacks import Attack, options_of, settings
 from vitreous.robust.epsilon import LEVELS, epsilon
 from vitreous.robust.norms import norm_of
 
@@ -41,32 +41,23 @@ class Plan:
     ) -> Plan:
         """Raises UsageError for settings that do not fit the attack."""
         sizes = (eps,) if isinstance(eps, str | float | int) else tuple(eps)
-        for flag, number in (("--steps", steps), ("--restarts", restarts), ("--images", images)):
+        for flag, number in (("--restarts", restarts), ("--images", images)):
             if number is not None and number < 1:
                 raise UsageError(f"{number} is out of range", where=flag, remedy="Give 1 or more.")
-        row = None if attack == "none" else attack_of(attack)
-        if row is not None and steps is not None and row.steps is None:
-            raise UsageError(
-                f"{attack} takes one step", where="--steps", remedy="Leave it out, or choose pgd."
-            )
+        row, given, options = None, norm or "inf", {"steps": None}
+        if attack != "none":
+            row, given, options = settings(attack, norm, steps)
+        norm_of(given)
         if restarts > 1 and attack != "pgd":
             raise UsageError(
                 f"{attack} starts once", where="--restarts", remedy="Leave it out, or choose pgd."
-            )
-        given = row.norms[0] if norm is None and row is not None else norm or "inf"
-        norm_of(given)
-        if row is not None and given not in row.norms:
-            raise UsageError(
-                f"changes of {attack} are not measured by {norm_of(given).title}",
-                where="--norm",
-                remedy=f"Give {' or '.join(row.norms)}, or leave it out.",
             )
         return cls(
             name=attack,
             row=row,
             eps=sizes,
             norm=given,
-            steps=row.steps if row is not None and steps is None else steps,
+            steps=options.get("steps"),
             restarts=restarts,
             images=images,
             seed=seed,

@@ -9,10 +9,12 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from torch import Tensor
 
 from vitreous.data.batches.pack import Pack, pack
 from vitreous.data.dataset import Dataset, Part
@@ -23,10 +25,12 @@ from vitreous.errors import DataError, UsageError
 from vitreous.files import read_yaml
 from vitreous.formats import counted, moment, times
 from vitreous.inference.model_file import Bundle, load
+from vitreous.inference.rejection import SHARE, Rejection
 from vitreous.metrics.score import Scores
 from vitreous.progress.choose import following
 from vitreous.progress.progress import Progress
 from vitreous.run_folder import RunFolder
+from vitreous.runs.classic_fit import rivals
 from vitreous.runs.setup import TrainingSetup
 from vitreous.tasks.asked import opened
 from vitreous.tasks.task import Ids
@@ -65,27 +69,45 @@ def measure(
         progress.note(note)
     found = Measurement(bundle, {}, notes=tuple(notes))
     train = setup.ids[Part.TRAIN]
+    others = rivals(setup, progress)
     for part in parts:
         ids, name = setup.ids[part], part.name.lower()
         if not len(ids):
             continue
         shown = progress.task(f"measuring on the {name} part")
-        meter = found.bundle.measure(setup.rows, setup.targets, ids, shown)
-        task = found.bundle.task
+        heard: list[Tensor | None] = []
+        hear = partial(_hear, found.bundle, heard) if part is Part.VALIDATION else None
+        meter = found.bundle.measure(setup.rows, setup.targets, ids, shown, hear)
+        task, rejection = found.bundle.task, found.bundle.rejection
         if part is Part.VALIDATION:
-            task = task.tuned(meter)
+            task, rejection = task.tuned(meter), by_energy_of(heard)
         rules = task.baselines(setup.rows, setup.targets, train, ids)
+        rules += tuple(other.rule(setup, ids) for other in others)
         taken = {column: values.take(ids) for column, values in setup.targets.items()}
         columns, rows = task.table(meter, taken)
         named = [(setup.dataset.id(i), name, *row) for i, row in zip(ids, rows, strict=True)]
         found = Measurement(
-            replace(found.bundle, task=task),
+            replace(found.bundle, task=task, rejection=rejection),
             {**found.scores, name: task.scores(meter, rules)},
             ("path", "part", *columns),
             (*found.rows, *named),
             found.notes,
         )
     return found
+
+
+def _hear(bundle: Bundle, heard: list[Tensor | None], outputs: Any) -> None:
+    heard.append(bundle.task.strangeness(outputs))
+
+
+def by_energy_of(heard: Sequence[Tensor | None]) -> Rejection | None:
+    """When an image is refused, by how strange the answers to validation images were; None where
+    answers do not tell.
+    """
+    told = [found.double().cpu().numpy() for found in heard if found is not None]
+    if not told:
+        return None
+    return Rejection.chosen("energy", np.concatenate(told), SHARE)
 
 
 def evaluate(

@@ -14,6 +14,7 @@ from contextlib import nullcontext
 from typing import Any
 
 from vitreous.data.batches.batches import Batch
+from vitreous.data.batches.epoch_batches import EpochBatches
 from vitreous.errors import DivergedError, ModelFileError
 from vitreous.losses.penalty import Penalty
 from vitreous.progress.progress import Progress
@@ -22,7 +23,7 @@ from vitreous.run_folder import RunFolder
 from vitreous.runs.consumers import Checkpoints, Consumer, Examined, Shown, Tracked
 from vitreous.runs.interrupt import Interrupt
 from vitreous.runs.loop_state import LoopState
-from vitreous.runs.phases import EpochBatches, TrainingPhase, ends_epoch, steps_in
+from vitreous.runs.phases import TrainingPhase, ends_epoch, steps_in
 from vitreous.training import checkpoint
 from vitreous.training.budget import Budget
 from vitreous.training.checkpoint import same_shapes

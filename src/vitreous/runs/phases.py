@@ -6,12 +6,14 @@ import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any, Protocol
+from typing import Any
 
+import numpy as np
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from vitreous.data.batches.batches import Batch, Batches
+from vitreous.data.batches.batches import Batches
+from vitreous.data.batches.epoch_batches import EpochBatches
 from vitreous.data.batches.pack import key
 from vitreous.data.dataset import Part
 from vitreous.inference.features import FeatureBatches, FeatureViews, features
@@ -20,6 +22,8 @@ from vitreous.metrics.score import Scores
 from vitreous.models import anew, backbone_and_head
 from vitreous.progress.progress import Progress
 from vitreous.recipes.recipe import Recipe, seconds
+from vitreous.robust.adversarial_training import AdversarialBatches
+from vitreous.robust.epsilon import LEVELS
 from vitreous.runs.setup import TrainingSetup
 from vitreous.training.average import Average
 from vitreous.training.budget import Budget
@@ -29,14 +33,6 @@ from vitreous.training.optimizer import optimizer
 from vitreous.training.precision import Precision
 from vitreous.training.schedule import Schedule
 from vitreous.training.stopping import EarlyStopping
-
-
-class EpochBatches(Protocol):
-    """Batches by epoch: `data.Batches`, or features of a frozen backbone."""
-
-    def __len__(self) -> int: ...
-
-    def epoch(self, number: int, start: int = 0) -> Iterator[Batch]: ...
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -110,8 +106,8 @@ def augmented_batches(setup: TrainingSetup) -> Batches:
     return Batches(
         setup.rows,
         setup.targets,
-        setup.ids[Part.TRAIN],
-        setup.contract,
+        np.repeat(setup.ids[Part.TRAIN], setup.augment.pieces(setup.size)),
+        setup.learned_from,
         batch_size=recipe.batch_size or 64,
         seed=recipe.seed,
         augment=setup.augment,
@@ -126,7 +122,17 @@ def augmented_batches(setup: TrainingSetup) -> Batches:
 def whole(setup: TrainingSetup, epochs: int, lr: float | None, *, share: float) -> TrainingPhase:
     """All layers, on augmented images; pretrained ones at a lower rate."""
     recipe, network, ids = setup.recipe, setup.network, setup.ids[Part.VALIDATION]
-    batches = augmented_batches(setup)
+    batches: EpochBatches = augmented_batches(setup)
+    if recipe.adversarial:
+        batches = AdversarialBatches(
+            batches,
+            network,
+            setup.task.loss,
+            recipe.adversarial / LEVELS,
+            recipe.adversarial_steps or 1,
+            recipe.seed,
+            setup.precision,
+        )
     warm = recipe.pretrained not in (None, "no")
     method = optimizer(
         recipe.optimizer or "adamw",

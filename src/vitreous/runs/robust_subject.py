@@ -89,10 +89,18 @@ class Subject:
 
 
 def open_subject(
-    model: str | Path | Bundle, data: object, split: str, progress: Progress, most: int
+    model: str | Path | Bundle,
+    data: object,
+    split: str,
+    progress: Progress,
+    most: int,
+    bundle: Bundle | None = None,
 ) -> Subject:
-    """A network and data, opened as `evaluate` opens them; at most so many images of the part."""
-    bundle = model if isinstance(model, Bundle) else load(model)
+    """A network and data, opened as `evaluate` opens them; at most so many images of the part.
+
+    bundle  what the model file holds, where it was read before
+    """
+    bundle = bundle or (model if isinstance(model, Bundle) else load(model))
     run = None if isinstance(model, Bundle) else run_of(Path(model))
     dataset = opened(own_data(run) if data is None else data, bundle.task.name, bundle.task.noise)
     check_channels(bundle, dataset)

@@ -16,7 +16,7 @@ import numpy as np
 from vitreous.atomic import write_text
 from vitreous.errors import UsageError
 from vitreous.files import write_json
-from vitreous.inference.model_file import Bundle
+from vitreous.inference.model_file import Bundle, load
 from vitreous.progress.choose import following
 from vitreous.progress.progress import Progress
 from vitreous.report.build import write_report
@@ -68,8 +68,18 @@ def robustness(
     cannot be attacked, ModelError for a network without gradients, and as `evaluate` does.
     """
     with following(progress) as shown_progress:
+        if attack == "none" and not corruptions:
+            raise UsageError(
+                "nothing is attacked and nothing corrupted",
+                where="--attack none",
+                remedy="Add --corruptions, or choose an attack.",
+            )
         plan = Plan.of(attack, eps, norm, steps, restarts, images, seed)
-        subject = open_subject(model, data, split, shown_progress, plan.wanted(corruptions))
+        bundle = model if isinstance(model, Bundle) else load(model)
+        if plan.row is not None:  # a wrong size is said before the images are read
+            plan.sizes(int(np.prod(bundle.contract.shape)))
+        wanted = plan.wanted(corruptions)
+        subject = open_subject(model, data, split, shown_progress, wanted, bundle)
         return measured(subject, plan, corruptions, shown_progress)
 
 
@@ -143,6 +153,10 @@ def measured(
             median=curve.median(),
             doubts=tuple(doubts(subject, plan, sizes[-1], curve.right, progress)),
         )
+        better = (found.curve[-1].value - found.clean) * (-1 if found.better == "lower" else 1)
+        if better > 0:
+            said = f"the attack makes the loss large, and the {found.title} became better by it"
+            found = replace(found, notes=(*found.notes, said))
     if corruptions:
         kinds, note = corruptible(subject)
         found = replace(

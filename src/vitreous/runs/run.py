@@ -8,7 +8,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Any, Unpack
+from typing import TYPE_CHECKING, Annotated, Any, Unpack
 
 import torch
 from torch import nn
@@ -24,12 +24,14 @@ from vitreous.fields import Between, fits
 from vitreous.files import read_json, read_lines, understood, write_json, write_table
 from vitreous.formats import counted
 from vitreous.inference.model_file import Bundle, load
+from vitreous.models.classic import Classic
 from vitreous.progress.choose import following
 from vitreous.progress.progress import Progress
 from vitreous.recipes.keywords import RecipeFields
 from vitreous.recipes.recipe import Recipe
 from vitreous.report.build import write_report
 from vitreous.run_folder import RunFolder
+from vitreous.runs.classic_fit import best_rival, fit_once
 from vitreous.runs.consumers import Checkpoints
 from vitreous.runs.evaluate import Measurement, measure, use_test, used_before
 from vitreous.runs.interrupt import Interrupt, Interrupted
@@ -40,6 +42,9 @@ from vitreous.runs.setup import TrainingSetup, build
 from vitreous.tasks.asked import opened
 from vitreous.training.history import averaged
 from vitreous.training.reproduce import deterministic
+
+if TYPE_CHECKING:
+    from vitreous.robust.robust_scores import Robustness
 
 MOST_THREADS = 1024
 
@@ -56,6 +61,16 @@ class Run:
     folder: RunFolder
     model: Bundle
     scores: dict[str, Any]
+
+    @classmethod
+    def read(cls, folder: RunFolder, module: nn.Module | None = None) -> Run:
+        """A run that has ended. module: its network, where that is one of the user's own."""
+        model = load(folder.model, module)
+        written = read_json(folder.scores)
+        with understood(folder.scores):
+            parts = written["scores"].items()
+            scores = {part: model.task.SCORES.from_json(found) for part, found in parts}
+        return cls(folder, model, scores)
 
     @property
     def report_path(self) -> Path:
@@ -81,6 +96,19 @@ class Run:
         for use in self.folder.events("test")[:1]:  # that of the training itself
             notes += used_before(int(use.get("earlier", 0)), str(use.get("first", "")))
         return {"run": str(self.folder.path), **summary, "notes": notes}
+
+    def robustness(self, data: object = None, **options: Any) -> Robustness:
+        """What attacks and corruptions leave of the score; it is written into the folder, and the
+        report has a section about it. Print it, or look at its `curve`.
+
+        data     as `train` takes them; None is what the run was trained on
+        options  of `vitreous.runs.robustness.robustness`, such as eps=8 or corruptions=True
+        """
+        from vitreous.runs.robustness import robustness, write
+
+        found, pictured = robustness(self.folder.path, data, **options)
+        write(found, pictured, self.folder.path, own=data is None)
+        return found
 
     def report(self, data: object = None) -> Path:
         """Write the report anew from what lies in the folder; returns its path.
@@ -172,16 +200,12 @@ def go_on(folder: RunFolder, job: Job, progress: Progress, doctor: bool = True) 
                 clock.lap("measuring")
                 write_json(folder.scores, summary(setup, found, clock, folder))
         # What lies on disk is what is returned, also where measuring was done before a resume.
-        model = load(folder.model, job.module)
-        written = read_json(folder.scores)
-        with understood(folder.scores):
-            parts = written["scores"].items()
-            scores = {part: model.task.SCORES.from_json(found) for part, found in parts}
-        if "test" in scores and not folder.events("test"):
-            use_test(job.dataset, job.parts, scores["test"], folder)
-        write_report(folder.path, dataset=job.dataset, predictor=model)
+        run = Run.read(folder, job.module)
+        if "test" in run.scores and not folder.events("test"):
+            use_test(job.dataset, job.parts, run.scores["test"], folder)
+        write_report(folder.path, dataset=job.dataset, predictor=run.model)
         folder.log_event("end")
-        return Run(folder, model, scores)
+        return run
 
 
 def read_images(job: Job, folder: RunFolder, progress: Progress) -> Pack:
@@ -222,6 +246,9 @@ def learn(
     an epoch was measured.
     """
     recipe = setup.recipe
+    if isinstance(setup.network, Classic):
+        fit_once(setup.network, setup, progress)
+        return []
     checkpoints = Checkpoints(folder, setup.network, setup.job.fingerprint, recipe.checkpoint)
     remaining = partial(phases, setup, progress)
     try:
@@ -240,17 +267,25 @@ def summary(
 ) -> dict[str, Any]:
     """The content of scores.json."""
     training = found.bundle.training
+    parts = [*found.scores]
+    compared = (
+        best_rival(found.scores[parts[0]], found.scores[parts[-1]], parts[-1], setup.recipe.against)
+        if parts
+        else []
+    )
+    kept = {"epoch": training["best_epoch"], "of": training["epochs"]}
     return {
         "model": setup.recipe.model,
         "task": setup.recipe.task,
         "seconds": clock.total,
-        "kept": {"epoch": training["best_epoch"], "of": training["epochs"]},
+        "kept": kept if training["epochs"] else None,
         "scores": {name: scores.to_json() for name, scores in found.scores.items()},
         "timings": clock.laps,
         "notes": [
             *map(advised, setup.dataset.notes),
             *setup.packed.remarks,
             *setup.notes,
+            *compared,
             *found.notes,
             *(str(line["message"]) for line in folder.events("log")),
         ],

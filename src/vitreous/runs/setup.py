@@ -19,6 +19,7 @@ from vitreous.data.batches.pack import Pack, Rows
 from vitreous.data.dataset import Dataset, Part
 from vitreous.errors import DivergedError
 from vitreous.inference.model_file import Bundle
+from vitreous.models.classic import Classic
 from vitreous.progress.progress import Progress
 from vitreous.recipes.recipe import Recipe
 from vitreous.run_folder import RunFolder
@@ -77,6 +78,17 @@ class TrainingSetup:
         return self.job.resolved.contract
 
     @property
+    def size(self) -> tuple[int, int]:
+        """Height and width of the network's input, where it is measured."""
+        return self.contract.height, self.contract.width
+
+    @property
+    def learned_from(self) -> Any:
+        """The contract of training images, which may be pieces of those that are measured."""
+        height, width = self.augment.window(self.size)
+        return replace(self.contract, height=height, width=width)
+
+    @property
     def rows(self) -> Rows:
         return self.packed.rows
 
@@ -87,11 +99,16 @@ class TrainingSetup:
     def bundle(self, history: Sequence[Mapping[str, Any]] = ()) -> Bundle:
         """The network as it is, with all that a prediction depends on."""
         recipe, job = self.recipe, self.job
+        arguments, macs = self.arguments, self.macs
+        if isinstance(self.network, Classic):  # how large it is, it has learned
+            arguments = {**arguments, "learned": self.network.learned}
+            height, width, channels = self.contract.shape
+            macs = total(trace(self.network, (channels, height, width))).macs
         shares = {"validation": recipe.validation, "test": recipe.test}
         return Bundle(
             model=self.network.eval(),
             architecture=recipe.model,
-            arguments=self.arguments,
+            arguments=arguments,
             contract=self.contract,
             task=self.task,
             precision=self.precision.name,
@@ -101,7 +118,7 @@ class TrainingSetup:
                 "split": None if job.resolved.parts_given else shares,
                 "examples": {part.name.lower(): len(ids) for part, ids in self.ids.items()},
                 "parameters": sum(p.numel() for p in self.network.parameters()),
-                "macs": self.macs,
+                "macs": macs,
                 "epochs": len(history),
                 "best_epoch": best_epoch(history),
                 "seed": recipe.seed,
@@ -159,13 +176,23 @@ def build(job: Job, packed: Pack, progress: Progress) -> TrainingSetup:
             network, arguments = build_network(recipe, contract, task.output(), rows)
         for note in network.notes:
             progress.note(note)
+    at_once = isinstance(network, Classic)
     network = network.to(recipe.device)
     height, width, channels = contract.shape
     traced = trace(network, (channels, height, width))
     macs = total(traced).macs
     manual = recipe.engine == "manual"
-    plain = manual or strides_over_points(traced)
-    probe = torch.zeros(2, channels, height, width, device=recipe.device)
+    plain = manual or at_once or strides_over_points(traced)
+    augment = named_policy(
+        recipe.augment or "none",
+        contract=contract,
+        classes=job.dataset.classes,
+        dataset=job.dataset.name,
+        mirrors=all(column.mirrors for column in job.dataset.targets.values()),
+        mixup=recipe.mixup,
+        cutmix=recipe.cutmix,
+    )
+    probe = torch.zeros(2, channels, *augment.window((height, width)), device=recipe.device)
     return TrainingSetup(
         job=job,
         packed=packed,
@@ -173,15 +200,7 @@ def build(job: Job, packed: Pack, progress: Progress) -> TrainingSetup:
         network=network,
         arguments=arguments,
         task=task,
-        augment=named_policy(
-            recipe.augment or "none",
-            contract=contract,
-            classes=job.dataset.classes,
-            dataset=job.dataset.name,
-            mirrors=all(column.mirrors for column in job.dataset.targets.values()),
-            mixup=recipe.mixup,
-            cutmix=recipe.cutmix,
-        ),
+        augment=augment,
         precision=choose("float32" if plain else recipe.precision, recipe.device, macs),
         macs=macs,
         notes=tuple(found),

@@ -5,7 +5,7 @@ answers with the most certain mistakes ranked.
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Self
 
@@ -25,6 +25,7 @@ from vitreous.tasks import class_sections
 from vitreous.tasks.aim import Aim, one_of
 from vitreous.tasks.image_score import ImageScore
 from vitreous.tasks.meter import Table
+from vitreous.tasks.pooled_answers import Pool, averaged, positions
 from vitreous.tasks.prediction import Prediction
 from vitreous.tasks.section import Gallery, Note, Section
 from vitreous.tasks.task import Columns, Task
@@ -97,6 +98,20 @@ class ClassTask(Task):
         """
 
     @abstractmethod
+    def logits(self, probabilities: Tensor) -> Tensor:
+        """The inverse of `squashed`, up to what does not change it."""
+
+    def pool(self, members: Sequence[Self]) -> tuple[Self, Pool]:
+        """Probabilities are averaged, each as calibrated as its member is."""
+
+        def read(member: Self) -> Callable[[Tensor], Tensor]:
+            places = positions(self.classes, member.classes, self.noun)
+            return lambda outputs: member.probabilities(outputs)[:, places]
+
+        pool = averaged([read(member) for member in members], self.logits)
+        return replace(self, temperature=None), pool  # that of each member has been used
+
+    @abstractmethod
     def judged(
         self, probabilities: NDArray[np.float64], truth: NDArray[Any]
     ) -> tuple[NDArray[np.float64], dict[int, int]]:
@@ -163,6 +178,10 @@ class ClassTask(Task):
 
     def decode(self, outputs: Logits, frames: Any = None, top: int = 5) -> list[Prediction]:
         return self.answer(self.probabilities(outputs).double().numpy(), top)
+
+    def exported(self, outputs: Tensor) -> dict[str, Tensor]:
+        warm = outputs / (self.temperature or 1.0)
+        return {"logits": outputs, "probabilities": self.squashed(warm)}
 
     def aim(self, outputs: Logits, target: str = "", frames: Any = None) -> Aim:
         """The logit of a class: of the one that is named, or of the most probable one."""

@@ -21,7 +21,7 @@ from vitreous.metrics.classification import classification
 from vitreous.metrics.classification_scores import ClassificationScores
 from vitreous.metrics.mistakes import worst
 from vitreous.metrics.score import Rule
-from vitreous.metrics.trivial import majority, neighbor_class
+from vitreous.metrics.trivial import majority, neighbor_class, other_method
 from vitreous.shapes import Logits
 from vitreous.tasks.class_answers import RANKED, ClassTask, ranked
 from vitreous.tasks.coding import CODINGS
@@ -40,6 +40,7 @@ class Classify(ClassTask):
     """
 
     name = "classify"
+    one_class = True
     requirement = "each image has one label"
     needs: ClassVar = {"class": ClassNumbers}
     LOSSES: ClassVar[Mapping[str, Callable[..., Tensor]]] = {
@@ -120,6 +121,9 @@ class Classify(ClassTask):
     def squashed(self, logits: Logits) -> Tensor:
         return logits.softmax(1)
 
+    def logits(self, probabilities: Tensor) -> Tensor:
+        return probabilities.clamp_min(torch.finfo(probabilities.dtype).tiny).log()
+
     def decisions(
         self, logits: NDArray[np.float64], truth: NDArray[Any]
     ) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
@@ -130,11 +134,21 @@ class Classify(ClassTask):
     ) -> ClassificationScores:
         return classification(probabilities, truth, self.classes, baselines=baselines)
 
+    def claimed(self, outputs: Logits) -> dict[str, Any]:
+        return {"class": outputs.argmax(1)}
+
+    def strangeness(self, logits: Logits) -> Tensor:
+        """The energy -log Σ exp(logit)."""
+        return -logits.logsumexp(1)
+
     def baselines(self, rows: Rows, targets: Columns, train: Ids, ids: Ids) -> tuple[Rule, ...]:
         labels = targets["class"]
         learned, wanted, count = labels.gather(train), labels.gather(ids), len(self.classes)
         found = neighbors(rows, train, ids)
         return majority(learned, wanted, count), neighbor_class(found, learned, wanted, count)
+
+    def rule(self, name: str, detail: str, meter: Any) -> Rule:
+        return other_method(name, detail, meter.answers.argmax(1), meter.truth, len(self.classes))
 
     def judged(
         self, probabilities: NDArray[np.float64], truth: NDArray[Any]

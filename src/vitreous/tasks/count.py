@@ -34,15 +34,18 @@ from vitreous.tasks.aim import Aim, whole_map
 from vitreous.tasks.count_answer import Count as Counted
 from vitreous.tasks.density import densities, tally
 from vitreous.tasks.image_score import ImageScore
+from vitreous.tasks.pixel_aim import place_aim
 from vitreous.tasks.pixel_answer import UNSEEN, PixelAnswer, numbers_at, place_of
+from vitreous.tasks.pooled_answers import Pool, averaged, positions
 from vitreous.tasks.ranked_cases import ranked_cases
 from vitreous.tasks.ranks import ranks
 from vitreous.tasks.section import Gallery, Kind, Scatter, Section, Table
 from vitreous.tasks.task import Aligned, Columns, Ids, Task
 
-LOOKS = 12_000  # at images, that a small network takes to learn
-SPREAD = 64  # deviations of a dot's hill that make a side of the window
+LOOKS = 6_000  # at images, that a small network takes to learn
+SPREAD = 0.15  # of the usual way from one thing to the next: the deviation of a dot's hill
 LEAST = 1.0  # pixels of it, below which a hill lies between pixels
+FEWEST = 4.0  # things of an image, so that a lonely one has no hill as wide as the image
 THINGS = "things"  # what those without a class are called
 SCATTERED = 2000  # points of a scatter chart
 
@@ -84,6 +87,7 @@ class Count(Task):
     """A density for each class. Targets are dots, (n, 2) or (n, 3) in each image.
 
     deviation  of the hill that a dot becomes, in pixels of the network's window
+    usual      things that a training image shows on average, where it shows any
     """
 
     name = "count"
@@ -99,6 +103,7 @@ class Count(Task):
     }
 
     deviation: float = LEAST
+    usual: float = FEWEST
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -134,7 +139,7 @@ class Count(Task):
         return {
             **super().prefers(channels, examples, criterion),
             "epochs": (epochs, looks),
-            "batch_size": (8, "an image is as many examples as it has pixels"),
+            "batch_size": (4, "an image is as many examples as it has pixels"),
         }
 
     @classmethod
@@ -151,10 +156,17 @@ class Count(Task):
     def of(
         cls, targets: Columns, *, criterion: str = "", smoothing: float = 0.0, balance: str = "none"
     ) -> Self:
-        return cls(classes=marked(targets).classes, criterion=criterion, smoothing=smoothing)
+        column = marked(targets)
+        shown = column.tally().sum(axis=1)
+        usual = max(FEWEST, float(shown[shown > 0].mean())) if shown.any() else FEWEST
+        return cls(classes=column.classes, criterion=criterion, smoothing=smoothing, usual=usual)
 
     def within(self, height: int, width: int) -> Self:
-        return replace(self, deviation=max(LEAST, math.sqrt(height * width) / SPREAD))
+        """Hills as wide as things lie apart: narrow ones are a few pixels among very many, and are
+        learned late.
+        """
+        apart = math.sqrt(height * width / self.usual)
+        return replace(self, deviation=max(LEAST, SPREAD * apart))
 
     def output(self) -> Output:
         return Output("map", len(self.names))
@@ -234,6 +246,18 @@ class Count(Task):
         aligned = Dots.of(kept, self.classes)
         return Aligned({"dot": aligned}, found.known, tuple(names.describe()))
 
+    def pool(self, members: Sequence[Self]) -> tuple[Self, Pool]:
+        """Densities are averaged."""
+
+        def read(member: Self) -> Callable[[Tensor], Tensor]:
+            places = positions(self.names, member.names, self.noun)
+            return lambda outputs: outputs[:, places] / member.scale
+
+        def back(mean: Tensor) -> Tensor:
+            return (mean * self.scale).float()
+
+        return self, averaged([read(member) for member in members], back)
+
     def decode(
         self, outputs: Tensor, frames: Sequence[Frame] | None = None, top: int = 5
     ) -> list[Counted]:
@@ -250,8 +274,9 @@ class Count(Task):
         return found
 
     def aim(self, outputs: Tensor, target: str = "", frames: Any = None) -> Aim:
-        """How many of a class there are, as the mean of its density."""
-        return whole_map(outputs, self.names, target)
+        """How many of a class there are, as the mean of its density; or its density at a place."""
+        placed = place_aim(outputs, self.names, target, frames)
+        return placed or whole_map(outputs, self.names, target)
 
     def at_pixel(self, outputs: Tensor, answer: Any, frame: Frame, x: int, y: int) -> PixelAnswer:
         place = place_of(frame, x, y, outputs)

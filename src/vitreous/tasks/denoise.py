@@ -36,7 +36,9 @@ from vitreous.tasks.aim import Aim, whole_map
 from vitreous.tasks.image_score import ImageScore
 from vitreous.tasks.meter import ScoredMaps
 from vitreous.tasks.picture_answer import Restored
+from vitreous.tasks.pixel_aim import place_aim
 from vitreous.tasks.pixel_answer import UNSEEN, PixelAnswer, place_of
+from vitreous.tasks.pooled_answers import Pool, averaged
 from vitreous.tasks.ranked_cases import ranked_cases
 from vitreous.tasks.ranks import ranks
 from vitreous.tasks.section import Gallery
@@ -44,10 +46,10 @@ from vitreous.tasks.task import Aligned, Columns, Ids, Task
 
 USUAL = "gaussian:25"  # in comparisons of denoisers
 NETWORK = "unet_denoiser_small"
-LOOKS = 30_000  # at images, that a small network takes to learn
+LOOKS = 6_000  # at images, that a small network takes to learn
 CHUNK = 16  # pictures that are measured together
 COLORS = ("red", "green", "blue")
-GEOMETRIC = ("none", "light")  # policies that color nothing
+GEOMETRIC = ("none", "light", "pieces")  # policies that color nothing
 UNIT = 100.0  # what losses are multiplied with: squares of noise in [0, 1] are small
 
 
@@ -125,13 +127,16 @@ class Denoise(Task):
 
     @classmethod
     def prefers(cls, channels: int, examples: int, criterion: str) -> dict[str, tuple[Any, str]]:
-        epochs = int(np.clip(round(LOOKS / examples), 10, 200))
+        epochs = int(np.clip(round(LOOKS / examples), 5, 200))
         looks = f"about {epochs * examples:,} looks at {counted(examples, 'image')}"
         return {
             **super().prefers(channels, examples, criterion),
             "epochs": (epochs, looks),
-            "batch_size": (8, "an image is as many examples as it has pixels"),
-            "augment": ("light", "colors have to stay what they are"),
+            "batch_size": (8, "small pieces make many steps, and each pixel is an example"),
+            "augment": (
+                "pieces",
+                "colors have to stay what they are, and so has the scale of noise",
+            ),
         }
 
     @classmethod
@@ -213,6 +218,10 @@ class Denoise(Task):
             )
         return found
 
+    def pool(self, members: Sequence[Self]) -> tuple[Self, Pool]:
+        """Pictures are averaged."""
+        return self, averaged([lambda outputs: outputs for _ in members], Tensor.float)
+
     def decode(
         self, outputs: Tensor, frames: Sequence[Frame] | None = None, top: int = 5
     ) -> list[Restored]:
@@ -226,8 +235,9 @@ class Denoise(Task):
         return [Restored(np.rint(one).astype(np.uint8)) for one in made]
 
     def aim(self, outputs: Tensor, target: str = "", frames: Any = None) -> Aim:
-        """How bright a color of the picture is, on average."""
-        return whole_map(outputs, self._channels, target)
+        """How bright a color of the picture is, on average or at a place."""
+        placed = place_aim(outputs, self._channels, target, frames)
+        return placed or whole_map(outputs, self._channels, target)
 
     @property
     def _channels(self) -> tuple[str, ...]:
@@ -263,7 +273,7 @@ class Denoise(Task):
 
     def galleries(self, rows: Sequence[Mapping[str, str]]) -> Iterator[Gallery]:
         intro = "From left to right: the noisy picture, the clean one, and the answer."
-        return ranked_cases(rows, _note, noun="pictures", intro=intro)
+        return ranked_cases(rows, _note, noun="pictures", intro=intro, abreast=3)
 
     def to_json(self) -> dict[str, Any]:
         return {"channels": self.channels, "noise": self.noise}

@@ -33,7 +33,9 @@ from vitreous.tasks.aim import Aim, whole_map
 from vitreous.tasks.depth_answer import MOST, DepthMap
 from vitreous.tasks.image_score import ImageScore
 from vitreous.tasks.meter import ScoredMaps
+from vitreous.tasks.pixel_aim import place_aim
 from vitreous.tasks.pixel_answer import UNSEEN, PixelAnswer, place_of
+from vitreous.tasks.pooled_answers import Pool, averaged
 from vitreous.tasks.ranked_cases import ranked_cases
 from vitreous.tasks.ranks import ranks
 from vitreous.tasks.section import Gallery, Note
@@ -183,6 +185,17 @@ class Depth(Task):
             rows.append((*told, int(rank) if there else ""))
         return ("abs_rel", "rmse", "delta1", "rank"), rows
 
+    def pool(self, members: Sequence[Self]) -> tuple[Self, Pool]:
+        """Logarithms of depths are averaged: what counts is the relative error."""
+
+        def read(member: Self) -> Callable[[Tensor], Tensor]:
+            return lambda outputs: outputs * member.scale + member.center
+
+        def back(mean: Tensor) -> Tensor:
+            return ((mean - self.center) / self.scale).float()
+
+        return self, averaged([read(member) for member in members], back)
+
     def decode(
         self, outputs: Tensor, frames: Sequence[Frame] | None = None, top: int = 5
     ) -> list[DepthMap]:
@@ -209,8 +222,9 @@ class Depth(Task):
         return math.exp(self.center - reach), min(math.exp(self.center + reach), self.farthest)
 
     def aim(self, outputs: Tensor, target: str = "", frames: Any = None) -> Aim:
-        """How far all of it is, as the mean of the logarithms."""
-        return whole_map(outputs, ("depth",), target)
+        """How far all of it is, as the mean of the logarithms; or how far a place is."""
+        placed = place_aim(outputs, ("depth",), target, frames)
+        return placed or whole_map(outputs, ("depth",), target)
 
     def at_pixel(self, outputs: Tensor, answer: Any, frame: Frame, x: int, y: int) -> PixelAnswer:
         place = place_of(frame, x, y, outputs)

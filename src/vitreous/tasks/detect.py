@@ -39,6 +39,7 @@ from vitreous.tasks.grid_coding import (
     told_at,
 )
 from vitreous.tasks.image_score import ImageScore
+from vitreous.tasks.pixel_aim import place_aim
 from vitreous.tasks.pixel_answer import UNSEEN, PixelAnswer, back_in_image, place_of
 from vitreous.tasks.ranks import ranks
 from vitreous.tasks.section import Gallery, Note, Section
@@ -255,7 +256,8 @@ class Detect(Task):
         return answers
 
     def aim(self, outputs: Tensor, target: str = "", frames: Any = None) -> Aim:
-        return thing_aim(outputs, self.names, target)
+        placed = place_aim(outputs, self.names, target, frames, CELL)
+        return placed or thing_aim(outputs, self.names, target)
 
     def at_pixel(self, outputs: Tensor, answer: Any, frame: Frame, x: int, y: int) -> PixelAnswer:
         place = place_of(frame, x, y, outputs, CELL)

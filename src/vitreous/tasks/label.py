@@ -14,6 +14,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
+from torch.nn.functional import softplus
 
 from vitreous.backprop.layers import Loss, SigmoidCrossEntropy
 from vitreous.data.batches.pack import Rows
@@ -33,6 +34,7 @@ from vitreous.tasks.coding import CODINGS
 from vitreous.tasks.margins import label_margins
 from vitreous.tasks.meter import Table
 from vitreous.tasks.neighbors import neighbors
+from vitreous.tasks.pooled_answers import Pool, positions
 from vitreous.tasks.prediction import Prediction
 from vitreous.tasks.task import Aligned, Columns, Ids
 
@@ -107,8 +109,8 @@ class Label(ClassTask):
         return loss(outputs, wanted, positives=balance, reduction="none", **options)
 
     def margins(self, outputs: Logits, targets: Mapping[str, Any]) -> Tensor:
-        cuts = torch.logit(torch.from_numpy(self.cuts), eps=1e-7).to(outputs)
-        return label_margins(outputs, targets["class"], cuts)
+        cuts = torch.logit(torch.from_numpy(self.cuts), eps=1e-7) * (self.temperature or 1.0)
+        return label_margins(outputs, targets["class"], cuts.to(outputs))
 
     def manual_loss(self) -> Loss:
         if self.criterion == "cross_entropy" and not self.smoothing and self.balance is None:
@@ -117,6 +119,16 @@ class Label(ClassTask):
 
     def squashed(self, logits: Logits) -> Tensor:
         return logits.sigmoid()
+
+    def logits(self, probabilities: Tensor) -> Tensor:
+        return probabilities.logit(eps=1e-12)
+
+    def pool(self, members: Sequence[Self]) -> tuple[Self, Pool]:
+        """Probabilities are averaged, and so are the thresholds."""
+        task, pool = super().pool(members)
+        places = [positions(self.classes, member.classes, self.noun) for member in members]
+        cuts = [member.cuts[at] for member, at in zip(members, places, strict=True)]
+        return replace(task, thresholds=tuple(np.mean(cuts, axis=0).tolist())), pool
 
     def decisions(
         self, logits: NDArray[np.float64], truth: NDArray[Any]
@@ -130,6 +142,14 @@ class Label(ClassTask):
         self, probabilities: NDArray[np.float64], truth: NDArray[Any], baselines: Sequence[Any]
     ) -> ClassificationScores:
         return multilabel(probabilities, truth, self.classes, self.cuts, baselines=baselines)
+
+    def claimed(self, outputs: Logits) -> dict[str, Any]:
+        given = self.probabilities(outputs).cpu() >= torch.from_numpy(self.cuts)
+        return {"class": given.to(outputs)}
+
+    def strangeness(self, logits: Logits) -> Tensor:
+        """The energies of all labels, each present or absent: -Σ log(1 + exp(logit))."""
+        return -softplus(logits).sum(1)
 
     def tuned(self, meter: Table) -> Self:
         """With a temperature, and thresholds that make the best of each label's F1 on the examples

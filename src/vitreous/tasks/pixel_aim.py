@@ -9,7 +9,7 @@ from torch import Tensor
 
 from vitreous.data.images.frame import Frame
 from vitreous.errors import UsageError, unknown
-from vitreous.tasks.aim import Aim
+from vitreous.tasks.aim import Aim, picked
 
 
 def pixel_aim(
@@ -57,8 +57,41 @@ def pixel_aim(
     return Aim(tuple(names), score)
 
 
-def _pixels(place: str, outputs: Tensor, frames: Sequence[Frame] | None) -> list[tuple[int, int]]:
-    """x and y in the window, of one place "x,y" in each image."""
+def place_aim(
+    outputs: Tensor,
+    names: Sequence[str],
+    target: str,
+    frames: Sequence[Frame] | None = None,
+    stride: int = 1,
+) -> Aim | None:
+    """One of several maps at one place: "depth@120,80", or "@120,80" for the one that is largest
+    there; None for a target without a place.
+
+    outputs  (B, L, h, w), of which the first are those of the names
+    stride   pixels of the window a side that one place of a map answers for
+
+    Raises UsageError for an unknown name, and for a place that is none or lies outside.
+    """
+    if target in names or "@" not in target:
+        return None
+    word, _, place = target.rpartition("@")
+    if word and word not in names:
+        raise unknown("map", word, names, where="target")
+    told, index = [], []
+    size = outputs.shape[2], outputs.shape[3]
+    for number, (column, row) in enumerate(_pixels(place, outputs, frames, stride)):
+        here = outputs[number, : len(names), row, column]
+        chosen = names.index(word) if word else int(here.argmax())
+        told.append(f"{names[chosen]}@{place}")
+        index.append((chosen * size[0] + row) * size[1] + column)
+    numbers = torch.tensor(index, device=outputs.device)
+    return Aim(tuple(told), lambda out: picked(out.flatten(1), numbers))
+
+
+def _pixels(
+    place: str, outputs: Tensor, frames: Sequence[Frame] | None, stride: int = 1
+) -> list[tuple[int, int]]:
+    """Column and row of the maps, of one place "x,y" in each image."""
     try:
         x, y = (float(part) for part in place.split(","))
     except ValueError:
@@ -67,8 +100,9 @@ def _pixels(place: str, outputs: Tensor, frames: Sequence[Frame] | None) -> list
         ) from None
     height, width = outputs.shape[2:]
     found = []
-    for frame in frames or [Frame.identity((height, width))] * len(outputs):
-        column, row = (round(float(value)) for value in frame.points([x, y]))
+    whole = Frame.identity((stride * height, stride * width))
+    for frame in frames or [whole] * len(outputs):
+        column, row = (round(float(value)) // stride for value in frame.points([x, y]))
         inside = 0 <= x < frame.source[1] and 0 <= y < frame.source[0]
         if not (inside and 0 <= column < width and 0 <= row < height):
             tall, wide = frame.source

@@ -11,7 +11,7 @@ Row = Mapping[str, str]
 
 
 def ranked_cases(
-    rows: Sequence[Row], note: Callable[[Row], str], *, noun: str, intro: str
+    rows: Sequence[Row], note: Callable[[Row], str], *, noun: str, intro: str, abreast: int = 2
 ) -> Iterator[Gallery]:
     """Three galleries with truth and answer drawn side by side.
 
@@ -20,6 +20,7 @@ def ranked_cases(
     note   what is said of a row, such as "off by 3"
     noun   what an answer is called, such as "counts"
     intro  what is seen in the pictures
+    abreast how many of them an example has
     """
     ranked = sorted((row for row in rows if row["rank"]), key=lambda row: int(row["rank"]))
     middle, half = len(ranked) // 2, SHOWN // 2
@@ -29,4 +30,6 @@ def ranked_cases(
         ("best", f"Best {noun}", ranked[::-1][:half]),
     ):
         cases = [Case(id=row["path"], note=note(row)) for row in chosen]
-        yield Gallery(anchor=anchor, title=title, intro=intro, cases=cases, drawn=True)
+        yield Gallery(
+            anchor=anchor, title=title, intro=intro, cases=cases, drawn=True, abreast=abreast
+        )

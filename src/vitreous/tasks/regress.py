@@ -29,6 +29,7 @@ from vitreous.tasks.coding import CODINGS
 from vitreous.tasks.image_score import ImageScore
 from vitreous.tasks.meter import Table as NumberTable
 from vitreous.tasks.neighbors import neighbors
+from vitreous.tasks.pooled_answers import Pool, averaged, positions
 from vitreous.tasks.quantities import Quantities
 from vitreous.tasks.ranks import ranks
 from vitreous.tasks.section import Case, Gallery, Kind, Scatter, Section, Table
@@ -209,6 +210,15 @@ class Regress(Task):
             cells = [f"{v:.9g}" for pair in zip(true, given, strict=True) for v in pair]
             rows.append((*cells, f"{error:.6f}", int(rank)))
         return (*columns, "error", "rank"), rows
+
+    def pool(self, members: Sequence[Self]) -> tuple[Self, Pool]:
+        """Numbers are averaged, in their own units."""
+
+        def read(member: Self) -> Callable[[Tensor], Tensor]:
+            places = positions(self.names, member.names, self.noun)
+            return lambda outputs: member.numbers(outputs)[:, places]
+
+        return self, averaged([read(member) for member in members], self.standardized)
 
     @classmethod
     def of_images(cls, rows: Sequence[Mapping[str, str]]) -> NDArray[np.float64]:

@@ -150,6 +150,7 @@ class Gallery:
     short  its title in the table of contents, where that should be shorter
     kind   mistakes and right are marked as wrong and as right; cases are shown as they are
     drawn  are truth and answer drawn on the image, side by side?
+    abreast how many pictures each of those is
     explained is the evidence for the answer shown beside the image?
     legend what is drawn in which color: names, and RGB from 0 to 255
     """
@@ -161,5 +162,6 @@ class Gallery:
     intro: str = ""
     kind: Literal["mistakes", "right", "cases"] = "cases"
     drawn: bool = False
+    abreast: int = 2
     explained: bool = False
     legend: Sequence[tuple[str, tuple[int, int, int]]] = ()

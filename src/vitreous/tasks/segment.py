@@ -42,6 +42,7 @@ from vitreous.tasks.mask_answer import Mask
 from vitreous.tasks.mask_meter import MaskMeter
 from vitreous.tasks.pixel_aim import pixel_aim
 from vitreous.tasks.pixel_answer import UNSEEN, PixelAnswer, numbers_at, place_of
+from vitreous.tasks.pooled_answers import Pool, averaged, positions
 from vitreous.tasks.ranks import ranks
 from vitreous.tasks.section import Gallery, Note, Section
 from vitreous.tasks.task import Aligned, Columns, Ids, Task
@@ -197,6 +198,18 @@ class Segment(Task):
             for iou, rank in zip(found, ranks(found), strict=True)
         ]
         return ("iou", "rank"), rows
+
+    def pool(self, members: Sequence[Self]) -> tuple[Self, Pool]:
+        """The probabilities at each pixel are averaged."""
+
+        def read(member: Self) -> Callable[[Tensor], Tensor]:
+            places = positions(self.classes, member.classes, self.noun)
+            return lambda outputs: outputs.softmax(1)[:, places]
+
+        def back(mean: Tensor) -> Tensor:
+            return mean.clamp_min(1e-30).log().float()
+
+        return self, averaged([read(member) for member in members], back)
 
     def align(self, targets: Columns, where: str) -> Aligned:
         """Classes by name; pixels of classes that the model does not know count nowhere."""

@@ -31,6 +31,7 @@ from vitreous.tasks.answer import Answer
 from vitreous.tasks.image_score import ImageScore
 from vitreous.tasks.meter import Meter
 from vitreous.tasks.pixel_answer import PixelAnswer
+from vitreous.tasks.pooled_answers import Pool
 from vitreous.tasks.section import Gallery, Note, Section
 
 Ids = NDArray[np.int64]
@@ -66,6 +67,7 @@ class Task(ABC):
     longest      pixels of the longer side of an image that places of a map are told of, unless the
                  user says otherwise
     noun         what one of the classes is called
+    one_class    each image has one of the classes, in the column "class", as classic methods need
     views        changed copies of an image that belong together in training
     LOSSES       criteria by name; the first is the default
     SCORES       the type of its scores
@@ -86,6 +88,7 @@ class Task(ABC):
     window: ClassVar[Literal["crop", "squash", "pad", "native"]] = "pad"
     longest: ClassVar[int] = 256
     noun: ClassVar[str] = "class"
+    one_class: ClassVar[bool] = False
     views: ClassVar[int] = 1
     LOSSES: ClassVar[Mapping[str, Callable[..., Tensor]]]
     SCORES: ClassVar[Any]
@@ -306,6 +309,18 @@ class Task(ABC):
         """
         return None
 
+    def claimed(self, outputs: Any) -> dict[str, Any] | None:
+        """Targets of a batch for which the answers are right; None where they are more or less
+        right.
+        """
+        return None
+
+    def strangeness(self, outputs: Any) -> Tensor | None:
+        """(B,) how unlike the training images an image is, as far as the answer tells; None where
+        it does not.
+        """
+        return None
+
     # Measuring.
 
     @abstractmethod
@@ -336,6 +351,15 @@ class Task(ABC):
     def baselines(self, rows: Rows, targets: Columns, train: Ids, ids: Ids) -> tuple[Rule, ...]:
         """What simple rules reach on the rows `ids`, having seen the rows `train`."""
         return ()
+
+    def rule(self, name: str, detail: str, meter: Any) -> Rule:
+        """What another method reaches that was asked about the same images, where they have one
+        class each.
+
+        name, detail  of the method, see `Rule`
+        meter         that has seen its answers
+        """
+        raise NotImplementedError(f"no method is compared with on the task '{self.name}'")
 
     @abstractmethod
     def table(self, meter: Any, targets: Columns) -> tuple[tuple[str, ...], list[tuple[Any, ...]]]:
@@ -383,6 +407,20 @@ class Task(ABC):
                 place in the image
         top     how many alternatives to name, where there are any
         """
+
+    def pool(self, members: Sequence[Self]) -> tuple[Self, Pool]:
+        """The task of an ensemble, and how the outputs of its members become outputs of that task.
+
+        members  the task of each, this one first; answers that lie in the window are of one window
+
+        Raises UsageError where answers of this kind are not averaged, or members answer otherwise.
+        """
+        raise UsageError(
+            f"answers of the task '{self.name}' are not averaged: whose answer belongs to whose in "
+            "another network would be a guess",
+            where="ensemble",
+            remedy="Use one network; `vitreous compare` tells which is the best.",
+        )
 
     def assemble(self, pieces: Iterable[tuple[tuple[slice, slice], Any]], frame: Frame) -> Answer:
         """The answer about one image from those about its tiles.
@@ -433,6 +471,12 @@ class Task(ABC):
         targets  of one example, in its image's own pixels
         """
         raise NotImplementedError(f"answers of the task '{self.name}' are not drawn")
+
+    def exported(self, outputs: Tensor) -> dict[str, Tensor]:
+        """What an exported network gives, by name: its outputs first, and what can be read from
+        them without knowing more, with operations that can be traced.
+        """
+        return {"outputs": outputs}
 
     # Telling.
 

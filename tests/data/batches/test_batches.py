@@ -215,6 +215,20 @@ def test_a_row_drawn_twice_is_augmented_in_two_ways():
     assert len(torch.unique(rare.flatten(1), dim=0)) == len(rare)
 
 
+def test_an_image_gives_several_pieces_in_an_epoch():
+    rows = np.random.default_rng(0).integers(0, 256, (3, 16, 16, 3), np.uint8)
+    policy = Augment(piece=8)
+    contract = PixelContract(height=8, width=8, channels=3)
+    indices = np.repeat(np.arange(3), policy.pieces((16, 16)))
+    batches = Batches(rows, {}, indices, contract, batch_size=4, augment=policy)
+    found = [*batches.epoch(0)]
+    assert sorted(torch.cat([batch.ids for batch in found]).tolist()) == sorted(indices.tolist())
+    pieces = {batch.images[n].numpy().tobytes() for batch in found for n in range(len(batch))}
+    assert len(pieces) == 12
+    again = [*batches.epoch(0, start=2)]
+    np.testing.assert_array_equal(again[0].images, found[2].images)
+
+
 def test_the_sampler_draws_all_classes_alike():
     rows, _ = examples(400)
     targets = np.repeat([0, 2], [380, 20])

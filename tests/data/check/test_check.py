@@ -140,6 +140,30 @@ def test_near_leaks(photos):
     assert findings.of("duplicates") is None
 
 
+def test_frames_of_a_film_with_masks_that_follow_contradict_nothing(tmp_path, monkeypatch):
+    monkeypatch.setenv("VITREOUS_CACHE", str(tmp_path / "cache"))
+    for folder in ("images", "masks"):
+        (tmp_path / "film" / folder).mkdir(parents=True)
+    long = np.asarray(scene(3, (60, 40)))
+    for number in range(20):
+        mask = np.zeros((40, 48), np.uint8)
+        if number < 2:  # two frames, a pixel apart, with a thing that moves along
+            image = Image.fromarray(long[:, number : number + 48])
+            mask[10:30, 20 - number : 40 - number] = 1
+        else:
+            image = scene(number)
+            mask[number : number + 12, 5:20] = 1
+        image.save(tmp_path / f"film/images/{number}.png")
+        Image.fromarray(mask).save(tmp_path / f"film/masks/{number}.png")
+    found = check(tmp_path / "film")
+    pair = ("images/0.png = images/1.png",)
+    assert found.of("near duplicates").examples == pair
+    assert found.of("near conflict") is None
+    Image.fromarray(np.ones((40, 48), np.uint8)).save(tmp_path / "film/masks/1.png")
+    (clash,) = check(tmp_path / "film").of("near conflict").examples
+    assert clash.startswith(pair[0])
+
+
 def test_classes(photos):
     for number in range(27):
         (photos / f"owl/{number}.png").unlink()

@@ -11,6 +11,7 @@ import torch
 from torch import nn
 
 from vitreous.data.batches.preprocess import PixelContract
+from vitreous.data.maps import IGNORED
 from vitreous.errors import UsageError
 from vitreous.inference import predictor
 from vitreous.inference.model_file import Bundle
@@ -91,10 +92,13 @@ def test_large_photos_are_shrunk_for_the_page_alone():
     facts, arrays = lens.see(large)
     assert facts["photo"] == {"height": 700, "width": 1500, "asks": True}
     assert arrays["photo"].shape == arrays["drawn"].shape == (478, LONGEST, 3)
-    told, _ = lens.pixel(1499, 699)
-    assert told["value"] == large[699, 1499].tolist()
+    told, _ = lens.pixel(1400, 600)
+    assert told["value"] == large[600, 1400].tolist()
     labels = opened.predict(large).labels
-    assert told["rows"][0][0] == CLASSES[labels[699, 1499]]
+    assert told["rows"][0][0] == CLASSES[labels[600, 1400]]
+    told, _ = lens.pixel(1499, 699)  # beyond the last whole block of pixels, which are averaged
+    assert labels[699, 1499] == IGNORED
+    assert told["rows"] == []
 
 
 def test_images_of_any_size_are_seen_as_they_are(photo, monkeypatch):

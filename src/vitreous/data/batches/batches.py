@@ -62,7 +62,8 @@ class Batches:
 
     rows        (N, H, W, C) uint8, such as `Pack.rows`
     targets     columns of N targets by name, such as `Pack.targets`; none for unlabeled images
-    indices     which rows, in an order that `shuffle` may change
+    indices     which rows, in an order that `shuffle` may change; one that stands there several
+                times is changed in another way each time
     contract    of the network's input; with an augmentation that moves images, rows may be larger
     batch_size  a last batch of one example joins the one before, which then has one more:
                 batch normalization has no variance of one example
@@ -102,6 +103,9 @@ class Batches:
         self.weights, self.balance = weights, balance or "none"
         self.device, self.prefetch, self.threads = torch.device(device), prefetch, threads
         self._buffers, self._scratch = Buffers(contract.shape), Scratch()
+        # Rows that are drawn again in an epoch get other numbers for their augmentation.
+        repeated = len(np.unique(self.indices)) < len(self.indices)
+        self._again = self.balance == "sampler" or repeated
         self._moving = {name: column for name, column in targets.items() if column.moves}
         self._check()
 
@@ -130,7 +134,7 @@ class Batches:
     def _blocks(self, epoch: int, start: int) -> Generator[list[Batch], None, None]:
         """Batches in groups that are prepared together."""
         order = self.order(epoch)
-        keys = _distinct(order) if self.balance == "sampler" else order
+        keys = _distinct(order) if self._again else order
         edges = [*range(0, len(self) * self.batch_size, self.batch_size), len(order)]
         together = max(1, BLOCK // (self.batch_size * int(np.prod(self.contract.shape))))
         with ThreadPoolExecutor(self.threads, "batches") as executor:

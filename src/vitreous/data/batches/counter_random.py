@@ -25,6 +25,7 @@ class Stream(IntEnum):
     DRAW = 2
     MIX = 3
     NOISE = 4
+    ATTACK = 5
 
 
 def uniforms(

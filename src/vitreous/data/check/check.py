@@ -10,6 +10,7 @@ import os
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from vitreous.data.check.bias import findings_of_bias
 from vitreous.data.check.copies import copies, look_alikes, twins
@@ -20,7 +21,7 @@ from vitreous.data.check.target_findings import findings_of_masks, findings_of_p
 from vitreous.data.check.training_findings import training_findings
 from vitreous.data.check.twin_boxes import twin_boxes
 from vitreous.data.check.view import View
-from vitreous.data.dataset import Progress
+from vitreous.data.dataset import Dataset, Progress
 from vitreous.data.formats.open import open
 from vitreous.data.splits.content_hashes import digests
 from vitreous.data.splits.split import split
@@ -42,11 +43,31 @@ def check(
     progress    is called with the number of images looked at so far and their total
     """
     dataset = open(source)
+    view, contents = looked_at(
+        dataset, validation=validation, test=test, threads=threads, progress=progress
+    )
+    return findings_of(view, contents)
+
+
+def looked_at(
+    dataset: Dataset,
+    *,
+    validation: float = 0.15,
+    test: float = 0.15,
+    threads: int | None = None,
+    progress: Progress | None = None,
+) -> tuple[View, NDArray[np.uint8]]:
+    """A look at every image, and the hashes of all contents; as `check`."""
     seen = survey(dataset, threads=threads, progress=progress)
     parts = split(dataset, validation=validation, test=test, threads=threads)
     contents, _ = digests(dataset, threads=threads)  # from the cache by now
-    view = View(dataset, seen, parts)
-    same = twins(contents, seen.good)
+    return View(dataset, seen, parts), contents
+
+
+def findings_of(view: View, contents: NDArray[np.uint8], *, alike: bool = True) -> Findings:
+    """All findings; without those about look-alikes, where somebody else looks for them."""
+    dataset, parts = view.dataset, view.split
+    same = twins(contents, view.seen.good)
     found = [
         *findings_of_damage(view),
         *training_findings(view, same),
@@ -55,7 +76,7 @@ def check(
         *twin_boxes(view),
         *copies(view, same),
         *findings_of_bias(view),
-        *look_alikes(view, contents),
+        *(look_alikes(view, contents) if alike else ()),
         *findings_of_images(view),
         _memory(view),
         *map(noted, dataset.notes),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from hashlib import blake2b
 
 import numpy as np
@@ -95,25 +95,40 @@ def look_alikes(view: View, contents: NDArray[np.uint8]) -> Iterator[Finding]:
     """Near duplicates among different images, proven by their pixels."""
     seen = view.seen
     large = seen.good & ~seen.flat & (seen.sizes.min(axis=1) >= likeness.SMALLEST)
-    chosen = np.flatnonzero(large)
+    chosen = different(large, contents)
     if len(chosen) < 2:
         return
-    # One image of each content is enough: copies are reported as copies.
-    chosen = chosen[np.unique(as_words(contents[chosen]), return_index=True)[1]]
     pairs = chosen[likeness.candidates(seen.prints[chosen])]
     apart = likeness.distances(seen.prints[pairs[:, 0]], seen.prints[pairs[:, 1]])
     pairs = np.sort(pairs[np.argsort(apart, kind="stable")], axis=1)
-    proven = _proven(view.dataset, contents, pairs[:PROVEN])
+    yield from pair_findings(view, _proven(view.dataset, contents, pairs[:PROVEN]))
+
+
+def different(chosen: NDArray[np.bool_], contents: NDArray[np.uint8]) -> NDArray[np.int64]:
+    """One of each content among the chosen images: copies are reported as copies."""
+    indices = np.flatnonzero(chosen)
+    return indices[np.unique(as_words(contents[indices]), return_index=True)[1]]
+
+
+def pair_findings(
+    view: View, proven: Sequence[Sequence[int]], how: Sequence[str] = ()
+) -> Iterator[Finding]:
+    """Near duplicates, leaks among them, and contradictions.
+
+    proven  pairs of images that show the same
+    how     of each pair, where one of the two is mirrored or turned: in words
+    """
     if not proven:
         return
+    words = {tuple(pair): f" ({each})" for pair, each in zip(proven, how, strict=False) if each}
     across = [pair for pair in proven if view.parts[pair[0]] != view.parts[pair[1]]]
-    clashes = [pair for pair in proven if view.differ(*pair)]
+    clashes = [pair for pair in proven if view.contradict(*pair)]
     yield Finding(
         "note",
         "near duplicates",
         these(len(proven), "pair", "of images looks", "of images look")
         + " the same without being equal",
-        tuple(view.pair(*pair) for pair in proven),
+        tuple(view.pair(*pair) + words.get(tuple(pair), "") for pair in proven),
         "Frames of one film or photos of one scene belong into one group (column `group`).",
     )
     if across:
@@ -124,7 +139,7 @@ def look_alikes(view: View, contents: NDArray[np.uint8]) -> Iterator[Finding]:
             "near leak",
             these(len(held), "held-out image", "looks", "look")
             + f" like images of another part ({share:.1%})",
-            tuple(view.pair(*pair) for pair in across),
+            tuple(view.pair(*pair) + words.get(tuple(pair), "") for pair in across),
             "Name groups in a CSV file (column `group`), so that they stay together.",
         )
     if clashes:

@@ -5,6 +5,8 @@
 {"type": "validation", "image": 3, ...}    one of them
 {"type": "example", "image": 3, ...}       a digit that was held out
 {"type": "cam", "label": 2}                where the evidence for a class lies
+{"type": "explain", "method": "", ...}     the evidence by any method, for any target, layer, unit
+{"type": "backward"}                       the loss of the image, and its gradient in every layer
 {"type": "embedding"}                      the held-out digits as the last layer is given them
 {"type": "value", "layer": 0, ...}         what made one number of a map
 {"type": "pixel", "x": 3, "y": 4}          what the network says at a pixel of the image
@@ -23,14 +25,15 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 import numpy as np
+import torch
 
 from vitreous.errors import UsageError, unknown
 from vitreous.playground.images.demo_networks import (
     CONTRACT,
+    DIGITS,
     HELD_OUT,
     READERS,
     held_out,
-    place_of,
     reader,
 )
 from vitreous.playground.images.drawings import framed
@@ -85,9 +88,6 @@ class Look:
             name = RUN if self.run else next(iter(READERS))
         if not isinstance(name, str) or name not in self._names():
             raise unknown("network", str(name)[:40], self._names())
-        if name in READERS and not place_of(name).exists():
-            text = f"{READERS[name].label} learns to read digits first: some seconds."
-            await self.page.send_json({"type": "notice", "text": text})
         self.lens = await asyncio.to_thread(self._opened, name)
         facts, arrays = self.lens.network()
         facts |= {"name": name, "names": self._names(), "examples": HELD_OUT}
@@ -100,7 +100,13 @@ class Look:
         if not isinstance(image, int) or not 0 <= image < HELD_OUT:
             raise UsageError(f"examples are numbered 0 to {HELD_OUT - 1}", where="image")
         lens, number = self._open_lens(), _number(message.get("number"))
-        await self._send("seen", lambda: lens.see(held_out()[0][image]), number=number)
+
+        def build() -> Frame:
+            rows, targets = held_out()
+            truth = {"class": torch.from_numpy(targets[image : image + 1])}
+            return lens.see(rows[image], truth if lens.bundle.classes == DIGITS else None)
+
+        await self._send("seen", build, number=number)
 
     async def strip(self, message: dict[str, Any]) -> None:
         def build() -> Frame:
@@ -119,7 +125,7 @@ class Look:
             if not isinstance(run.strip, Strip):
                 raise UsageError(run.strip, where="validation")
             shown, image = run.strip.image(message.get("image"))
-            facts, arrays = lens.see(image)
+            facts, arrays = lens.see(image, run.strip.targets(shown, run.bundle))
             truth = run.strip.truth(shown, run.bundle)
             if truth is not None and "photo" in arrays:
                 arrays["truth"] = fitted_to_page(truth, arrays["photo"])
@@ -130,6 +136,14 @@ class Look:
     async def cam(self, message: dict[str, Any]) -> None:
         lens, label = self._open_lens(), message.get("label")
         await self._send("cam", lambda: lens.cam(label))  # type: ignore[arg-type]
+
+    async def explain(self, message: dict[str, Any]) -> None:
+        lens = self._open_lens()
+        await self._send("explained", lambda: lens.explain(message))
+
+    async def backward(self, message: dict[str, Any]) -> None:
+        lens = self._open_lens()
+        await self._send("backward", lens.backward)
 
     async def embedding(self, message: dict[str, Any]) -> None:
         lens = self._open_lens()
@@ -180,7 +194,7 @@ class Look:
                 return Lens(self.run.bundle, self.run.title, f"Trained on {data}.")
             row, bundle = READERS[name], reader(name)
             facts = bundle.training
-            right = f"{facts['accuracy']:.1%} of {facts['held_out']} held-out digits right"
+            right = f"{facts['accuracy']:.1%} of {facts['held_out']:,} held-out digits right"
             return Lens(
                 bundle, row.label, f"{row.note.capitalize()}. Trained on {facts['data']}; {right}."
             )
@@ -213,6 +227,8 @@ HANDLERS: dict[str, Handler] = {
     "validation": Look.validation,
     "example": Look.example,
     "cam": Look.cam,
+    "explain": Look.explain,
+    "backward": Look.backward,
     "embedding": Look.embedding,
     "value": Look.value,
     "pixel": Look.pixel,

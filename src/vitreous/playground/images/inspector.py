@@ -7,6 +7,7 @@ was seen, the kernel, the sum. What is shown is what the network computed for th
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -22,7 +23,9 @@ from vitreous.explain.first_filters import byte_maps, filter_bytes, first_filter
 from vitreous.inference.model_file import Bundle
 from vitreous.models import head
 from vitreous.models.linear import Linear, templates
+from vitreous.playground.images.backward import gradients
 from vitreous.playground.images.demo_networks import CONTRACT
+from vitreous.playground.images.evidence_map import choices, evidence
 from vitreous.playground.images.layers import (
     SHOWN,
     View,
@@ -80,6 +83,7 @@ class Lens:
             "parameters": sum(p.numel() for p in self.bundle.model.parameters()),
             "layers": [self._described(view) for view in self.views],
             "cam": self._averaged() is not None,
+            "choices": choices(self.views),
         }
         arrays: dict[str, NDArray[Any]] = {}
         if isinstance(self.bundle.model, Linear) and self.named:
@@ -122,10 +126,13 @@ class Lens:
             self.bundle.outputs(images)
         return found["head"].input.flatten(1).double()
 
-    def see(self, image: Source) -> Frame:
+    def see(self, image: Source, targets: Mapping[str, Any] | None = None) -> Frame:
         """Look at an image, the bytes of a file or an array (h, w, C): what the network sees, every
         map, and the answer, drawn over the image where it lies in it.
+
+        targets  what is true of it, as a batch of one, where that is known
         """
+        self.source, self.targets = image, targets
         with watched(self.shown) as found:
             self.seen = self.bundle.answered(image)
         self.views = list(found.values())
@@ -184,6 +191,23 @@ class Lens:
             "scale": float(heat.abs().max()),
         }
         return facts, {"heat": byte_maps(heat[None])[0]}
+
+    def explain(self, asked: Mapping[str, Any]) -> Frame:
+        """Where in the image the evidence for its answer lies; see `evidence_map.evidence`."""
+        return evidence(self.bundle, self.source, asked)
+
+    def backward(self) -> Frame:
+        """The loss of the answer, and its gradient at what each layer made.
+
+        Raises UsageError where what is true is not known.
+        """
+        if self.targets is None:
+            raise UsageError(
+                "what is true of this image is not known, so it has no loss",
+                where="loss",
+                remedy="Choose an example or a validation image.",
+            )
+        return gradients(self.bundle, self.seen.images, self.targets, self.views)
 
     def value(self, layer: int, channel: int, row: int, column: int) -> Frame:
         """One number of a map, and what made it.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -107,15 +107,26 @@ class Strip:
 
         Raises UsageError for a number that there is not.
         """
-        known = isinstance(number, int) and not isinstance(number, bool)
-        if not known or not 0 <= number < len(self.shown):  # type: ignore[operator]
+        if type(number) is not int or not 0 <= number < len(self.shown):
             raise UsageError(
                 f"there is no validation image {str(number)[:20]}",
                 where="number",
                 remedy=f"They are numbered 0 to {len(self.shown) - 1}.",
             )
-        one = self.shown[number]  # type: ignore[index]
+        one = self.shown[number]
         return one, self.dataset.source(one.row) or self.dataset.read(one.row)
+
+    def targets(self, one: Shown, bundle: Bundle) -> dict[str, Any] | None:
+        """What is true of an image, as a batch of one in a network's terms; None where it does
+        not know of it, and for what lies in the image, which had to be fitted into a window.
+        """
+        if any(column.moves for column in self.dataset.targets.values()):
+            return None
+        found = bundle.task.align(self.dataset.targets, self.dataset.name)
+        if not found.known[one.row]:
+            return None
+        row = np.array([one.row])
+        return {name: column.batch(row) for name, column in found.targets.items()}
 
     def truth(self, one: Shown, bundle: Bundle) -> NDArray[np.uint8] | None:
         """The right answer drawn on the image; None where it has no place in it."""

@@ -10,8 +10,10 @@ import { Layers } from "./layers.js";
 import { Photo } from "./photo.js";
 import { Socket, inWords } from "./socket.js";
 import { setView, view } from "./state.js";
+import { Steps } from "./steps.js";
 import { Strip } from "./strip.js";
 import { Turns } from "./turns.js";
+import { Why } from "./why.js";
 
 const [FILE, DRAWING, FRAMED] = [0, 1, 2];
 const LARGEST = 8 * 1024 * 1024 - 1;
@@ -35,13 +37,15 @@ const PAGE = `
   <section class="glass layers-panel" aria-labelledby="layers-title">
     <h2 id="layers-title">Layers</h2>
     <p class="hint">Violet is negative, amber positive. Point at a map to see what made a number; with the keyboard, Tab to a layer, arrows choose the map, Shift and arrows the number.</p>
+    <div id="steps" role="group" aria-label="One image step by step"><div class="row"><button>Back</button><button>Step</button><button>Play</button><button class="quiet">Close</button></div><p class="hint" aria-live="polite"></p></div>
     <div id="layer-list"></div>
   </section>
   <section class="glass" id="template-panel" aria-labelledby="template-title" hidden><h2 id="template-title">Templates</h2><p class="hint">A linear classifier compares the image with one template a class: the score is the sum of pixel × weight.</p><div id="templates"></div></section>
   </div>
   <div class="look-side">
     <section class="glass" aria-labelledby="guess-title"><h2 id="guess-title">Answer</h2><div id="guess"></div></section>
-    <section class="glass" aria-labelledby="why-title"><h2 id="why-title">Where a number comes from</h2><div id="why"><p class="hint">Point at a map.</p></div></section>
+    <section class="glass" aria-labelledby="why-title"><h2 id="why-title">Where a number comes from</h2><div id="why"><p class="hint">Point at a map.</p></div><button id="slide" hidden>Slide over the map</button></section>
+    <section class="glass" id="heat-panel" aria-labelledby="heat-title"><h2 id="heat-title">Why this answer</h2><form><label>Method<select></select></label><label>Target<input list="targets" placeholder="what was answered" autocomplete="off"><datalist id="targets"></datalist></label><label>Layer<select></select></label><label>Unit<input inputmode="numeric" placeholder="none; the first is 0" autocomplete="off"></label><button class="primary">Explain</button></form><canvas role="img" hidden></canvas><p class="hint said" aria-live="polite"></p></section>
     <section class="glass" id="cam-panel" aria-labelledby="cam-title" hidden><h2 id="cam-title">Class activation map</h2><p class="hint">Amber is evidence for the class, violet against it. The mean of the map and the bias add up to the score.</p><label for="cam-class">Class</label><select id="cam-class"></select><canvas id="cam" role="img"></canvas><p class="hint" id="cam-text"></p></section>
     <section class="glass" id="cloud-panel" aria-labelledby="cloud-title" hidden><h2 id="cloud-title">Where it lies among the digits</h2><canvas id="cloud" tabindex="0" role="application" aria-label="The digits as the last layer sees them. Left and right arrows open the digits one by one."></canvas><p class="hint" id="cloud-text"></p></section>
   </div>`;
@@ -71,6 +75,9 @@ export class Images {
     this.layers = new Layers(this.$("#layer-list"), (place) => this.socket.send("value", place));
     this.photo = new Photo(this.$("#photo-panel"), (place) => this.socket.send("pixel", place));
     this.strip = new Strip(this.$("#strip-panel"), (image) => this.openStored("validation", image));
+    this.steps = new Steps(this.$("#steps"), this.layers, () => this.socket.send("backward"));
+    this.$("#slide").onclick = ({ target }) => { target.textContent = this.layers.slide() ? "Stop" : "Slide over the map"; };
+    this.why = new Why(this.$("#heat-panel"), (question) => this.socket.send("explain", question));
     this.filters = new Filters(this.$("#filter-panel"));
     this.cloud = new Cloud(this.$("#cloud"), this.$("#cloud-text"), (number) => this.openExample(number));
     root.addEventListener("dragover", (event) => event.preventDefault());
@@ -115,14 +122,16 @@ export class Images {
     else if (message.type === "strip") this.openFirst(this.strip.show(message));
     else if (message.type === "value") this.explain(message);
     else if (message.type === "pixel") this.tellPixel(message);
+    else if (message.type === "backward") this.steps.show(message);
+    else if (message.type === "explained") this.why.show(message);
     else if (message.type === "cam") this.showCam(message);
     else if (message.type === "embedding") this.showCloud(message);
-    else if (message.type === "notice") this.$("#origin").textContent = message.text;
     else if (message.type === "error") this.fail(message);
   }
 
   fail(error) {
     this.say(inWords(error));
+    this.why.fail(inWords(error));
     this.settle();
     if (this.network || !view.net) return;
     setView("net", ""); // the address names a network that is not here
@@ -134,6 +143,7 @@ export class Images {
     this.placing = this.placeAgain = false;
     this.turns.settle();
     this.layers.settle();
+    this.why.settle();
     this.photo.settle();
   }
 
@@ -141,12 +151,15 @@ export class Images {
     this.network = network;
     this.seen = null;
     this.settle();
+    this.steps.end();
     this.layers.build(network.layers);
+    this.why.build(network.choices, network.classes);
     const names = this.$("#network-name");
     names.replaceChildren(...Object.entries(network.names).map(([name, label]) => new Option(label, name)));
     names.value = network.name;
     this.$("#origin").textContent = `${network.origin} ${network.parameters.toLocaleString("en")} parameters.`;
     this.$("#draw-example").hidden = !network.digits;
+    this.$("#framed").checked = network.digits; // of other data, nobody knows how they are framed
     const drawable = network.channels === 1 && network.classes.length > 0;
     for (const name of ["#drawing", "#draw-clear", "#framed-row"]) this.$(name).hidden = !drawable;
     this.$("#input-size").textContent = `${network.height} × ${network.width} pixels, ${network.channels === 1 ? "gray" : `${network.channels} channels`}`;
@@ -154,6 +167,7 @@ export class Images {
     this.$("#cam-class").replaceChildren(...network.classes.map((name, i) => new Option(name, i)));
     this.$("#template-panel").hidden = !network.arrays.templates;
     this.$("#why").innerHTML = '<p class="hint">Point at a map.</p>';
+    this.$("#slide").hidden = true;
     this.paintTemplates();
     this.filters.show(network);
     this.$("#cloud-panel").hidden = !network.digits;
@@ -183,12 +197,16 @@ export class Images {
     this.layers.answered();
     this.window = value.window;
     this.paintInput();
-    this.$("#why").replaceChildren(explanation(value, this.network.layers[value.layer]));
+    const layer = this.network.layers[value.layer];
+    this.$("#why").replaceChildren(explanation(value, layer));
+    this.$("#slide").hidden = layer.height * layer.width === 1;
+    this.$("#slide").textContent = this.layers.sliding ? "Stop" : "Slide over the map";
   }
 
   show(seen) {
     this.seen = seen;
     this.window = null;
+    this.steps.end();
     this.layers.paint(seen.arrays);
     this.photo.show(seen);
     this.paintInput();
@@ -201,6 +219,7 @@ export class Images {
     this.paintTemplates();
     this.askPlace();
     this.layers.again();
+    this.why.again();
   }
 
   /** What the network says at a pixel; what that depends on is framed in its input as well. */

@@ -13,21 +13,42 @@ export class Layers {
 
   build(layers) {
     this.layers = layers;
-    this.asked = null;
+    this.slide(false);
+    this.asked = this.arrays = null;
     this.settle();
     this.root.replaceChildren(...layers.map((layer, i) => this.layer(layer, i)));
+  }
+
+  /** The number asked about moves over its map, column by column and line by line, until it is
+   *  stopped or another is asked about; returns whether it moves now. */
+  slide(moves = !this.sliding) {
+    clearInterval(this.sliding);
+    this.sliding = null;
+    if (!moves || !this.asked) return false;
+    this.sliding = setInterval(() => {
+      if (this.waiting) return;
+      const [layer, channel, row, column] = this.asked;
+      const { height, width } = this.layers[layer];
+      const next = (row * width + column + 1) % (height * width);
+      const button = this.root.children[layer].querySelectorAll("button")[channel];
+      this.ask(layer, channel, Math.floor(next / width), next % width, button, true);
+    }, 140);
+    return true;
   }
 
   /** No answer is awaited any more. */
   settle() { this.waiting = this.later = false; }
 
   paint(arrays) {
-    this.layers.forEach((layer, i) => {
-      const maps = arrays[`maps${i}`];
-      const [count, height, width] = maps.shape;
-      const tiles = this.root.children[i].querySelectorAll("canvas");
-      for (let channel = 0; channel < count; channel++) paintMap(tiles[channel], maps.subarray(channel * height * width, (channel + 1) * height * width), height, width);
-    });
+    this.arrays = arrays;
+    this.layers.forEach((_, i) => this.paintOne(i, arrays));
+  }
+
+  paintOne(i, arrays) {
+    const maps = arrays[`maps${i}`];
+    const [count, height, width] = maps.shape;
+    const tiles = this.root.children[i].querySelectorAll("canvas");
+    for (let channel = 0; channel < count; channel++) paintMap(tiles[channel], maps.subarray(channel * height * width, (channel + 1) * height * width), height, width);
   }
 
   layer(layer, index) {
@@ -78,10 +99,11 @@ export class Layers {
   }
 
   /** Ask for a number; while one answer is awaited, only the last question is kept. */
-  ask(layer, channel, row, column, button) {
+  ask(layer, channel, row, column, button, slides = false) {
     const { height, width } = this.layers[layer];
     const place = [layer, channel, Math.max(0, Math.min(height - 1, row)), Math.max(0, Math.min(width - 1, column))];
     if (String(place) === String(this.asked)) return;
+    if (!slides) this.slide(false);
     this.asked = place;
     this.dot(button, place);
     this.again();

@@ -1,0 +1,276 @@
+"""Export of a run: its network as an ONNX file that needs nothing of vitreous to answer.
+
+Pixels go in as bytes (B, H, W, C), for any B; scaling, normalization and the temperature are
+inside. The metadata say the rest: classes, thresholds, the pixel contract. The file is written only
+if it gives, on validation images of the run, what the run gives.
+"""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from vitreous.atomic import write_bytes
+from vitreous.data.batches.pack import Pack, pack
+from vitreous.data.dataset import Dataset, Part
+from vitreous.data.splits.split import Split
+from vitreous.errors import DataError, ModelError, RunError, UsageError
+from vitreous.export.parity import IMAGES, Parity, insist, parity, spread
+from vitreous.export.quantize import quantized
+from vitreous.files import read_yaml, write_json
+from vitreous.formats import counted
+from vitreous.inference.model_file import Bundle, digest, load, measured
+from vitreous.inference.onnx import OPSET, convert, packages
+from vitreous.inference.onnx_network import HEADER, PIXELS
+from vitreous.progress.progress import Progress
+from vitreous.run_folder import RunFolder
+from vitreous.tasks.asked import opened
+from vitreous.tasks.task import Task
+
+CALIBRATION = 256  # training images that tell the ranges of activations
+MOST_LOST = 0.01  # of a headline score that is a share, before eight bits are refused
+ELSEWHERE = {
+    "openvino": "pip install openvino; then `ovc model.onnx` converts the ONNX file",
+    "coreml": "coremltools converts the network from torch, not from ONNX: "
+    "use `vt.load(run).model` with `torch.export` and `coremltools.convert`",
+}
+"""Formats that are not written here, and how one gets there."""
+
+
+class Deployed(nn.Module):
+    """Pixels (B, H, W, C) uint8 to what a task exports, in the order of its names."""
+
+    def __init__(self, model: nn.Module, task: Task) -> None:
+        super().__init__()
+        self.model, self.task = model, task
+
+    def forward(self, pixels: Tensor) -> tuple[Tensor, ...]:
+        images = pixels.permute(0, 3, 1, 2).to(torch.float32) / 255
+        return tuple(self.task.exported(self.model(images)).values())
+
+
+@dataclass(frozen=True, kw_only=True)
+class Exported:
+    """A file that was written, and how it agrees with its run.
+
+    path    of the file; report: of the parity report beside it
+    parity  on validation images
+    scores  before and after, on the whole validation part, where numbers were rounded
+    notes   what a reader should know, one sentence each
+    """
+
+    path: Path
+    report: Path
+    parity: Parity
+    scores: tuple[Any, Any] | None = None
+    notes: tuple[str, ...] = ()
+
+    def to_json(self) -> dict[str, Any]:
+        found: dict[str, Any] = {
+            "file": str(self.path),
+            "bytes": self.path.stat().st_size,
+            "parity": self.parity.to_json(),
+        }
+        if self.scores is not None:
+            before, after = (one.headline for one in self.scores)
+            found["validation"] = {
+                "score": before.name,
+                "before": {"value": before.value, "interval": before.bounds},
+                "after": {"value": after.value, "interval": after.bounds},
+            }
+        return {**found, "notes": [*self.notes]}
+
+
+def export(
+    run: str | Path,
+    *,
+    to: str = "onnx",
+    out: str | Path | None = None,
+    data: object = None,
+    quantize: Literal["", "int8"] = "",
+    most_lost: float = MOST_LOST,
+    progress: Progress | None = None,
+) -> Exported:
+    """Write the network of a run for other runtimes, with a report on its parity beside it.
+
+    run        a run folder
+    to         onnx
+    out        the file; default: export/model.onnx in the run folder, or model.int8.onnx
+    data       of the run, where they are no longer where they were
+    quantize   int8: weights and activations in eight bits, calibrated on training images
+    most_lost  of the headline score on validation images, before eight bits are an error
+
+    Raises ModelError, and writes nothing, where the file does not agree with the run or loses more
+    than that; UsageError for another format and where the extra `export` is missing; DataError
+    where there are no images to compare with.
+    """
+    if to in ELSEWHERE:
+        raise UsageError(
+            f"{to} is not written here",
+            where="--to",
+            remedy=f"Export to onnx: {ELSEWHERE[to]}.",
+        )
+    if to != "onnx":
+        raise UsageError(f"unknown format '{to}'", where="--to", remedy="Known: onnx.")
+    if quantize not in ("", "int8"):
+        raise UsageError(
+            f"{quantize} is no format that onnxruntime computes with on a processor",
+            where="--quantize",
+            remedy="Known: int8. Leave it out for float32.",
+        )
+    packages()
+    shown = progress or Progress()
+    folder = RunFolder.open(run)
+    bundle = load(measured(folder))
+    if bundle.contract.fit == "native":
+        raise ModelError(
+            "the network answers images of any size, and the file would take one size alone",
+            where=str(folder.path),
+            remedy="Train with another fit, such as --fit pad, to export it.",
+        )
+    packed, parts = images_of(folder, bundle, data, shown)
+    name = "model.int8.onnx" if quantize else "model.onnx"
+    path = Path(out) if out is not None else folder.path / "export" / name
+    if path.suffix.lower() != ".onnx":
+        raise UsageError(
+            f"{path.name} does not end in .onnx",
+            where="--out",
+            remedy="Name a file, such as x.onnx.",
+        )
+    validation = ids_of(packed, parts, Part.VALIDATION)
+    if not len(validation):
+        raise DataError(
+            "there are no validation images to compare with",
+            where=str(folder.path),
+            remedy="Train with a validation part, such as --validation 0.15.",
+        )
+    chosen = validation[spread(len(validation), IMAGES)]
+    rows = packed.rows[chosen]
+    shown.note(f"writing {to}, and comparing {counted(len(rows), 'image')}")
+    blob = onnx_bytes(bundle, rows[:2])
+    before = loaded(blob)
+    found = parity(bundle, before, rows)
+    insist(found)
+    notes = [] if len(rows) >= IMAGES else [f"only {counted(len(rows), 'image')} could be compared"]
+    if bundle.precision != "float32":
+        notes.append(
+            f"the run computes in {bundle.precision} and the file in float32: the third digit of "
+            "an answer may differ, and it was compared with the run in float32"
+        )
+    if bundle.rejection is not None:
+        notes.append("the file answers every image: to refuse some by --reject takes the run")
+    scores = None
+    if quantize:
+        training = ids_of(packed, parts, Part.TRAIN)
+        blob = quantized(blob, packed.rows[training[spread(len(training), CALIBRATION)]])
+        after = loaded(blob)
+        found = replace(parity(bundle, after, rows), tolerance=None)
+        full, rounded = (
+            one.task.scores(one.measure(packed.rows, packed.targets, validation))
+            for one in (before, after)
+        )
+        notes += worth(full, rounded, most_lost)
+        scores = full, rounded
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_bytes(path, blob)
+    report = path.with_suffix(".parity.json")
+    exported = Exported(path=path, report=report, parity=found, scores=scores, notes=(*notes,))
+    write_json(report, exported.to_json())
+    return exported
+
+
+def onnx_bytes(bundle: Bundle, rows: NDArray[np.uint8]) -> bytes:
+    """The ONNX file of a model.
+
+    rows  (2, H, W, C) to trace with
+    """
+    task = bundle.task
+    header = {**bundle.facts(), "precision": "float32", "probe": None}
+    header["sha256"] = digest(bundle.model.state_dict())
+    facts = {
+        HEADER: header,
+        "classes": task.classes,
+        "contract": bundle.contract.to_json(),
+        "task": task.name,
+        "decoding": task.to_json(),
+    }
+    examples = torch.from_numpy(np.ascontiguousarray(rows))
+    with torch.no_grad():
+        outputs = bundle.model(bundle.contract.images(rows).to(bundle.device))
+    if not isinstance(outputs, Tensor):
+        raise ModelError(
+            f"the network gives a {type(outputs).__name__}, and ONNX gets one tensor",
+            remedy="Let its forward pass return one tensor.",
+        )
+    return convert(
+        Deployed(bundle.model, task),
+        examples,
+        names=(PIXELS, *task.exported(outputs)),
+        metadata={name: json.dumps(fact) for name, fact in facts.items()},
+        opset=OPSET,
+        tolerance=1e-3,
+    )
+
+
+def loaded(blob: bytes) -> Bundle:
+    """The network of an ONNX file that has no place yet."""
+    with tempfile.TemporaryDirectory() as folder:
+        return load(write_bytes(Path(folder) / "draft.onnx", blob))
+
+
+def images_of(
+    folder: RunFolder, bundle: Bundle, data: object, shown: Progress
+) -> tuple[Pack, Split]:
+    """The decoded images of a run, and which part each belongs to."""
+    written = read_yaml(folder.recipe)
+    source = data if data is not None else written.get("data")
+    try:
+        dataset: Dataset = opened(source, bundle.task.name, bundle.task.noise)
+    except (DataError, UsageError) as error:
+        raise DataError(
+            f"the images of the run are needed to compare with, and cannot be opened: {error}",
+            where=str(source),
+            remedy="Say where they are now: --data.",
+        ) from error
+    if dataset.fingerprint != written.get("fingerprint"):
+        raise RunError(
+            "the data are not those of the run",
+            where=str(source),
+            remedy="Say where those are: --data.",
+        )
+    packed = pack(dataset, bundle.contract, progress=shown.task("reading images"))
+    return packed, Split.read(folder.split, dataset)
+
+
+def ids_of(packed: Pack, parts: Split, part: Part) -> NDArray[np.int64]:
+    """The images of a part that can be read."""
+    ids = parts.indices(part)
+    return ids[packed.good[ids]]
+
+
+def worth(before: Any, after: Any, most_lost: float) -> list[str]:
+    """What was lost, in words. Raises ModelError where that is too much."""
+    one, other = before.headline, after.headline
+    sign = 1 if one.better == "higher" else -1
+    lost = sign * (one.value - other.value)
+    text = f"{one.title} on {counted(before.count, 'validation image')}: " + " → ".join(
+        each.format(each.value)
+        + (" ({} to {})".format(*map(each.format, each.bounds)) if each.bounds else "")
+        for each in (one, other)
+    )
+    allowed = most_lost if one.is_share else most_lost * abs(one.value)
+    if not lost <= allowed:
+        raise ModelError(
+            f"eight bits lose too much: {text}",
+            where="--quantize int8",
+            remedy=f"Export without it, or allow more than --most-lost {most_lost:g}.",
+        )
+    return [text]

@@ -1,0 +1,181 @@
+"""An exported run: it answers alike, is refused otherwise, and is of use without vitreous."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+import vitreous as vt
+from vitreous.cli.main import run as command
+from vitreous.errors import DataError, ModelError, ModelFileError, UsageError
+from vitreous.export import exporting
+from vitreous.export.exporting import export, worth
+from vitreous.files import read_json
+from vitreous.runs.run import Run
+
+runtime = pytest.importorskip("onnxruntime")
+pytest.importorskip("onnx")
+pytest.importorskip("onnxscript")
+PAGE = Path(__file__).parents[2] / "docs" / "export.md"
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    out = tmp_path_factory.mktemp("export") / "digits"
+    return vt.train("digits", model="lenet5", epochs=2, out=out, precision="float32")
+
+
+@pytest.fixture(scope="module")
+def written(trained: Run) -> exporting.Exported:
+    return export(trained.folder.path)
+
+
+def test_it_agrees_with_its_run_on_real_images(trained: Run, written: exporting.Exported) -> None:
+    assert written.path == trained.folder.path / "export" / "model.onnx"
+    assert written.parity.images == written.parity.same == 64
+    assert written.parity.difference < 1e-4
+    assert read_json(written.report)["parity"]["holds"]
+    exported, digits = vt.load(written.path), vt.open("digits")
+    images = [digits.read(index) for index in range(40)]
+    assert exported.task.temperature == trained.model.task.temperature != 1
+    for one, other in zip(exported.predict(images), trained.model.predict(images), strict=True):
+        assert one.label == other.label
+        assert one.score == pytest.approx(other.score, abs=1e-5)
+    found = vt.evaluate(written.path, "digits", split="validation")["scores"]["validation"]
+    assert found["accuracy"] == trained.scores["validation"].accuracy
+
+
+def test_probabilities_of_the_file_are_calibrated(
+    trained: Run, written: exporting.Exported
+) -> None:
+    """Any number of images, as bytes, without anything done to them."""
+    session = runtime.InferenceSession(written.path)
+    digits, contract = vt.open("digits"), trained.model.contract
+    for count in (1, 2, 7):
+        rows = np.stack([contract.load(digits.read(index)) for index in range(count)])
+        logits, found = session.run(["logits", "probabilities"], {"pixels": rows})
+        expected = trained.model.probabilities(contract.images(rows))
+        np.testing.assert_allclose(found, expected, atol=1e-5)
+        warm = logits / trained.model.task.temperature
+        softmax = np.exp(warm) / np.exp(warm).sum(axis=1, keepdims=True)
+        np.testing.assert_allclose(found, softmax, atol=1e-5)
+
+
+def test_the_page_works_without_vitreous(written: exporting.Exported, tmp_path: Path) -> None:
+    """The program of docs/export.md, in a process that cannot import vitreous or torch."""
+    (program,) = [
+        text
+        for text in re.findall(r"```python\n(.*?)```", PAGE.read_text("utf-8"), re.DOTALL)
+        if "onnxruntime" in text
+    ]
+    assert len(program.splitlines()) <= 40
+    place = tmp_path / "runs/digits/export"
+    place.mkdir(parents=True)
+    (place / "model.onnx").write_bytes(written.path.read_bytes())
+    digits = vt.open("digits")
+    contract = vt.load(written.path).contract
+    row = contract.load(digits.read(3))
+    Image.fromarray(row[..., 0]).save(tmp_path / "3.png")
+    blocked = "import sys\nsys.modules['vitreous'] = sys.modules['torch'] = None\n"
+    done = subprocess.run(
+        [sys.executable, "-c", blocked + program], cwd=tmp_path, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip() == vt.load(written.path).predict(row).label
+
+
+def test_what_differs_is_not_written(
+    trained: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The file of a network whose outputs are off by a little."""
+    make = exporting.onnx_bytes
+
+    def altered(bundle: Any, rows: Any) -> bytes:
+        off = vt.create("lenet5", **bundle.arguments)
+        off.load_state_dict(bundle.model.state_dict())
+        last = [name for name, _ in off.named_parameters()][-1]
+        off.get_parameter(last).data += 0.5
+        return make(replace(bundle, model=off), rows)
+
+    monkeypatch.setattr(exporting, "onnx_bytes", altered)
+    with pytest.raises(ModelError, match="does not agree with its run"):
+        export(trained.folder.path, out=tmp_path / "model.onnx")
+    assert not [*tmp_path.iterdir()]
+
+
+def test_eight_bits_tell_what_they_cost(trained: Run) -> None:
+    found = export(trained.folder.path, quantize="int8")
+    assert found.path.name == "model.int8.onnx"
+    assert found.scores is not None
+    before, after = found.scores
+    assert before.accuracy == trained.scores["validation"].accuracy
+    assert after.accuracy >= before.accuracy - 0.01
+    note = found.notes[-1]
+    assert "→" in note
+    assert read_json(found.report)["validation"]["before"]["interval"]
+    with pytest.raises(ModelError, match="eight bits lose too much"):
+        worth(before, replace(before, accuracy=before.accuracy - 0.02), 0.01)
+    assert worth(before, replace(before, accuracy=before.accuracy - 0.02), 0.03)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ({"to": "openvino"}, "not written here"),
+        ({"to": "tflite"}, "unknown format"),
+        ({"quantize": "bf16"}, "bf16 is no format"),
+        ({"out": "model.txt"}, "does not end in .onnx"),
+    ],
+)
+def test_what_is_not_offered(trained: Run, arguments: dict[str, Any], words: str) -> None:
+    with pytest.raises(UsageError, match=words):
+        export(trained.folder.path, **arguments)
+
+
+def test_other_data_are_refused(trained: Run) -> None:
+    with pytest.raises(DataError, match="cannot be opened"):
+        export(trained.folder.path, data="no such place")
+
+
+def test_other_files_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "x.onnx").write_bytes(b"<html>")
+    with pytest.raises(ModelFileError, match="no ONNX file that can be run"):
+        vt.load(tmp_path / "x.onnx")
+    from vitreous.inference import to_onnx
+
+    path = to_onnx(vt.create("linear", size=8), tmp_path / "plain.onnx")
+    with pytest.raises(ModelFileError, match="does not say what its answers mean") as caught:
+        vt.load(path)
+    assert "vitreous export" in str(caught.value.remedy)
+
+
+def test_pixels_between_bytes_and_saving_are_refused(
+    written: exporting.Exported, tmp_path: Path
+) -> None:
+    model = vt.load(written.path)
+    images = model.images([np.full((16, 16, 1), 7, np.uint8)])
+    model.outputs(images)
+    with pytest.raises(ModelError, match="pixels that are bytes"):
+        model.outputs(images + 0.3 / 255)
+    with pytest.raises(ModelError, match="16 × 16, and these are 18 × 16"):
+        model.outputs(torch.zeros(1, 1, 18, 16))
+    with pytest.raises(UsageError, match="holds tensors alone"):
+        model.save(tmp_path / "model.safetensors")
+
+
+def test_the_command(trained: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = tmp_path / "new" / "x.onnx"
+    assert command(["export", str(trained.folder.path), "--out", str(out), "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["file"] == str(out)
+    assert found["bytes"] == out.stat().st_size
