@@ -206,8 +206,8 @@ class Predictor:
         return [*zip(self.task.decode(self.outputs(images), frames, top), told, strict=True)]
 
     def answered(self, source: Image) -> Answered:
-        """The answer to one image as `predict` gives it, by one pass through the network, with what
-        led to it.
+        """The answer to one image as `predict` gives it, with what led to it. The last pass through
+        the network is that of `images`.
 
         Raises UsageError for an image that `predict` cuts into tiles, and as `predict` does.
         """
@@ -224,7 +224,9 @@ class Predictor:
             frame = Frame.identity((height, width))
         else:
             images, (picture,), (frame,), _ = self.fitted([source])
-        outputs = self.outputs(images)
+        outputs = self.answers(images)
+        if self.continues:
+            self.outputs(images)  # the last pass, which hooks keep, is that of the picture alone
         return Answered(picture, images, frame, outputs, self.task.decode(outputs, [frame])[0])
 
     def _predict_tiles(self, source: Source, scale: float) -> tuple[Answer, int]:
