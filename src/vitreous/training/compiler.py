@@ -26,13 +26,17 @@ def compiled(network: nn.Module) -> Callable[[Tensor], Tensor]:
     order, gets the same kernels and the same bits. Calling it raises UsageError for a network that
     torch cannot compile as a whole.
     """
+    # What was exported or compiled before may have marked functions as not to be compiled.
+    torch.compiler.reset()
     made = torch.compile(network, dynamic=False, fullgraph=True)
 
     def call(images: Tensor) -> Tensor:
         try:
             outputs: Tensor = made(images)
         except RuntimeError as error:
-            if not type(error).__module__.startswith(("torch._dynamo", "torch._inductor")):
+            kind = type(error).__module__
+            compiling = kind.startswith(("torch._dynamo", "torch._inductor"))
+            if not compiling and not str(error).startswith("torch.compile"):
                 raise
             raise UsageError(
                 f"torch cannot compile this network: {first_line(error)}",
