@@ -18,7 +18,7 @@ export class Why {
 
   /** Another network: what can be chosen about it. */
   build({ methods, layers }, classes) {
-    const automatic = new Option("found automatically", "");
+    const automatic = new Option("automatic", "");
     this.method.replaceChildren(automatic, ...methods.map(({ name }) => new Option(name.replaceAll("_", " "), name)));
     this.layer.replaceChildren(automatic.cloneNode(true), ...layers.map(([name, units]) => new Option(`${name} (${units})`, name)));
     this.root.querySelector("datalist").replaceChildren(...classes.map((name) => new Option(name)));
