@@ -10,8 +10,14 @@ import torch
 
 from vitreous.errors import StorageError, UsageError
 from vitreous.labs.painting import film, paint
-from vitreous.labs.picture import check
-from vitreous.labs.saturation import plot
+from vitreous.labs.picture import check, figure, save
+
+
+def plot(path: Path) -> Path:
+    """A line, as the experiments draw theirs."""
+    made = figure(3, 2)
+    made.add_subplot().plot([0, 1])
+    return save(made, path, 80)
 
 
 def test_an_ending_or_a_folder_that_cannot_be_is_refused(tmp_path: Path) -> None:
