@@ -16,7 +16,7 @@ from vitreous.data.splits.folds import folds, resampled
 from vitreous.errors import RunError, UsageError
 from vitreous.files import read_table
 from vitreous.recipes.recipe import Recipe
-from vitreous.select import cross_validation
+from vitreous.select import cross_validation, search_folder
 from vitreous.select.cross_validation import corrected, cross_validate, planned
 
 QUICK = {"model": "knn", "progress": False}
@@ -56,7 +56,7 @@ def test_each_image_is_answered_once(tmp_path: Path) -> None:
 
 def test_it_goes_on_where_it_was_killed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     data, out = stripes(), tmp_path / "cv"
-    learn, calls = cross_validation.train, []
+    learn, calls = search_folder.train, []
 
     def killed_at_the_second(*arguments: object, **fields: object) -> object:
         calls.append(fields["out"])
@@ -65,7 +65,7 @@ def test_it_goes_on_where_it_was_killed(tmp_path: Path, monkeypatch: pytest.Monk
             raise KeyboardInterrupt
         return learn(*arguments, **fields)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(cross_validation, "train", killed_at_the_second)
+    monkeypatch.setattr(search_folder, "train", killed_at_the_second)
     with pytest.raises(KeyboardInterrupt):
         cross_validate(data, folds=3, refit=False, out=out, **QUICK)
     found = cross_validate(data, folds=3, refit=False, out=out, **QUICK)

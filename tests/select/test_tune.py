@@ -14,6 +14,7 @@ from vitreous.data.dataset import Part
 from vitreous.data.formats.arrays import ArrayDataset, from_arrays
 from vitreous.errors import RunError, UsageError
 from vitreous.recipes.recipe import Recipe
+from vitreous.select import search_folder
 from vitreous.select import tune as module
 from vitreous.select.search_space import SPACE
 from vitreous.select.tune import tune
@@ -46,7 +47,8 @@ def test_it_is_killed_and_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
             raise KeyboardInterrupt
         return learn(dataset, recipe, **fields)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(module, "train", watched)
+    for place in (module, search_folder):
+        monkeypatch.setattr(place, "train", watched)
     with pytest.raises(KeyboardInterrupt):
         tune(data, trials=3, out=out, **QUICK)
     found = tune(data, trials=3, out=out, **QUICK)

@@ -25,6 +25,7 @@ def batch_sheet(found: FirstBatch) -> str:
         window=f"{contract.channels} × {contract.height} × {contract.width}",
         recipe=recipe,
         frozen=recipe.freeze == "backbone",
+        mirrored=setup.augment.flip > 0,
         rows=[
             (each, *(Thumbnail(thumbnail(image, SIDE)) for image in (each.before, each.after)))
             for each in found.sights

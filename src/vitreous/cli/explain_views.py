@@ -194,7 +194,7 @@ def shortcuts(asked: Asked) -> Iterator[Plate]:
 
     asked.check("--shortcuts", layer=asked.layer, unit=asked.unit is not None, target=asked.target)
     source = _source(asked)
-    images = source.some(spread(len(source), MOST))
+    images = source.some(spread(np.arange(len(source)), MOST).tolist())
     labels = answered(asked.bundle.task, asked.bundle.outputs(images))
     found = find_shortcuts(asked.bundle.model, images, labels)
     yield shortcut_plate(found, images, labels, asked.bundle.classes)

@@ -85,6 +85,7 @@ def predict(
 
     if top < 1:
         raise UsageError(f"{top} is out of range", where="--top", remedy="Give 1 or more.")
+    further, images = models_first(images)
     if not images:
         raise UsageError("no images are given", remedy="Name image files, or folders of them.")
     if json and csv:
@@ -97,12 +98,9 @@ def predict(
             where="--out",
             remedy=f"Leave {flag} out, or give a file of that kind.",
         )
-    further, images = models_first(images)
     models = [model, *further]
     for one in models:
         must_exist(one)
-    if not images:
-        raise UsageError("no images are given", remedy="Name image files, or folders of them.")
     loaded = [load(one).raw if raw else load(one) for one in models]
     bundle = ensemble(loaded) if further else loaded[0]
     rule = loaded[0].rejection if reject else None

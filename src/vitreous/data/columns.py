@@ -117,6 +117,16 @@ class Column(ABC):
         """What `gather` gave, perhaps moved, as a loss takes it."""
         return torch.from_numpy(values).to(device)
 
+    def contradict(self, one: int, other: int) -> bool:
+        """Must the target of one of two images that look alike be wrong? What lies in an image
+        moves a little where the image does, as from one frame of a film to the next.
+        """
+        return not self.moves and not np.array_equal(self.value(one), self.value(other))
+
+    def example(self, target: Tensor) -> NDArray[Any]:
+        """One target of what `tensors` gave, as `value` holds it."""
+        return target.cpu().numpy()
+
     def batch(self, ids: Ids, device: str | torch.device = "cpu") -> Tensor | list[Tensor]:
         """The targets of these rows as a loss takes them, unmoved."""
         return self.tensors(self.gather(ids), torch.device(device))

@@ -23,6 +23,7 @@ from vitreous.formats import counted
 
 VALUES = 256  # that a byte can hold
 IGNORED = 255  # the number that masks give to pixels that count nowhere
+ALIKE = 0.5  # share of the pixels of two masks that agree, from which they may both be right
 
 # What is known of one map of bytes: height and width, and the pixels of each value.
 SUMMARY = np.dtype([("size", "<i4", 2), ("counts", "<u4", VALUES)])
@@ -283,6 +284,18 @@ class Maps(Column):
         if self.channels is not None:
             tensor = tensor.permute(0, 3, 1, 2).contiguous()
         return tensor.to(torch.int64) if self.nearest else tensor
+
+    def contradict(self, one: int, other: int) -> bool:
+        """Do two masks differ in most of their pixels?"""
+        first, second = self.value(one), self.value(other)
+        if not self.classes or first.shape != second.shape:
+            return False
+        known = (first != self.ignore) & (second != self.ignore)
+        return bool(known.any() and (first == second)[known].mean() < ALIKE)
+
+    def example(self, target: Tensor) -> NDArray[Any]:
+        array = super().example(target)
+        return array if self.channels is None else np.moveaxis(array, 0, -1)
 
     def text(self, index: int) -> str:
         """The classes that it shows, the largest first, with their shares of the pixels."""

@@ -23,7 +23,7 @@ from vitreous.data.batches.pack import Pack, pack
 from vitreous.data.dataset import Dataset, Part
 from vitreous.data.splits.split import Split
 from vitreous.errors import DataError, ModelError, RunError, UsageError
-from vitreous.export.parity import IMAGES, Parity, insist, parity, spread
+from vitreous.export.parity import IMAGES, Parity, insist, parity
 from vitreous.export.quantize import quantized
 from vitreous.files import read_yaml, write_json
 from vitreous.formats import counted
@@ -32,6 +32,7 @@ from vitreous.inference.onnx import OPSET, convert, packages
 from vitreous.inference.onnx_network import HEADER, PIXELS
 from vitreous.progress.progress import Progress
 from vitreous.run_folder import RunFolder
+from vitreous.runs.run_images import spread
 from vitreous.tasks.asked import opened
 from vitreous.tasks.task import Task
 
@@ -152,7 +153,7 @@ def export(
             where=str(folder.path),
             remedy="Train with a validation part, such as --validation 0.15.",
         )
-    chosen = validation[spread(len(validation), IMAGES)]
+    chosen = spread(validation, IMAGES)
     rows = packed.rows[chosen]
     shown.note(f"writing {to}, and comparing {counted(len(rows), 'image')}")
     blob = onnx_bytes(bundle, rows[:2])
@@ -170,7 +171,7 @@ def export(
     scores = None
     if quantize:
         training = ids_of(packed, parts, Part.TRAIN)
-        blob = quantized(blob, packed.rows[training[spread(len(training), CALIBRATION)]])
+        blob = quantized(blob, packed.rows[spread(training, CALIBRATION)])
         after = loaded(blob)
         found = replace(parity(bundle, after, rows), tolerance=None)
         full, rounded = (

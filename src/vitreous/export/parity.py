@@ -80,8 +80,3 @@ def insist(found: Parity) -> None:
             f"the exported network does not agree with its run: {found.text}",
             remedy="No file was written. Report it, with the name of the network.",
         )
-
-
-def spread(count: int, wanted: int) -> NDArray[np.int64]:
-    """So many places, evenly spread over a range; all of a shorter one."""
-    return np.unique(np.linspace(0, count - 1, min(count, wanted)).astype(np.int64))

@@ -61,8 +61,8 @@ class AttackingPredictor(ExplainingPredictor):
         several = listed(source)
         sources = [source] if several is None else several
         found: list[AdversarialExample] = []
-        for first in range(0, len(sources), BATCH):
-            images, _, frames, _ = self.fitted(sources[first : first + BATCH])
+        chunks = (sources[first : first + BATCH] for first in range(0, len(sources), BATCH))
+        for images, _, frames, _ in (each for chunk in chunks for each in self.seen(chunk)):
             images = images.to(self.device)
             outputs = self.outputs(images)
             targets = self.task.claimed(outputs)
@@ -75,7 +75,7 @@ class AttackingPredictor(ExplainingPredictor):
             goal = Goal.of(self.task)
             moved = row.apply(self.model, images, targets, goal, seed=seed, **options)
             rows = [pixels(image) for image in moved]
-            held = self.contract.images(np.stack(rows))
+            held = self.contract.around(*images.shape[2:]).images(np.stack(rows))
             said = self.task.decode(outputs, frames)
             says = self.task.decode(self.outputs(held), frames)
             sizes = norm_of(norm).size(held.to(self.device) - images).tolist()

@@ -65,8 +65,8 @@ class ExplainingPredictor(Predictor):
         several = listed(source)
         sources = [source] if several is None else several
         found: list[Explanation] = []
-        for first in range(0, len(sources), BATCH):
-            images, pictures, frames, _ = self.fitted(sources[first : first + BATCH])
+        chunks = (sources[first : first + BATCH] for first in range(0, len(sources), BATCH))
+        for images, pictures, frames, _ in (each for chunk in chunks for each in self.seen(chunk)):
             images = images.to(self.device)
             outputs = self.outputs(images)
             found += explain(self.model, self.task, images, outputs, pictures, frames, question)

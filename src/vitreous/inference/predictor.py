@@ -42,6 +42,10 @@ PIXELS = 4 << 20  # of the rows that go through the network together
 MOST = 512  # rows that do
 AROUND = 8  # pixels by which an image at its own scale is continued
 WHOLE = 1 << 20  # pixels of an image of any size, up to which it goes through in one pass
+Fitted: TypeAlias = tuple[Images, list[NDArray[np.uint8]], list[Frame], list[int]]
+"""Images (B, C, H, W) in [0, 1], the pictures as they were decoded, how each was fitted into the
+window, and the remarks on its reading.
+"""
 Scale = Annotated[float | None, Between(0.001, 16)]  # of an image, for tiles
 
 
@@ -211,19 +215,7 @@ class Predictor:
 
         Raises UsageError for an image that `predict` cuts into tiles, and as `predict` does.
         """
-        if self.contract.fit == "native":
-            picture = decode(channels_last(source), channels=self.contract.channels)
-            height, width = picture.shape[:2]
-            if height * width > WHOLE:
-                raise UsageError(
-                    f"an image of {width} × {height} pixels is answered in tiles",
-                    where="image",
-                    remedy=f"Show one of at most {WHOLE:,} pixels; `predict` takes any.",
-                )
-            images = self.contract.around(height, width).images(picture[None])
-            frame = Frame.identity((height, width))
-        else:
-            images, (picture,), (frame,), _ = self.fitted([source])
+        ((images, (picture,), (frame,), _),) = self.seen([source])
         outputs = self.answers(images)
         if self.continues:
             self.outputs(images)  # the last pass, which hooks keep, is that of the picture alone
@@ -271,9 +263,29 @@ class Predictor:
         assert made is not None
         return made
 
-    def fitted(
-        self, sources: Sequence[Image]
-    ) -> tuple[Images, list[NDArray[np.uint8]], list[Frame], list[int]]:
+    def seen(self, sources: Sequence[Image]) -> Iterator[Fitted]:
+        """What `predict` shows the network of images, as `fitted` tells it: all in one batch, or
+        one after the other where each keeps its own size.
+
+        Raises UsageError for an image that `predict` cuts into tiles.
+        """
+        if self.contract.fit != "native":
+            yield self.fitted(sources)
+            return
+        for source in map(channels_last, sources):
+            with listening() as remarks:
+                picture = decode(source, channels=self.contract.channels)
+            height, width = picture.shape[:2]
+            if height * width > WHOLE:
+                raise UsageError(
+                    f"an image of {width} × {height} pixels is answered in tiles",
+                    where="image",
+                    remedy=f"Show one of at most {WHOLE:,} pixels; `predict` takes any.",
+                )
+            images = self.contract.around(height, width).images(picture[None])
+            yield images, [picture], [Frame.identity((height, width))], [merged(remarks)]
+
+    def fitted(self, sources: Sequence[Image]) -> Fitted:
         """What the network sees, the images as they were decoded, how each was fitted, and the
         remarks on it.
         """

@@ -53,14 +53,16 @@ class RejectingPredictor(AttackingPredictor):
         if not reject:
             return super().predict_and_tell(sources, top=top, scale=scale)
         rule = self._rule(scale)
-        images, _, frames, told = self.fitted(sources)
-        outputs = self.outputs(images)
-        strange = rule.strangeness(self, images, outputs).tolist()
-        answers = [
-            Rejected(answer, number, rule.threshold) if number > rule.threshold else answer
-            for answer, number in zip(self.task.decode(outputs, frames, top), strange, strict=True)
-        ]
-        return [*zip(answers, told, strict=True)]
+        found: list[tuple[Answer, int]] = []
+        for images, _, frames, told in self.seen(sources):
+            outputs = self.answers(images)
+            answers = self.task.decode(outputs, frames, top)
+            strange = rule.strangeness(self, images, outputs).tolist()
+            found += [
+                (Rejected(answer, far, rule.threshold) if far > rule.threshold else answer, remarks)
+                for answer, far, remarks in zip(answers, strange, told, strict=True)
+            ]
+        return found
 
     def _rule(self, scale: float | None) -> Rejection:
         if scale is not None:

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from vitreous.errors import UsageError
 from vitreous.formats import counted
 from vitreous.inference.model_file import Bundle, load
-from vitreous.inference.predictor import BATCH, Image, channels_last, listed
+from vitreous.inference.predictor import BATCH, Image, listed
 from vitreous.models.ensemble import Ensemble
 from vitreous.shapes import Images
 from vitreous.tasks import Answer, Task
@@ -98,14 +98,16 @@ class RunEnsemble:
                 where="scale",
                 remedy="Leave it out, or use one network.",
             )
-        return [pair for first in range(0, len(sources), BATCH)
-                for pair in self._chunk(sources[first : first + BATCH], top)]  # fmt: skip
+        # Images that keep their size come one by one.
+        step = 1 if any(member.contract.fit == "native" for member in self.members) else BATCH
+        return [pair for first in range(0, len(sources), step)
+                for pair in self._chunk(sources[first : first + step], top)]  # fmt: skip
 
     def _chunk(self, sources: Sequence[Image], top: int) -> Iterator[tuple[Answer, int]]:
         outputs, frames, told = [], None, [0] * len(sources)
         for member in self.members:
-            images, _, placed, remarks = member.fitted([channels_last(each) for each in sources])
-            outputs.append(member.outputs(images))
+            ((images, _, placed, remarks),) = member.seen(sources)
+            outputs.append(member.answers(images))
             frames = frames or placed
             told = [one | other for one, other in zip(told, remarks, strict=True)]
         return zip(self.task.decode(self.pool(outputs), frames, top), told, strict=True)

@@ -56,7 +56,7 @@ class Curve:
     def _chunk(self, chunk: Ids) -> None:
         subject, goal = self.subject, self.subject.goal
         clean, targets = subject.images(chunk), subject.truth(chunk)
-        outputs = subject.bundle.outputs(clean)
+        outputs = subject.bundle.answers(clean)
         harm = goal.harm(outputs, targets)
         open_ = harm <= 0 if self.decides else torch.ones_like(harm, dtype=torch.bool)
         self._right.append(chunk[open_.cpu().numpy()])
@@ -67,17 +67,17 @@ class Curve:
         for place, size in enumerate(self.sizes):
             if size:
                 tried = self._tried(place, clean, images, targets, open_, nearest)
-                heard = subject.bundle.outputs(tried)
+                heard = subject.bundle.answers(tried)
                 worse = open_ & (goal.harm(heard, targets) > harm)
                 images = torch.where(worse.view(-1, 1, 1, 1), tried, images)
-                outputs = subject.bundle.outputs(images)
+                outputs = subject.bundle.answers(images)
                 harm = goal.harm(outputs, targets)
                 if self.decides:
                     open_ = open_ & (harm <= 0)
             self.meters[place].add(outputs, targets)
             bytes_ = torch.round(images * LEVELS) / LEVELS
             self.rounded[place].add(
-                outputs if torch.equal(bytes_, images) else subject.bundle.outputs(bytes_), targets
+                outputs if torch.equal(bytes_, images) else subject.bundle.answers(bytes_), targets
             )
             self.measured[place].append(self.norm.size(images - clean)[attacked].cpu())
             self.measured_rounded[place].append(self.norm.size(bytes_ - clean)[attacked].cpu())

@@ -132,7 +132,7 @@ def _answers(
     for first in range(0, len(indices), CHUNK):
         chunk = indices[first : first + CHUNK]
         each = [
-            member.outputs(member.contract.images(packed.rows[chunk]))
+            member.answers(member.contract.images(packed.rows[chunk]))
             for member, packed in zip(together.members, packs, strict=True)
         ]
         yield chunk, [together.pool(each), *each]

@@ -14,9 +14,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from torch import Tensor
 
-from vitreous.data.batches.pack import Pack, pack
+from vitreous.data.batches.pack import Pack, Rows, pack
 from vitreous.data.dataset import Dataset, Part
 from vitreous.data.splits.split import Split
 from vitreous.data.splits.split import split as assign
@@ -33,7 +34,7 @@ from vitreous.run_folder import RunFolder
 from vitreous.runs.classic_fit import rivals
 from vitreous.runs.setup import TrainingSetup
 from vitreous.tasks.asked import opened
-from vitreous.tasks.task import Ids
+from vitreous.tasks.task import Columns, Ids
 
 SPLITS = ("train", "validation", "test", "all")
 
@@ -140,26 +141,12 @@ def _evaluate(
     start = time.perf_counter()
     bundle = model if isinstance(model, Bundle) else load(model)
     run = None if isinstance(model, Bundle) else run_of(Path(model))
-    dataset = opened(data, bundle.task.name, bundle.task.noise)
-    check_channels(bundle, dataset)
-    aligned = bundle.task.align(dataset.targets, dataset.name)
-    parts, indices = part_of(dataset, split, bundle, run)
-    packed = pack(dataset, bundle.contract, progress=shown.task("reading images"))
-    aligned = bundle.task.align(packed.targets, dataset.name)
-    notes = [*bundle.notes, *dataset.notes, *packed.remarks, *bad(packed, indices), *aligned.notes]
-    notes += share(dataset, split, indices, run)
-    notes += trained_on(dataset, bundle, indices, run)
-    indices = indices[packed.good[indices] & aligned.known[indices]]
-    if not len(indices):
-        raise DataError(
-            f"the {split} part has no image that can be read and that the model could know",
-            where=dataset.name,
-            remedy="`vitreous check` lists what is wrong with each file.",
-        )
-    meter = bundle.measure(packed.rows, aligned.targets, indices, shown.task("predicting"))
+    part = open_part(bundle, data, split, run, shown)
+    meter = bundle.measure(part.rows, part.targets, part.ids, shown.task("predicting"))
     scores = bundle.task.scores(meter)
-    if split == "test" and parts is not None:
-        notes += use_test(dataset, parts, scores, run)
+    notes = [*part.notes]
+    if split == "test" and part.parts is not None:
+        notes += use_test(part.dataset, part.parts, scores, run)
     return {
         "run": str(run.path) if run else None,
         "model": bundle.architecture,
@@ -168,6 +155,50 @@ def _evaluate(
         "scores": {split: scores.to_json()},
         "notes": notes,
     }
+
+
+@dataclass(frozen=True, eq=False)
+class MeasuredPart:
+    """A part of data in the terms of a model, ready to be measured.
+
+    rows     of all images; targets: of all, in the pixels of the rows
+    ids      rows of the part that can be read and that the model can know
+    usable   (N,) bool, the same of all images
+    parts    None where all images are meant
+    notes    what a reader of its scores should know, one sentence each
+    """
+
+    dataset: Dataset
+    rows: Rows
+    targets: Columns
+    ids: Ids
+    usable: NDArray[np.bool_]
+    parts: Split | None
+    notes: tuple[str, ...]
+
+
+def open_part(
+    bundle: Bundle, data: object, split: str, run: RunFolder | None, shown: Progress
+) -> MeasuredPart:
+    """Data opened, read and aligned with a model. Raises DataError where nothing is left."""
+    dataset = opened(data, bundle.task.name, bundle.task.noise)
+    check_channels(bundle, dataset)
+    bundle.task.align(dataset.targets, dataset.name)  # an error comes before images are read
+    parts, indices = part_of(dataset, split, bundle, run)
+    packed = pack(dataset, bundle.contract, progress=shown.task("reading images"))
+    aligned = bundle.task.align(packed.targets, dataset.name)
+    notes = [*bundle.notes, *dataset.notes, *packed.remarks, *bad(packed, indices), *aligned.notes]
+    notes += share(dataset, split, indices, run)
+    notes += trained_on(dataset, bundle, indices, run)
+    usable = packed.good & aligned.known
+    ids = indices[usable[indices]]
+    if not len(ids):
+        raise DataError(
+            f"the {split} part has no image that can be read and that the model could know",
+            where=dataset.name,
+            remedy="`vitreous check` lists what is wrong with each file.",
+        )
+    return MeasuredPart(dataset, packed.rows, aligned.targets, ids, usable, parts, tuple(notes))
 
 
 def check_channels(bundle: Bundle, dataset: Dataset) -> None:

@@ -9,12 +9,9 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from torch import Tensor
 
 from vitreous.data.batches.batches import Batch
 from vitreous.data.batches.pack import pack
-from vitreous.data.columns import Column
-from vitreous.data.maps import Maps
 from vitreous.progress.progress import Progress
 from vitreous.recipes.recipe import Recipe
 from vitreous.runs.job import prepare
@@ -72,7 +69,7 @@ def sights(setup: TrainingSetup, batch: Batch) -> Iterator[Sight]:
     levels = (batch.images.permute(0, 2, 3, 1) * 255).round().clamp(0, 255).byte().cpu().numpy()
     for place, row in enumerate(batch.ids.tolist()):
         moved = {
-            name: example(setup.targets[name], values[place])
+            name: setup.targets[name].example(values[place])
             for name, values in batch.targets.items()
         }
         still = {name: column.value(row) for name, column in setup.targets.items()}
@@ -83,12 +80,6 @@ def sights(setup: TrainingSetup, batch: Batch) -> Iterator[Sight]:
             before=drawn(setup.task, still, setup.rows[np.array([row])][0]),
             after=drawn(setup.task, moved, levels[place]),
         )
-
-
-def example(column: Column, value: Tensor) -> Any:
-    """A target of a batch as `Column.value` holds it."""
-    array = value.cpu().numpy()
-    return np.moveaxis(array, 0, -1) if isinstance(column, Maps) and column.channels else array
 
 
 def drawn(task: Task, targets: Mapping[str, Any], image: Drawn) -> Drawn:

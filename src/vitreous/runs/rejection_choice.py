@@ -35,7 +35,8 @@ from vitreous.metrics.interval import Interval
 from vitreous.progress.choose import following
 from vitreous.progress.progress import Progress
 from vitreous.run_folder import RunFolder
-from vitreous.runs.robust_subject import Subject, open_subject, spread
+from vitreous.runs.robust_subject import Subject, open_subject
+from vitreous.runs.run_images import spread
 from vitreous.tasks.task import Ids
 
 COMPARED = 1000  # images of other data

@@ -9,10 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from vitreous.data.batches.pack import Rows, pack
+from vitreous.data.batches.pack import Rows
 from vitreous.data.dataset import Dataset, Part
 from vitreous.data.splits.split import Split
-from vitreous.errors import DataError, UsageError
+from vitreous.errors import UsageError
 from vitreous.files import read_yaml
 from vitreous.inference.model_file import Bundle, load
 from vitreous.metrics.score import Score
@@ -20,9 +20,9 @@ from vitreous.progress.progress import Progress
 from vitreous.robust.goal import Goal
 from vitreous.robust.robust_scores import told
 from vitreous.run_folder import RunFolder
-from vitreous.runs.evaluate import bad, check_channels, part_of, run_of, trained_on
+from vitreous.runs.evaluate import open_part, run_of
+from vitreous.runs.run_images import spread
 from vitreous.shapes import Images
-from vitreous.tasks.asked import opened
 from vitreous.tasks.meter import Meter
 from vitreous.tasks.task import Columns, Ids
 
@@ -38,7 +38,8 @@ class Subject:
     """A network, and the images that it is tried on.
 
     ids    rows that are looked at; of, how many the part has
-    other  rows that a shared change may be found on: none of those that are looked at
+    other  rows that a shared change may be found on: none of those that are looked at, as far as
+           there are others
     """
 
     bundle: Bundle
@@ -76,7 +77,7 @@ class Subject:
     def decides(self) -> bool:
         """Are answers right or wrong, rather than more or less right?"""
         first = self.ids[:1]
-        outputs = self.bundle.outputs(self.images(first))
+        outputs = self.bundle.answers(self.images(first))
         return self.bundle.task.margins(outputs, self.truth(first)) is not None
 
     def chunks(self, progress: Told | None = None) -> Iterator[Ids]:
@@ -102,50 +103,28 @@ def open_subject(
     """
     bundle = bundle or (model if isinstance(model, Bundle) else load(model))
     run = None if isinstance(model, Bundle) else run_of(Path(model))
-    dataset = opened(own_data(run) if data is None else data, bundle.task.name, bundle.task.noise)
-    check_channels(bundle, dataset)
-    bundle.task.align(dataset.targets, dataset.name)
-    parts, indices = part_of(dataset, split, bundle, run)
-    packed = pack(dataset, bundle.contract, progress=progress.task("reading images"))
-    aligned = bundle.task.align(packed.targets, dataset.name)
-    notes = [*bundle.notes, *dataset.notes, *packed.remarks, *bad(packed, indices), *aligned.notes]
-    notes += trained_on(dataset, bundle, indices, run)
-    usable = packed.good & aligned.known
-    indices = indices[usable[indices]]
-    if not len(indices):
-        raise DataError(
-            f"the {split} part has no image that can be read and that the model could know",
-            where=dataset.name,
-            remedy="`vitreous check` lists what is wrong with each file.",
-        )
-    chosen = spread(indices, most)
+    part = open_part(bundle, own_data(run) if data is None else data, split, run, progress)
+    chosen, parts = spread(part.ids, most), part.parts
     if parts is not None and split != "validation" and len(parts.indices(Part.VALIDATION)):
         other = parts.indices(Part.VALIDATION)
     else:
-        other = np.setdiff1d(indices, chosen)
-    other = spread(other[usable[other]], FITTED)
+        other = np.setdiff1d(part.ids, chosen)
+    other = spread(other[part.usable[other]], FITTED)
     if not len(other):
         other = spread(chosen, FITTED)
     return Subject(
         bundle=bundle,
         run=run,
-        dataset=dataset,
-        rows=packed.rows,
-        targets=aligned.targets,
+        dataset=part.dataset,
+        rows=part.rows,
+        targets=part.targets,
         ids=chosen,
-        of=len(indices),
+        of=len(part.ids),
         other=other,
         part=split,
         parts=parts,
-        notes=tuple(notes),
+        notes=part.notes,
     )
-
-
-def spread(ids: Ids, most: int) -> Ids:
-    """At most so many of the rows, at equal distances."""
-    if len(ids) <= most:
-        return ids
-    return ids[np.linspace(0, len(ids) - 1, most).round().astype(np.int64)]
 
 
 def own_data(run: RunFolder | None) -> Any:

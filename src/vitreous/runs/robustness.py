@@ -153,6 +153,9 @@ def measured(
             median=curve.median(),
             doubts=tuple(doubts(subject, plan, sizes[-1], curve.right, progress)),
         )
+        if plan.row.kind == "shared" and np.isin(subject.other, subject.ids).any():
+            said = "there are no other images: the change was found on those that it is tried on"
+            found = replace(found, notes=(*found.notes, said))
         better = (found.curve[-1].value - found.clean) * (-1 if found.better == "lower" else 1)
         if better > 0:
             said = f"the attack makes the loss large, and the {found.title} became better by it"
@@ -213,7 +216,7 @@ def corrupted_scores(
             for chunk in subject.chunks():
                 rows = corrupted(subject.rows[chunk], kind, severity, chunk, seed)
                 meter.add(
-                    subject.bundle.outputs(subject.bundle.contract.images(rows)),
+                    subject.bundle.answers(subject.bundle.contract.images(rows)),
                     subject.truth(chunk),
                 )
             score = subject.score(meter, decides)

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 
 from vitreous.data.batches.pack import pack
 from vitreous.data.dataset import Dataset, Part
@@ -109,6 +108,8 @@ def run_images(
     return RunImages(bundle, dataset, wanted.name.lower(), ids, packed.rows, aligned.targets)
 
 
-def spread(count: int, most: int) -> list[int]:
-    """Numbers of at most so many examples, evenly over all."""
-    return torch.linspace(0, count - 1, min(count, most)).round().long().tolist()
+def spread(ids: Ids, most: int) -> Ids:
+    """At most so many of the rows, at equal distances."""
+    if len(ids) <= most:
+        return ids
+    return ids[np.linspace(0, len(ids) - 1, most).round().astype(np.int64)]

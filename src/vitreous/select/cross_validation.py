@@ -12,11 +12,8 @@ Stone (1974), "Cross-validatory choice and assessment of statistical predictions
 from __future__ import annotations
 
 import hashlib
-import json
 import math
-import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
 from copy import copy
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,7 +27,7 @@ from vitreous.data.splits.folds import folds, resampled
 from vitreous.data.splits.groups import grouped
 from vitreous.data.splits.split import Split
 from vitreous.data.splits.split import split as assign
-from vitreous.errors import RunError, UsageError
+from vitreous.errors import UsageError
 from vitreous.fields import Between, checked
 from vitreous.files import read_json, read_table, write_json, write_table
 from vitreous.formats import counted
@@ -39,9 +36,8 @@ from vitreous.progress.choose import following
 from vitreous.progress.progress import Progress
 from vitreous.recipes.keywords import RecipeFields
 from vitreous.recipes.recipe import Recipe
-from vitreous.run_folder import RunFolder
-from vitreous.runs.interrupt import Interrupted
-from vitreous.runs.run import Run, resume, train
+from vitreous.runs.run import Run
+from vitreous.select.search_folder import begin, run_once, taken_up
 from vitreous.tasks.asked import opened
 from vitreous.training.history import best_epoch
 
@@ -145,7 +141,7 @@ def cross_validate(
         "recipe": recipe.to_mapping(),
         "folds": [hashlib.sha256(fold.held_out.tobytes()).hexdigest()[:16] for fold in plan],
     }
-    begin(folder, search)
+    begin(folder, search, "cross-validation", "of other data, settings or folds")
     with following(progress) as shown, taken_up(folder):
         runs = []
         for number, fold in enumerate(plan, 1):
@@ -215,48 +211,6 @@ def everything(dataset: Dataset, runs: list[Run], recipe: Recipe) -> tuple[Recip
         kept = [best_epoch(run.history) or 1 for run in runs]
         recipe = recipe.replace(patience=None, epochs=max(1, round(float(np.mean(kept)))))
     return recipe, Split(parts)
-
-
-def run_once(path: Path, data: Dataset, recipe: Recipe, parts: Split, shown: Progress) -> Run:
-    """The run in a folder: read if it has ended, gone on with if it was stopped, else begun."""
-    folder = RunFolder(path)
-    if path.exists() and not folder.recipe.is_file():
-        shutil.rmtree(path)  # killed before it had begun
-    if not path.exists():
-        return train(data, recipe, parts=parts, out=path, progress=shown, doctor=False)
-    if folder.finished and folder.report.exists():
-        return Run.read(folder)
-    return resume(path, data, progress=shown, doctor=False)
-
-
-@contextmanager
-def taken_up(folder: Path) -> Iterator[None]:
-    """Whoever stops what is done in the block is told that the same command goes on with it."""
-    try:
-        yield
-    except Interrupted as error:
-        error.where, error.remedy = str(folder), "The same command goes on with it."
-        raise
-
-
-def begin(folder: Path, search: dict[str, Any]) -> None:
-    """Raises RunError for a folder that holds something else."""
-    plan = folder / "plan.json"
-    text = json.loads(json.dumps(search))
-    if folder.exists() and not plan.is_file() and any(folder.iterdir()):
-        raise RunError(
-            "exists, and is no cross-validation",
-            where=str(folder),
-            remedy="Choose another place with --out.",
-        )
-    if plan.is_file() and read_json(plan) != text:
-        raise RunError(
-            "holds a cross-validation of other data, settings or folds",
-            where=str(folder),
-            remedy="Give the same ones to go on with it, or choose another place with --out.",
-        )
-    folder.mkdir(parents=True, exist_ok=True)
-    write_json(plan, text)
 
 
 def told(folder: Path, plan: list[Fold], runs: list[Run], final: Run | None) -> CrossValidation:

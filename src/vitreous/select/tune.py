@@ -13,13 +13,13 @@ import json
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Unpack
 
 import numpy as np
 
-from vitreous.data.dataset import Dataset, Part
+from vitreous.data.dataset import Part
 from vitreous.data.splits.split import Split
 from vitreous.data.splits.split import split as assign
 from vitreous.errors import DivergedError, RunError, UsageError, missing, unknown
@@ -31,16 +31,14 @@ from vitreous.progress.throughput import Shown
 from vitreous.recipes.keywords import RecipeFields
 from vitreous.recipes.recipe import Recipe, seconds
 from vitreous.recipes.resolved import ResolvedRecipe
-from vitreous.run_folder import RunFolder
 from vitreous.runs.job import prepare
-from vitreous.runs.run import Run, resume, train
-from vitreous.select.cross_validation import taken_up
+from vitreous.runs.run import Run, train
+from vitreous.select.search_folder import begin, run_once, taken_up
 from vitreous.select.search_space import SPACE, Bounds
 from vitreous.select.study_page import study_page
 from vitreous.tasks.asked import opened
 
 STUDY = "vitreous"
-KEPT = "plan.json"
 
 
 @dataclass(frozen=True)
@@ -109,7 +107,7 @@ def tune(
             "recipe": recipe.to_mapping(),
             "space": {name: str(bounds) for name, bounds in space.items()},
         }
-        begin(folder, plan)
+        begin(folder, plan, "search", "on other data, with other settings or bounds")
         with told_apart(storage):
             study = opened_study(optuna, folder, storage, plan)
             usual = {name: bounds.usual(job.resolved, name) for name, bounds in space.items()}
@@ -153,10 +151,10 @@ def tune(
             )
         best = {name: study.best_trial.params[name] for name in space}
         with taken_up(folder):
-            runs = {
-                "usual": final(folder / "usual", dataset, recipe, parts, shown),
-                "best": final(folder / "best", dataset, recipe.replace(**best), parts, shown),
-            }
+            runs = {}
+            for name, settings in {"usual": recipe, "best": recipe.replace(**best)}.items():
+                shown.note(f"the {name} settings, measured on the test part")
+                runs[name] = run_once(folder / name, dataset, settings, parts, shown)
     summary = summarized(folder, study, optuna, space, runs, job.recipe.task)
     write_json(folder / "tune.json", summary)
     study_page(folder / "tune.html", summary)
@@ -222,23 +220,6 @@ class Watched(Progress):
                 raise self.pruned(f"behind after epoch {number}")
 
 
-def begin(folder: Path, plan: dict[str, Any]) -> None:
-    """Raises RunError for a folder that holds something else."""
-    path, text = folder / KEPT, json.loads(json.dumps(plan))
-    if folder.exists() and not path.is_file() and any(folder.iterdir()):
-        raise RunError(
-            "exists, and is no search", where=str(folder), remedy="Choose another with --out."
-        )
-    if path.is_file() and read_json(path) != text:
-        raise RunError(
-            "holds a search on other data, with other settings or bounds",
-            where=str(folder),
-            remedy="Give the same ones to go on with it, or choose another place with --out.",
-        )
-    folder.mkdir(parents=True, exist_ok=True)
-    write_json(path, text)
-
-
 def opened_study(optuna: Any, folder: Path, storage: str | None, plan: dict[str, Any]) -> Any:
     """The study, begun or gone on with. Raises RunError for one of another search."""
     kept: Any = storage
@@ -296,19 +277,6 @@ def stop_after(trials: int, optuna: Any) -> Callable[[Any, Any], None]:
             study.stop()
 
     return look
-
-
-def final(path: Path, data: Dataset, recipe: Recipe, parts: Split, shown: Progress) -> Run:
-    """A run with a test part: read if it has ended, gone on with if it was stopped, else begun."""
-    folder = RunFolder(path)
-    if path.exists() and not folder.recipe.is_file():
-        shutil.rmtree(path)
-    if not path.exists():
-        shown.note(f"the {path.name} settings, measured on the test part")
-        return train(data, recipe, parts=replace(parts), out=path, progress=shown, doctor=False)
-    if folder.finished and folder.report.exists():
-        return Run.read(folder)
-    return resume(path, data, progress=shown, doctor=False)
 
 
 def in_words(chosen: Mapping[str, Any]) -> str:

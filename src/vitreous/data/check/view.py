@@ -11,12 +11,10 @@ from vitreous.data.check.scan import Survey
 from vitreous.data.columns import classed
 from vitreous.data.dataset import Dataset, Part
 from vitreous.data.images.read_file import printable
-from vitreous.data.maps import Maps
 from vitreous.data.splits.split import Split
 from vitreous.errors import ImageError
 from vitreous.formats import counted
 
-ALIKE = 0.5  # share of the pixels of two masks that agree, from which they may both be right
 LATER = (Part.VALIDATION, Part.TEST)
 
 
@@ -56,23 +54,11 @@ class View:
         return column.strata() if column else None
 
     def contradict(self, one: int, other: int) -> bool:
-        """Do two images that look alike have targets of which one must be wrong?
-
-        What lies in an image moves a little where the image does, as from one frame of a film to
-        the next: masks contradict each other where most of their pixels do, and places never.
-        """
+        """Do two images that look alike have targets of which one must be wrong?"""
         try:
-            for column in self.dataset.targets.values():
-                first, second = column.value(one), column.value(other)
-                if isinstance(column, Maps) and column.classes and first.shape == second.shape:
-                    known = (first != column.ignore) & (second != column.ignore)
-                    if known.any() and (first == second)[known].mean() < ALIKE:
-                        return True
-                elif not column.moves and not np.array_equal(first, second):
-                    return True
+            return any(each.contradict(one, other) for each in self.dataset.targets.values())
         except ImageError:  # a mask that cannot be read is said elsewhere
-            pass
-        return False
+            return False
 
     def differ(self, one: int, other: int) -> bool:
         """Do two images have different targets?"""

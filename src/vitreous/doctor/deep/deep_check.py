@@ -7,6 +7,7 @@ where the other takes seconds. What cannot be asked of the data at hand is said.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -83,6 +84,7 @@ def deep_check(
     rows = packed.rows[sample]
     numbers = int(np.median(view.seen.sizes[good].astype(np.int64).prod(axis=1)) * dataset.channels)
     known = None if labels is None else labels[sample]
+    changed, kept = exchanges(answers) if answers and _able(answers) else ((), ())
     found = DeepFindings(
         plain,
         dataset,
@@ -94,15 +96,15 @@ def deep_check(
         shift=_shift(view, sample, rows, skipped),
         shortcuts=tuple(_shortcuts(view, sample, rows, known, seed)) if known is not None else (),
         challenges=tuple(challenges(rows, numbers, known, dataset.classes, answers, seed)),
-        exchanges=tuple(exchanges(answers)[0]) if answers and _able(answers) else (),
-        kept=tuple(exchanges(answers)[1]) if answers and _able(answers) else (),
+        exchanges=tuple(changed),
+        kept=tuple(kept),
         skipped=tuple(skipped),
     )
     pairs = [(pair.one, pair.other) for pair in copies]
     more = [*pair_findings(view, pairs, [pair.how for pair in copies]), *in_words(found)]
     every = Findings(plain.name, plain.images, plain.classes, plain.parts,
                      collected([*plain.found, *more]))  # fmt: skip
-    return DeepFindings(**{**vars(found), "findings": every})
+    return replace(found, findings=every)
 
 
 def _copies(
