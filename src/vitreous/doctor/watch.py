@@ -29,6 +29,7 @@ from vitreous.doctor.forward_pass import ForwardPass, differs_between_modes
 from vitreous.doctor.leftover_gradient import leftover
 from vitreous.doctor.memory import Memory
 from vitreous.doctor.sampling import THUMBNAILS, sampled, surveyed
+from vitreous.doctor.sigmoid_bound import sigmoid_bound
 from vitreous.doctor.unit_activity import ENOUGH
 from vitreous.doctor.unit_symmetry import looks_drawn, shrinking, symmetric
 
@@ -263,6 +264,9 @@ class Watch:
                 ever = torch.stack([mask for mask, _ in same]).any(0)
                 units.dead = 1 - float(ever.float().mean())
         first = [f"{name}.weight" if name else "weight" for name in seen.order]
+        if sample.step == 1 and seen.units and {units.kind for units in seen.units} == {"sigmoid"}:
+            before = self._before or {}
+            sample.bound = sigmoid_bound([before[name] for name in first if name in before])
         names = dict.fromkeys([*first, *sample.layers])
         sample.layers = {name: sample.layers[name] for name in names if name in sample.layers}
         return sample
