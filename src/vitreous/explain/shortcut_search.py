@@ -1,8 +1,10 @@
 """Shortcuts: a spot that makes the answer by itself, such as a watermark on the images of a class.
 
-Heat that lies at one place in all images of a class, and not in the others, names the suspects. The
-proof is by transplant: the spot is cut out of images of the class and laid over images of other
-classes. If these are then answered with the class, the network reads the spot and not the thing.
+Two witnesses name the suspects: heat that lies at one place in all images of a class and not in the
+others, and pixels that differ there from those of other classes by more than images of one class
+differ from each other, as a mark does that is always the same. The proof is by transplant: the spot
+is cut out of images of the class and laid over images of other classes. If these are then answered
+with the class, the network reads the spot and not the thing.
 Lapuschkin et al. (2019), "Unmasking Clever Hans predictors", arXiv:1902.10178.
 """
 
@@ -20,8 +22,9 @@ from vitreous.explain.target import Target
 from vitreous.shapes import Heatmaps, Images
 
 PARTS = 4  # windows along a side: a spot is at most a sixteenth of the image
-SUSPECTS = 4  # windows that are tried for each class
+SUSPECTS = 4  # windows that each witness may name for a class
 FLIPS = 0.5  # of the other images that must change their answer
+NOISE = 0.05  # deviation of pixels that is taken for none
 EACH = 24  # images of a class, and of the others, that are looked at
 CHUNK = 256  # images that go through the network at once
 
@@ -62,9 +65,10 @@ def find_shortcuts(
         if len(own) < 2 or len(others) < 2:
             continue
         heat = _mean(model, own, label) - _mean(model, others, None)
+        suspects = [*_hottest(heat, window), *_hottest(_distinct(own, others), window)]
         tried = [
             Shortcut(label, box, _flips(model, own, others, label, box, generator))
-            for box in _hottest(heat, window)
+            for box in dict.fromkeys(suspects)
         ]
         best = max(tried, key=lambda each: each.flips)
         if best.flips >= FLIPS:
@@ -81,6 +85,14 @@ def _mean(model: nn.Module, images: Images, target: Target) -> Heatmaps:
     heat = saliency(model, images, target)
     shares: Tensor = heat / heat.sum((1, 2), keepdim=True).clamp_min(1e-30)
     return shares.mean(0)
+
+
+def _distinct(own: Images, others: Images) -> Tensor:
+    """(H, W) how far the pixels of a class lie from those of others, in their own deviations."""
+    apart = (own.mean(0) - others.mean(0)).square()
+    spread = own.var(0) + others.var(0)
+    found: Tensor = (apart / (spread + NOISE**2)).mean(0)
+    return found
 
 
 def _hottest(heat: Tensor, window: tuple[int, int]) -> list[tuple[int, int, int, int]]:
