@@ -35,7 +35,8 @@ class Shortcut:
 
     label  number of the class
     box    left, top, right, bottom, half-open, in pixels of the network's window
-    flips  share of images of other classes that are answered with this class once they have it
+    flips  share of images of other classes that are answered with this class once they have it,
+           each class counting the same
     """
 
     label: int
@@ -120,7 +121,10 @@ def _flips(
     box: tuple[int, int, int, int],
     generator: torch.Generator,
 ) -> float:
-    """Share of the other images that the spot brings to the class, of those not there already."""
+    """Share of the other images that the spot brings to the class, of those not there already; the
+    mean of what they were answered before, since laid over a mark of one class, anything is a way
+    out of that class.
+    """
     left, top, right, bottom = box
     givers = torch.randint(len(own), (len(others),), generator=generator)
     moved = others.clone()
@@ -130,7 +134,6 @@ def _flips(
             torch.cat([forward(model, part).argmax(1).cpu() for part in torch.split(each, CHUNK)])
             for each in (others, moved)
         )
-    open_to = before != label
-    if not open_to.any():
-        return 0.0
-    return float((after[open_to] == label).double().mean())
+    kinds = [kind for kind in before.unique().tolist() if kind != label]
+    shares = [float((after[before == kind] == label).double().mean()) for kind in kinds]
+    return sum(shares) / len(shares) if shares else 0.0
