@@ -1,12 +1,14 @@
-"""The defaults of a head on frozen features: learning rate, decay, smoothing, epochs, kept epoch.
+"""Defaults of training: learning rate, decay, smoothing, length, and the rule for the kept epoch.
 
-    python benchmarks/defaults.py learn [NAME=VALUE ...]   # train with these fields of the recipe
-    python benchmarks/defaults.py table                    # the table of all that was learned
+    python benchmarks/defaults.py learn --sets chosen --fields lr=0.003,label_smoothing=0.0
+    python benchmarks/defaults.py table --sets chosen    # of all that was learned there
 
-Each of the small sets is drawn with five seeds. A head learns on features that are computed once,
-by the loop that a run uses; all that decides is measured on held-out images which nothing is chosen
-by. Every rule for the kept epoch is applied to the same training. What was measured is kept in the
-working folder (`--work`), and is not done again. `before` is what the defaults were until then.
+A head on frozen features, which photos get, learns on the small sets with five seeds each: on some
+of them the defaults were chosen, on the others they were only confirmed. Features are computed once;
+the loop is that of a run. `--sets small` are small images, which a whole network learns, with three
+seeds. All that decides is measured on held-out images that no epoch and no temperature was chosen
+by, and every rule for the kept epoch is applied to the same training. What was measured is kept in
+the folder `--work`, and is not done again. `before` is what the defaults were until then.
 """
 
 from __future__ import annotations
@@ -25,22 +27,22 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from small_sets import SETS, SmallSet, folder
+from kept_epoch import RULES, Floats, judged
+from small_sets import SETS, SMALL_IMAGES, SmallSet, folder
 from vitreous.data.batches.pack import key, pack
 from vitreous.data.columns import ClassNumbers
 from vitreous.data.dataset import Part
+from vitreous.data.splits.split import Split
 from vitreous.inference.features import FeatureBatches, features
-from vitreous.metrics.calibration import temperature_of
-from vitreous.metrics.classification import classification
+from vitreous.inference.predictor import Predictor
 from vitreous.models import backbone_and_head
 from vitreous.progress.progress import silent
 from vitreous.recipes.data_facts import DataFacts
 from vitreous.recipes.recipe import Recipe
 from vitreous.recipes.resolve import resolve
 from vitreous.runs.job import prepare
-from vitreous.runs.phases import schedule_of
+from vitreous.runs.phases import phases, schedule_of
 from vitreous.runs.setup import build
-from vitreous.tasks.class_answers import FEWEST
 from vitreous.tasks.classify import Classify
 from vitreous.training.fit import fit
 from vitreous.training.optimizer import optimizer
@@ -55,8 +57,6 @@ BEFORE = {
     "epochs": 30,
     "schedule": "one_cycle",
 }
-RULES = ("accuracy", "loss", "accuracy in loss", "loss in accuracy", "last")
-Floats = NDArray[np.float64]
 
 
 @cache
@@ -113,78 +113,85 @@ def learned(one: SmallSet, seed: int, fields: dict[str, Any], work: Path) -> dic
                 for part, images in plain.items():
                     answers[part].append(head(images).double().numpy())
     seconds = time.process_time() - began
-    wanted = {"held": number[labels[held]], "test": number[labels[test]]}
-    told = [epoch_scores(logits, wanted["held"]) for logits in answers["held"]]
-    row: dict[str, Any] = {"epochs": recipe.epochs, "seconds": seconds, "test": len(test)}
-    row["accuracies"] = [float((a.argmax(1) == wanted["test"]).mean()) for a in answers["test"]]
-    for rule, kept in kept_epochs(told).items():
-        before, after = (
-            classification(softmax(answers["test"][kept] / warmth), wanted["test"], names)
-            for warmth in (1.0, temperature(answers["held"][kept], wanted["held"]))
-        )
-        row[rule] = {
-            "epoch": kept + 1,
-            "accuracy": after.accuracy,
-            **{"loss": after.loss, "ece": after.ece, "chance": after.ece_chance},
-            **{"raw_loss": before.loss, "raw_ece": before.ece, "raw_chance": before.ece_chance},
-        }
-    return row
-
-
-def temperature(logits: Floats, truth: NDArray[np.int64]) -> float:
-    """As a run fits it; 1 where there are too few images."""
-    return temperature_of(logits, truth, doubting=True) if len(truth) >= FEWEST else 1.0
-
-
-def softmax(logits: Floats) -> Floats:
-    powers = np.exp(logits - logits.max(axis=1, keepdims=True))
-    return np.asarray(powers / powers.sum(axis=1, keepdims=True))
-
-
-def epoch_scores(logits: Floats, truth: NDArray[np.int64]) -> tuple[float, float, float, float]:
-    """Accuracy, its standard error, log-loss and its standard error."""
-    right = logits.argmax(1) == truth
-    losses = -np.log(np.maximum(softmax(logits)[np.arange(len(truth)), truth], 1e-300))
-    share, root = float(right.mean()), len(truth) ** 0.5
-    spread = float(losses.std(ddof=1)) / root if len(truth) > 1 else 0.0
-    return share, (share * (1 - share)) ** 0.5 / root, float(losses.mean()), spread
-
-
-def kept_epochs(told: list[tuple[float, float, float, float]]) -> dict[str, int]:
-    """By rule, which epoch is kept, from 0.
-
-    accuracy           the most accurate, of these the one of the lowest loss (as it was before)
-    loss               the lowest loss
-    accuracy in loss   the most accurate of those whose loss is within one standard error
-    loss in accuracy   the lowest loss of those whose accuracy is within one standard error
-    last               no choice
-    """
-    accuracy, slack, loss, spread = np.array(told).T
-    both = accuracy - 1e-6 * np.minimum(loss, 100)
-    best, least = int(both.argmax()), int(loss.argmin())
-    near_loss = loss <= loss[least] + spread[least]
-    near_accuracy = accuracy >= accuracy[best] - slack[best]
     return {
-        "accuracy": best,
-        "loss": least,
-        "accuracy in loss": int(np.where(near_loss, both, -np.inf).argmax()),
-        "loss in accuracy": int(np.where(near_accuracy, -loss, -np.inf).argmax()),
-        "last": len(told) - 1,
+        "seconds": seconds,
+        **judged(
+            answers["held"],
+            number[labels[held]],
+            answers["test"],
+            number[labels[test]],
+            names,
+        ),
     }
 
 
-def learn(fields: dict[str, Any], names: list[str], work: Path) -> None:
-    """What is not in the file of results yet."""
+def scratch(name: str, seed: int, fields: dict[str, Any]) -> dict[str, Any]:
+    """Train a whole network on small images, as a run does, and measure each rule."""
+    dataset, parts = SMALL_IMAGES[name](seed)
+    with silent() as progress:
+        split = Split(parts, content=f"{name} {seed}")
+        job = prepare(dataset, Recipe(seed=seed, **fields), parts=split, progress=progress)
+        setup = build(job, pack(dataset, job.resolved.contract), progress)
+        phase = next(phases(setup, progress))
+    predictor = Predictor(
+        model=phase.network,
+        task=setup.task,
+        contract=setup.contract,
+        precision=setup.precision.name,
+    )
+
+    def seen(part: Part) -> tuple[Floats, NDArray[np.int64]]:
+        meter = predictor.measure(setup.rows, setup.targets, setup.ids[part])
+        return meter.answers, meter.truth
+
+    answers: dict[Part, list[Floats]] = {Part.VALIDATION: [], Part.TEST: []}
+    began, truth = time.process_time(), {}
+    stream = (batch for epoch in range(phase.epochs) for batch in phase.batches.epoch(epoch))
+    for step in fit(
+        phase.network,
+        stream,
+        phase.loss,
+        phase.optimizer,
+        phase.schedule,
+        precision=phase.precision,
+        average=phase.average,
+        seed=seed,
+    ):
+        if step.number % len(phase.batches) == 0:
+            for part, found in answers.items():
+                logits, truth[part] = seen(part)
+                found.append(logits)
+    held, test = answers.values()
+    return {
+        "seconds": time.process_time() - began,
+        **judged(held, truth[Part.VALIDATION], test, truth[Part.TEST], dataset.classes),
+    }
+
+
+def learn(changes: dict[str, Any], names: list[str], work: Path) -> None:
+    """What is not in the file of results yet: `before`, with these changes."""
     results = work / "results.jsonl"
     known = {(r["set"], r["seed"], json.dumps(r["fields"])) for r in rows(results)}
     for name in names:
-        for seed in SEEDS:
+        fields = before(name) | changes
+        for seed in SEEDS if name in SETS else SEEDS[:3]:
             if (name, seed, json.dumps(fields)) not in known:
-                row = {"set": name, "seed": seed, "fields": fields}
-                row |= learned(SETS[name], seed, fields, work)
+                row: dict[str, Any] = {"set": name, "seed": seed, "fields": fields}
+                if name in SETS:
+                    row |= learned(SETS[name], seed, fields, work)
+                else:
+                    row |= scratch(name, seed, fields)
                 with results.open("a") as file:
                     file.write(json.dumps(row) + "\n")
         print(name, flush=True)
+
+
+def before(name: str) -> dict[str, Any]:
+    """What the defaults were for this set."""
+    if name in SETS:
+        return BEFORE
+    smoothing = 0.1 if name.startswith("CIFAR") else 0.0
+    return {"lr": 0.01, "weight_decay": 0.01, "label_smoothing": smoothing}
 
 
 def rows(path: Path) -> Iterator[dict[str, Any]]:
@@ -197,19 +204,20 @@ def table(names: list[str], work: Path) -> None:
     found: dict[str, dict[tuple[str, int], dict[str, Any]]] = {}
     for row in rows(work / "results.jsonl"):
         if row["set"] in names:
-            changed = {k: v for k, v in row["fields"].items() if BEFORE.get(k) != v}
+            was = before(row["set"])
+            changed = {k: v for k, v in row["fields"].items() if was.get(k) != v}
             label = ", ".join(f"{k} {v}" for k, v in changed.items()) or "before"
             found.setdefault(label, {})[row["set"], row["seed"]] = row
-    before = found["before"]
+    first = found["before"]
     print("| settings | kept by | accuracy | against before, points | log loss | against before |"
           " raw | ECE ÷ chance | raw | kept | last - kept, points |")  # fmt: skip
     print("|---|---|---|---|---|---|---|---|---|---|---|")
     for label, measured in found.items():
-        if measured.keys() != before.keys():
+        if measured.keys() != first.keys():
             continue
         for rule in RULES:
             one = Told(measured, rule, names)
-            other = Told(before, RULES[0], names)
+            other = Told(first, RULES[0], names)
             points = [100 * limit for limit in between(one.accuracy - other.accuracy, np.mean)]
             pair = np.stack([one.loss, other.loss], axis=-1)
             ratio = between(pair, lambda both: both[..., 0].mean() / both[..., 1].mean())
@@ -233,7 +241,8 @@ class Told:
     def __init__(
         self, measured: dict[tuple[str, int], dict[str, Any]], rule: str, names: list[str]
     ):
-        grid = [[measured[name, seed] for seed in SEEDS] for name in names]
+        seeds = sorted({seed for _, seed in measured})
+        grid = [[measured[name, seed] for seed in seeds] for name in names]
         for score in grid[0][0][rule]:
             setattr(self, score, np.array([[row[rule][score] for row in line] for line in grid]))
         self.last = np.array([[row["accuracies"][-1] for row in line] for line in grid])
@@ -257,20 +266,21 @@ def between(values: Floats, statistic: Callable[[Floats], float]) -> tuple[float
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("verb", choices=("learn", "table"), nargs="?", default="table")
-    parser.add_argument("fields", nargs="*", metavar="NAME=VALUE,...")
-    parser.add_argument("--sets", choices=("chosen", "confirmed", "all"), default="all")
+    parser.add_argument("--fields", nargs="*", default=[], metavar="NAME=VALUE,...")
+    parser.add_argument("--sets", choices=("chosen", "confirmed", "small"), default="chosen")
     parser.add_argument("--work", type=Path, default=Path(tempfile.gettempdir()) / "small-sets")
     options = parser.parse_args()
     options.work.mkdir(parents=True, exist_ok=True)
-    wanted = {"chosen": (True,), "confirmed": (False,), "all": (True, False)}[options.sets]
-    names = [name for name, one in SETS.items() if one.chosen in wanted]
+    names = [name for name, one in SETS.items() if one.chosen is (options.sets == "chosen")]
+    if options.sets == "small":
+        names = [*SMALL_IMAGES]
     if options.verb == "table":
         table(names, options.work)
         return
     for text in options.fields or [""]:
         given = dict(pair.split("=") for pair in text.split(",") if pair)
         fields = {k: v if k == "schedule" else json.loads(v) for k, v in given.items()}
-        learn(BEFORE | fields, names, options.work)
+        learn(fields, names, options.work)
 
 
 if __name__ == "__main__":

@@ -18,13 +18,16 @@ from numpy.typing import NDArray
 from PIL import Image
 
 import vitreous as vt
-from vitreous.data.dataset import Part
+from vitreous.data.columns import ClassNumbers
+from vitreous.data.dataset import Dataset, Part
+from vitreous.data.formats.arrays import ArrayDataset
 
 DATA = Path(os.environ.get("VITREOUS_DATA", "."))
 MOST = 120  # pieces of a class to learn from that are cut out of larger pictures
 SOME = 80  # of a class to test on
 STREET = {1: "building", 5: "tree", 6: "sign", 7: "fence", 8: "car", 9: "pedestrian"}
 JOINTS = {"ankle": (0, 5), "knee": (1, 4), "hip": (2, 3), "wrist": (6, 11), "head": (13,)}
+Small = Callable[[int], tuple[Dataset, NDArray[np.int8]]]
 Piece = tuple[str, str, Image.Image]  # part, class, picture
 
 
@@ -164,6 +167,46 @@ SETS = {
     "CIFAR-10, 2 × 30": SmallSet("cifar", (30,) * 2, False),
 }
 """By name: number of classes × images of each, or from most to fewest."""
+
+
+def drawn_parts(labels: NDArray[np.int64], images: int, test: int, seed: int) -> NDArray[np.int8]:
+    """The part of each row: so many of each class to learn from and choose by, and to test on."""
+    random = np.random.default_rng(seed)
+    parts = np.full(len(labels), Part.UNASSIGNED, np.int8)
+    held = max(round(0.15 * images), 1)
+    for number in np.unique(labels):
+        mine = random.permutation(np.flatnonzero(labels == number))
+        parts[mine[:held]] = Part.VALIDATION
+        parts[mine[held:images]] = Part.TRAIN
+        parts[mine[images : images + test]] = Part.TEST
+    return parts
+
+
+def small(name: str, images: int, test: int, classes: int = 10) -> Small:
+    """Some images of a set that is learned from scratch; a seed draws them."""
+
+    def draw(seed: int) -> tuple[Dataset, NDArray[np.int8]]:
+        data = vt.open(name)
+        labels = data.targets["class"].array
+        wanted = np.random.default_rng((seed, classes)).permutation(len(data.classes))[:classes]
+        rows = np.flatnonzero(np.isin(labels, wanted))
+        parts = drawn_parts(labels[rows], images, test, seed)
+        rows, parts = rows[parts != Part.UNASSIGNED], parts[parts != Part.UNASSIGNED]
+        names = [data.classes[number] for number in np.sort(wanted)]
+        column = ClassNumbers(np.searchsorted(np.sort(wanted), labels[rows]), names)
+        return ArrayDataset(data.name, data.pixels[rows], {"class": column}), parts
+
+    return draw
+
+
+SMALL_IMAGES: dict[str, Small] = {
+    "digits, 10 × 60": small("digits", 60, 60),
+    "scattered, 10 × 100": small("scattered", 100, 60),
+    "MNIST, 10 × 50": small("mnist", 50, 60),
+    "CIFAR-10, 10 × 50": small("cifar-10-batches-bin", 50, 60),
+    "CIFAR-10, 2 × 100": small("cifar-10-batches-bin", 100, 300, 2),
+}
+"""By name: number of classes × images of each."""
 
 
 def folder(pool: str, work: Path) -> Path:
