@@ -4,7 +4,7 @@
     python benchmarks/defaults.py table --sets chosen    # of all that was learned there
 
 A head on frozen features, which photos get, learns on the small sets with five seeds each: on some
-of them the defaults were chosen, on the others they were only confirmed. Features are computed once;
+of them the defaults were chosen, on the others only confirmed. Features are computed once;
 the loop is that of a run. `--sets small` are small images, which a whole network learns, with three
 seeds. All that decides is measured on held-out images that no epoch and no temperature was chosen
 by, and every rule for the kept epoch is applied to the same training. What was measured is kept in
