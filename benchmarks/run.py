@@ -16,7 +16,8 @@ NEEDED = {
     "keras_mnist",
     "doctor_training",
     "doctor_zoo",
-}  # no benchmarks of their own
+    "small_sets",
+}  # read by others
 
 
 def main() -> None:
