@@ -8,7 +8,14 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
+from PIL import Image
+
+from vitreous.data.batches.preprocess import PixelContract
+from vitreous.inference.model_file import Bundle
+from vitreous.models import create
+from vitreous.tasks import Classify
 
 SLIPS = {
     "train digits --model resnet81": "Did you mean resnet18",
@@ -81,3 +88,29 @@ def environment(place: Path) -> dict[str, str]:
 def test_a_slip_costs_no_second(command: str, answers: dict[str, str]) -> None:
     assert answers[command][0] in "12"
     assert SLIPS[command] in answers[command]
+
+
+def test_an_answer_needs_torch_and_little_else(tmp_path: Path) -> None:
+    """Its compiler, symbolic algebra and the libraries of extras take longer than the answer."""
+    arguments = {"num_classes": 2, "in_channels": 1, "size": 28}
+    bundle = Bundle(
+        model=create("convnet", **arguments).eval(),
+        architecture="convnet",
+        arguments=arguments,
+        task=Classify(classes=("ant", "bee")),
+        contract=PixelContract(height=28, width=28, channels=1),
+        training={},
+    )
+    bundle.save(tmp_path / "model.safetensors")
+    Image.fromarray(np.zeros((28, 28), np.uint8)).save(tmp_path / "x.png")
+    program = """
+import sys
+from vitreous.cli.main import run
+assert run(["predict", "model.safetensors", "x.png", "--quiet"]) == 0
+slow = {"torch._dynamo", "sympy", "sklearn", "scipy", "pandas", "optuna", "matplotlib"}
+print(sorted(slow & set(sys.modules)))
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=tmp_path, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.splitlines()[-1] == "[]"

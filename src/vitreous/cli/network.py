@@ -45,13 +45,12 @@ def opened(
             raise UsageError(f"{number} is out of range", where=flag, remedy="Give 1 or more.")
     check_network(model)
 
-    import torch
-
+    from vitreous.blocks.init import without_weights
     from vitreous.inference.model_file import load
     from vitreous.models import create, default_size
 
     if model in MODELS:
-        with torch.device("meta"):
+        with without_weights():
             network = create(model, num_classes=classes, in_channels=channels, size=size)
         side = size or default_size(model)
         return Opened(model, network.eval(), (network.in_channels, side, side))

@@ -22,6 +22,7 @@ from torch import Tensor, nn
 from torch.nn.parameter import is_lazy
 
 from vitreous.atomic import write_bytes
+from vitreous.blocks.init import Unfilled, without_weights
 from vitreous.blocks.mode import evaluating
 from vitreous.data.batches.preprocess import PixelContract
 from vitreous.errors import ModelFileError, UsageError
@@ -143,9 +144,9 @@ def parse(blob: bytes, where: str, module: nn.Module | None = None) -> Bundle:
     bank = state.pop(BANK, None)
     if module is None:
         # First without memory: a header that asks for a huge network is found out by its shapes.
-        with torch.device("meta"):
+        with without_weights():
             check(_build(header, where), state, where)
-        with undrawn():  # first weights, which are replaced
+        with undrawn(), Unfilled():  # first weights, which are replaced
             module = _build(header, where)
     else:
         awaken(module, header.contract)
