@@ -24,6 +24,7 @@ from vitreous.inference.model_file import Bundle
 from vitreous.models import create
 from vitreous.playground.plane.lessons import LESSONS
 from vitreous.playground.plane.page_state import State
+from vitreous.playground.plane.session import Session
 from vitreous.tasks import Classify
 
 pytest.importorskip("fastapi", reason="the playground's server needs the extra [serve]")
@@ -278,15 +279,69 @@ def test_units_are_read_with_the_pointer_and_the_keyboard(visit):
     until(lambda: "Layer 1, unit 2" in page.inner_text("#map-title"))
     page.keyboard.press("Enter")
     until(lambda: "Layer 1, unit 2" in page.inner_text("#unit"))
-    box = page.locator(".edges").bounding_box()
-    tile = page.locator('[data-key="answer"]').bounding_box()
-    middle = tile["y"] + tile["height"] / 2
-    found = False
+
+
+def line_to_the_output(page) -> tuple[float, float]:
+    """A place of the page where a weight of the last layer is drawn."""
+    tile = page.locator('[data-key="output"]').bounding_box()
+    x, middle = tile["x"] - 14, tile["y"] + tile["height"] / 2
     for offset in range(-60, 60, 2):
-        page.mouse.move(tile["x"] - 14, middle + offset)
-        found |= "to the answer" in page.inner_text("#readout")
+        page.mouse.move(x, middle + offset)
+        if page.is_visible("#tip") and "to output" in page.inner_text("#tip").lower():
+            return x, middle + offset
+    raise AssertionError("no line was found")
+
+
+def test_weights_and_biases_are_set_by_hand(visit):
+    page = visit("hidden=2&seed=4")
+    weights = "[...playground.plane.latest.arrays.weights].map((w) => +w.toFixed(3))"
+    biases = "[...playground.plane.latest.arrays.biases].map((w) => +w.toFixed(3))"
+    before = page.evaluate(weights)
+    page.mouse.click(*line_to_the_output(page))
+    assert "Weight from layer 1, unit" in page.inner_text("#tip")
+    value = float(page.input_value("#tip input"))
+    page.keyboard.type("2.5")
+    page.keyboard.press("Enter")
+    place = before.index(pytest.approx(value, abs=1e-3))
+    until(lambda: page.evaluate(weights)[place] == 2.5)
+    assert not page.is_visible("#tip input")
+    page.click('[data-key="u0.1"]')
+    assert page.inner_text("#tip label") == "Bias of layer 1, unit 2"
+    page.fill("#tip input", "-1.25")
+    page.click("#tip button")
+    until(lambda: page.evaluate(biases)[1] == -1.25)
+    page.get_by_label("Weight from X₂").fill("0.75")
+    page.get_by_label("Weight from X₂").press("Enter")
+    until(lambda: page.evaluate(weights)[3] == 0.75)
+    page.click('[data-key="output"]')
+    page.keyboard.press("Escape")
+    assert page.get_by_label("Weight from layer 1, unit 1").input_value() != ""
+    page.get_by_label("Bias", exact=True).fill("9999")  # out of range: nothing is sent
+    page.get_by_label("Bias", exact=True).press("Enter")
+    page.click("#restart")
+    until(lambda: page.evaluate(weights) == before)
+
+
+def test_what_is_under_the_pointer_is_told_there(visit):
+    page = visit("data=gauss&hidden=3")
+    page.hover("#map", position={"x": 250, "y": 60})
+    told = page.inner_text("#tip")
+    found = re.search(r"x₁ = (\S+), x₂ = (\S+)\s+(\S+)", told)
     assert found
-    assert box["width"] > 100
+    x, y, value = (float(text.replace("−", "-")) for text in found.groups())
+    assert x > 0
+    assert y > 0
+    session = Session(State.from_json(state(page)))
+    answer = session.answer(torch.tensor([[x, y]]))
+    assert value == pytest.approx(float(answer), abs=0.03)
+    page.hover('[data-key="u0.1"]')
+    assert "bias" in page.inner_text("#tip")
+    page.mouse.move(5, 5)
+    assert not page.is_visible("#tip")
+    page.click("#step")
+    until(lambda: number(page, "#steps") == 1)
+    page.hover("#chart")
+    until(lambda: "training" in page.inner_text("#tip"))
 
 
 def test_inside_of_a_network_that_learns(visit):

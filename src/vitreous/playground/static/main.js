@@ -49,7 +49,7 @@ $("#theme").onclick = () => {
 };
 $("#share").onclick = async () => {
   await navigator.clipboard.writeText(location.href);
-  say("The link to this experiment is copied.");
+  say(`The link to this experiment is copied.${playground.plane.byHand ? " Weights set by hand are not in it." : ""}`);
 };
 const tabs = [...document.querySelectorAll('[role="tab"]')];
 tabs.forEach((tab, i) => {

@@ -9,6 +9,7 @@ import { Landscape } from "./landscape.js";
 import { AnswerMap } from "./map.js";
 import { NetworkView } from "./network.js";
 import { colors } from "./palette.js";
+import { Pointer } from "./pointer.js";
 import { PointSets } from "./points.js";
 import { inWords } from "./socket.js";
 import { readAddress, setView, view, writeAddress } from "./state.js";
@@ -30,16 +31,20 @@ export class Plane {
     this.inside = new Inside($("#inside"));
     this.embedding = new Embedding($("#embedding"), $("#embedding-text"));
     this.landscape = new Landscape($("#landscape"), $("#landscape-text"));
-    this.unit = new UnitPanel($("#unit"));
+    this.unit = new UnitPanel($("#unit"), (...weight) => this.weigh(...weight));
     this.points = new PointSets(vocabulary, this.map, (changes) => this.change(changes), say);
     this.controls = new Controls(vocabulary, (changes) => this.change(changes));
     this.network = new NetworkView($("#stage"), {
       feature: (name) => this.toggleFeature(name),
       units: (layer, change) => this.resize(layer, change),
-      select: (layer, unit) => this.select(layer, unit),
+      select: (layer, unit, tile) => this.select(layer, unit, tile),
       hover: (target) => this.hover(target),
-      read: (text) => { $("#readout").textContent = text || "Point at a weight or a unit to read it; choose a unit to open it."; },
+      weight: (line, event) => this.pointer.weight(line, event),
+      edit: (line, event) => this.pointer.editWeight(line, event),
+      tile: (tile) => this.pointer.tile(tile),
+      nothing: () => this.pointer.hide(),
     });
+    this.pointer = new Pointer(this, (...weight) => this.weigh(...weight));
     this.flow = new Flow($("#flow"), {
       overlay: (overlay) => this.network.scene && this.network.showOverlay(overlay),
       mark: (rows) => { this.map.marked = new Set(rows); this.map.draw(); },
@@ -138,11 +143,19 @@ export class Plane {
     if (tell) this.socket.send(playing ? "play" : "pause");
   }
 
-  select(layer, unit) {
-    this.pinned = layer === null ? null : [layer, unit];
-    this.network.select(layer, unit);
+  select(layer, unit, tile) {
+    const output = layer === this.state.hidden.length;
+    this.pinned = output ? null : [layer, unit];
+    this.network.select(...(this.pinned ?? [null]));
     this.unit.choose(layer, unit);
-    this.ask(layer, unit);
+    this.ask(...(this.pinned ?? [null, null]));
+    if (this.latest) this.unit.update(this.current, this.latest, this.vocabulary.features);
+    this.pointer.editBias(layer, unit, tile);
+  }
+
+  weigh(layer, unit, source, value) {
+    this.byHand = true; // which the address does not hold
+    this.socket.send("weigh", { layer, unit, source, value });
   }
 
   hover(target) {
@@ -160,6 +173,7 @@ export class Plane {
 
   scene(scene) {
     this.current = scene;
+    this.byHand = false;
     this.flow.clear();
     this.chart.clear();
     Object.assign(this.map, { train: scene.arrays.train, test: scene.arrays.test, window: scene.window, side: scene.side, regress: scene.task === "regress" });
