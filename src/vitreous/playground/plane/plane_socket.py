@@ -143,6 +143,7 @@ class Live:
 
     async def scene(self, message: dict[str, Any] | None = None) -> None:
         """Send all that belongs to a fresh start."""
+        self._rate, self._mark = 0.0, (time.monotonic(), self.session.steps)
         await self._frame("scene", scene, self.session)
         self.wanted = True
 

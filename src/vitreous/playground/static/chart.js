@@ -37,7 +37,7 @@ export class LossChart {
     if (canvas.width !== width || canvas.height !== height) Object.assign(canvas, { width, height });
     const context = canvas.getContext("2d");
     context.clearRect(0, 0, width, height);
-    const [left, top, bottom] = [LEFT * ratio, 8 * ratio, height - 18 * ratio];
+    const [left, top, bottom] = [LEFT * ratio, 16 * ratio, height - 18 * ratio];
     const values = rows.flatMap(([, train, test]) => [train, test]);
     let high = Math.max(0.01, ...values.slice(-2 * KEPT));
     let low = 0;
@@ -63,7 +63,10 @@ export class LossChart {
       context.stroke();
       context.fillText(`${+value.toPrecision(2)}`, left - 5 * ratio, y(value) + 4 * ratio);
     }
-    context.fillText(`${last.toLocaleString("en")} steps`, width - RIGHT * ratio, height - 4 * ratio);
+    context.textAlign = "left";
+    context.fillText("loss", 0, 9 * ratio);
+    context.textAlign = "right";
+    if (rows.at(-1)?.[0]) context.fillText(`${last.toLocaleString("en")} step${last === 1 ? "" : "s"}`, width - RIGHT * ratio, height - 4 * ratio);
     const line = (column, color, dash, thick) => {
       context.strokeStyle = color;
       context.lineWidth = thick * ratio;

@@ -13,6 +13,7 @@ export class NetworkView {
     this.stage = stage;
     this.on = on;
     this.selected = null;
+    this.all = false; // are inputs shown that the network does not see?
     this.overlay = null; // what the lines show instead of weights, while a batch is looked at
     stage.addEventListener("keydown", (event) => this.move(event));
     new ResizeObserver(() => this.scene && this.build(this.scene, this.labels)).observe(stage);
@@ -22,19 +23,22 @@ export class NetworkView {
   build(scene, labels) {
     const focused = document.activeElement?.dataset?.key;
     Object.assign(this, { scene, labels });
-    const features = Object.keys(labels);
+    const shown = Object.keys(labels).filter((name) => this.all || scene.state.features.includes(name));
+    this.shown = shown.map((name) => Object.keys(labels).indexOf(name));
     const { hidden } = scene.state;
-    const columns = [features.length, ...hidden, 1];
+    const columns = [shown.length, ...hidden, 1];
     const most = Math.max(...columns);
     const left = 92;
     const width = Math.max(this.stage.clientWidth - 4, left + 44 * (columns.length - 1) + 70);
     const room = (width - left - 50) / Math.max(columns.length - 1, 1);
-    this.tile = Math.round(Math.max(18, Math.min(44, room * 0.62, 640 / most - 8, 480 / features.length)));
-    const pitch = this.tile + Math.max(6, Math.min(14, 520 / most - this.tile));
+    // As high as the window leaves room, so that the whole network is in sight.
+    const high = Math.max(230, innerHeight - (this.stage.getBoundingClientRect().top + scrollY) - HEAD - 80);
+    this.tile = Math.round(Math.max(18, Math.min(44, room * 0.62, high / most - 7)));
+    const pitch = this.tile + Math.max(6, Math.min(16, high / most - this.tile));
     const height = HEAD + most * pitch + 14;
     this.x = columns.map((_, c) => left + this.tile / 2 + c * Math.min(room, 210));
     this.y = columns.map((n) => Array.from({ length: n }, (_, u) => HEAD + (height - HEAD - n * pitch) / 2 + pitch * (u + 0.5)));
-    this.active = features.map((name, i) => (scene.state.features.includes(name) ? i : -1)).filter((i) => i >= 0);
+    this.active = shown.map((name, i) => (scene.state.features.includes(name) ? i : -1)).filter((i) => i >= 0);
     this.rows = [this.active.map((i) => this.y[0][i]), ...this.y.slice(1)];
 
     const sheet = document.createElement("div");
@@ -48,7 +52,7 @@ export class NetworkView {
     this.wires.place(this.x, this.rows, this.tile);
     this.pointed = null;
     this.tiles = [];
-    features.forEach((name, i) => this.addTile(sheet, 0, i, {
+    shown.forEach((name, i) => this.addTile(sheet, 0, i, {
       key: `f${i}`, className: "unit feature", label: `Input ${labels[name]}`, name: labels[name],
       pressed: scene.state.features.includes(name), press: () => this.on.feature(name),
       hover: [-1, i],
@@ -110,8 +114,9 @@ export class NetworkView {
       return b;
     };
     const count = document.createElement("span");
-    count.textContent = units;
-    count.title = `${units} units`;
+    const wide = this.x[1] - this.x[0] > 96;
+    head.classList.toggle("narrow", this.x[1] - this.x[0] < 66);
+    count.textContent = wide ? `${units} unit${units === 1 ? "" : "s"}` : units;
     head.append(button("−", -1, "One unit less in"), count, button("+", 1, "One unit more in"));
     return head;
   }
@@ -119,7 +124,7 @@ export class NetworkView {
   paintInputs() {
     const { thumb, arrays } = this.scene;
     this.tiles.filter((t) => t.column === 0).forEach((tile, i) =>
-      paint(tile.firstChild, arrays.inputs.subarray(i * thumb * thumb, (i + 1) * thumb * thumb), thumb));
+      paint(tile.firstChild, arrays.inputs.subarray(this.shown[i] * thumb * thumb, (this.shown[i] + 1) * thumb * thumb), thumb));
   }
 
   /** New maps, weights and marks. */
@@ -202,7 +207,7 @@ export class NetworkView {
   }
 
   name(column, row) {
-    if (column === 0) return Object.values(this.labels)[row];
+    if (column === 0) return Object.values(this.labels)[this.shown[row]];
     return column + 1 === this.rows.length ? "output" : `layer ${column}, unit ${row + 1}`;
   }
 

@@ -13,7 +13,7 @@ export class Pointer {
     this.weigh = weigh;
     this.tip = new Tip(document.querySelector("#tip"));
     this.follow(plane.map.canvas, (event) => this.place(event));
-    this.follow(plane.chart.canvas, (event) => this.step(event));
+    this.follow(plane.scores.chart.canvas, (event) => this.step(event));
   }
 
   /** The tip of whatever `told` finds moves with a mouse over a canvas. */
@@ -66,7 +66,7 @@ export class Pointer {
 
   /** The losses at a step of the curves. */
   step({ clientX }) {
-    const row = this.plane.chart.at(clientX);
+    const row = this.plane.scores.chart.at(clientX);
     return row && { title: `after ${row[0].toLocaleString("en")} steps`, value: `test ${row[2].toFixed(4)}, training ${row[1].toFixed(4)}` };
   }
 }

@@ -3,7 +3,7 @@
 export class Tip {
   constructor(root) {
     this.root = root;
-    root.addEventListener("keydown", (event) => { if (event.key === "Escape") this.close(); });
+    document.addEventListener("keydown", (event) => { if (event.key === "Escape") this.close(); });
     // Whatever is done elsewhere ends an edit that was not sent.
     document.addEventListener("pointerdown", (event) => { if (this.edits && !root.contains(event.target)) this.close(); });
   }
@@ -35,6 +35,18 @@ export class Tip {
     this.root.classList.add("editor");
     this.place(x, y);
     if (focus) input.select();
+  }
+
+  /** An entry of the glossary; it stays until something else is done. */
+  tell({ title, text }, x, y) {
+    this.close();
+    this.before = document.activeElement;
+    this.edits = true;
+    this.root.innerHTML = "<b></b><p></p>";
+    this.root.firstChild.textContent = title;
+    this.root.lastChild.textContent = text;
+    this.root.classList.add("editor");
+    this.place(x, y);
   }
 
   place(x, y) {
