@@ -126,8 +126,9 @@ class Recipe:
     """steps of these attacks; default: 1, from a random start"""
 
     pretrained: str | None = None
-    """yes, no, a weights file, or an address or hub:OWNER/NAME/FILE that ends in #sha256=...;
-    default: yes where weights come along"""
+    """yes, no, imagenet (what torchvision publishes for the network, fetched once), a weights file,
+    or an address or hub:OWNER/NAME/FILE that ends in #sha256=...; default: yes where weights come
+    along"""
     freeze: Literal["auto", "none", "backbone"] = "auto"
     """backbone: train the last layer alone, on features computed once"""
     fine_tune: Annotated[int, Between(0, 1_000_000)] = 0
