@@ -32,6 +32,11 @@ HEADINGS = {
 
 @dataclass(frozen=True, kw_only=True)
 class Recipe:
+    """The settings of a run; `vitreous train --help` explains each, docs/training.md has the table.
+
+    A field that is None is chosen from the data. Raises UsageError for a value that cannot be.
+    """
+
     model: str | None = None
     """architecture, a name from `vitreous models`; default: chosen from the images"""
     task: str = "auto"
