@@ -8,8 +8,10 @@ see `finite`.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Annotated, Any, Protocol, Self, TypeAlias, overload
 
 import numpy as np
@@ -21,11 +23,13 @@ from torch.nn import functional as F
 from vitreous.blocks.mode import evaluating
 from vitreous.data.batches.pack import Rows
 from vitreous.data.batches.preprocess import PixelContract, resize, resize_frame
+from vitreous.data.formats.folder_walk import images_below
 from vitreous.data.images.decode import Source, decode
 from vitreous.data.images.frame import Frame
 from vitreous.data.images.pixels import with_channels
+from vitreous.data.images.read_file import printable
 from vitreous.data.images.remarks import listening, merged
-from vitreous.errors import DivergedError, UsageError
+from vitreous.errors import DataError, DivergedError, UsageError
 from vitreous.fields import Between, checked
 from vitreous.formats import counted
 from vitreous.inference.answered import Answered
@@ -175,8 +179,9 @@ class Predictor:
         """What the network sees in one image, or in each of several, in that image's own pixels.
 
         source  a path, the bytes of a file, a picture of Pillow, an array (h, w, C), a tensor
-                (C, h, w); or several, in a list or as an array (n, h, w, C) or tensor (n, C, h, w).
-                Numbers are bytes, or fractions in [0, 1]
+                (C, h, w); or several, in a list or as an array (n, h, w, C) or tensor (n, C, h, w),
+                or a folder, for all images in it in the order of their paths. Numbers are bytes, or
+                fractions in [0, 1]
         top     how many alternatives to rank, where the task has any
         scale   pixels that the network sees for one of the image, such as 1: where it answers for
                 each pixel, images of any size are then answered in tiles (see `inference.tiles`);
@@ -302,7 +307,12 @@ class Predictor:
 
 
 def listed(source: Any) -> list[Any] | None:
-    """Several images one by one; None for a single one."""
+    """Several images one by one; None for a single one. Raises DataError for a folder of none."""
+    if isinstance(source, str | Path) and os.path.isdir(source):
+        names, _ = images_below(os.fsencode(source))
+        if not names:
+            raise DataError("there is no image in it", where=printable(source))
+        return [Path(source) / os.fsdecode(name) for name in sorted(names)]
     batch = isinstance(source, Tensor | np.ndarray) and source.ndim == 4
     return [*source] if batch or isinstance(source, list | tuple) else None
 
