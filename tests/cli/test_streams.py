@@ -55,6 +55,7 @@ COMMANDS = [
     ["evaluate", "runs/one", "photos"],
     ["compare", "runs/one"],
     ["robust", "nonesuch"],
+    ["serve", "nonesuch"],
     ["export", "nonesuch"],
     ["predict", "runs/one", "photos"],
     ["search", "runs/one", "photos", "photos/Müller/0é.png"],

@@ -45,6 +45,7 @@ VERBS = (
     ("compare", USE, "Say which differences between runs are more than luck."),
     ("predict", USE, "Name what is in images."),
     ("search", USE, "Find images like this one."),
+    ("serve", USE, "Answer images over HTTP."),
     ("export", USE, "Write a network as ONNX, compared with its run."),
 )
 
