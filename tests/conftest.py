@@ -28,6 +28,11 @@ LOOPBACK = ("127.", "::1", "localhost")
 PACKED = Path(__file__).parent.parent / ".." / "shared" / "data"
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    count = "how many requests the slow fuzzing of the server sends"
+    parser.addoption("--requests", type=int, default=20_000, help=count)
+
+
 @pytest.fixture(scope="session", autouse=True)
 def own_cache() -> Iterator[None]:
     """Packs and features of tests never meet those of a user."""

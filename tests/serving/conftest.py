@@ -7,6 +7,7 @@ import io
 import re
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -25,6 +26,7 @@ from starlette.testclient import TestClient
 from vitreous.data.batches.preprocess import PixelContract
 from vitreous.inference.model_file import Bundle
 from vitreous.models import create
+from vitreous.serving import http_server
 from vitreous.serving.application import create_app
 from vitreous.serving.journal import Journal
 from vitreous.serving.limits import Limits
@@ -80,11 +82,52 @@ def serve(model: Path) -> Iterator[Serve]:
         yield start
 
 
+class Inside:
+    """Starts servers in threads of this process, on sockets of their own."""
+
+    def __init__(self, serve: Serve) -> None:
+        self.serve, self.running = serve, []
+        self.journal: Journal
+
+    def __call__(self, **limits: float) -> int:
+        import uvicorn
+
+        app = self.serve(**limits).app
+        self.journal = app.state.server.journal
+        listener = http_server.listening("127.0.0.1", 0)
+        config = uvicorn.Config(
+            app, http=http_server.PatientProtocol, ws="none", log_config=None, access_log=False,
+            lifespan="off", h11_max_incomplete_event_size=http_server.BYTES,
+        )  # fmt: skip
+        server = http_server.GracefulServer(config, app.state.server)
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
+        thread.start()
+        self.running.append((server, thread, listener))
+        return int(listener.getsockname()[1])
+
+
+@pytest.fixture
+def inside(serve: Serve) -> Iterator[Inside]:
+    """A server whose settings a test may change."""
+    servers = Inside(serve)
+    yield servers
+    for server, thread, listener in servers.running:
+        server.should_exit = True
+        thread.join(10)
+        listener.close()
+
+
 class Process:
     """A server in a process of its own."""
 
-    def __init__(self, process: subprocess.Popen[str], port: int, following: str) -> None:
-        self.process, self.port, self.next = process, port, following
+    def __init__(
+        self, process: subprocess.Popen[str], port: int, following: str, errors: Path
+    ) -> None:
+        self.process, self.port, self.next, self.errors = process, port, following, errors
+
+    @property
+    def log(self) -> str:
+        return self.errors.read_text()
 
     @property
     def memory(self) -> float:
@@ -96,20 +139,20 @@ class Process:
 
 
 @pytest.fixture
-def started(model: Path) -> Iterator[Callable[..., Process]]:
+def started(model: Path, tmp_path: Path) -> Iterator[Callable[..., Process]]:
     """`vitreous serve` with these arguments, ended when the test does."""
     processes = []
 
     def start(*arguments: str, path: Path = model) -> Process:
         command = [sys.executable, "-m", "vitreous", "serve", str(path), "--port", "0", *arguments]
-        process = subprocess.Popen(
-            command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-        )
+        errors = tmp_path / f"{len(processes)}.log"
+        with errors.open("w") as file:  # a pipe that nobody reads would stop the server
+            process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=file, text=True)
         processes.append(process)
         assert process.stdout is not None
         found = re.search(r"http://127.0.0.1:(\d+)", process.stdout.readline())
-        assert found, process.communicate(timeout=20)
-        return Process(process, int(found[1]), process.stdout.readline())
+        assert found, errors.read_text()
+        return Process(process, int(found[1]), process.stdout.readline(), errors)
 
     yield start
     for process in processes:

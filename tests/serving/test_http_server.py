@@ -6,7 +6,6 @@ import http.client
 import json
 import signal
 import socket
-import threading
 import time
 from collections.abc import Callable
 from typing import Any
@@ -34,42 +33,14 @@ def test_requests_in_progress_are_answered_at_the_end(started: Start, png: Any) 
         response.begin()
         assert response.status == 200
         assert json.loads(response.read())["predictions"]
-    _, err = server.process.communicate(timeout=20)
-    assert server.process.returncode == 0
+    assert server.process.wait(20) == 0
     assert server.next.startswith("next: curl -F image=@IMAGE")
-    log = [json.loads(line) for line in err.splitlines()]
+    log = [json.loads(line) for line in server.log.splitlines()]
     assert log[-1]["event"] == "ended"
     (request,) = [line for line in log if line["event"] == "request"]
     assert request["status"] == 200
     assert request["images"] == 1
     assert {"time", "level", "request", "client", "method", "path", "ms"} <= request.keys()
-
-
-@pytest.fixture
-def inside(serve: Any) -> Any:
-    """A server in a thread of this process, whose settings a test may change."""
-    import uvicorn
-
-    client = serve()
-    running = []
-
-    def start(**options: Any) -> int:
-        listener = http_server.listening("127.0.0.1", 0)
-        config = uvicorn.Config(
-            client.app, http=http_server.PatientProtocol, ws="none", log_config=None, **options
-        )
-        config.lifespan = "off"
-        server = http_server.GracefulServer(config, client.app.state.server)
-        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
-        thread.start()
-        running.append((server, thread, listener))
-        return int(listener.getsockname()[1])
-
-    yield start
-    for server, thread, listener in running:
-        server.should_exit = True
-        thread.join(10)
-        listener.close()
 
 
 def ended(sock: socket.socket, seconds: float) -> bool:

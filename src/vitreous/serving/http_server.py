@@ -142,8 +142,8 @@ def address_of(listener: socket.socket) -> str:
 
 
 def handle_logs(journal: Journal) -> None:
-    """What uvicorn and asyncio warn of goes into the journal."""
-    for name in ("uvicorn", "asyncio"):
+    """What uvicorn, asyncio and the reader of forms warn of goes into the journal."""
+    for name in ("uvicorn", "asyncio", "python_multipart"):
         logger = logging.getLogger(name)
         logger.handlers = [JournalHandler(journal)]
         logger.propagate = False
