@@ -104,7 +104,7 @@ def unknown(
       Did you mean resnet18?
     """
     options = sorted(options)
-    nearest = difflib.get_close_matches(name, options, n=3, cutoff=0.5)
+    nearest = difflib.get_close_matches(name, options, n=3, cutoff=0.65)
     listed = ", ".join(options[:LISTED])
     more = f" and {len(options) - LISTED} more" if len(options) > LISTED else ""
     remedy = f"Did you mean {' or '.join(nearest)}?" if nearest else f"Known: {listed}{more}."

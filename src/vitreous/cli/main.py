@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from cyclopts import App, CycloptsError, Group, Parameter, UnusedCliTokensError
 
 from vitreous.cli.failure import tell
+from vitreous.cli.first_look import look
 from vitreous.cli.flag_groups import Grouped
 from vitreous.cli.settings import Variables, converted, take_config
 from vitreous.cli.streams import give_up, is_broken, prepare
@@ -96,6 +97,7 @@ def run(arguments: Sequence[str]) -> int:
         cli.config = [Variables("VITREOUS_"), *flags_of_file]
         command, bound, _ = cli.parse_args(arguments, exit_on_error=False, print_error=False)
         wants_json = bool(bound.arguments.get("json"))
+        look(bound.arguments)
         result = command(*bound.args, **bound.kwargs)
         sys.stdout.flush()
         return result if isinstance(result, int) else 0

@@ -10,7 +10,7 @@ from cyclopts import Parameter
 from vitreous.cli.verdict import verdict
 from vitreous.recipes.recipe import Recipe
 
-DEFAULT = "digits"
+DEFAULT = "scattered"
 
 
 def train(
@@ -34,8 +34,8 @@ def train(
         a folder with one folder a class (or train/ val/ test/ of these), a folder with images/ and
         masks/ (or depth/, or noisy/ and clean/), a folder or file of Pascal VOC, COCO or YOLO, a
         CSV with the columns path and label (or mask, box, points, dots, numbers), a folder with
-        MNIST's or CIFAR's files, an .npz, or the name of a set: `digits` comes along, and is the
-        default; others lie under $VITREOUS_DATA
+        MNIST's or CIFAR's files, an .npz, or the name of a set: `digits` and `scattered`, the
+        default, come along; others lie under $VITREOUS_DATA
     out
         the run folder; it must not exist yet. Default: runs/NAME
     doctor
@@ -50,6 +50,6 @@ def train(
 
     with progress(style="none" if quiet else "auto") as shown:
         if not data:
-            shown.note(f"data: {DEFAULT}, which come along; name a folder for others")
+            shown.note(f"data: {DEFAULT} digits, which come along; name a folder for others")
         finished = learn(data or DEFAULT, recipe, out=out, progress=shown, doctor=doctor)
     verdict(finished.summary(), json, finished.report_path)

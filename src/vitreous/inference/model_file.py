@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,9 +22,10 @@ from torch import Tensor, nn
 from torch.nn.parameter import is_lazy
 
 from vitreous.atomic import write_bytes
+from vitreous.blocks.init import Unfilled, without_weights
 from vitreous.blocks.mode import evaluating
 from vitreous.data.batches.preprocess import PixelContract
-from vitreous.errors import ModelFileError, RunError, UsageError
+from vitreous.errors import ModelFileError, UsageError
 from vitreous.formats import counted, quantity
 from vitreous.inference.header import FORMAT, Header, damaged
 from vitreous.inference.onnx_network import read_onnx
@@ -122,24 +124,12 @@ def load(path: str | Path, module: nn.Module | None = None) -> Bundle:
     RunError for a folder without one.
     """
     path = Path(path)
-    if path.is_dir():
-        path = measured(RunFolder(path))
+    if path.is_dir() or not (path.suffix or os.path.lexists(path)):
+        path = RunFolder(path).trained
     if path.suffix.lower() == ".onnx":
         network, header = read_onnx(path)
         return bundle_of(network, header)
     return parse(_read(path), str(path), module)
-
-
-def measured(folder: RunFolder) -> Path:
-    """The model file of a run. Raises RunError where there is none."""
-    if not folder.model.is_file():
-        unfinished = RunFolder.open(folder.path)  # or it is no run at all
-        raise RunError(
-            "has no trained network yet: its training has not ended",
-            where=str(folder.path),
-            remedy=f"Go on with it: `{unfinished.resume_command}`.",
-        )
-    return folder.model
 
 
 def parse(blob: bytes, where: str, module: nn.Module | None = None) -> Bundle:
@@ -154,9 +144,9 @@ def parse(blob: bytes, where: str, module: nn.Module | None = None) -> Bundle:
     bank = state.pop(BANK, None)
     if module is None:
         # First without memory: a header that asks for a huge network is found out by its shapes.
-        with torch.device("meta"):
+        with without_weights():
             check(_build(header, where), state, where)
-        with undrawn():  # first weights, which are replaced
+        with undrawn(), Unfilled():  # first weights, which are replaced
             module = _build(header, where)
     else:
         awaken(module, header.contract)

@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from vitreous.blocks.init import initialize
+from vitreous.blocks.init import initialize, without_weights
 from vitreous.blocks.mode import evaluating
 from vitreous.data.batches.preprocess import PixelContract
 from vitreous.data.statistics import statistics
@@ -70,7 +70,7 @@ def check_network(
         check_module(module, contract, output)
     if recipe.model is None:
         return
-    with torch.device("meta"):
+    with without_weights():
         try:
             create(recipe.model, **arguments(recipe, contract, output))
         except ShapeError as error:  # one that the network needs, not one that the data have

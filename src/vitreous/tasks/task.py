@@ -488,6 +488,11 @@ class Task(ABC):
         """What the scores of a part say against the run."""
         return []
 
+    @classmethod
+    def mix_ups(cls, scores: Any) -> list[str]:
+        """What is most often taken for what, in a few words each, the worst first."""
+        return []
+
     def sections(self, scores: Any, rows: Sequence[Mapping[str, str]] = ()) -> Iterator[Section]:
         """Sections of a report about the scores of a part.
 
