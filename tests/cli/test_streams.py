@@ -57,6 +57,7 @@ COMMANDS = [
     ["robust", "nonesuch"],
     ["serve", "nonesuch"],
     ["export", "nonesuch"],
+    ["publish", "nonesuch", "--to", "out"],
     ["predict", "runs/one", "photos"],
     ["search", "runs/one", "photos", "photos/Müller/0é.png"],
     ["--help"],

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from vitreous.errors import RunError, UsageError, VitreousError, unknown
-from vitreous.inference.model_file import Bundle, load, measured
+from vitreous.inference.model_file import Bundle, load
 from vitreous.run_folder import RunFolder
 from vitreous.serving.batching import Batcher
 from vitreous.serving.limits import Limits
@@ -61,7 +61,7 @@ class Served:
 
 def file_of(path: Path) -> Path:
     """The model file that a path stands for. Raises RunError and ModelFileError as `load` does."""
-    return measured(RunFolder(path)) if path.is_dir() else path
+    return RunFolder(path).trained if path.is_dir() else path
 
 
 def stamp_of(path: Path) -> Stamp:
