@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 
 HERE = Path(__file__).parent
-NEEDED = {
+NEEDED = {  # read by others
     "run",
     "peers",
     "keras_mnist",
@@ -18,8 +18,7 @@ NEEDED = {
     "small_sets",
     "doctor_training",
     "doctor_zoo",
-# No benchmarks of their own.
-NEEDED = {"run", "peers", "keras_mnist", "doctor_training", "doctor_zoo", "small_sets"}
+}
 
 
 def main() -> None:

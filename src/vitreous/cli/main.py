@@ -46,6 +46,8 @@ VERBS = (
     ("compare", USE, "Say which differences between runs are more than luck."),
     ("predict", USE, "Name what is in images."),
     ("search", USE, "Find images like this one."),
+    ("serve", USE, "Answer images over HTTP."),
+    ("publish", USE, "Put a network on the Hugging Face hub, with a model card."),
     ("export", USE, "Write a network as ONNX, compared with its run."),
 )
 
