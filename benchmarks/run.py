@@ -10,7 +10,13 @@ import sys
 from pathlib import Path
 
 HERE = Path(__file__).parent
-NEEDED = {"run", "peers", "keras_mnist"}  # no benchmarks of their own
+NEEDED = {
+    "run",
+    "peers",
+    "keras_mnist",
+    "doctor_training",
+    "doctor_zoo",
+}  # no benchmarks of their own
 
 
 def main() -> None:

@@ -129,6 +129,20 @@ DIAGNOSES: dict[str, Fault] = {
         "Shuffle the training images: DataLoader(..., shuffle=True).",
         ("loss", "accuracy"),
     ),
+    "batch_norm_tiny_batches": Fault(
+        network.batches_tiny,
+        "Batch norm of tiny batches",
+        "--batch-size 32; or a network without batch norm",
+        ("loss", "accuracy"),
+        (
+            "exploding_gradients",
+            "lr_too_high",
+            "underfitting",
+            "constant_predictions",
+            "not_learning",
+            "nan",
+        ),
+    ),
     "saturated_units": Fault(
         network.saturated,
         "Saturated units",
@@ -158,13 +172,6 @@ DIAGNOSES: dict[str, Fault] = {
         "The weight decay is far too high",
         "--weight-decay 0.0005",
         ("loss", "weights"),
-    ),
-    "batch_norm_tiny_batches": Fault(
-        network.batches_tiny,
-        "Batch norm of tiny batches",
-        "--batch-size 32; or a network without batch norm",
-        ("loss", "accuracy"),
-        ("lr_too_high", "underfitting", "constant_predictions", "not_learning", "nan"),
     ),
     "lr_too_high": Fault(
         network.too_high,

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from vitreous.doctor.data_symptoms import underfits
 from vitreous.doctor.evidence import Evidence, Sample
 from vitreous.doctor.loss_trend import guess, trend
 from vitreous.doctor.symptom import Symptom
@@ -146,12 +147,13 @@ def dead(e: Evidence) -> Symptom | None:
     worst = max(e.samples[-1].units, key=lambda units: units.dead or 0, default=None)
     if worst is None or worst.dead is None or worst.dead < 0.7:
         return None
-    if too_high(e) and _dead_at_first(e, worst.name) < 0.5:
+    text = f"{percent(worst.dead, 0)} of the units of {worst.name} are zero for every example"
+    first = _dead_at_first(e, worst.name)
+    if first >= 0.5:
+        return Symptom(text, {"init": "he"})
+    if too_high(e) or underfits(e):
         return None  # they died of it
-    return Symptom(
-        f"{percent(worst.dead, 0)} of the units of {worst.name} are zero for every example",
-        {"init": "he"},
-    )
+    return Symptom(f"{text}; at first it was {percent(first, 0)}", {"init": "he"})
 
 
 def _dead_at_first(e: Evidence, name: str) -> float:
@@ -183,16 +185,15 @@ def vanishing(e: Evidence) -> Symptom | None:
     early = [s for s in e.samples[:5] if len(s.trained) >= 3 and _finite(s)]
     if len(early) < 2 or any(_dead_at_first(e, units.name) > 0.7 for units in early[0].units):
         return None
-    ratios, fades = [], []
+    ratios = []
     for sample in early:
         slopes = [layer.slope for layer in sample.trained.values()]
         if max(slopes) > 0:
             ratios.append(slopes[0] / max(slopes))
-        hidden = sample.scales[:-1]
-        if len(hidden) >= 3 and hidden[0] > 0:
-            fades.append(hidden[-1] / hidden[0])
     ratio = float(np.median(ratios)) if ratios else 0.0
-    fade = float(np.median(fades)) if fades else 1.0
+    scales = early[0].scales  # as they began; what they were can heal, after a long delay
+    deep = max(scales[-max(2, len(scales) // 4) :], default=0.0)
+    fade = deep / scales[0] if len(scales) >= 4 and scales[0] > 0 else 1.0
     if ratio > 2e-3 and fade > 2e-3:
         return None
     text = f"the gradient of the first layer is {plain(ratio)} times the largest, to its weight"
@@ -219,7 +220,8 @@ def too_high(e: Evidence) -> Symptom | None:
     if found is None or not large:
         return None
     risen = found.now > 2.5 * found.least + 0.3 and found.now > 0.3 * found.reference
-    if found.fallen > 0.12 and not risen:
+    fell = 0.12 if e.steps >= 80 else 0.03  # at first, any fall may be the beginning of more
+    if found.fallen > fell and not risen:
         return None
     text = f"the loss went from {plain(found.start)} to {plain(found.now)}"
     if risen:
@@ -232,10 +234,13 @@ def _moves(ratio: float) -> str:
 
 
 def _slower(e: Evidence) -> dict[str, Any]:
-    """A rate at which the first steps would have changed weights as much as is usual."""
-    early = [s.ratio / s.lr for s in e.samples[:3] if s.lr and isfinite(s.ratio)]
+    """A rate at which the first step would have changed weights as much as is usual; momentum adds
+    up many such steps. Later ones tell nothing: the network is another one by then.
+    """
+    early = [(s.ratio / s.lr, s.momentum) for s in e.samples if s.lr and isfinite(s.ratio)]
     highest = max(s.lr for s in e.samples)
-    rate = USUAL / max(float(np.median(early)) if early else 0.0, 1e-12)
+    change, momentum = early[0] if early else (0.0, 0.0)
+    rate = USUAL * (1 - momentum) / max(change, 1e-12)
     return {"lr": float(f"{np.clip(rate, highest / 1e5, highest / 5):.1g}")}
 
 

@@ -226,7 +226,9 @@ class Watch:
     def _layers(self, optimizer: Optimizer) -> Sample:
         """The gradients and the norms of all weights, before the step."""
         early = len(self.evidence.samples) < 4
-        sample = Sample(self.evidence.steps + 1, float(optimizer.param_groups[0]["lr"]))
+        group = optimizer.param_groups[0]
+        sample = Sample(self.evidence.steps + 1, float(group["lr"]))
+        sample.momentum = float(group.get("momentum") or 0)
         sample.training = self.model.training
         for name, parameter in self.model.named_parameters():
             if parameter.ndim < 2:

@@ -1,5 +1,6 @@
 // The page: theme, tabs, messages, and the two views.
 
+import { findEngine } from "./engine.js";
 import { Plane } from "./plane.js";
 import { readAddress, setView, view } from "./state.js";
 
@@ -63,11 +64,13 @@ tabs.forEach((tab, i) => {
 $("#skip").onclick = (event) => { event.preventDefault(); $("#main").focus(); };
 
 readAddress();
-const vocabulary = await (await fetch("vocabulary")).json();
-playground.plane = new Plane(vocabulary, say);
+const { vocabulary, connect, alone } = await findEngine();
+const wanted = () => (view.tab === "images" && !alone ? "images" : "plane");
+root.toggleAttribute("data-alone", alone);
+playground.plane = new Plane(vocabulary, connect, say);
 playground.plane.points.paint();
-await openTab(view.tab === "images" ? "images" : "plane");
+await openTab(wanted());
 addEventListener("hashchange", () => {
   playground.plane.opened();
-  openTab(view.tab === "images" ? "images" : "plane");
+  openTab(wanted());
 });

@@ -10,7 +10,7 @@ import { AnswerMap } from "./map.js";
 import { NetworkView } from "./network.js";
 import { colors } from "./palette.js";
 import { PointSets } from "./points.js";
-import { Socket, inWords } from "./socket.js";
+import { inWords } from "./socket.js";
 import { readAddress, setView, view, writeAddress } from "./state.js";
 import { UnitPanel } from "./unit.js";
 
@@ -19,7 +19,8 @@ const FREE = "An experiment of your own. The address holds all of it: copy the l
 const $ = (selector) => document.querySelector(selector);
 
 export class Plane {
-  constructor(vocabulary, say) {
+  /** connect(on): to whatever trains, see engine.js; say(text, quiet) */
+  constructor(vocabulary, connect, say) {
     this.vocabulary = vocabulary;
     this.say = say;
     this.playing = false;
@@ -44,7 +45,7 @@ export class Plane {
       mark: (rows) => { this.map.marked = new Set(rows); this.map.draw(); },
     });
     this.listen();
-    this.socket = new Socket("plane", {
+    this.socket = connect({
       open: () => this.opened(),
       close: () => { this.setPlaying(false); say("The connection is lost; trying again."); },
       message: (message) => this.receive(message),
