@@ -215,9 +215,13 @@ def main() -> None:
     for name, title in (("own", "vitreous serve"), ("plain", "FastAPI, Pillow, one by one")):
         alone = 1000 * middle[f"{name} alone"]
         print(f"| {title}, {CLIENTS} clients | {middle[name]:.1f} | {alone:.0f} |")
-    print(f"\nserve / bare {ratio('own', 'bare')}; serve / plain {ratio('own', 'plain')}; at half of")
-    print(f"its greatest load: median {1000 * middle['half median']:.0f} ms, p99 "
-          f"{1000 * middle['half p99']:.0f} ms, which is {ratio('half p99', 'own alone')} times")
+    print(
+        f"\nserve / bare {ratio('own', 'bare')}; serve / plain {ratio('own', 'plain')}; at half of"
+    )
+    print(
+        f"its greatest load: median {1000 * middle['half median']:.0f} ms, p99 "
+        f"{1000 * middle['half p99']:.0f} ms, which is {ratio('half p99', 'own alone')} times"
+    )
     print("the median of one client alone.")
 
 

@@ -29,6 +29,7 @@ from vitreous.data.images.frame import Frame
 from vitreous.data.images.pixels import with_channels
 from vitreous.data.images.read_file import printable
 from vitreous.data.images.remarks import listening, merged
+from vitreous.distributed import ALONE, Ranks
 from vitreous.errors import DataError, DivergedError, UsageError
 from vitreous.fields import Between, checked
 from vitreous.formats import counted
@@ -37,7 +38,7 @@ from vitreous.inference.ready import Ready
 from vitreous.inference.tiles import Tiling
 from vitreous.shapes import Images
 from vitreous.tasks import Answer, Task
-from vitreous.tasks.meter import Meter
+from vitreous.tasks.meter import Meter, joined
 from vitreous.tasks.task import Columns, Ids
 from vitreous.training.precision import forward_context, widened
 
@@ -141,14 +142,22 @@ class Predictor:
         return found.double().cpu().numpy()
 
     def over(
-        self, rows: Rows, ids: Ids, progress: Callable[[int, int], None] | None = None
+        self,
+        rows: Rows,
+        ids: Ids,
+        progress: Callable[[int, int], None] | None = None,
+        ranks: Ranks = ALONE,
     ) -> Iterator[tuple[Ids, Any]]:
-        """(ids, outputs) for these rows of a pack, some at a time."""
-        for first in range(0, len(ids), self.together):
+        """(ids, outputs) for these rows of a pack, some at a time; where processes have a share of
+        them each, those of this one, in the same portions.
+        """
+        whole = range(0, len(ids), self.together)
+        firsts = whole[ranks.share(len(whole))]
+        for first in firsts:
             chunk = ids[first : first + self.together]
             yield chunk, self.answers(self.contract.images(rows[chunk]))
             if progress:
-                progress(first + len(chunk), len(ids))
+                progress(first + len(chunk), min(firsts.stop, len(ids)))
 
     def measure(
         self,
@@ -157,17 +166,21 @@ class Predictor:
         ids: Ids,
         progress: Callable[[int, int], None] | None = None,
         hear: Callable[[Any], None] | None = None,
+        ranks: Ranks = ALONE,
     ) -> Meter:
         """A meter that has seen the answers to these rows, and what is true.
 
-        hear  is told the outputs for some rows at a time
+        hear   is told the outputs for some rows at a time
+        ranks  processes that answer to a share of the rows each; the meter has seen all
         """
-        meter = self.task.meter()
-        for chunk, outputs in self.over(rows, ids, progress):
+        meters = []
+        for chunk, outputs in self.over(rows, ids, progress, ranks):
             if hear:
                 hear(outputs)
-            meter.add(outputs, {name: column.batch(chunk) for name, column in targets.items()})
-        return meter
+            meters.append(self.task.meter())
+            truth = {name: column.batch(chunk) for name, column in targets.items()}
+            meters[-1].add(outputs, truth)
+        return joined(self.task.meter(), meters, ranks)
 
     def images(self, sources: Sequence[Source]) -> Images:
         """Files, bytes or arrays (h, w, C) to the tensor that the network sees, (B, C, H, W)."""
