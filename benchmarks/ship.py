@@ -2,9 +2,9 @@
 the server that tutorials write (FastAPI, Pillow, one image after the other).
 
 The network is EfficientNet-Lite0 for images of 224², with first weights: time does not depend on
-them. Photos are JPEGs as they lie in Imagenette. Clients keep their connections and run in a process
-of their own on the same two cores, whose cost is in both servers' figures. Each round asks all sides
-one after the other, so that a busy machine slows all.
+them. Photos are JPEGs as they lie in Imagenette. Clients keep their connections and run in a
+process of their own on the same two cores, whose cost is in both servers' figures. Each round asks
+all sides one after the other, so that a busy machine slows all.
 
     VITREOUS_DATA=... python benchmarks/ship.py
 """

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import torch
@@ -103,11 +104,8 @@ def enlarged(images: LabeledImages) -> LabeledImages:
     """Twice as large where a kernel of 5 × 5 would see more than half of an image at once."""
     if min(images.images.shape[2:]) >= LEAST:
         return images
-    parts = {
-        name: F.interpolate(getattr(images, name), scale_factor=2.0, mode="bilinear")
-        for name in ("images", "new_images")
-    }
-    return replace(images, **parts)
+    larger = partial(F.interpolate, scale_factor=2.0, mode="bilinear")
+    return replace(images, images=larger(images.images), new_images=larger(images.new_images))
 
 
 def new(rows: Sequence[Sequence[float]]) -> Spread:
