@@ -11,7 +11,8 @@ from vitreous.errors import ModelError, ShapeError, UsageError
 from vitreous.explain import METHODS
 from vitreous.explain.averaged_maps import averaged, means, train_head
 from vitreous.explain.cam import pooled_end
-from vitreous.explain.heat_box import heat_box
+from vitreous.explain.explanation import Explanation
+from vitreous.explain.heat_box import box_plate, heat_box
 from vitreous.models import create
 
 
@@ -26,6 +27,27 @@ def test_a_box_lies_around_the_largest_part() -> None:
     assert heat_box(-heat) == (0, 0, 0, 0)
     with pytest.raises(UsageError, match=r"such as 0\.2"):
         heat_box(heat, 0)
+
+
+def test_boxes_of_whole_images_are_said_to_tell_nothing() -> None:
+    heats = [np.full((8, 8), 0.5, np.float32), np.eye(8, dtype=np.float32)]
+    heats[1][4:] = 0
+    found = [
+        Explanation(
+            image=np.zeros((8, 8, 3), np.uint8),
+            heat=heat,
+            target="cow",
+            value=1.0,
+            answer=None,
+            method="gradcam",
+            layer="stage2",
+            says="",
+        )
+        for heat in heats
+    ]
+    plate = box_plate(found, ["a", "b"])
+    assert any("In 1 of 2 images" in line and "of stage2" in line for line in plate.says)
+    assert len(box_plate(found[1:], ["b"]).says) == 1
 
 
 def cross_entropy(outputs, targets):

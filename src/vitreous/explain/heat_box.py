@@ -20,6 +20,7 @@ from vitreous.explain.plate import Picture, Plate
 from vitreous.formats import counted
 
 SHARE = 0.2  # of the largest heat
+ALL = 0.9  # of an image: a box that covers so much of it says nothing
 
 
 def heat_box(heat: NDArray[np.floating], share: float = SHARE) -> tuple[int, int, int, int]:
@@ -59,13 +60,25 @@ def box_plate(found: Sequence[Explanation], names: Sequence[str], share: float =
         for each, box in zip(found, boxes, strict=True)
     ]
     method = found[0].method if found else ""
+    says = [
+        f"Around the largest part with {share:.0%} of the greatest heat. What is named was "
+        "learned without any box."
+    ]
+    whole = sum(
+        (right - left) * (bottom - top) > ALL * each.heat.size
+        for each, (left, top, right, bottom) in zip(found, boxes, strict=True)
+    )
+    if whole:
+        layer = f" of {found[0].layer}" if found[0].layer else ""
+        says.append(
+            f"In {whole} of {counted(len(found), 'image')} the box covers nearly all, and so tells "
+            f"no place: the map{layer} has too few places, or the evidence is everywhere. Try an "
+            "earlier --layer."
+        )
     return Plate(
         name="boxes",
         title=f"Boxes from {method} in {counted(len(found), 'image')}",
-        says=[
-            f"Around the largest part with {share:.0%} of the greatest heat. What is named was "
-            "learned without any box."
-        ],
+        says=says,
         pictures=pictures,
         facts={
             "method": method,
