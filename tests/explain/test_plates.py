@@ -109,6 +109,16 @@ def test_units_of_a_dense_layer_are_templates() -> None:
         filter_plate(nn.Sequential(nn.AvgPool2d(2), nn.Flatten(), nn.Linear(48, 2)), (3, 8, 8))
 
 
+def test_narrow_spaces_are_drawn_as_spaces() -> None:
+    """Pillow's font would draw a box for each."""
+    square = Picture(np.zeros((8, 8, 3), np.uint8))
+    plates = [
+        Plate(name="a", title=f"accuracy 64.5{space}%", pictures=[square] * 3)
+        for space in ("\u202f", " ")
+    ]
+    assert np.array_equal(plates[0].image, plates[1].image)
+
+
 def test_a_plate_is_one_picture_and_a_page() -> None:
     pictures = [Picture(np.full((4, 4, 1), 60 * n, np.uint8), f"<{n}>") for n in range(3)]
     plate = Plate("three", "three grays", pictures, ("From dark to light.",))

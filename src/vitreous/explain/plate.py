@@ -117,8 +117,8 @@ def _fitted(picture: Picture, side: int) -> Image.Image:
 
 
 def _cut(text: str, pen: ImageDraw.ImageDraw, width: int) -> str:
-    """As much of a line as there is room for."""
-    font = ImageFont.load_default(12)
+    """As much of a line as there is room for; Pillow's font has no narrow spaces."""
+    font, text = ImageFont.load_default(12), text.replace("\u202f", " ")
     if pen.textlength(text, font) <= width:
         return text
     while text and pen.textlength(f"{text}…", font) > width:
