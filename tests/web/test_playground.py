@@ -725,6 +725,12 @@ def test_a_kernel_slides_over_its_map_and_scores_become_shares(visit):
     until(lambda: page.evaluate("playground.images.layers.asked")[2:] > before[2:])
     page.click("#slide")
     assert page.inner_text("#slide") == "Slide over the map"
+    at = page.evaluate("playground.images.layers.asked")
+    page.click("#slide-back")  # and number by number
+    back = [*at[:3], at[3] - 1] if at[3] else [*at[:2], at[2] - 1, 27]
+    until(lambda: page.evaluate("playground.images.layers.asked") == back)
+    page.click("#slide-on")
+    until(lambda: page.evaluate("playground.images.layers.asked") == at)
     logits, shares = page.evaluate(
         "(({ logits, probabilities }) => [logits, probabilities])(playground.images.seen)"
     )
@@ -737,6 +743,28 @@ def test_a_kernel_slides_over_its_map_and_scores_become_shares(visit):
     assert top == pytest.approx(np.exp(logits[best]), rel=1e-3)
     assert total == pytest.approx(np.exp(logits).sum(), rel=1e-3)
     assert percent == pytest.approx(100 * shares[best], abs=0.06)
+
+
+def test_lines_lead_to_the_maps_that_a_number_is_made_of(visit):
+    page = visit("tab=images&net=lenet", reduced_motion="reduce")
+    page.wait_for_selector("#layer-list > :nth-child(4) .map-tile")
+    until(lambda: page.evaluate("Boolean(playground.images.seen)"))
+    page.hover("#layer-list > :nth-child(4) .map-tile:nth-child(3)")  # the second convolution
+    until(lambda: page.locator(".threads path").count() == 6)  # from six maps before it
+    assert page.locator(".threads rect").count() == 6
+    sizes = page.eval_on_selector_all(
+        ".threads path", "(all) => all.map((path) => +path.getAttribute('stroke-width'))"
+    )
+    assert max(sizes) == pytest.approx(4.6)
+    assert sizes == sorted(sizes, reverse=True)
+    assert page.is_visible("#slide-on")
+    assert not page.is_visible("#slide")  # motion is not wanted
+    page.hover("#layer-list > :nth-child(5) .map-tile:nth-child(3)")  # its activation
+    until(lambda: page.locator(".threads path").count() == 1)
+    until(lambda: "Patch × kernel" in page.inner_text("#why"))  # behind it lies the convolution
+    assert page.locator("#why .trail").count() == 1
+    page.click("#draw-example")
+    until(lambda: page.locator(".threads path").count() == 1)
 
 
 def test_one_image_forward_its_loss_and_its_gradient_back(visit):
