@@ -256,7 +256,15 @@ def test_what_needs_the_server_is_not_offered(visit):
 
 def test_a_wrong_address_and_a_rate_that_is_too_high(visit):
     page = visit("hidden=3&net=%E0%A4")
-    for query, said in (("hidden=99", "99 is out of range"), ("data=moon", "unknown data 'moon'")):
+    for query, said in (
+        ("hidden=99", "99 is out of range"),
+        ("data=moon", "unknown data 'moon'"),
+        ("data=%", "'%' cannot be read"),
+        ("lr=fast", "'fast' cannot be read"),
+        ("features=x1,x1", "none twice"),
+        ("data=own&points=0,0,1", "1 own points"),
+        ("rate=1", "unknown setting 'rate'"),
+    ):
         page.evaluate(f"location.hash = '{query}'")
         until(page, f"document.querySelector('#status').textContent.includes(\"{said}\")")
         assert page.evaluate("playground.plane.state.hidden") == [3]
