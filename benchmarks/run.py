@@ -16,6 +16,7 @@ NEEDED = {
     "keras_mnist",
     "kept_epoch",
     "small_sets",
+    "trials",
     "doctor_training",
     "doctor_zoo",
 }  # no benchmarks of their own
