@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 
 HERE = Path(__file__).parent
-NEEDED = {
+NEEDED = {  # read by others
     "run",
     "peers",
     "keras_mnist",
@@ -19,7 +19,7 @@ NEEDED = {
     "trials",
     "doctor_training",
     "doctor_zoo",
-}  # no benchmarks of their own
+}
 
 
 def main() -> None:

@@ -40,6 +40,7 @@ class Classify(ClassTask):
     """
 
     name = "classify"
+    hub_tag = "image-classification"
     one_class = True
     requirement = "each image has one label"
     needs: ClassVar = {"class": ClassNumbers}

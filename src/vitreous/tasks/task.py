@@ -67,6 +67,7 @@ class Task(ABC):
     longest      pixels of the longer side of an image that places of a map are told of, unless the
                  user says otherwise
     noun         what one of the classes is called
+    hub_tag      what model hubs call this task; "" where they have no word for it
     one_class    each image has one of the classes, in the column "class", as classic methods need
     views        changed copies of an image that belong together in training
     LOSSES       criteria by name; the first is the default
@@ -88,6 +89,7 @@ class Task(ABC):
     window: ClassVar[Literal["crop", "squash", "pad", "native"]] = "pad"
     longest: ClassVar[int] = 256
     noun: ClassVar[str] = "class"
+    hub_tag: ClassVar[str] = ""
     one_class: ClassVar[bool] = False
     views: ClassVar[int] = 1
     LOSSES: ClassVar[Mapping[str, Callable[..., Tensor]]]

@@ -53,9 +53,10 @@ def scatter(generator: Generator, glyph: NDArray[np.uint8]) -> NDArray[np.uint8]
     )
 
     mottled = generator.uniform(0, 1, (MOTTLES, MOTTLES)).astype(np.float32)
-    paper = cv2.resize(mottled, (SIDE, SIDE), interpolation=cv2.INTER_CUBIC)
+    paper: NDArray[np.float32] = cv2.resize(mottled, (SIDE, SIDE), interpolation=cv2.INTER_CUBIC)
     picture = generator.uniform(0, 0.2) + generator.uniform(0.1, 0.35) * paper
     picture = picture + generator.uniform(*CONTRAST) * ink.clip(0, 1)
     picture = (picture + generator.normal(0, NOISE, picture.shape)).clip(0, 1)
     dark = generator.random() < 0.5
-    return np.asarray(np.rint(255 * (1 - picture if dark else picture)), np.uint8)
+    seen: NDArray[np.uint8] = np.rint(255 * (1 - picture if dark else picture)).astype(np.uint8)
+    return seen
