@@ -53,7 +53,7 @@ def scatter(generator: Generator, glyph: NDArray[np.uint8]) -> NDArray[np.uint8]
     )
 
     mottled = generator.uniform(0, 1, (MOTTLES, MOTTLES)).astype(np.float32)
-    paper: NDArray[np.float32] = cv2.resize(mottled, (SIDE, SIDE), interpolation=cv2.INTER_CUBIC)
+    paper = np.asarray(cv2.resize(mottled, (SIDE, SIDE), interpolation=cv2.INTER_CUBIC))
     picture = generator.uniform(0, 0.2) + generator.uniform(0.1, 0.35) * paper
     picture = picture + generator.uniform(*CONTRAST) * ink.clip(0, 1)
     picture = (picture + generator.normal(0, NOISE, picture.shape)).clip(0, 1)
