@@ -201,7 +201,9 @@ def test_the_core_is_small_and_the_tour_names_every_extra() -> None:
     project = tomllib.loads((root / "pyproject.toml").read_text())["project"]
     assert len(project["dependencies"]) <= 11
     extras = project["optional-dependencies"].keys() - {"dev"}
-    assert extras == {*re.findall(r"`vitreous\[(\w+)\]`", (root / "docs" / "README.md").read_text())}
+    assert extras == {
+        *re.findall(r"`vitreous\[(\w+)\]`", (root / "docs" / "README.md").read_text())
+    }
 
 
 def test_names_say_something() -> None:
