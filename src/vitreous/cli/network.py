@@ -78,9 +78,9 @@ def must_exist(model: Path) -> None:
     """Raises an error that names the nearest run where there is no trained network, and one that
     says how to go on where a run has none yet.
     """
-    if model.is_file():
-        return
     word = str(model)
+    if model.is_file() or word.startswith("hub:"):
+        return
     if word in MODELS:
         raise UsageError(
             "is the name of a network that is not trained yet",

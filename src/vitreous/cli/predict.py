@@ -8,7 +8,7 @@ import itertools
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
@@ -176,21 +176,10 @@ def _answers(
 
 
 def _json(answers: Sequence[Answered], missed: Sequence[DataError], notes: Sequence[str]) -> str:
-    predictions = []
-    errors = [
-        {"path": error.where, "message": error.message, "remedy": error.remedy} for error in missed
-    ]
-    for path, answer in answers:
-        if isinstance(answer, ImageError):
-            errors.append({"path": str(path), "message": answer.message, "remedy": answer.remedy})
-        else:
-            predictions.append({"path": str(path), **answer.to_json()})
-    found: dict[str, Any] = {"predictions": predictions}
-    if notes:
-        found["notes"] = [*notes]
-    if errors:
-        found["errors"] = errors
-    return json_text(found) + "\n"
+    from vitreous.inference.answers_json import answers_json
+
+    named = ((str(path), answer) for path, answer in answers)
+    return json_text(answers_json(named, missed, notes)) + "\n"
 
 
 def _csv(answers: Sequence[Answered]) -> str:

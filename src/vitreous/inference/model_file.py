@@ -34,6 +34,7 @@ from vitreous.inference.probe import agrees, probe
 from vitreous.inference.rejecting import RejectingPredictor
 from vitreous.inference.rejection import Rejection
 from vitreous.models import create
+from vitreous.models.release import find
 from vitreous.models.tensor_names import unwrapped
 from vitreous.run_folder import RunFolder
 from vitreous.training.reproduce import undrawn
@@ -125,7 +126,8 @@ class Bundle(RejectingPredictor):
 
 
 def load(path: str | Path, module: nn.Module | None = None) -> Bundle:
-    """Read a model file, the model of a run folder, or an ONNX file that `vitreous export` wrote.
+    """Read a model file, the model of a run folder, an ONNX file that `vitreous export` wrote, or
+    one that was published: hub:OWNER/NAME#sha256=...
 
     module  the network itself, for a file whose architecture is not in the table of models; lazy
             layers are run once on a black image
@@ -133,7 +135,7 @@ def load(path: str | Path, module: nn.Module | None = None) -> Bundle:
     Raises ModelFileError if anything in the file is missing, damaged or not what it claims, and
     RunError for a folder without one.
     """
-    path = Path(path)
+    path = find(str(path)) if str(path).startswith("hub:") else Path(path)
     if path.is_dir() or not (path.suffix or os.path.lexists(path)):
         path = RunFolder(path).trained
     if path.suffix.lower() == ".onnx":

@@ -2,7 +2,8 @@
 
     model.safetensors                    a local file
     https://host/resnet18-f37072fd.pth   fetched once into the cache
-    hub:OWNER/NAME/FILE                  the Hugging Face hub, through its own client
+    hub:OWNER/NAME/FILE                  the Hugging Face hub, through its own client; without
+                                         FILE, what `vitreous publish` puts there
     package:NAME/FILE                    inside an installed package
 
 Whatever comes over the network must be announced by its SHA-256: in the name of the file, as
@@ -83,13 +84,16 @@ def in_package(place: str) -> Path:
 
 
 def from_hub(place: str) -> Path:
-    """`OWNER/NAME/FILE` on the Hugging Face hub, or on the mirror that $HF_ENDPOINT names."""
+    """`OWNER/NAME/FILE` on the Hugging Face hub, or on the mirror that $HF_ENDPOINT names. Without
+    FILE it is the model that `vitreous publish` puts there.
+    """
     parts = place.split("/", 2)
-    if len(parts) != 3:
+    parts += ["model.safetensors"] * (len(parts) == 2)
+    if len(parts) != 3 or not all(parts):
         raise UsageError(
             f"'{place}' names no file on the hub",
             where="pretrained",
-            remedy="Write hub:OWNER/NAME/FILE.",
+            remedy="Write hub:OWNER/NAME, or hub:OWNER/NAME/FILE.",
         )
     try:
         from huggingface_hub import hf_hub_download

@@ -14,6 +14,7 @@ from vitreous.data.dataset import Dataset, Part
 from vitreous.data.splits.content_hashes import digests
 from vitreous.data.splits.split import Split
 from vitreous.data.splits.split import split as assign
+from vitreous.distributed import ALONE, Ranks
 from vitreous.errors import DataError, RunError, UsageError
 from vitreous.files import read_yaml, write_json, write_table
 from vitreous.inference.model_file import Bundle
@@ -93,10 +94,10 @@ class Job:
         self.task.check_targets(self.dataset.targets, self.dataset.name)
         self.task.check_trainable(self.taken(training), found, self.dataset.name)
 
-    def write(self, folder: RunFolder) -> None:
+    def write(self, folder: RunFolder, ranks: Ranks = ALONE) -> None:
         """The folder from here on holds all that `resume` needs."""
         text = self.resolved.to_yaml(self.source, self.dataset.fingerprint, self.parts.content)
-        write_json(folder.environment, environment())
+        write_json(folder.environment, environment(ranks))
         pairs = [("leak", pair) for pair in self.parts.leaks]
         pairs += [("duplicate", pair) for pair in self.parts.duplicates]
         if pairs:
