@@ -1,8 +1,9 @@
 """Export of a run: its network as an ONNX file that needs nothing of vitreous to answer.
 
-Pixels go in as bytes (B, H, W, C), for any B; scaling, normalization and the temperature are
-inside. The metadata say the rest: classes, thresholds, the pixel contract. The file is written only
-if it gives, on validation images of the run, what the run gives.
+Pixels go in as bytes (B, H, W, C), for any B, and for any H and W where images keep their own size;
+scaling, normalization and the temperature are inside. The metadata say the rest: classes,
+thresholds, the pixel contract. The file is written only if it gives, on validation images of the
+run, what the run gives.
 """
 
 from __future__ import annotations
@@ -131,12 +132,6 @@ def export(
     shown = progress or Progress()
     folder = RunFolder.open(run)
     bundle = load(folder.trained)
-    if bundle.contract.fit == "native":
-        raise ModelError(
-            "the network answers images of any size, and the file would take one size alone",
-            where=str(folder.path),
-            remedy="Train with another fit, such as --fit pad, to export it.",
-        )
     packed, parts = images_of(folder, bundle, data, shown)
     name = "model.int8.onnx" if quantize else "model.onnx"
     path = Path(out) if out is not None else folder.path / "export" / name
@@ -159,6 +154,8 @@ def export(
     blob = onnx_bytes(bundle, rows[:2])
     before = loaded(blob)
     found = parity(bundle, before, rows)
+    if bundle.keeps_size:
+        found = found.joined(parity(bundle, before, smaller(rows)))
     insist(found)
     notes = [] if len(rows) >= IMAGES else [f"only {counted(len(rows), 'image')} could be compared"]
     if bundle.precision != "float32":
@@ -204,6 +201,9 @@ def onnx_bytes(bundle: Bundle, rows: NDArray[np.uint8]) -> bytes:
         "decoding": task.to_json(),
     }
     examples = torch.from_numpy(np.ascontiguousarray(rows))
+    others = []
+    if bundle.keeps_size:  # traced where networks have to pad: a size that fits would not tell how
+        others, examples = [examples], torch.from_numpy(smaller(rows))
     with torch.no_grad():
         outputs = bundle.model(bundle.contract.images(rows).to(bundle.device))
     if not isinstance(outputs, Tensor):
@@ -218,7 +218,15 @@ def onnx_bytes(bundle: Bundle, rows: NDArray[np.uint8]) -> bytes:
         metadata={name: json.dumps(fact) for name, fact in facts.items()},
         opset=OPSET,
         tolerance=1e-3,
+        free=("height", "width") if bundle.keeps_size else (),
+        others=others,
     )
+
+
+def smaller(rows: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """The same images of another height and width, neither of which is a round number."""
+    height, width = rows.shape[1:3]
+    return np.ascontiguousarray(rows[:, : max(1, height - 5), : max(1, width - 3)])
 
 
 def loaded(blob: bytes) -> Bundle:
