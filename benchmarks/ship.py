@@ -2,9 +2,10 @@
 the server that tutorials write (FastAPI, Pillow, one image after the other).
 
 The network is EfficientNet-Lite0 for images of 224², with first weights: time does not depend on
-them. It is served in float32, and in bfloat16 as runs are that were trained here. Photos are JPEGs as they lie in Imagenette. Clients keep their connections and run in a process
-of their own on the same two cores, whose cost is in both servers' figures. Each round asks all sides
-one after the other, so that a busy machine slows all.
+them. It is served in float32, and in bfloat16 as runs are that were trained here. Photos are JPEGs
+as they lie in Imagenette. Clients keep their connections and run in a process of their own on the
+same two cores, whose cost is in both servers' figures. Each round asks all sides one after the
+other, so that a busy machine slows all.
 
     VITREOUS_DATA=... python benchmarks/ship.py
 """
@@ -223,9 +224,8 @@ def main() -> None:
         " one client alone, median ms | p99 at half load / that |\n|---|---|---|---|---|---|"
     )
     for name in PRECISIONS:
-        print(
-            f"| the bare network, {name}, batches of {BATCH} | {middle[f'bare {name}']:.1f} | | | | |"
-        )
+        alone = f"{middle[f'bare {name}']:.1f}"
+        print(f"| the bare network, {name}, batches of {BATCH} | {alone} | | | | |")
         print(
             f"| vitreous serve, {name} | {middle[name]:.1f} | {ratio(name, f'bare {name}')} | "
             f"{ratio(name, 'plain')} | {1000 * middle[f'{name} alone']:.0f} | "
