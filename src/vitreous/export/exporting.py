@@ -181,7 +181,9 @@ def export(
     write_bytes(path, blob)
     report = path.with_suffix(".parity.json")
     exported = Exported(path=path, report=report, parity=found, scores=scores, notes=(*notes,))
-    write_json(report, exported.to_json())
+    # For runtimes that do not show a file's metadata, such as that of browsers.
+    told = {name: fact for name, fact in facts_of(bundle).items() if name != HEADER}
+    write_json(report, {**exported.to_json(), **told})
     return exported
 
 
@@ -191,15 +193,6 @@ def onnx_bytes(bundle: Bundle, rows: NDArray[np.uint8]) -> bytes:
     rows  (2, H, W, C) to trace with
     """
     task = bundle.task
-    header = {**bundle.facts(), "precision": "float32", "probe": None}
-    header["sha256"] = digest(bundle.model.state_dict())
-    facts = {
-        HEADER: header,
-        "classes": task.classes,
-        "contract": bundle.contract.to_json(),
-        "task": task.name,
-        "decoding": task.to_json(),
-    }
     examples = torch.from_numpy(np.ascontiguousarray(rows))
     others = []
     if bundle.keeps_size:  # traced where networks have to pad: a size that fits would not tell how
@@ -215,12 +208,25 @@ def onnx_bytes(bundle: Bundle, rows: NDArray[np.uint8]) -> bytes:
         Deployed(bundle.model, task),
         examples,
         names=(PIXELS, *task.exported(outputs)),
-        metadata={name: json.dumps(fact) for name, fact in facts.items()},
+        metadata={name: json.dumps(fact) for name, fact in facts_of(bundle).items()},
         opset=OPSET,
         tolerance=1e-3,
         free=("height", "width") if bundle.keeps_size else (),
         others=others,
     )
+
+
+def facts_of(bundle: Bundle) -> dict[str, Any]:
+    """The metadata of the file: the header of the model file, and again what others need of it."""
+    header = {**bundle.facts(), "precision": "float32", "probe": None}
+    header["sha256"] = digest(bundle.model.state_dict())
+    return {
+        HEADER: header,
+        "classes": [*bundle.classes],
+        "contract": bundle.contract.to_json(),
+        "task": bundle.task.name,
+        "decoding": bundle.task.to_json(),
+    }
 
 
 def smaller(rows: NDArray[np.uint8]) -> NDArray[np.uint8]:

@@ -76,9 +76,9 @@ def card(run: Run, place: str, license: str, sha256: str) -> str:
 
 def metadata(run: Run, name: str, license: str) -> dict[str, Any]:
     """What the hub reads: license, tags, and scores as its model index."""
-    bundle, fields = run.model, {}
+    bundle = run.model
     task = bundle.task.hub_tag
-    fields |= {"library_name": "vitreous", "license": license}
+    fields: dict[str, Any] = {"library_name": "vitreous", "license": license}
     if task:
         fields["pipeline_tag"] = task
     fields["tags"] = ["vitreous", bundle.task.name, *filter(None, [bundle.architecture])]
