@@ -5,11 +5,13 @@ from __future__ import annotations
 import csv
 import fcntl
 import io
+import multiprocessing
 import os
 import socket
 import subprocess
 import sys
 import tempfile
+import traceback
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -199,3 +201,53 @@ AWKWARD_KINDS: list[tuple[str, str, dict[str, object]]] = [
 def awkward() -> list[tuple[str, bytes]]:
     """200 files, each with its name: see `pictures`."""
     return [*pictures()]
+
+
+@pytest.fixture
+def together(tmp_path: Path) -> Callable[..., list[Any]]:
+    """Calls `work(ranks, *given)` in so many processes that train together, which are forked from
+    one that has imported torch; gives what it returns in each.
+    """
+
+    def call(work: Callable[..., Any], size: int, *given: Any) -> list[Any]:
+        context = multiprocessing.get_context("forkserver")
+        context.set_forkserver_preload(["vitreous.runs.run", "torch.distributed"])
+        place = tempfile.mkdtemp(dir=tmp_path)
+        results = context.SimpleQueue()
+        processes = [
+            context.Process(target=one_of_them, args=(work, rank, size, place, results, given))
+            for rank in range(size)
+        ]
+        for process in processes:
+            process.start()
+        found = dict(results.get() for _ in processes)
+        for process in processes:
+            process.join()
+        wrong = [value for value in found.values() if isinstance(value, _Failed)]
+        assert not wrong, "\n".join(map(str, wrong))
+        return [found[rank] for rank in range(size)]
+
+    return call
+
+
+class _Failed(str):
+    """The traceback of a process."""
+
+
+def one_of_them(
+    work: Callable[..., Any], rank: int, size: int, place: str, results: Any, given: Any
+) -> None:
+    number, count = str(rank), str(size)
+    os.environ |= {"RANK": number, "WORLD_SIZE": count, "LOCAL_RANK": number}
+    os.environ |= {"LOCAL_WORLD_SIZE": count, "VITREOUS_LAUNCHED": place, "VITREOUS_CACHE": place}
+    import torch
+
+    from vitreous.distributed import joined
+
+    try:
+        with joined() as ranks:
+            torch.set_num_threads(1)
+            results.put((rank, work(ranks, *given)))
+            ranks.wait()  # whoever leaves early is missed by those who still count on it
+    except BaseException:
+        results.put((rank, _Failed(traceback.format_exc())))

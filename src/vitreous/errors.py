@@ -14,6 +14,7 @@ VitreousError
 ├── TrainingError       training cannot go on
 │   └── DivergedError   the loss or a weight is no longer a number
 ├── RunError            a run folder that exists already, is missing or incomplete
+│   └── PeerError       another process of the run has gone (exit code 3)
 └── StorageError        a full disk, a read-only target, a file that cannot be written
 """
 
@@ -89,6 +90,10 @@ class DivergedError(TrainingError): ...
 
 
 class RunError(VitreousError): ...
+
+
+class PeerError(RunError):
+    exit_code = 3
 
 
 class StorageError(VitreousError, OSError): ...

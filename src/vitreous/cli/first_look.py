@@ -7,9 +7,13 @@ the same words.
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+
+# What begins like this is no path; the verb says what it makes of it.
+ADDRESS = re.compile(r"\w{2,}:")
 
 
 def look(arguments: Mapping[str, Any]) -> None:
@@ -19,7 +23,7 @@ def look(arguments: Mapping[str, Any]) -> None:
 
         check_known(recipe)
     for run in (arguments.get("run"), *arguments.get("runs", ())):
-        if isinstance(run, Path) and not run.is_file():
+        if isinstance(run, Path) and not run.is_file() and not ADDRESS.match(str(run)):
             from vitreous.run_folder import RunFolder
 
             RunFolder.open(run)

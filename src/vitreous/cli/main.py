@@ -91,7 +91,7 @@ def run(arguments: Sequence[str]) -> int:
     """Carry out one command line; returns the exit code."""
     flags = itertools.takewhile(lambda word: word != "--", arguments)
     wants_json = "--json" in flags  # until the config and the environment have been read as well
-    verb = verb_of(arguments)
+    verb, given = verb_of(arguments), arguments
     cli = app(verb)
     try:
         arguments, flags_of_file = take_config(arguments, verb)
@@ -99,6 +99,11 @@ def run(arguments: Sequence[str]) -> int:
         command, bound, _ = cli.parse_args(arguments, exit_on_error=False, print_error=False)
         wants_json = bool(bound.arguments.get("json"))
         look(bound.arguments)
+        if "processes" in bound.signature.parameters:
+            from vitreous.cli.launch import asked, launch
+
+            if (number := asked(bound.arguments)) > 1:
+                return launch(given, number)
         result = command(*bound.args, **bound.kwargs)
         sys.stdout.flush()
         return result if isinstance(result, int) else 0

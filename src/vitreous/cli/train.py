@@ -8,6 +8,7 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from vitreous.cli.verdict import verdict
+from vitreous.distributed import is_first
 from vitreous.recipes.recipe import Recipe
 
 DEFAULT = "scattered"
@@ -20,6 +21,7 @@ def train(
     *,
     out: Path | None = None,
     doctor: bool = True,
+    processes: int | None = None,
     json: Annotated[bool, Parameter(negative="")] = False,
     quiet: Annotated[bool, Parameter(negative="")] = False,
 ) -> None:
@@ -40,6 +42,9 @@ def train(
         the run folder; it must not exist yet. Default: runs/NAME
     doctor
         let a doctor look on, who says at once what is wrong with the training
+    processes
+        processes of this machine that train together, each with its share of every batch and of
+        the cores; the numbers are those of one process. Default: 1
     json
         print one JSON object
     quiet
@@ -49,7 +54,8 @@ def train(
     from vitreous.runs.run import train as learn
 
     with progress(style="none" if quiet else "auto") as shown:
-        if not data:
+        if not data and is_first():
             shown.note(f"data: {DEFAULT} digits, which come along; name a folder for others")
         finished = learn(data or DEFAULT, recipe, out=out, progress=shown, doctor=doctor)
-    verdict(finished.summary(), json, finished.report_path)
+    if is_first():
+        verdict(finished.summary(), json, finished.report_path)

@@ -25,6 +25,7 @@ from vitreous.atomic import write_bytes
 from vitreous.blocks.init import Unfilled, without_weights
 from vitreous.blocks.mode import evaluating
 from vitreous.data.batches.preprocess import PixelContract
+from vitreous.drawing.notebook import facts
 from vitreous.errors import ModelFileError, UsageError
 from vitreous.formats import counted, quantity
 from vitreous.inference.header import FORMAT, Header, damaged
@@ -55,14 +56,23 @@ class Bundle(RejectingPredictor):
     training: dict[str, Any] = field(default_factory=dict)
 
     def __repr__(self) -> str:
+        return f"Bundle({', '.join(self.known.values())})"
+
+    def _repr_html_(self) -> str:
+        return facts("A trained network", self.known)
+
+    @property
+    def known(self) -> dict[str, str]:
+        """What there is to say of it, in words."""
         height, width, channels = self.contract.shape
         size = quantity(sum(p.numel() for p in self.model.parameters()))
         answers = counted(len(self.classes), self.task.noun) if self.classes else "numbers"
-        name = self.architecture or type(self.model).__name__
-        return (
-            f"Bundle({name}, {size} parameters, {self.task.name}: {answers}, "
-            f"images of {height} × {width} × {channels})"
-        )
+        return {
+            "network": self.architecture or type(self.model).__name__,
+            "size": f"{size} parameters",
+            "task": f"{self.task.name}: {answers}",
+            "sees": f"images of {height} × {width} × {channels}",
+        }
 
     @property
     def notes(self) -> tuple[str, ...]:

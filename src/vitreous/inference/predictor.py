@@ -8,8 +8,10 @@ see `finite`.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Annotated, Any, Protocol, Self, TypeAlias, overload
 
 import numpy as np
@@ -21,11 +23,14 @@ from torch.nn import functional as F
 from vitreous.blocks.mode import evaluating
 from vitreous.data.batches.pack import Rows
 from vitreous.data.batches.preprocess import PixelContract, resize, resize_frame
+from vitreous.data.formats.folder_walk import images_below
 from vitreous.data.images.decode import Source, decode
 from vitreous.data.images.frame import Frame
 from vitreous.data.images.pixels import with_channels
+from vitreous.data.images.read_file import printable
 from vitreous.data.images.remarks import listening, merged
-from vitreous.errors import DivergedError, UsageError
+from vitreous.distributed import ALONE, Ranks
+from vitreous.errors import DataError, DivergedError, UsageError
 from vitreous.fields import Between, checked
 from vitreous.formats import counted
 from vitreous.inference import forked  # noqa: F401  (whoever predicts may be forked)
@@ -34,7 +39,7 @@ from vitreous.inference.ready import Ready
 from vitreous.inference.tiles import Tiling
 from vitreous.shapes import Images
 from vitreous.tasks import Answer, Task
-from vitreous.tasks.meter import Meter
+from vitreous.tasks.meter import Meter, joined
 from vitreous.tasks.task import Columns, Ids
 from vitreous.training.precision import forward_context, widened
 
@@ -138,14 +143,22 @@ class Predictor:
         return found.double().cpu().numpy()
 
     def over(
-        self, rows: Rows, ids: Ids, progress: Callable[[int, int], None] | None = None
+        self,
+        rows: Rows,
+        ids: Ids,
+        progress: Callable[[int, int], None] | None = None,
+        ranks: Ranks = ALONE,
     ) -> Iterator[tuple[Ids, Any]]:
-        """(ids, outputs) for these rows of a pack, some at a time."""
-        for first in range(0, len(ids), self.together):
+        """(ids, outputs) for these rows of a pack, some at a time; where processes have a share of
+        them each, those of this one, in the same portions.
+        """
+        whole = range(0, len(ids), self.together)
+        firsts = whole[ranks.share(len(whole))]
+        for first in firsts:
             chunk = ids[first : first + self.together]
             yield chunk, self.answers(self.contract.images(rows[chunk]))
             if progress:
-                progress(first + len(chunk), len(ids))
+                progress(first + len(chunk), min(firsts.stop, len(ids)))
 
     def measure(
         self,
@@ -154,17 +167,21 @@ class Predictor:
         ids: Ids,
         progress: Callable[[int, int], None] | None = None,
         hear: Callable[[Any], None] | None = None,
+        ranks: Ranks = ALONE,
     ) -> Meter:
         """A meter that has seen the answers to these rows, and what is true.
 
-        hear  is told the outputs for some rows at a time
+        hear   is told the outputs for some rows at a time
+        ranks  processes that answer to a share of the rows each; the meter has seen all
         """
-        meter = self.task.meter()
-        for chunk, outputs in self.over(rows, ids, progress):
+        meters = []
+        for chunk, outputs in self.over(rows, ids, progress, ranks):
             if hear:
                 hear(outputs)
-            meter.add(outputs, {name: column.batch(chunk) for name, column in targets.items()})
-        return meter
+            meters.append(self.task.meter())
+            truth = {name: column.batch(chunk) for name, column in targets.items()}
+            meters[-1].add(outputs, truth)
+        return joined(self.task.meter(), meters, ranks)
 
     def images(self, sources: Sequence[Source]) -> Images:
         """Files, bytes or arrays (h, w, C) to the tensor that the network sees, (B, C, H, W)."""
@@ -181,8 +198,9 @@ class Predictor:
         """What the network sees in one image, or in each of several, in that image's own pixels.
 
         source  a path, the bytes of a file, a picture of Pillow, an array (h, w, C), a tensor
-                (C, h, w); or several, in a list or as an array (n, h, w, C) or tensor (n, C, h, w).
-                Numbers are bytes, or fractions in [0, 1]
+                (C, h, w); or several, in a list or as an array (n, h, w, C) or tensor (n, C, h, w),
+                or a folder, for all images in it in the order of their paths. Numbers are bytes, or
+                fractions in [0, 1]
         top     how many alternatives to rank, where the task has any
         scale   pixels that the network sees for one of the image, such as 1: where it answers for
                 each pixel, images of any size are then answered in tiles (see `inference.tiles`);
@@ -340,7 +358,12 @@ class Predictor:
 
 
 def listed(source: Any) -> list[Any] | None:
-    """Several images one by one; None for a single one."""
+    """Several images one by one; None for a single one. Raises DataError for a folder of none."""
+    if isinstance(source, str | Path) and os.path.isdir(source):
+        names, _ = images_below(os.fsencode(source))
+        if not names:
+            raise DataError("there is no image in it", where=printable(source))
+        return [Path(source) / os.fsdecode(name) for name in sorted(names)]
     batch = isinstance(source, Tensor | np.ndarray) and source.ndim == 4
     return [*source] if batch or isinstance(source, list | tuple) else None
 

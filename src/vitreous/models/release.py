@@ -19,7 +19,7 @@ import os
 import re
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from vitreous.atomic import replacing
@@ -27,10 +27,13 @@ from vitreous.data.cache import cache_folder as cache
 from vitreous.errors import ModelFileError, UsageError
 
 CHUNK = 1 << 20
+Progress = Callable[[int, int], None]
 
 
-def find(source: str, sha256: str | None = None) -> Path:
+def find(source: str, sha256: str | None = None, progress: Progress | None = None) -> Path:
     """The local file behind a source, fetched if it must be, and checked.
+
+    progress  is called with the bytes that are there, and with all of them
 
     Raises ModelFileError for a file that is missing or another one, UsageError for a source without
     a hash where one is needed.
@@ -47,7 +50,7 @@ def find(source: str, sha256: str | None = None) -> Path:
     if place.startswith("hub:"):
         path = from_hub(place.removeprefix("hub:"))
     elif remote:
-        path = download(place, sha256)
+        path = download(place, sha256, progress)
     elif place.startswith("package:"):
         path = in_package(place.removeprefix("package:"))
     else:
@@ -112,7 +115,7 @@ def from_hub(place: str) -> Path:
         ) from None
 
 
-def download(address: str, sha256: str) -> Path:
+def download(address: str, sha256: str, progress: Progress | None = None) -> Path:
     """Fetch once into the cache; a file gets its name only when it is whole and its hash right."""
     folder = cache.folder() / "weights"
     folder.mkdir(parents=True, exist_ok=True)
@@ -121,19 +124,23 @@ def download(address: str, sha256: str) -> Path:
     if not target.is_file():
         with replacing(target) as file:
             digest = hashlib.sha256()
-            for chunk in fetch(address):
+            for chunk in fetch(address, progress):
                 file.write(chunk)
                 digest.update(chunk)
             compare(digest.hexdigest(), sha256, address)
     return target
 
 
-def fetch(address: str) -> Iterator[bytes]:
+def fetch(address: str, progress: Progress | None = None) -> Iterator[bytes]:
     """The bytes at an address, piece by piece."""
     try:
         with urllib.request.urlopen(address, timeout=60) as response:
+            total, done = int(response.headers.get("Content-Length") or 0), 0
             while chunk := response.read(CHUNK):
                 yield chunk
+                done += len(chunk)
+                if progress is not None:
+                    progress(done, max(done, total))
     except (OSError, http.client.HTTPException) as error:
         if isinstance(error, urllib.error.HTTPError):
             error.close()  # it holds the connection

@@ -225,6 +225,14 @@ class Task(ABC):
         return {"label_smoothing": (0.0, "off unless asked for")}
 
     @classmethod
+    def prefers_of_head(cls, optimizer: str) -> dict[str, tuple[Any, str]]:
+        """The same for a last layer that learns alone, on features of a frozen backbone.
+
+        optimizer  its name: a weight decay means something else to each
+        """
+        return {}
+
+    @classmethod
     def check_targets(cls, targets: Columns, where: str) -> None:
         """Raises DataError for targets, of whatever part, that do not fit the question.
 

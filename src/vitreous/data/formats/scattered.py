@@ -48,12 +48,15 @@ def scatter(generator: Generator, glyph: NDArray[np.uint8]) -> NDArray[np.uint8]
     middle = generator.uniform(reach, SIDE - reach)
     shift = middle - change @ np.full(2, (len(glyph) - 1) / 2)
     placed = np.column_stack([change, shift])
-    ink = cv2.warpAffine(np.float32(glyph) / 255, placed, (SIDE, SIDE), flags=cv2.INTER_CUBIC)
+    ink = cv2.warpAffine(
+        glyph.astype(np.float32) / 255, placed, (SIDE, SIDE), flags=cv2.INTER_CUBIC
+    )
 
-    mottled = np.float32(generator.uniform(0, 1, (MOTTLES, MOTTLES)))
-    paper = cv2.resize(mottled, (SIDE, SIDE), interpolation=cv2.INTER_CUBIC)
+    mottled = generator.uniform(0, 1, (MOTTLES, MOTTLES)).astype(np.float32)
+    paper = np.asarray(cv2.resize(mottled, (SIDE, SIDE), interpolation=cv2.INTER_CUBIC))
     picture = generator.uniform(0, 0.2) + generator.uniform(0.1, 0.35) * paper
     picture = picture + generator.uniform(*CONTRAST) * ink.clip(0, 1)
     picture = (picture + generator.normal(0, NOISE, picture.shape)).clip(0, 1)
     dark = generator.random() < 0.5
-    return np.rint(255 * (1 - picture if dark else picture)).astype(np.uint8)
+    seen: NDArray[np.uint8] = np.rint(255 * (1 - picture if dark else picture)).astype(np.uint8)
+    return seen
