@@ -24,6 +24,7 @@ from vitreous.distributed import Ranks
 from vitreous.files import read_json, read_lines
 from vitreous.runs.run import resume, train
 
+STEPS = 18  # of the recipe below
 SAME = ("model.safetensors", "metrics.jsonl", "predictions.csv", "split.csv", "recipe.yaml")
 
 # What looks beyond one example, and all that a resumed run could forget.
@@ -160,8 +161,8 @@ def test_by_torchrun(together: Callable[..., Any], data: str, place: Path) -> No
         same(place / "run", place / "whole")
 
 
-def die_at_random(data: str, run: Path, seconds: float, chance: random.Random, again: bool) -> bool:
-    """One attempt by two processes, of which one is killed within so many seconds; did it end?"""
+def die_at_random(data: str, run: Path, chance: random.Random, again: bool) -> bool:
+    """One attempt by two processes, of which one is killed after a random step; did it end?"""
     from tests.conftest import one_of_them
 
     context = multiprocessing.get_context("forkserver")
@@ -177,7 +178,10 @@ def die_at_random(data: str, run: Path, seconds: float, chance: random.Random, a
     ]
     for process in pair:
         process.start()
-    pair[0].join(chance.uniform(0.05, 1.0) * seconds)
+    before, steps = newest(run), chance.randint(1, STEPS + 2)  # or as it measures and reports
+    while pair[0].is_alive() and newest(run) < min(before + steps, STEPS):
+        time.sleep(0.002)
+    pair[0].join(chance.uniform(0, 0.1))
     chance.choice(pair).kill()
     for process in pair:
         process.join(GRACE)
@@ -186,26 +190,28 @@ def die_at_random(data: str, run: Path, seconds: float, chance: random.Random, a
     return (run / "report.html").exists()
 
 
+def newest(run: Path) -> int:
+    """The step of the newest checkpoint; all of them when training has ended."""
+    found = [int(path.name.partition("-")[0]) for path in run.glob("checkpoints/*.safetensors")]
+    return min(max(found, default=0), STEPS)
+
+
 @pytest.mark.slow
 def test_killed_30_times_it_ends_in_the_same_bits(
     together: Callable[..., Any], data: str, place: Path
 ) -> None:
-    together(work, 2, data, str(place / "warm"))
-    began = time.monotonic()
     together(work, 2, data, str(place / "whole"))
-    seconds, chance, kills = time.monotonic() - began, random.Random(0), 0
-    for trial in range(30):
-        run = place / f"run{trial}"
-        ended = die_at_random(data, run, seconds, chance, again=False)
-        kills += not ended
-        if not ended and not (run / "recipe.yaml").exists():
-            continue  # nothing had begun
-        if not ended and chance.random() < 0.5:  # some are killed twice
-            ended = die_at_random(data, run, seconds, chance, again=True)
+    chance, kills = random.Random(0), 0
+    while kills < 30:
+        run = place / f"run{kills}"
+        ended = die_at_random(data, run, chance, again=False)
+        while not ended and chance.random() < 0.5:  # some are killed more than once
+            kills += 1
+            ended = die_at_random(data, run, chance, again=True)
+        kills += 1
         if not ended:
             together(work, 2, data, str(run), True)
         same(run, place / "whole")
-    assert kills > 10
 
 
 @pytest.mark.parametrize(
