@@ -10,13 +10,15 @@ import sys
 from pathlib import Path
 
 HERE = Path(__file__).parent
-NEEDED = {
+NEEDED = {  # read by others
     "run",
     "peers",
     "keras_mnist",
+    "kept_epoch",
+    "small_sets",
     "doctor_training",
     "doctor_zoo",
-}  # no benchmarks of their own
+}
 
 
 def main() -> None:

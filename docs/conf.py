@@ -34,7 +34,8 @@ PAGES = {
     "Guide": (
         *("data", "augment", "models", "training", "doctor", "tasks-and-scores", "segmentation"),
         *("detection", "points-and-boxes", "denoising", "depth-and-counts", "runs", "export"),
-        *("scale", "classic", "selection", "explain", "robust"),
+        *("serving", "scale"),
+        *("classic", "selection", "explain", "robust"),
         *("playground", "labs", "backprop", "trace", "design"),
     ),
     "Reference": ("reference/command-line", "reference/python"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import fcntl
+import io
 import multiprocessing
 import os
 import socket
@@ -27,6 +28,11 @@ LOOPBACK = ("127.", "::1", "localhost")
 
 # Public data sets may lie beside the checkout, packed, with a script that lays one out in a folder.
 PACKED = Path(__file__).parent.parent / ".." / "shared" / "data"
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    count = "how many requests the slow fuzzing of the server sends"
+    parser.addoption("--requests", type=int, default=20_000, help=count)
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -136,6 +142,65 @@ def labels(place: Path) -> Path:
     with (place / "bars" / "labels.csv").open("w", newline="") as file:
         csv.writer(file).writerows(rows)
     return place / "bars" / "labels.csv"
+
+
+AWKWARD_SIZES = ((1, 1), (1, 40), (37, 2), (24, 24), (23, 25), (91, 37), (200, 150), (375, 500))
+
+
+def pictures() -> Iterator[tuple[str, bytes]]:
+    """Pictures of every size, kind of pixels, format and orientation, each once."""
+    random = np.random.default_rng(0)
+    for number in range(200):
+        width, height = AWKWARD_SIZES[number % len(AWKWARD_SIZES)]
+        coarse = random.integers(0, 256, (height // 9 + 1, width // 9 + 1, 4), dtype=np.uint8)
+        picture = Image.fromarray(coarse, "RGBA").resize((width, height), Image.Resampling.BICUBIC)
+        mode, kind, options = AWKWARD_KINDS[number % len(AWKWARD_KINDS)]
+        if mode == "P+":
+            picture = picture.convert("RGB").quantize(16)
+            options = {"transparency": 3}
+        elif mode == "I;16":
+            deep = np.asarray(picture.convert("L"), np.uint16) * 257
+            picture = Image.fromarray(deep)
+        elif mode == "EXIF":
+            exif = Image.Exif()
+            exif[0x0112] = number // len(AWKWARD_KINDS) % 8 + 1
+            picture, options = picture.convert("RGB"), {"exif": exif, **options}
+        else:
+            picture = picture.convert(mode)
+        file = io.BytesIO()
+        picture.save(file, kind, **options)
+        yield f"{number}.{kind.lower()}", file.getvalue()
+
+
+AWKWARD_KINDS: list[tuple[str, str, dict[str, object]]] = [
+    ("RGB", "PNG", {}),
+    ("RGBA", "PNG", {}),
+    ("LA", "PNG", {}),
+    ("L", "PNG", {}),
+    ("1", "PNG", {}),
+    ("P", "PNG", {}),
+    ("P+", "PNG", {}),
+    ("I;16", "PNG", {}),
+    ("RGB", "JPEG", {"quality": 60}),
+    ("L", "JPEG", {"quality": 60}),
+    ("CMYK", "JPEG", {}),
+    ("RGB", "JPEG", {"progressive": True, "subsampling": 0}),
+    ("EXIF", "JPEG", {}),
+    ("EXIF", "PNG", {}),
+    ("EXIF", "WEBP", {"lossless": True}),
+    ("RGBA", "WEBP", {}),
+    ("P", "GIF", {}),
+    ("RGB", "BMP", {}),
+    ("RGB", "TIFF", {}),
+    ("CMYK", "TIFF", {}),
+    ("L", "PPM", {}),
+]
+
+
+@pytest.fixture(scope="session")
+def awkward() -> list[tuple[str, bytes]]:
+    """200 files, each with its name: see `pictures`."""
+    return [*pictures()]
 
 
 @pytest.fixture

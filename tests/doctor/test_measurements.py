@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import numpy as np
@@ -16,7 +15,7 @@ from vitreous.doctor.head_match import head_match, recovered
 from vitreous.doctor.held_out import area, distinct, known, thumbnails
 from vitreous.doctor.label_agreement import chance, doubt, mutual, neighbors
 from vitreous.doctor.leftover_gradient import leftover
-from vitreous.doctor.sampling import sampled
+from vitreous.doctor.sampling import followed, sampled, surveyed
 from vitreous.doctor.turned_images import turned
 from vitreous.doctor.unit_activity import alive, saturated
 from vitreous.doctor.unit_symmetry import looks_drawn, shrinking, symmetric
@@ -222,4 +221,9 @@ def test_steps_are_sampled_often_at_first() -> None:
     assert sampled(1)
     assert early == 10
     assert sum(map(sampled, range(1001, 1101))) <= 3
-    assert math.isclose(sum(map(sampled, range(1, 5001))) / 5000, 1 / 40, rel_tol=0.15)
+    for looked in (sampled, surveyed):  # as many looks each time that the steps have doubled
+        octaves = [sum(map(looked, range(1000 << n, 2000 << n))) for n in range(4)]
+        assert max(octaves) - min(octaves) <= 1
+        assert all(followed(step) for step in range(1, 100_000) if looked(step))
+    assert all(map(followed, range(1, 500)))
+    assert sum(map(followed, range(16_000, 32_000))) == 250

@@ -254,6 +254,10 @@ def test_it_trains_without_a_server_at_five_hundred_steps_a_second(visit):
     assert page.evaluate(f"{LATEST}.train_loss") == pytest.approx(loss, abs=1e-6)
     page.click("#step")
     page.wait_for_selector(".phases button")
+    page.click('[data-key="u2.3"]')
+    page.fill("#tip input", "-1.5")
+    page.press("#tip input", "Enter")
+    until(page, f"{LATEST}.arrays.biases[8 + 8 + 3] === -1.5")
 
 
 def test_what_needs_the_server_is_not_offered(visit):

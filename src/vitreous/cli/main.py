@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from cyclopts import App, CycloptsError, Group, Parameter, UnusedCliTokensError
 
 from vitreous.cli.failure import tell
+from vitreous.cli.first_look import look
 from vitreous.cli.flag_groups import Grouped
 from vitreous.cli.settings import Variables, converted, take_config
 from vitreous.cli.streams import give_up, is_broken, prepare
@@ -45,6 +46,8 @@ VERBS = (
     ("compare", USE, "Say which differences between runs are more than luck."),
     ("predict", USE, "Name what is in images."),
     ("search", USE, "Find images like this one."),
+    ("serve", USE, "Answer images over HTTP."),
+    ("publish", USE, "Put a network on the Hugging Face hub, with a model card."),
     ("export", USE, "Write a network as ONNX, compared with its run."),
 )
 
@@ -95,6 +98,7 @@ def run(arguments: Sequence[str]) -> int:
         cli.config = [Variables("VITREOUS_"), *flags_of_file]
         command, bound, _ = cli.parse_args(arguments, exit_on_error=False, print_error=False)
         wants_json = bool(bound.arguments.get("json"))
+        look(bound.arguments)
         if "processes" in bound.signature.parameters:
             from vitreous.cli.launch import asked, launch
 

@@ -11,7 +11,7 @@ from vitreous.cli.verdict import verdict
 from vitreous.distributed import is_first
 from vitreous.recipes.recipe import Recipe
 
-DEFAULT = "digits"
+DEFAULT = "scattered"
 
 
 def train(
@@ -36,8 +36,8 @@ def train(
         a folder with one folder a class (or train/ val/ test/ of these), a folder with images/ and
         masks/ (or depth/, or noisy/ and clean/), a folder or file of Pascal VOC, COCO or YOLO, a
         CSV with the columns path and label (or mask, box, points, dots, numbers), a folder with
-        MNIST's or CIFAR's files, an .npz, or the name of a set: `digits` comes along, and is the
-        default; others lie under $VITREOUS_DATA
+        MNIST's or CIFAR's files, an .npz, or the name of a set: `digits` and `scattered`, the
+        default, come along; others lie under $VITREOUS_DATA
     out
         the run folder; it must not exist yet. Default: runs/NAME
     doctor
@@ -55,7 +55,7 @@ def train(
 
     with progress(style="none" if quiet else "auto") as shown:
         if not data and is_first():
-            shown.note(f"data: {DEFAULT}, which come along; name a folder for others")
+            shown.note(f"data: {DEFAULT} digits, which come along; name a folder for others")
         finished = learn(data or DEFAULT, recipe, out=out, progress=shown, doctor=doctor)
     if is_first():
         verdict(finished.summary(), json, finished.report_path)

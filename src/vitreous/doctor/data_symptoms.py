@@ -105,12 +105,12 @@ def labels_noisy(e: Evidence) -> Symptom | None:
     for earlier, (step, wrong, anything) in zip(
         e.labels.contradicted, e.labels.contradicted[2:], strict=False
     ):
+        # What is merely hard is learned, and falls from one look to the next.
+        if anything < max(0.12, RANDOM * wrong, STAYS * earlier[2]):
+            continue
         latest = e.losses[max(0, step - 20) : step]
         latest = latest[np.isfinite(latest)]
-        learned = len(latest) and np.median(latest) < 0.92 * found.reference
-        # What is merely hard is learned, and falls from one look to the next.
-        stays = anything > STAYS * earlier[2]
-        if learned and stays and anything > max(0.12, RANDOM * wrong):
+        if len(latest) and np.median(latest) < 0.92 * found.reference:
             return Symptom(
                 f"{percent(wrong, 0)} of the answers that the network was surest of contradict the "
                 f"label, and {percent(anything, 0)} of these labels could be any class; "

@@ -164,7 +164,7 @@ DIAGNOSES: dict[str, Fault] = {
     "dead_units": Fault(
         network.dead,
         "Dead ReLUs",
-        "--init he, which begins with biases of zero; a leaky ReLU cannot die",
+        "--init he, which begins with biases of zero",
         ("loss", "units"),
     ),
     "weight_decay_too_high": Fault(
@@ -242,6 +242,12 @@ DIAGNOSES: dict[str, Fault] = {
         "Underfitting",
         "A larger network: --model convnet_medium; less dropout and less --weight-decay",
         ("loss", "accuracy"),
+    ),
+    "units_died": Fault(
+        network.died,
+        "ReLUs died in training",
+        "--lr {lr:g}; or leaky ReLUs, whose slope of 0.01 brings them back to life",
+        ("loss", "units", "updates"),
     ),
     "constant_predictions": Fault(
         data.constant,

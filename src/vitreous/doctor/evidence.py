@@ -96,6 +96,7 @@ class Sample:
     momentum  of the optimizer, 0 if it has none
     scales    standard deviation of the output of each layer with weights, in their order
     training  was the network in training mode?
+    bound     what sigmoids let through at most, see `sigmoid_bound`; of the first sample only
     """
 
     step: int
@@ -107,6 +108,7 @@ class Sample:
     scales: list[float] = field(default_factory=list)
     inputs: Inputs | None = None
     training: bool = True
+    bound: float | None = None
 
     @property
     def trained(self) -> dict[str, Layer]:

@@ -12,8 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from vitreous.doctor.data_symptoms import underfits
-from vitreous.doctor.evidence import Evidence, Sample
+from vitreous.doctor.evidence import Evidence, Sample, Units
 from vitreous.doctor.loss_trend import guess, trend
 from vitreous.doctor.symptom import Symptom
 from vitreous.formats import counted, percent, plain
@@ -142,18 +141,34 @@ def saturated(e: Evidence) -> Symptom | None:
 
 
 def dead(e: Evidence) -> Symptom | None:
-    if not e.samples:
+    worst, first = _most_dead(e)
+    if worst is None or first < 0.5:
         return None
-    worst = max(e.samples[-1].units, key=lambda units: units.dead or 0, default=None)
+    return Symptom(f"{_are_dead(worst)}, and were so at first", {"init": "he"})
+
+
+def died(e: Evidence) -> Symptom | None:
+    worst, first = _most_dead(e)
+    if worst is None or first >= 0.5:
+        return None
+    peak = max((s.ratio for s in e.samples if isfinite(s.ratio)), default=0.0)
+    return Symptom(
+        f"{_are_dead(worst)}; at first it was {percent(first, 0)}, and {_moves(peak)}",
+        {"lr": float(f"{max(s.lr for s in e.samples) / 10:.1g}")},
+    )
+
+
+def _most_dead(e: Evidence) -> tuple[Units | None, float]:
+    """The activation function with most dead units, if they are many, and their share at first."""
+    last = e.samples[-1].units if e.samples else []
+    worst = max(last, key=lambda units: units.dead or 0, default=None)
     if worst is None or worst.dead is None or worst.dead < 0.7:
-        return None
-    text = f"{percent(worst.dead, 0)} of the units of {worst.name} are zero for every example"
-    first = _dead_at_first(e, worst.name)
-    if first >= 0.5:
-        return Symptom(text, {"init": "he"})
-    if too_high(e) or underfits(e):
-        return None  # they died of it
-    return Symptom(f"{text}; at first it was {percent(first, 0)}", {"init": "he"})
+        return None, 0.0
+    return worst, _dead_at_first(e, worst.name)
+
+
+def _are_dead(units: Units) -> str:
+    return f"{percent(units.dead or 0, 0)} of the units of {units.name} are zero for every example"
 
 
 def _dead_at_first(e: Evidence, name: str) -> float:
@@ -197,6 +212,12 @@ def vanishing(e: Evidence) -> Symptom | None:
     if ratio > 2e-3 and fade > 2e-3:
         return None
     text = f"the gradient of the first layer is {plain(ratio)} times the largest, to its weight"
+    bound = e.samples[0].bound
+    if bound is not None and bound < 0.1:
+        text += (
+            f"; sigmoids and these weights let through {plain(bound)} of a gradient at most, from "
+            "the last layer to the first"
+        )
     if fade < 2e-2:
         text += f"; activations shrink to {plain(fade)} from the first layer to the last"
     return Symptom(text, {"init": "he"})

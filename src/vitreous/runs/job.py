@@ -145,7 +145,7 @@ def prepare(
     resolved = resolve(recipe, facts, own_module=module is not None)
     job = Job(dataset, parts, replace(resolved, parts_given=given), where(data), module)
     job.check_trainable(training, parts.describe())
-    check_fits(job, training)
+    check_fits(job, training, progress)
     for name in ("task", "model", "loss"):
         if name in resolved.reasons:
             progress.note(f"{name}: {getattr(job.recipe, name)}; {resolved.reasons[name]}")
@@ -215,12 +215,12 @@ def found_again(folder: RunFolder, data: object, place: Any, recipe: Recipe) -> 
         ) from error
 
 
-def check_fits(job: Job, training: Ids) -> None:
+def check_fits(job: Job, training: Ids, progress: Progress | None = None) -> None:
     """Raises what `check_network` and `check_file` raise, for a network that cannot be trained, or
     not be loaded again.
     """
     task, contract = job.learned(training), job.resolved.contract
-    check_network(job.recipe, contract, task.output(), job.module)
+    check_network(job.recipe, contract, task.output(), job.module, progress)
     if job.module is not None:
         check_file(Bundle(model=job.module, task=task, contract=contract))
 

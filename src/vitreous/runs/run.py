@@ -111,7 +111,7 @@ class Run:
 
 
 def train(
-    data: object = "digits",
+    data: object = "scattered",
     recipe: Recipe | None = None,
     *,
     model: str | nn.Module | None = None,

@@ -67,7 +67,7 @@ def fit(
     batches: Iterable[Batch | Pair],
     loss: Callable[[Any, Any], Tensor],
     optimizer: torch.optim.Optimizer,
-    schedule: Callable[[int], float],
+    schedule: Callable[[int], float] | None = None,
     *,
     precision: Precision | None = None,
     clip: float | None = None,
@@ -86,7 +86,8 @@ def fit(
                 brought to the device of the model
     loss        (outputs, targets) -> (B,) one loss an example; a scalar counts as their mean. What
                 outputs and targets are is between the model, the batches and the loss
-    schedule    step number, from 0 -> factor on each group's peak rate (its "initial_lr")
+    schedule    step number, from 0 -> factor on each group's peak rate (its "initial_lr"); None
+                leaves the rates as they are
     clip        largest norm of the whole gradient
     accumulate  batches whose gradients make one step; the step is that of one large batch (for
                 networks without batch norm, which sees each batch alone), also if sizes differ
@@ -109,8 +110,9 @@ def fit(
     scaler = precision.scaler
     trained = [p for group in optimizer.param_groups for p in group["params"]]
     penalized = weights_of(model) if penalty else []
-    for group in optimizer.param_groups:
-        group.setdefault("initial_lr", group["lr"])
+    if schedule is not None:
+        for group in optimizer.param_groups:
+            group.setdefault("initial_lr", group["lr"])
     guard = DivergenceGuard()
     start = time.perf_counter()
 
@@ -119,9 +121,10 @@ def fit(
     for number, parts in enumerate(grouped(supply, accumulate), first_step):
         if not model.training:  # a consumer may have evaluated it
             model.train()
-        factor = schedule(number)
-        for group in optimizer.param_groups:
-            group["lr"] = group["initial_lr"] * factor
+        if schedule is not None:
+            factor = schedule(number)
+            for group in optimizer.param_groups:
+                group["lr"] = group["initial_lr"] * factor
         lr = optimizer.param_groups[0]["lr"]
 
         optimizer.zero_grad()

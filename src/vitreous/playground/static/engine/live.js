@@ -121,6 +121,12 @@ export class Live {
     this.wanted = true;
   }
 
+  weigh({ layer, unit, source, value }) {
+    if (this.session.failure) throw new UsageError("the loss is no number any more", "weight", "Restart the training.");
+    this.session.assign(layer, unit, source, this.settings.between("value", value, -1000, 1000));
+    this.wanted = true;
+  }
+
   /** The page waits for a frame. */
   draw() { this.wanted = true; }
 
@@ -133,5 +139,5 @@ export class Live {
 }
 
 // What a message asks for, by its type; `frame` is the name of what is sent.
-const HANDLERS = Object.fromEntries(["scene", "set", "load", "restart", "play", "pause", "speed", "step", "select", "look"].map((name) => [name, name]));
+const HANDLERS = Object.fromEntries(["scene", "set", "load", "restart", "play", "pause", "speed", "step", "weigh", "select", "look"].map((name) => [name, name]));
 HANDLERS.frame = "draw";

@@ -44,6 +44,14 @@ export class Session {
     }
   }
 
+  /** Set a weight by hand, or without a source the unit's bias. */
+  assign(layer, unit, source, value) {
+    const { weight, bias, inputs, units } = this.network.layers[layer] ?? {};
+    if (!weight || !(unit < units) || (source !== null && !(source < inputs))) throw new RangeError("there is no such weight");
+    if (source === null) bias[unit] = value;
+    else weight[unit * inputs + source] = value;
+  }
+
   /** Take one step; what went through the network is returned, or null where training has failed. */
   step() {
     if (this.failure) return null;
