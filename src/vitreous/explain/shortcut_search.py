@@ -134,6 +134,6 @@ def _flips(
             torch.cat([forward(model, part).argmax(1).cpu() for part in torch.split(each, CHUNK)])
             for each in (others, moved)
         )
-    kinds = [kind for kind in before.unique().tolist() if kind != label]
+    kinds = sorted({*before.tolist()} - {label})
     shares = [float((after[before == kind] == label).double().mean()) for kind in kinds]
     return sum(shares) / len(shares) if shares else 0.0
