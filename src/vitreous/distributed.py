@@ -172,11 +172,16 @@ class Ranks:
     @contextlib.contextmanager
     def in_turn(self) -> Iterator[None]:
         """The block runs in one process of each machine, then in its others: these find in the
-        cache what that one has made.
+        cache what that one has made. An error of its is one of the others too.
         """
         if self.local:
             self.wait()
-        yield
+        try:
+            yield
+        except Exception:
+            if not self.local:
+                self.wait()
+            raise
         if not self.local:
             self.wait()
 
@@ -244,9 +249,11 @@ def joined() -> Iterator[Ranks]:
         )
     threads, own = torch.get_num_threads(), not distributed.is_initialized()
     folder = os.environ.get(LAUNCHED)
-    if folder:
+    if folder and own:
         stop_when_orphaned()
-    elif os.environ.get("OMP_NUM_THREADS", "1") == "1":  # which is what torchrun sets
+    elif (
+        not folder and os.environ.get("OMP_NUM_THREADS", "1") == "1"
+    ):  # which is what torchrun sets
         torch.set_num_threads(max(1, cores() // ranks.here))
     if torch.cuda.is_available():
         torch.cuda.set_device(ranks.local % torch.cuda.device_count())

@@ -9,6 +9,7 @@ import ast
 import base64
 import io
 import json
+import pickle
 import re
 from collections.abc import Iterator
 from dataclasses import replace
@@ -28,6 +29,7 @@ from vitreous.data.formats.arrays import ArrayDataset
 from vitreous.data.images.frame import Frame
 from vitreous.data.maps import Maps
 from vitreous.data.points import Points
+from vitreous.distributed import ALONE
 from vitreous.errors import DataError, ModelError, ModelFileError, UsageError
 from vitreous.files import read_json, read_table
 from vitreous.inference.model_file import load
@@ -40,6 +42,7 @@ from vitreous.runs.robustness import robustness
 from vitreous.runs.run import Run, resume, train
 from vitreous.tasks import TASKS, Task, fitting, task_of
 from vitreous.tasks.answer import Exact, Kept
+from vitreous.tasks.meter import filled, joined, kept
 
 SIDE, COUNT = 20, 60
 SOURCE = Path(__file__).parents[2] / "src" / "vitreous"
@@ -230,9 +233,14 @@ def test_meters_of_parts_join_to_that_of_the_whole(name: str) -> None:
     whole.add(outputs, targets)
     for meter, part in ((first, slice(0, 7)), (second, slice(7, 24))):
         meter.add(outputs[part], {column: values[part] for column, values in targets.items()})
+    sent = pickle.dumps([kept(meter, task.meter()) for meter in (first, second)])  # to a process
+    arrived = [filled(task.meter(), seen) for seen in pickle.loads(sent)]
     first.merge(second)
     assert len(first) == len(whole) == 24
     assert rounded(task.scores(first).to_json()) == rounded(task.scores(whole).to_json())
+    assert (
+        task.scores(joined(task.meter(), arrived, ALONE)).to_json() == task.scores(first).to_json()
+    )
 
 
 def test_scores_come_back_from_json(run: Run) -> None:

@@ -141,6 +141,9 @@ class Watch:
     # Passes of the model.
 
     def _begin_pass(self, module: nn.Module, arguments: Any) -> None:
+        if self._pass is not None and self._pass.broken_off:
+            self._pass.end()
+            self._pass = None
         images = arguments[0] if arguments and isinstance(arguments[0], Tensor) else None
         if not torch.is_grad_enabled():
             forward, backward = self.evidence.evaluated
@@ -160,7 +163,9 @@ class Watch:
             self._pass.begin()
 
     def _end_pass(self, module: nn.Module, arguments: Any, outputs: Any) -> None:
-        if self._pass is not None:
+        if self._pass is not None and outputs is None:
+            self._pass.break_off()
+        elif self._pass is not None:
             self._pass.end()
             self._seen, self._pass = self._pass, None
         if not isinstance(outputs, Tensor) or outputs.ndim != 2 or outputs.shape[1] < 2:

@@ -1,4 +1,4 @@
-"""Can several processes share this training? Said before it begins, where they cannot."""
+"""Can several processes share this training? Said before it begins: that they do, or why not."""
 
 from __future__ import annotations
 
@@ -12,13 +12,15 @@ from vitreous.recipes.recipe import Recipe
 from vitreous.training.whole_batch import looks_at_all
 
 
-def check_divisible(recipe: Recipe, network: nn.Module, examples: int, ranks: Ranks) -> None:
-    """Raises UsageError where processes would not come to the numbers of one.
+def divided(recipe: Recipe, network: nn.Module, examples: int, ranks: Ranks) -> list[str]:
+    """Notes on how processes train together; none where there is one.
 
     examples  of the training part
+
+    Raises UsageError where they would not come to the numbers of one.
     """
     if ranks.size == 1:
-        return
+        return []
     reason, remedy = "", "Train it in one process."
     with evaluating(network):
         statistics = any(map(looks_at_all, network.train().modules()))
@@ -40,3 +42,9 @@ def check_divisible(recipe: Recipe, network: nn.Module, examples: int, ranks: Ra
             where="--processes",
             remedy=remedy,
         )
+    if not statistics:
+        return [f"trained by {ranks.size} processes, each with its share of every batch"]
+    return [
+        f"trained by {ranks.size} processes, each with its share of every batch; batch norm takes "
+        "its statistics over all of them, because a share's would be those of a smaller batch"
+    ]

@@ -233,8 +233,14 @@ def threads_of(folder: RunFolder, progress: Progress, ranks: Ranks = ALONE) -> I
     number, before = None, torch.get_num_threads()
     with suppress(RunError):  # written for readers, and not needed
         found = read_json(folder.environment)
-        if isinstance(found, dict) and found.get("processes", 1) == ranks.size:
-            number = found.get("threads")
+        known = found if isinstance(found, dict) else {}
+        began = known.get("processes", 1)
+        if began == ranks.size:
+            number = known.get("threads")
+        elif fits(began, int):
+            several = counted(ranks.size, "process")
+            goes = "go" if ranks.size > 1 else "goes"
+            progress.note(f"{several} {goes} on with what {began} began: the same up to rounding")
     valid = fits(number, Annotated[int, Between(1, MOST_THREADS)])
     if number is None or not valid or number == before:
         yield

@@ -25,7 +25,7 @@ from vitreous.progress.progress import Progress
 from vitreous.recipes.recipe import Recipe
 from vitreous.run_folder import RunFolder
 from vitreous.runs.build_network import build_network
-from vitreous.runs.divisible import check_divisible
+from vitreous.runs.divisible import divided
 from vitreous.runs.job import Job
 from vitreous.runs.run_notes import HELD_OUT, class_counts, notes, scorable
 from vitreous.tasks import Task
@@ -181,8 +181,6 @@ def build(job: Job, packed: Pack, progress: Progress, ranks: Ranks = ALONE) -> T
     at_once = isinstance(network, Classic)
     network = network.to(recipe.device)
     ranks.give(network)
-    for note in found:
-        progress.note(note)
     height, width, channels = contract.shape
     traced = trace(network, (channels, height, width))
     macs = total(traced).macs
@@ -198,7 +196,9 @@ def build(job: Job, packed: Pack, progress: Progress, ranks: Ranks = ALONE) -> T
         cutmix=recipe.cutmix,
     )
     pieces = augment.pieces((height, width))
-    check_divisible(recipe, network, len(ids[Part.TRAIN]) * pieces, ranks)
+    found += divided(recipe, network, len(ids[Part.TRAIN]) * pieces, ranks)
+    for note in found:
+        progress.note(note)
     probe = torch.zeros(2, channels, *augment.window((height, width)), device=recipe.device)
     return TrainingSetup(
         job=job,

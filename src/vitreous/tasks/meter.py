@@ -35,13 +35,13 @@ def joined(empty: M, meters: Iterable[M], ranks: Ranks) -> M:
     empty  of the same kind; what it is made with, such as functions, is not sent to others
     """
     if ranks.size > 1:
-        meters = [filled(empty, seen) for seen in ranks.gathered([told(m, empty) for m in meters])]
+        meters = [filled(empty, seen) for seen in ranks.gathered([kept(m, empty) for m in meters])]
     for meter in meters:
         empty.merge(meter)
     return empty
 
 
-def told(meter: Meter, empty: Meter) -> dict[str, Any]:
+def kept(meter: Meter, empty: Meter) -> dict[str, Any]:
     """What a meter has seen, by name, as plain values."""
     made_with = vars(empty)
     return {
