@@ -269,6 +269,11 @@ CASES: dict[str, tuple[Make, str]] = {
     "a server for all": (changed_run(nothing), "serve run --host 0.0.0.0"),
     "a token that is guessed": (changed_run(nothing), "serve run --token secret"),
     "a port that there is not": (changed_run(nothing), "serve run --port 99999"),
+    "a run without a server": (changed_run(nothing), "play run --export site"),
+    "a page of somebody else": (
+        files(site__index_dot_html=b"<h1>My school</h1>"),
+        "play --export site",
+    ),
     "no weights to search by": (CLASSES, "search resnet18 . ant/0.png"),
     "a contact sheet of another kind": (CLASSES, "search resnet18 . ant/0.png --out sheet.txt"),
     "a part that is no layer": (nothing, "inspect resnet81"),

@@ -315,5 +315,7 @@ def test_no_other_page_is_overwritten(site, tmp_path, capsys):
     (tmp_path / "index.html").write_text("<h1>My school</h1>")
     with pytest.raises(StorageError, match="another page"):
         export_site(tmp_path)
+    with pytest.raises(StorageError, match="is a file"):
+        export_site(tmp_path / "index.html")
     assert run(["play", str(tmp_path / "index.html"), "--export", str(tmp_path / "new")]) == 2
     assert "--export" in capsys.readouterr().err

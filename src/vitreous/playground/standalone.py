@@ -35,6 +35,12 @@ def export_site(folder: Path) -> Path:
     Raises StorageError if there is a page of another kind, or nothing can be written.
     """
     page = folder / "index.html"
+    if folder.exists() and not folder.is_dir():
+        raise StorageError(
+            "is a file, and the page goes into a folder",
+            where=str(folder),
+            remedy="Name a folder: index.html is written into it.",
+        )
     with storage_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)
     if page.exists() and MARK not in page.read_text(encoding="utf-8", errors="replace"):
