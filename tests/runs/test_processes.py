@@ -149,7 +149,7 @@ def test_a_signal_reaches_all_and_another_number_of_processes_goes_on(
 @pytest.mark.slow
 def test_by_torchrun(together: Callable[..., Any], data: str, place: Path) -> None:
     together(work, 2, data, str(place / "whole"))
-    words = ["torch.distributed.run", "--nproc-per-node", "2", "--master-port", "0"]
+    words = ["torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
     process = [sys.executable, "-m", *words, "-m", "vitreous", "train", data, *FLAGS]
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     if len(os.sched_getaffinity(0)) < 4:  # one thread each, as for the reference
