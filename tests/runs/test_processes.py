@@ -214,6 +214,15 @@ def test_killed_30_times_it_ends_in_the_same_bits(
         same(run, place / "whole")
 
 
+@pytest.mark.slow
+def test_an_error_of_all_is_told_once(place: Path) -> None:
+    process = vitreous("train", "digits", "--model", "svm-hog", "--processes", "2", "--json")
+    printed, said = process.communicate()
+    assert process.returncode == 2
+    assert json.loads(printed)["error"]["where"] == "--processes"
+    assert "error" not in said
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [
