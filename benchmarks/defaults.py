@@ -1,5 +1,6 @@
 """Defaults of training: learning rate, decay, smoothing, length, and the rule for the kept epoch.
 
+    python benchmarks/defaults.py         # what was before and what is now, set by set
     python benchmarks/defaults.py learn --sets chosen --fields lr=0.003,label_smoothing=0.0
     python benchmarks/defaults.py table --sets chosen    # of all that was learned there
 
@@ -16,40 +17,17 @@ from __future__ import annotations
 import argparse
 import json
 import tempfile
-import time
 from collections.abc import Callable, Iterator
-from functools import cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
-from numpy.typing import NDArray
-from torch import nn
 
-from kept_epoch import RULES, Floats, judged
-from small_sets import SETS, SMALL_IMAGES, SmallSet, folder
-from vitreous.data.batches.pack import key, pack
-from vitreous.data.columns import ClassNumbers
-from vitreous.data.dataset import Part
-from vitreous.data.splits.split import Split
-from vitreous.inference.features import FeatureBatches, features
-from vitreous.inference.predictor import Predictor
-from vitreous.models import backbone_and_head
-from vitreous.progress.progress import silent
-from vitreous.recipes.data_facts import DataFacts
-from vitreous.recipes.recipe import Recipe
-from vitreous.recipes.resolve import resolve
-from vitreous.runs.job import prepare
-from vitreous.runs.phases import phases, schedule_of
-from vitreous.runs.setup import build
-from vitreous.tasks.classify import Classify
-from vitreous.training.fit import fit
-from vitreous.training.optimizer import optimizer
-from vitreous.training.reproduce import seeded
+from kept_epoch import RULES, Floats
+from small_sets import SETS, SMALL_IMAGES
+from trials import learned, scratch
 
 SEEDS = range(5)
-NETWORK = {"model": "efficientnet_lite0", "pretrained": "yes"}
 BEFORE = {
     "lr": 0.01,
     "weight_decay": 0.01,
@@ -57,115 +35,7 @@ BEFORE = {
     "epochs": 30,
     "schedule": "one_cycle",
 }
-
-
-@cache
-def pool(name: str, work: Path) -> tuple[Any, Any, NDArray[np.int64], NDArray[np.int8], Any]:
-    """Data set, features (N, V, K), labels (N,), parts (N,) of all images of a pool."""
-    with silent() as progress:
-        job = prepare(str(folder(name, work)), progress=progress, **NETWORK)
-        contract = job.resolved.contract
-        packed = pack(job.dataset, contract)
-        setup = build(job, packed, progress)
-        backbone, _ = backbone_and_head(setup.network.eval())
-        rows = np.arange(len(job.dataset))
-        found = features(
-            backbone,
-            setup.network,
-            packed.rows,
-            rows,
-            contract,
-            setup.precision,
-            mirrored=setup.augment.flip > 0,
-            key=key(job.dataset, contract),
-            architecture=("efficientnet_lite0", setup.arguments),
-        )
-    return job.dataset, found, job.dataset.targets["class"].array, job.dataset.parts, packed.good
-
-
-def learned(one: SmallSet, seed: int, fields: dict[str, Any], work: Path) -> dict[str, Any]:
-    """Train a head, and measure each rule for the kept epoch."""
-    dataset, seen, labels, parts, good = pool(one.pool, work)
-    can = np.flatnonzero(good & (parts == Part.TRAIN))
-    train, held, classes = one.draw(labels, can, seed)
-    test = np.flatnonzero(good & (parts != Part.TRAIN) & np.isin(labels, classes))
-    number = np.full(labels.max() + 1, -1)
-    number[np.sort(classes)] = np.arange(len(classes))
-    names = tuple(dataset.classes[c] for c in np.sort(classes))
-
-    facts = DataFacts.of(dataset, train)
-    recipe = resolve(Recipe(**NETWORK, seed=seed, **fields), facts).recipe
-    targets = {"class": ClassNumbers(number[labels[train]], names)}
-    task = Classify.of(targets, smoothing=recipe.label_smoothing or 0.0)
-    with seeded(seed):
-        head = nn.Linear(seen.shape[2], len(names))
-    batches = FeatureBatches(seen[train], targets, batch_size=recipe.batch_size, seed=seed)
-    method = optimizer(recipe.optimizer, head, lr=recipe.lr, weight_decay=recipe.weight_decay)
-    plan = schedule_of(recipe, head, recipe.epochs, len(batches), 1.0)["schedule"]
-    stream = (batch for epoch in range(recipe.epochs) for batch in batches.epoch(epoch))
-    plain = {part: torch.from_numpy(seen[ids, 0].astype(np.float32))
-             for part, ids in (("held", held), ("test", test))}  # fmt: skip
-    answers: dict[str, list[Floats]] = {"held": [], "test": []}
-    began = time.process_time()
-    for step in fit(head, stream, task.loss, method, plan, seed=seed):
-        if step.number % len(batches) == 0:
-            with torch.no_grad():
-                for part, images in plain.items():
-                    answers[part].append(head(images).double().numpy())
-    seconds = time.process_time() - began
-    return {
-        "seconds": seconds,
-        **judged(
-            answers["held"],
-            number[labels[held]],
-            answers["test"],
-            number[labels[test]],
-            names,
-        ),
-    }
-
-
-def scratch(name: str, seed: int, fields: dict[str, Any]) -> dict[str, Any]:
-    """Train a whole network on small images, as a run does, and measure each rule."""
-    dataset, parts = SMALL_IMAGES[name](seed)
-    with silent() as progress:
-        split = Split(parts, content=f"{name} {seed}")
-        job = prepare(dataset, Recipe(seed=seed, **fields), parts=split, progress=progress)
-        setup = build(job, pack(dataset, job.resolved.contract), progress)
-        phase = next(phases(setup, progress))
-    predictor = Predictor(
-        model=phase.network,
-        task=setup.task,
-        contract=setup.contract,
-        precision=setup.precision.name,
-    )
-
-    def seen(part: Part) -> tuple[Floats, NDArray[np.int64]]:
-        meter = predictor.measure(setup.rows, setup.targets, setup.ids[part])
-        return meter.answers, meter.truth
-
-    answers: dict[Part, list[Floats]] = {Part.VALIDATION: [], Part.TEST: []}
-    began, truth = time.process_time(), {}
-    stream = (batch for epoch in range(phase.epochs) for batch in phase.batches.epoch(epoch))
-    for step in fit(
-        phase.network,
-        stream,
-        phase.loss,
-        phase.optimizer,
-        phase.schedule,
-        precision=phase.precision,
-        average=phase.average,
-        seed=seed,
-    ):
-        if step.number % len(phase.batches) == 0:
-            for part, found in answers.items():
-                logits, truth[part] = seen(part)
-                found.append(logits)
-    held, test = answers.values()
-    return {
-        "seconds": time.process_time() - began,
-        **judged(held, truth[Part.VALIDATION], test, truth[Part.TEST], dataset.classes),
-    }
+NOW = BEFORE | {"weight_decay": 1.0, "label_smoothing": 0.0}  # and the epoch of the lowest loss
 
 
 def learn(changes: dict[str, Any], names: list[str], work: Path) -> None:
@@ -269,9 +139,44 @@ def between(values: Floats, statistic: Callable[[Floats], float]) -> tuple[float
     return float(statistic(values)), float(low), float(high)
 
 
+def compare(work: Path) -> None:
+    """Set by set, what was before beside what is chosen now."""
+    found: dict[bool, dict[tuple[str, int], dict[str, Any]]] = {False: {}, True: {}}
+    for row in rows(work / "results.jsonl"):
+        if row["set"] in SETS and row["fields"] in (BEFORE, NOW):
+            found[row["fields"] == NOW][row["set"], row["seed"]] = row
+    chosen = [name for name, one in SETS.items() if one.chosen]
+    others = [name for name in SETS if name not in chosen]
+    print("| set | accuracy | log loss | calibration error ÷ chance | without temperature |"
+          " kept | last epoch - kept, points |")  # fmt: skip
+    print("|---|---|---|---|---|---|---|")
+    for title, names in [(name, [name]) for name in SETS] + [
+        (f"all {len(chosen)} chosen on", chosen),
+        (f"all {len(others)} confirmed on", others),
+    ]:
+        one, other = Told(found[False], RULES[0], names), Told(found[True], "loss", names)
+        cells = [
+            f"{one.accuracy.mean():.1%} → {other.accuracy.mean():.1%}",
+            f"{one.loss.mean():.3f} → {other.loss.mean():.3f}",
+            f"{one.ece.mean() / one.chance.mean():.2f} → "
+            f"{other.ece.mean() / other.chance.mean():.2f}",
+            f"{one.raw_ece.mean() / one.raw_chance.mean():.2f} → "
+            f"{other.raw_ece.mean() / other.raw_chance.mean():.2f}",
+            f"{one.epoch.mean():.0f} → {other.epoch.mean():.0f}",
+            f"{100 * (one.last - one.accuracy).mean():+.1f} → "
+            f"{100 * (other.last - other.accuracy).mean():+.1f}",
+        ]
+        if len(names) > 1:
+            points = between(100 * (other.accuracy - one.accuracy), np.mean)
+            ratio = between(np.stack([other.loss, one.loss], axis=-1), ratio_of_means)
+            cells[0] += "; {:+.2f} points ({:+.2f} to {:+.2f})".format(*points)
+            cells[1] += "; × {:.2f} ({:.2f} to {:.2f})".format(*ratio)
+        print(f"| {title} | {' | '.join(cells)} |")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("verb", choices=("learn", "table"), nargs="?", default="table")
+    parser.add_argument("verb", choices=("learn", "table", "compare"), nargs="?")
     parser.add_argument("--fields", nargs="*", default=[], metavar="NAME=VALUE,...")
     parser.add_argument("--sets", choices=("chosen", "confirmed", "small"), default="chosen")
     parser.add_argument("--work", type=Path, default=Path(tempfile.gettempdir()) / "small-sets")
@@ -280,6 +185,12 @@ def main() -> None:
     names = [name for name, one in SETS.items() if one.chosen is (options.sets == "chosen")]
     if options.sets == "small":
         names = [*SMALL_IMAGES]
+    if options.verb is None:
+        for changes in ({}, NOW):
+            learn(changes, [*SETS], options.work)
+    if options.verb in (None, "compare"):
+        compare(options.work)
+        return
     if options.verb == "table":
         table(names, options.work)
         return

@@ -16,6 +16,7 @@ NEEDED = {  # read by others
     "keras_mnist",
     "kept_epoch",
     "small_sets",
+    "trials",
     "doctor_training",
     "doctor_zoo",
 }

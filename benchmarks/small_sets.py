@@ -203,8 +203,8 @@ SMALL_IMAGES: dict[str, Small] = {
     "digits, 10 × 60": small("digits", 60, 60),
     "scattered, 10 × 100": small("scattered", 100, 60),
     "MNIST, 10 × 50": small("mnist", 50, 60),
-    "CIFAR-10, 10 × 50": small("cifar-10-batches-bin", 50, 60),
-    "CIFAR-10, 2 × 100": small("cifar-10-batches-bin", 100, 300, 2),
+    "CIFAR-10, 10 × 30": small("cifar-10-batches-bin", 30, 30),
+    "CIFAR-10, 2 × 60": small("cifar-10-batches-bin", 60, 150, 2),
 }
 """By name: number of classes × images of each."""
 

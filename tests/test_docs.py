@@ -176,7 +176,8 @@ def lose_power(run: Path) -> None:
 @each_page
 def test_languages_are_known(page: Path) -> None:
     """A block in another language would be shown and never run."""
-    known = {"python", "console", "sh", "text", "yaml", "csv", "json"}
+    known = {"python", "console", "sh", "text", "yaml", "csv", "json", "javascript"}  # the last: in
+    # tests/web/test_onnx_web.py
     assert {block.language for block in blocks(page.read_text(encoding="utf-8"))} <= known
 
 

@@ -25,6 +25,7 @@ SLIPS = {
     "tune digits --loss dise": "Did you mean dice",
     "train nowhere": "is called 'nowhere'",
     "train empty": "is empty",
+    "train x.jpg": "is a single image",
     "check empty": "is empty",
     "check nowhere": "is called 'nowhere'",
     "show nowhere": "is called 'nowhere'",
@@ -59,6 +60,7 @@ def answers(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     (place / "runs" / "photos").mkdir(parents=True)
     (place / "runs" / "photos" / "recipe.yaml").write_text("")
     (place / "model.safetensors").write_bytes(b"")
+    Image.fromarray(np.zeros((8, 8), np.uint8)).save(place / "x.jpg")
     program = """
 import contextlib, io, json, sys
 from vitreous.cli.main import run

@@ -52,7 +52,7 @@ def test_the_two_worst_confusions_of_the_last_part_are_named(
     told = classification(np.eye(3)[[1, 1, 0, 0, 1, 2]], [0, 0, 0, 1, 1, 2], "abc").to_json()
     right = classification(np.eye(3), [0, 1, 2], "abc").to_json()
     for scores, named in (
-        ({"validation": right, "test": told}, ["a taken for b: 2 of 3; b taken for a: 1 of 2"]),
+        ({"validation": right, "test": told}, ["a called b: 2 of 3; b called a: 1 of 2"]),
         ({"validation": told, "test": right}, []),
     ):
         verdict(summary() | {"task": "classify", "scores": scores}, as_json=False)

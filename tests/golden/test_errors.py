@@ -206,6 +206,7 @@ CASES: dict[str, tuple[Make, str]] = {
     "milestones of another schedule": (CLASSES, f"train . {QUICK} --milestones 0.3"),
     "nothing frozen": (CLASSES, f"train . {QUICK} --fine-tune 3"),
     "patience without validation": (CLASSES, f"train . {QUICK} --patience 3 --validation 0"),
+    "an epoch kept without validation": (CLASSES, f"train . {QUICK} --keep loss --validation 0"),
     "a network without dropout": (CLASSES, f"train . {QUICK} --dropout 0.5"),
     "no weights come along": (CLASSES, f"train . {QUICK} --pretrained yes"),
     "weights without a hash": (CLASSES, f"train . {QUICK} --pretrained https://x.org/w.pth"),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shutil
 import subprocess
 import sys
 import time
@@ -29,10 +28,6 @@ from vitreous.playground.plane.session import Session
 from vitreous.tasks import Classify
 
 pytest.importorskip("fastapi", reason="the playground's server needs the extra [serve]")
-sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("chrome")
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine")
-
 ON_IMAGES = {"Softmax"}  # words of the other view
 PATIENCE = 90_000  # milliseconds; the machine may be busy
 
@@ -89,15 +84,6 @@ def masks(tmp_path_factory) -> Iterator[str]:
     vt.train(folder / "data", epochs=2, size=24, out=folder / "run", seed=0)
     with served(folder / "run") as address:
         yield address
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    with sync_api.sync_playwright() as playwright:
-        flags = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
-        opened = playwright.chromium.launch(executable_path=CHROMIUM, args=flags)
-        yield opened
-        opened.close()
 
 
 @pytest.fixture
@@ -594,23 +580,8 @@ def test_both_themes_at_every_width(visit, theme, width):
     assert page.evaluate("document.documentElement.scrollWidth") <= width
 
 
-def serious(page) -> list[str]:
-    """What axe-core finds serious or critical: rule and first element."""
-    axe = pytest.importorskip(
-        "axe_playwright_python", reason="axe-playwright-python is not installed"
-    )
-    source = Path(axe.__file__).parent / "axe.min.js"
-    page.evaluate(source.read_text(encoding="utf-8"))  # the page's own policy admits no script tag
-    results = page.evaluate("axe.run({ resultTypes: ['violations'] })")
-    return [
-        f"{row['id']}: {row['nodes'][0]['html'][:120]} {row['nodes'][0]['failureSummary'][:200]}"
-        for row in results["violations"]
-        if row["impact"] in ("serious", "critical")
-    ]
-
-
 @pytest.mark.parametrize(("theme", "width"), [("light", 1600), ("dark", 400)])
-def test_axe_finds_nothing_serious(visit, theme, width):
+def test_axe_finds_nothing_serious(visit, serious, theme, width):
     options = {"viewport": {"width": width, "height": 900}, "color_scheme": theme}
     page = visit("hidden=3,2", reduced_motion="reduce", **options)
     page.click('[data-key="u1.0"]')
@@ -695,7 +666,7 @@ def test_an_image_is_drawn_uploaded_and_explained(visit, tmp_path):
     }
 
 
-def test_the_evidence_is_shown_by_any_method(visit):
+def test_the_evidence_is_shown_by_any_method(visit, serious):
     page = visit("tab=images")
     until(lambda: page.evaluate("Boolean(playground.images.seen)"))
     page.click("#heat-panel button")
@@ -725,6 +696,12 @@ def test_a_kernel_slides_over_its_map_and_scores_become_shares(visit):
     until(lambda: page.evaluate("playground.images.layers.asked")[2:] > before[2:])
     page.click("#slide")
     assert page.inner_text("#slide") == "Slide over the map"
+    at = page.evaluate("playground.images.layers.asked")
+    page.click("#slide-back")  # and number by number
+    back = [*at[:3], at[3] - 1] if at[3] else [*at[:2], at[2] - 1, 27]
+    until(lambda: page.evaluate("playground.images.layers.asked") == back)
+    page.click("#slide-on")
+    until(lambda: page.evaluate("playground.images.layers.asked") == at)
     logits, shares = page.evaluate(
         "(({ logits, probabilities }) => [logits, probabilities])(playground.images.seen)"
     )
@@ -737,6 +714,28 @@ def test_a_kernel_slides_over_its_map_and_scores_become_shares(visit):
     assert top == pytest.approx(np.exp(logits[best]), rel=1e-3)
     assert total == pytest.approx(np.exp(logits).sum(), rel=1e-3)
     assert percent == pytest.approx(100 * shares[best], abs=0.06)
+
+
+def test_lines_lead_to_the_maps_that_a_number_is_made_of(visit):
+    page = visit("tab=images&net=lenet", reduced_motion="reduce")
+    page.wait_for_selector("#layer-list > :nth-child(4) .map-tile")
+    until(lambda: page.evaluate("Boolean(playground.images.seen)"))
+    page.hover("#layer-list > :nth-child(4) .map-tile:nth-child(3)")  # the second convolution
+    until(lambda: page.locator(".threads path").count() == 6)  # from six maps before it
+    assert page.locator(".threads rect").count() == 6
+    sizes = page.eval_on_selector_all(
+        ".threads path", "(all) => all.map((path) => +path.getAttribute('stroke-width'))"
+    )
+    assert max(sizes) == pytest.approx(4.6)
+    assert sizes == sorted(sizes, reverse=True)
+    assert page.is_visible("#slide-on")
+    assert not page.is_visible("#slide")  # motion is not wanted
+    page.hover("#layer-list > :nth-child(5) .map-tile:nth-child(3)")  # its activation
+    until(lambda: page.locator(".threads path").count() == 1)
+    until(lambda: "Patch × kernel" in page.inner_text("#why"))  # behind it lies the convolution
+    assert page.locator("#why .trail").count() == 1
+    page.click("#draw-example")
+    until(lambda: page.locator(".threads path").count() == 1)
 
 
 def test_one_image_forward_its_loss_and_its_gradient_back(visit):
@@ -796,7 +795,7 @@ def test_no_slow_answer_overtakes_a_newer_one(visit):
     )
 
 
-def test_an_answer_that_lies_in_the_image(masks, browser):
+def test_an_answer_that_lies_in_the_image(masks, browser, serious):
     """A run of masks: its validation images, the mask over the one, and a pixel of it."""
     page = browser.new_page(viewport={"width": 1366, "height": 768})
     page.set_default_timeout(PATIENCE)

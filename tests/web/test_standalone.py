@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import mimetypes
-import shutil
 import time
 from collections.abc import Iterator
 from dataclasses import replace
@@ -31,21 +30,8 @@ from vitreous.playground.plane.vocabulary import vocabulary
 from vitreous.playground.standalone import STATIC, export_site
 from vitreous.training.optimizer import OPTIMIZERS, optimizer
 
-sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("chrome")
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine")
-
 PATIENCE = 90_000  # milliseconds; the machine may be busy
 STEPS = 20
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    with sync_api.sync_playwright() as playwright:
-        flags = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
-        opened = playwright.chromium.launch(executable_path=CHROMIUM, args=flags)
-        yield opened
-        opened.close()
 
 
 @pytest.fixture(scope="module")
@@ -270,7 +256,15 @@ def test_what_needs_the_server_is_not_offered(visit):
 
 def test_a_wrong_address_and_a_rate_that_is_too_high(visit):
     page = visit("hidden=3&net=%E0%A4")
-    for query, said in (("hidden=99", "99 is out of range"), ("data=moon", "unknown data 'moon'")):
+    for query, said in (
+        ("hidden=99", "99 is out of range"),
+        ("data=moon", "unknown data 'moon'"),
+        ("data=%", "'%' cannot be read"),
+        ("lr=fast", "'fast' cannot be read"),
+        ("features=x1,x1", "none twice"),
+        ("data=own&points=0,0,1", "1 own points"),
+        ("rate=1", "unknown setting 'rate'"),
+    ):
         page.evaluate(f"location.hash = '{query}'")
         until(page, f"document.querySelector('#status').textContent.includes(\"{said}\")")
         assert page.evaluate("playground.plane.state.hidden") == [3]
@@ -321,5 +315,5 @@ def test_no_other_page_is_overwritten(site, tmp_path, capsys):
     (tmp_path / "index.html").write_text("<h1>My school</h1>")
     with pytest.raises(StorageError, match="another page"):
         export_site(tmp_path)
-    assert run(["play", "runs/one", "--export", str(tmp_path / "new")]) == 2
+    assert run(["play", str(tmp_path / "index.html"), "--export", str(tmp_path / "new")]) == 2
     assert "--export" in capsys.readouterr().err

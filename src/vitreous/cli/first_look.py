@@ -6,7 +6,6 @@ the same words.
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -38,10 +37,13 @@ def look(arguments: Mapping[str, Any]) -> None:
 
 
 def must_be_data(path: Path) -> None:
-    """Raises UsageError for data that are not there, DataError for an empty folder."""
-    if os.path.lexists(path) and not (path.is_dir() and not any(path.iterdir())):
+    """Raises UsageError for data that are not there, DataError for an empty folder, and for a file
+    that is none.
+    """
+    if path.is_dir() and any(path.iterdir()):
         return
-    from vitreous.data.formats.open import named, open
+    from vitreous.data.formats.open import FILES, named, open
 
-    if str(path) not in named():
+    known = path.is_file() and any(row.recognizes(path) for row in FILES)
+    if not known and str(path) not in named():
         open(path)

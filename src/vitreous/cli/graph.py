@@ -90,7 +90,7 @@ def _graph(what: str, values: Sequence[str], depth: int | None, size: int | None
         return expression(what, given)
     network = opened(what, size=size)
     whole = replace(of_network(network.model, network.shape), title=network.title)
-    return whole.readable() if depth is None else whole.fold(depth)
+    return whole.legible() if depth is None else whole.fold(depth)
 
 
 def is_network(what: str, values: Sequence[str]) -> bool:

@@ -17,6 +17,7 @@ from vitreous.doctor.loss_trend import guess, trend
 from vitreous.doctor.symptom import Symptom
 from vitreous.formats import counted, percent, plain
 
+STEEP = 50.0  # gradient to weight; sums over batches, and tiny batches, reach 15
 USUAL = 0.012  # what a first step may change of a weight, as a share of it
 
 
@@ -185,7 +186,7 @@ def exploding(e: Evidence) -> Symptom | None:
     start = float(e.losses[0])
     scale = start / known if isfinite(known) and isfinite(start) else 0.0
     broken = not isfinite(steepest)
-    if not broken and not (scale > 5 and start > 12) and steepest < 8:
+    if not broken and not (scale > 5 and start > 12) and steepest < STEEP:
         return None
     grows = first.scales[-1] / first.scales[0] if first.scales and first.scales[0] else 0.0
     text = f"the first loss is {plain(start)}" if isfinite(start) else "the first loss overflows"

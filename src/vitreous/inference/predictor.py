@@ -33,6 +33,7 @@ from vitreous.distributed import ALONE, Ranks
 from vitreous.errors import DataError, DivergedError, UsageError
 from vitreous.fields import Between, checked
 from vitreous.formats import counted
+from vitreous.inference import forked  # noqa: F401  (whoever predicts may be forked)
 from vitreous.inference.answered import Answered
 from vitreous.inference.ready import Ready
 from vitreous.inference.tiles import Tiling

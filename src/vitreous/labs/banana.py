@@ -148,7 +148,7 @@ LAB = Lab(
     measure=measure,
     judge=judge,
     draw=draw,
-    core=(logistic, measure),
+    core=(logistic, scaled),
     assumed="Half of the points lie in the banana, the others around it in [−1, 3] × [−0.5, 3.5]; "
     "tanh units, 2,000 points, Adam at 0.03 falling to 0, 1,500 steps of 256; 4,000 new points; "
     "ten seeds. The height is learned on the unit square.",

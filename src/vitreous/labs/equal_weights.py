@@ -11,10 +11,9 @@ from functools import partial
 from markupsafe import Markup
 
 from vitreous.drawing.chart import Line, line_chart
-from vitreous.labs.gallery import gallery, gray, side_by_side, table
+from vitreous.labs.gallery import gallery, gray, table
 from vitreous.labs.gray_image import fit, middle, ratio, scene, shape
 from vitreous.labs.lab import Finding, Lab, Values, figure
-from vitreous.labs.many_networks import born
 
 SOURCE = {
     (125,): "2.40e-01",
@@ -108,7 +107,7 @@ def draw(values: Values) -> Markup:
         if rows
         else Markup()
     )
-    return side_by_side(chart, pictures) + told
+    return chart + pictures + told
 
 
 LAB = Lab(
@@ -122,7 +121,7 @@ LAB = Lab(
     measure=measure,
     judge=judge,
     draw=draw,
-    core=(fit, born),
+    core=(fit,),
     assumed="As in X3: a landscape of 51 × 51 pixels, rectifiers, Adam at 0.01 falling to 0, "
     "steps of 256 pixels; 4,000 steps and the median of five seeds. What stands beside a figure "
     "is the least and the largest of the seeds.",

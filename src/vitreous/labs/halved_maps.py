@@ -80,7 +80,7 @@ def measure(
     *,
     seed: int = 0,
     data: str = "digits",
-    seeds: int = 6,
+    seeds: int = 12,
     epochs: int = 10,
     batch: int = 64,
     maps: Sequence[int] = (8, 4),
@@ -91,7 +91,7 @@ def measure(
         str(count): {
             kind: [
                 learn(kind, images, maps=count, epochs=epochs, batch=batch, seed=1000 * seed + n)
-                for n in range(seeds if count == maps[0] else max(seeds // 2, 2))
+                for n in range(seeds if count == maps[0] else max(seeds // 4, 2))
             ]
             for kind in SOURCE
         }
@@ -188,7 +188,7 @@ LAB = Lab(
     core=(learn,),
     data=True,
     assumed="The source does not say how many maps there are, nor what follows. Taken: 8 maps, "
-    "then one dense layer; Adam with one cycle, 10 epochs, batches of 64, six seeds; half as "
+    "then one dense layer; Adam with one cycle, 10 epochs, batches of 64, twelve seeds; half as "
     "many maps show how much that moves. Without --data the images are the digits that come "
     "along, on which the order is asked for and not the figures.",
     full={"seeds": 3, "epochs": 10, "batch": 100, "maps": (8, 4, 16)},

@@ -70,7 +70,7 @@ def draw(values: Values) -> Markup:
         [
             (gray(scene()), "the landscape"),
             *(
-                (row["picture"], f"{counted(int(units), 'unit')}, {row['weights']} weights")
+                (row["picture"], f"{counted(int(units), 'unit')}, {row['weights']:,} weights")
                 for units, row in values["found"].items()
             ),
         ]
@@ -94,7 +94,7 @@ LAB = Lab(
     measure=measure,
     judge=judge,
     draw=draw,
-    core=(fit, examples),
+    core=(examples,),
     assumed="The source's image is not in the source. Taken: a landscape of 51 × 51 pixels made of "
     "formulas, gray values with variance 1, rectifiers, Adam at 0.01 falling to 0, 1,200 steps of "
     "256 pixels, five seeds. What stands beside a median is the least and the largest of the "

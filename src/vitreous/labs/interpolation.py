@@ -101,7 +101,7 @@ LAB = Lab(
     measure=measure,
     judge=judge,
     draw=draw,
-    core=(fit,),
+    core=(ratio,),
     assumed="As in X3: a landscape of 51 × 51 pixels, rectifiers, Adam at 0.01 falling to 0, 2,500 "
     "steps of 256 pixels, the median of ten seeds. What stands beside a loss is the least and the "
     "largest of the seeds; beside the ratio, 95 % of other seeds.",

@@ -113,6 +113,9 @@ class Recipe:
     none"""
     patience: Annotated[int | None, Between(1, 1_000_000)] = None
     """stop when this many epochs bring nothing; the best weights are kept in any case"""
+    keep: Literal["auto", "score", "loss"] = "auto"
+    """which epoch's weights are kept: that of the best validation score, or of the lowest
+    validation loss"""
 
     augment: str | None = None
     """none, light, pieces, standard, strong, scenes, elastic, turn, zoom, randaugment or augmix"""

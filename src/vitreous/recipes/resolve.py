@@ -231,7 +231,9 @@ def _choose_learning(
     choices.fill("optimizer", "adamw", "robust without tuning")
     method = choices["optimizer"]
     if choices.frozen and not choices["fine_tune"]:
-        liked |= task.prefers_of_head(method)
+        liked |= task.prefers_of_head(method, choices["loss"])
+    if choices["balance"] != "none":  # the loss of validation images knows of no balance
+        liked.pop("keep", None)
     for name, (value, reason) in liked.items():
         choices.fill(name, value, reason)
     if choices.frozen:
@@ -280,6 +282,7 @@ def _choose_learning(
     if not task.blends():
         for name in ("mixup", "cutmix"):
             choices.fill(name, 0.0, "targets of this kind cannot be blended")
+    choices.fill("keep", "score", "by it the network is judged")
     for name in ("ema", "dropout"):
         choices.fill(name, 0.0, "off unless asked for")
 

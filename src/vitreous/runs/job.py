@@ -20,7 +20,7 @@ from vitreous.files import read_yaml, write_json, write_table
 from vitreous.inference.model_file import Bundle
 from vitreous.progress.progress import Progress
 from vitreous.recipes.data_facts import DataFacts
-from vitreous.recipes.recipe import Recipe
+from vitreous.recipes.recipe import Recipe, flag
 from vitreous.recipes.resolve import resolve
 from vitreous.recipes.resolved import ResolvedRecipe
 from vitreous.run_folder import RunFolder
@@ -135,12 +135,14 @@ def prepare(
     parts = handed_in(parts, dataset) if parts else assigned(dataset, recipe, progress)
     training = parts.indices(Part.TRAIN)
     check_not_empty(dataset, training, parts.describe())
-    if recipe.patience is not None and not len(parts.indices(Part.VALIDATION)):
-        raise UsageError(
-            "has no effect: there is no validation part that could stop improving",
-            where="--patience",
-            remedy="Hold one out, such as --validation 0.15, or leave this out.",
-        )
+    for name in ("patience", "keep"):
+        asked = getattr(recipe, name) != getattr(Recipe, name)
+        if asked and not len(parts.indices(Part.VALIDATION)):
+            raise UsageError(
+                "has no effect: there is no validation part to choose an epoch by",
+                where=flag(name),
+                remedy="Hold one out, such as --validation 0.15, or leave this out.",
+            )
     facts = DataFacts.of(dataset, training)
     resolved = resolve(recipe, facts, own_module=module is not None)
     job = Job(dataset, parts, replace(resolved, parts_given=given), where(data), module)

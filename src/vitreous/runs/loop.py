@@ -182,10 +182,10 @@ def end_epoch(
     with average.applied(phase.network) if average else nullcontext():
         scores = phase.validate() if phase.validate else None
         if scores is not None:
-            exhausted = phase.stopping.observe(selection_score(scores), phase.network)
+            exhausted = phase.stopping.observe(selection_score(scores, recipe.keep), phase.network)
     averaged = average.steps if average and recipe.swa else None
     number, loss = len(state.history) + 1, state.mean
-    state.history.append(row(number, phase.name, step, loss, scores, averaged))
+    state.history.append(row(number, phase.name, step, loss, scores, averaged, recipe.keep))
     state.begin_epoch()
     for consumer in consumers:
         consumer.epoch(state.history, scores)

@@ -73,7 +73,7 @@ def mix_ups(scores: ClassificationScores) -> list[str]:
         return []
     support = {row.name: row.support for row in scores.per_class}
     return [
-        f"{one.truth} taken for {one.predicted}: {one.count} of {support[one.truth]}"
+        f"{one.truth} called {one.predicted}: {one.count} of {support[one.truth]}"
         for one in top_confusions(scores.confusion, scores.classes, 2)
     ]
 

@@ -84,10 +84,13 @@ class Classify(ClassTask):
         return {"label_smoothing": (0.1, "usual for photos")}
 
     @classmethod
-    def prefers_of_head(cls, optimizer: str) -> dict[str, tuple[Any, str]]:
+    def prefers_of_head(cls, optimizer: str, criterion: str) -> dict[str, tuple[Any, str]]:
         """Measured by benchmarks/defaults.py."""
+        if criterion == "hinge":  # its outputs are no logarithms of probabilities
+            return {}
         found: dict[str, tuple[Any, str]] = {
-            "label_smoothing": (0.0, "on features it makes answers too modest, and no better")
+            "label_smoothing": (0.0, "on features it makes answers too modest, and no better"),
+            "keep": ("loss", "few images tell losses apart sooner than accuracies"),
         }
         if optimizer == "adamw":
             found["weight_decay"] = 1.0, "keeps a last layer that learns alone from being too sure"

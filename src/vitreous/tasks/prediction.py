@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vitreous.drawing.notebook import bars
+from vitreous.formats import percent
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +36,7 @@ class Prediction:
     @property
     def line(self) -> str:
         """The labels that apply where there may be several, and the ranked classes."""
-        ranked = "   ".join(f"{label} {score:.1%}" for label, score in self.top)
+        ranked = "   ".join(f"{label} {percent(score)}" for label, score in self.top)
         return ranked if isinstance(self.label, str) else f"{self.text}   of {ranked}"
 
     def to_json(self) -> dict[str, Any]:

@@ -225,10 +225,11 @@ class Task(ABC):
         return {"label_smoothing": (0.0, "off unless asked for")}
 
     @classmethod
-    def prefers_of_head(cls, optimizer: str) -> dict[str, tuple[Any, str]]:
+    def prefers_of_head(cls, optimizer: str, criterion: str) -> dict[str, tuple[Any, str]]:
         """The same for a last layer that learns alone, on features of a frozen backbone.
 
         optimizer  its name: a weight decay means something else to each
+        criterion  the loss that was asked for, "auto" for none
         """
         return {}
 

@@ -26,7 +26,7 @@ export class Flow {
     clearInterval(this.timer);
     this.phases = phases(flow, scene);
     this.rows = flow.arrays.rows;
-    this.root.innerHTML = `<h3>One batch, forward and back</h3><div class="phases" role="group" aria-label="Phases of the batch"></div>
+    this.root.innerHTML = `<h3 class="hidden">One batch, forward and back</h3><div class="phases" role="group" aria-label="Phases of the batch"></div>
       <button class="quiet close" aria-label="Close the batch">Close</button><p id="phase" aria-live="polite"></p>`;
     this.root.hidden = false;
     this.root.querySelector(".close").onclick = () => this.clear();

@@ -37,6 +37,7 @@ async function openTab(name) {
   if (name === "images" && !playground.images) {
     const { Images } = await import("./images.js");
     playground.images = new Images($("#images"), say);
+    addWords($("#images"), vocabulary.glossary, playground.plane.pointer.tip, say);
   }
   if (name === "plane") playground.plane?.redraw();
   else playground.plane?.setPlaying(false, true);

@@ -11,6 +11,20 @@ export class UsageError extends Error {
   }
 }
 
+/** What an encoded word says; an address can be cut off in the middle of a character. */
+function decoded(word) {
+  try {
+    return decodeURIComponent(word);
+  } catch {
+    throw new UsageError(`'${word.slice(0, 40)}' cannot be read`, "link");
+  }
+}
+
+function numeric(name, word) {
+  if (word.trim() === "" || Number.isNaN(Number(word))) throw new UsageError(`'${word.slice(0, 40)}' cannot be read`, name);
+  return Number(word);
+}
+
 const near = (name, value, known) => new UsageError(`unknown ${name} '${String(value).slice(0, 40)}'`, name, `Known are: ${known.join(", ")}.`);
 
 export class Settings {
@@ -43,6 +57,7 @@ export class Settings {
     }
     if (name === "features") {
       const known = Object.keys(this.features);
+      if (new Set(value).size < value.length) throw new UsageError("a network needs one feature at least, and none twice", name);
       for (const feature of value) if (!known.includes(feature)) throw near("feature", feature, known);
       return value;
     }
@@ -76,12 +91,13 @@ export class Settings {
   fromQuery(query) {
     const changes = {};
     for (const part of query.split("&").filter(Boolean)) {
-      const [name, text = ""] = part.split("=").map((word) => decodeURIComponent(word));
+      const [name, text = ""] = part.split("=").map(decoded);
       const words = (sign) => text.split(sign).filter(Boolean);
-      if (name === "points") changes[name] = words(";").map((point) => point.split(",").map(Number));
-      else if (name === "hidden") changes[name] = words(",").map(Number);
+      const number = (word) => numeric(name, word);
+      if (name === "points") changes[name] = words(";").map((point) => point.split(",").map(number));
+      else if (name === "hidden") changes[name] = words(",").map(number);
       else if (name === "features") changes[name] = words(",");
-      else changes[name] = name in this.ranges ? (text === "" ? NaN : Number(text)) : text;
+      else changes[name] = name in this.ranges ? number(text) : text;
     }
     return this.change(this.defaults, changes);
   }
