@@ -131,7 +131,7 @@ def test_one_that_dies_is_named_and_the_run_goes_on_to_the_same_bits(
 def test_a_signal_reaches_all_and_another_number_of_processes_goes_on(
     data: str, place: Path, number: int
 ) -> None:
-    process = vitreous("train", data, *FLAGS, "--processes", "3", "--out", "run")
+    process = vitreous("train", data, *FLAGS, "--processes", "2", "--out", "run")
     started(process, place / "run")
     process.send_signal(number)
     _, said = process.communicate()
@@ -139,17 +139,17 @@ def test_a_signal_reaches_all_and_another_number_of_processes_goes_on(
     assert said.count("interrupted") == 1
     assert "`vitreous resume run`" in said
     rows = read_lines(place / "run" / "metrics.jsonl")
-    process = vitreous("resume", "run", "--processes", "2")
+    process = vitreous("resume", "run", "--processes", "1")
     _, said = process.communicate()
     assert process.returncode == 0, said
-    assert "2 processes go on with what 3 began" in said
+    assert "1 process goes on with what 2 began" in said
     assert read_lines(place / "run" / "metrics.jsonl")[: len(rows)] == rows
 
 
 @pytest.mark.slow
 def test_by_torchrun(together: Callable[..., Any], data: str, place: Path) -> None:
     together(work, 2, data, str(place / "whole"))
-    words = ["torch.distributed.run", "--nproc-per-node", "2", "--master-port", "0"]
+    words = ["torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
     process = [sys.executable, "-m", *words, "-m", "vitreous", "train", data, *FLAGS]
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     if len(os.sched_getaffinity(0)) < 4:  # one thread each, as for the reference
@@ -212,6 +212,15 @@ def test_killed_30_times_it_ends_in_the_same_bits(
         if not ended:
             together(work, 2, data, str(run), True)
         same(run, place / "whole")
+
+
+@pytest.mark.slow
+def test_an_error_of_all_is_told_once(place: Path) -> None:
+    process = vitreous("train", "digits", "--model", "svm-hog", "--processes", "2", "--json")
+    printed, said = process.communicate()
+    assert process.returncode == 2
+    assert json.loads(printed)["error"]["where"] == "--processes"
+    assert "error" not in said
 
 
 @pytest.mark.parametrize(

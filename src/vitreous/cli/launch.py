@@ -194,6 +194,6 @@ def launch(arguments: Sequence[str], number: int) -> int:
             if code == 130:
                 return code
             raise Interrupted(crew.run) if crew.run else KeyboardInterrupt
-        if died == 0 and code is not None and code > 0 and code != PeerError.exit_code:
-            return code  # it has said why
+        if code is not None and code > 0 and code != PeerError.exit_code:
+            return code  # it has said why, perhaps as all others have
         raise crew.told(died)
