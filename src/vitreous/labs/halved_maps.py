@@ -103,11 +103,11 @@ def enlarged(images: LabeledImages) -> LabeledImages:
     """Twice as large where a kernel of 5 × 5 would see more than half of an image at once."""
     if min(images.images.shape[2:]) >= LEAST:
         return images
-    parts = {
-        name: F.interpolate(getattr(images, name), scale_factor=2.0, mode="bilinear")
-        for name in ("images", "new_images")
-    }
-    return replace(images, **parts)
+    larger, new_larger = (
+        F.interpolate(part, scale_factor=2.0, mode="bilinear")
+        for part in (images.images, images.new_images)
+    )
+    return replace(images, images=larger, new_images=new_larger)
 
 
 def new(rows: Sequence[Sequence[float]]) -> Spread:
