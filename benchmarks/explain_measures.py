@@ -1,6 +1,6 @@
-"""Explanations measured: agreement with Quantus, boxes from names alone, planted shortcuts.
+"""Explanations measured: agreement with Quantus, boxes from names alone.
 
-    python benchmarks/explain_measures.py [quantus] [boxes] [shortcuts] [--bccd FOLDER] [--seeds 20]
+    python benchmarks/explain_measures.py [quantus] [boxes] [--bccd FOLDER]
 
 Without a name, all of them. Quantus is a peer: pip install quantus. BCCD is looked for in
 $VITREOUS_DATA/bccd. CPU seconds stand beside what they were spent on.
@@ -20,14 +20,11 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from vitreous.explain import METHODS
-from vitreous.explain.certificate.certificate import certify
 from vitreous.explain.certificate.deletion import curves
 from vitreous.explain.certificate.randomized_weights import randomized, rank_correlation
 from vitreous.explain.certificate.stability import RADIUS, max_sensitivity
 from vitreous.explain.heat_box import heat_box
-from vitreous.explain.shortcut_search import find_shortcuts
 from vitreous.metrics.interval import wilson
-from vitreous.models import create
 from vitreous.models.convnet import ConvNet
 
 SIDE = 32
@@ -280,49 +277,12 @@ def cells(folder: Path) -> tuple[Tensor, Tensor, list[list[list[float]]]]:
     return torch.stack(images), torch.tensor(labels), truths
 
 
-def shortcuts(seeds: int) -> None:
-    """A mark on a part of one class, and honest networks on the same scenes; and random weights."""
-    found = accused = granted = tried = 0
-    for seed in range(seeds):
-        images, labels, _ = patterns(640, 1000 + seed)
-        generator = torch.Generator().manual_seed(seed)
-        left, top = torch.randint(SIDE - 3, (2,), generator=generator).tolist()
-        model = trained(
-            ConvNet(num_classes=4, in_channels=1, stem=8, widths=(16,)), images, labels, 4
-        )
-        accused += bool(find_shortcuts(model, images, labels))
-        marked = images.clone()
-        own = torch.rand(len(images), generator=generator) < 0.3
-        marked[own, :, top : top + 3, left : left + 3] = (torch.arange(9).reshape(3, 3) % 2).float()
-        named = torch.where(own, 0, labels)
-        kept = own | (labels != 0)
-        model = trained(
-            ConvNet(num_classes=4, in_channels=1, stem=8, widths=(16,)),
-            marked[kept],
-            named[kept],
-            4,
-        )
-        hits = find_shortcuts(model, marked[kept], named[kept])
-        found += [each.label for each in hits] == [0]
-        torch.manual_seed(seed)
-        blank = create("convnet", in_channels=1, num_classes=4)
-        for method in ("gradcam", "saliency"):
-            granted += certify(blank, images[:24], method, seed=seed).granted
-            tried += 1
-    print("| | of | share | aim |\n|---|---|---|---|")
-    print(f"| planted shortcuts found | {seeds} | {found / seeds:.2f} | ≥ 0.95 |")
-    print(f"| honest networks accused | {seeds} | {accused / seeds:.2f} | ≤ 0.05 |")
-    print(f"| maps of random weights rejected | {tried} | {1 - granted / tried:.2f} | 1 |")
-    print(f"\n{time.process_time():.0f} CPU seconds")
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("parts", nargs="*", default=["quantus", "boxes", "shortcuts"])
+    parser.add_argument("parts", nargs="*", default=["quantus", "boxes"])
     parser.add_argument(
         "--bccd", type=Path, default=Path(os.environ.get("VITREOUS_DATA", ".")) / "bccd"
     )
-    parser.add_argument("--seeds", type=int, default=20)
     options = parser.parse_args()
     for part in options.parts:
         print(f"\n### {part}\n", flush=True)
@@ -331,10 +291,8 @@ def main() -> None:
                 quantus()
             except ImportError as error:
                 print(f"quantus is left out: {error}")
-        elif part == "boxes":
-            boxes(options.bccd)
         else:
-            shortcuts(options.seeds)
+            boxes(options.bccd)
 
 
 if __name__ == "__main__":

@@ -6,7 +6,10 @@ A new task adds its data to SAMPLES; nothing here or anywhere else names it.
 from __future__ import annotations
 
 import ast
+import base64
+import io
 import json
+import pickle
 import re
 from collections.abc import Iterator
 from dataclasses import replace
@@ -16,6 +19,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from vitreous.data.boxes import Boxes
 from vitreous.data.columns import ClassNumbers, Column, Marks, Numbers
@@ -25,6 +29,7 @@ from vitreous.data.formats.arrays import ArrayDataset
 from vitreous.data.images.frame import Frame
 from vitreous.data.maps import Maps
 from vitreous.data.points import Points
+from vitreous.distributed import ALONE
 from vitreous.errors import DataError, ModelError, ModelFileError, UsageError
 from vitreous.files import read_json, read_table
 from vitreous.inference.model_file import load
@@ -36,6 +41,8 @@ from vitreous.runs.evaluate import evaluate
 from vitreous.runs.robustness import robustness
 from vitreous.runs.run import Run, resume, train
 from vitreous.tasks import TASKS, Task, fitting, task_of
+from vitreous.tasks.answer import Exact, Kept
+from vitreous.tasks.meter import filled, joined, kept
 
 SIDE, COUNT = 20, 60
 SOURCE = Path(__file__).parents[2] / "src" / "vitreous"
@@ -226,9 +233,14 @@ def test_meters_of_parts_join_to_that_of_the_whole(name: str) -> None:
     whole.add(outputs, targets)
     for meter, part in ((first, slice(0, 7)), (second, slice(7, 24))):
         meter.add(outputs[part], {column: values[part] for column, values in targets.items()})
+    sent = pickle.dumps([kept(meter, task.meter()) for meter in (first, second)])  # to a process
+    arrived = [filled(task.meter(), seen) for seen in pickle.loads(sent)]
     first.merge(second)
     assert len(first) == len(whole) == 24
     assert rounded(task.scores(first).to_json()) == rounded(task.scores(whole).to_json())
+    assert (
+        task.scores(joined(task.meter(), arrived, ALONE)).to_json() == task.scores(first).to_json()
+    )
 
 
 def test_scores_come_back_from_json(run: Run) -> None:
@@ -523,3 +535,30 @@ def test_its_images_can_be_attacked(name: str, run: Run) -> None:
     if task.margins(outputs_of(task, 8), targets_of(name, np.arange(8))) is None:
         with pytest.raises(UsageError, match="no boundary"):
             robustness(run.model, data(name), attack="deepfool", split="all", images=4)
+
+
+def test_a_server_answers_as_prediction_does(run: Run) -> None:
+    """Over HTTP, the same JSON; and the picture or the numbers, where the answer is one."""
+    pytest.importorskip("fastapi", reason="serving needs the extra [serve]")
+    from starlette.testclient import TestClient
+
+    from vitreous.serving.application import create_app
+    from vitreous.serving.journal import Journal
+    from vitreous.serving.shelf import opened
+
+    file = io.BytesIO()
+    Image.fromarray(IMAGES[7]).save(file, "PNG")
+    app = create_app(opened([run.folder.path]), journal=Journal(quiet=True))
+    with TestClient(app, base_url="http://127.0.0.1:8000") as client:
+        files = {"image": ("7.png", file.getvalue())}
+        response = client.post("/predict?draw=true&files=true", files=files)
+    assert response.status_code == 200, response.text
+    (found,) = response.json()["predictions"]
+    (answer,) = run.model.predict([file.getvalue()], top=3)
+    assert found.pop("path") == "7.png"
+    assert found.pop("drawn").startswith("data:image/")
+    for name, kind in (("png", Kept), ("npy", Exact)):
+        assert (name in found) == isinstance(answer, kind)
+        if name in found:
+            assert base64.b64decode(found.pop(name)) == getattr(answer, name)()
+    assert found == json.loads(json.dumps(answer.to_json()))

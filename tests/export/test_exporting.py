@@ -142,6 +142,35 @@ def test_what_is_not_offered(trained: Run, arguments: dict[str, Any], words: str
         export(trained.folder.path, **arguments)
 
 
+@pytest.mark.parametrize("kind", [pytest.param("classes", marks=pytest.mark.slow), "clean"])
+def test_images_of_any_size(kind: str, tmp_path: Path) -> None:
+    """A network that keeps the size of images has a file that does, also through `vt.load`."""
+    random = np.random.default_rng(0)
+    images = random.integers(0, 256, (30, 24, 24, 3), dtype=np.uint8)
+    usual: dict[str, Any] = {"epochs": 1, "precision": "float32", "out": tmp_path / "run"}
+    if kind == "classes":
+        run = vt.train((images, np.arange(30) % 2), fit="native", model="convnet", **usual)
+    else:
+        run = vt.train(images, task="denoise", fit="native", **usual)
+    data = (images, np.arange(30) % 2) if kind == "classes" else images
+    found = export(run.folder.path, data=data)
+    assert found.parity.same == found.parity.images
+    session, model = runtime.InferenceSession(found.path), vt.load(found.path)
+    assert session.get_inputs()[0].shape == ["batch", "height", "width", 3]
+    for height, width in ((24, 24), (37, 50), (64, 33), (9, 80)):
+        image = random.integers(0, 256, (height, width, 3), dtype=np.uint8)
+        own = run.model.outputs(run.model.contract.around(height, width).images(image[None]))
+        np.testing.assert_allclose(session.run(None, {"pixels": image[None]})[0], own, atol=1e-4)
+        one, other = model.predict(image), run.model.predict(image)
+        if kind == "classes":
+            assert (one.label, one.score) == (other.label, pytest.approx(other.score, abs=1e-5))
+        else:
+            assert np.abs(one.pixels.astype(int) - other.pixels).max() <= 1  # rounded to bytes
+    if kind == "clean":
+        with pytest.raises(ModelError, match="as a whole"):
+            model.predict(np.zeros((1100, 1000, 3), np.uint8))
+
+
 def test_other_data_are_refused(trained: Run) -> None:
     with pytest.raises(DataError, match="cannot be opened"):
         export(trained.folder.path, data="no such place")

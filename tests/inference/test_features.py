@@ -171,6 +171,7 @@ def test_the_saved_network_answers_as_the_head_did(photos: Path, extra: dict[str
     history = read_lines(run.folder.metrics)
     kept = history[run.model.training["best_epoch"] - 1]
     assert {row["phase"] for row in history} == {"head"}
+    assert kept["validation_loss"] == min(row["validation_loss"] for row in history)
     assert run.scores["validation"].accuracy == kept["validation_accuracy"]
     assert run.scores["validation"].loss == pytest.approx(kept["validation_loss"], rel=0.02)
     # Nothing but the head has learned, statistics included.

@@ -72,3 +72,37 @@ def test_without_a_change_the_score_is_that_of_evaluate(runs: Path) -> None:
     found, _ = robustness(runs / "clean0", PICTURES, eps=8, steps=1, split="all", progress=False)
     scores = vt.evaluate(runs / "clean0", PICTURES, split="all", progress=False)["scores"]["all"]
     assert found.clean == scores["psnr"]
+
+
+def test_a_certificate_is_of_whole_images_of_one_size(
+    runs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from vitreous.explain import explainer
+
+    seen = []
+
+    def prove(model: object, images: object, *rest: object, **more: object) -> None:
+        seen.append(images)
+
+    monkeypatch.setattr(explainer, "prove", prove)
+    model = vt.load(runs / "classes0")
+    model.certify([LARGE, LARGE[:, ::-1], LARGE[::-1], 255 - LARGE])
+    assert tuple(seen[0].shape) == (4, 3, 40, 56)
+    with pytest.raises(vt.errors.UsageError, match="4 of these have 56 × 40 pixels"):
+        model.certify([*[LARGE] * 4, PICTURES[0]])
+
+
+def test_what_is_kept_of_an_image_is_shown_at_its_own_size(runs: Path, tmp_path: Path) -> None:
+    from PIL import Image
+
+    from vitreous.cli.explain_views import Asked, perceive
+
+    paths = []
+    for name, pixels in (("large", LARGE), ("small", PICTURES[0])):
+        paths.append(tmp_path / f"{name}.png")
+        Image.fromarray(pixels).save(paths[-1])
+    asked = Asked(model=runs / "classes0", bundle=vt.load(runs / "classes0"), paths=paths)
+    large, small = perceive(asked)
+    assert [large.name[-2:], small.name[-2:]] == ["-1", "-2"]
+    shown = [{picture.pixels.shape[:2] for picture in plate.pictures} for plate in (large, small)]
+    assert shown == [{(40, 56)}, {(24, 24)}]

@@ -58,6 +58,7 @@ PHOTOS = facts()
         (OBJECTS, {"model": "convnet_medium", "size": 32, "epochs": 14, "label_smoothing": 0.1}),
         (PHOTOS, {"model": "efficientnet_lite0", "size": 224, "pretrained": "yes"}),
         (PHOTOS, {"freeze": "backbone", "epochs": 30, "augment": "light", "lr": 1e-2}),
+        (PHOTOS, {"label_smoothing": 0.0, "weight_decay": 1.0}),
         (facts(examples=300), {"batch_size": 32}),
         (facts(channels=6), {"model": "convnet", "pretrained": "no", "size": 64}),
         (facts(channels=6, examples=100), {"epochs": 60}),
@@ -87,6 +88,32 @@ def test_what_is_chosen_for_which_data(seen: DataFacts, chosen: dict[str, Any]) 
     for name, value in chosen.items():
         assert getattr(resolved.recipe, name) == value, name
         assert resolved.reasons[name]
+
+
+@pytest.mark.parametrize(
+    ("asked", "smoothing", "decay"),
+    [
+        ({}, 0.0, 1.0),
+        ({"fine_tune": 3}, 0.1, 0.01),  # the whole network learns by it as well
+        ({"freeze": "none"}, 0.1, 0.01),
+        ({"optimizer": "sgd"}, 0.0, 5e-4),  # where decay goes through the gradient
+        ({"loss": "hinge"}, 0.0, 0.01),
+        ({"balance": "weights"}, 0.0, 1.0),
+        ({"weight_decay": 0.2, "label_smoothing": 0.3}, 0.3, 0.2),
+        ({"pretrained": "no"}, 0.1, 0.01),
+    ],
+)
+def test_a_last_layer_that_learns_alone_decays_and_is_not_smoothed(
+    asked: dict[str, Any], smoothing: float, decay: float
+) -> None:
+    recipe = resolve(Recipe(**asked), PHOTOS).recipe
+    assert (recipe.label_smoothing, recipe.weight_decay) == (smoothing, decay)
+    alone = asked.keys() <= {"optimizer", "weight_decay", "label_smoothing"}
+    assert recipe.keep == ("loss" if alone else "score")
+    several = resolve(Recipe(**asked), facts(kinds={"class": Marks})).recipe
+    assert several.weight_decay == asked.get(
+        "weight_decay", OPTIMIZERS[recipe.optimizer or ""].weight_decay
+    )
 
 
 @pytest.mark.parametrize(("name", "epochs"), [("convnet_wide", 1), ("vit_nano4", 4), ("mlp", 4)])

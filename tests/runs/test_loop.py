@@ -213,6 +213,16 @@ def test_the_best_weights_are_kept(
     assert not any(same(copy(net), s) for i, s in enumerate(validate.states) if i != best)
 
 
+@pytest.mark.parametrize(("keep", "best"), [("auto", 1), ("score", 1), ("loss", 2)])
+def test_the_loss_can_choose_the_epoch(context: Made, keep: str, best: int) -> None:
+    """Once resolved nothing is auto; recipes of earlier versions did not have the field."""
+    net = network()
+    validate = Script(net, [0.5, 0.9, 0.8, 0.8], [0.6, 0.5, 0.3, 0.4])
+    history = learn([lambda: phase(net, PointBatches(), 4, validate)], context(net, keep=keep))
+    assert same(copy(net), validate.states[best])
+    assert best_epoch(history) == best + 1
+
+
 def test_patience_ends_learning(context: Made) -> None:
     net = network()
     validate = Script(net, [0.5, 0.8, 0.7, 0.8, 0.9])

@@ -33,7 +33,7 @@ def test_any_number_of_labels() -> None:
     assert both.score == pytest.approx(0.8)
     assert none.label == ()
     assert none.score == pytest.approx(0.7)  # that sea is absent is the least certain decision
-    assert none.line == "none   of sea 30.0%"
+    assert none.line == "none   of sea 30.0\u202f%"
 
 
 def test_thresholds_decide() -> None:

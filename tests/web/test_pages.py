@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,19 +14,6 @@ from vitreous.data.batches.preprocess import PixelContract
 from vitreous.inference.model_file import Bundle
 from vitreous.models import create
 from vitreous.tasks import Classify
-
-sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("chrome")
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine")
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    with sync_api.sync_playwright() as playwright:
-        flags = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
-        opened = playwright.chromium.launch(executable_path=CHROMIUM, args=flags)
-        yield opened
-        opened.close()
 
 
 @pytest.fixture(scope="module")
@@ -94,3 +79,14 @@ def test_the_graph_is_drawn_in_the_colors_of_the_page(browser: Any, pages: dict[
     assert drawn > 10
     assert blocks > 10
     assert min(map(int, color.removeprefix("rgb(").removesuffix(")").split(","))) > 200
+
+
+@pytest.mark.parametrize(("name", "scheme"), [("network", "light"), ("found", "dark")])
+def test_axe_finds_nothing_serious(
+    browser: Any, serious: Any, pages: dict[str, Path], name: str, scheme: str
+) -> None:
+    page = browser.new_page(viewport={"width": 1280, "height": 900}, color_scheme=scheme)
+    page.goto(pages[name].as_uri())
+    found = serious(page)
+    page.close()
+    assert found == []

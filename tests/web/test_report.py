@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -18,20 +16,7 @@ from vitreous.report.render import render
 from vitreous.tasks import class_sections
 from vitreous.tasks.section import Case, Gallery, Note, Scatter, Section
 
-sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("chrome")
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine")
-
 LONG = "Dichlorodiphenyltrichloroethane_specimen_without_any_space_2026"
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    with sync_api.sync_playwright() as playwright:
-        flags = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
-        opened = playwright.chromium.launch(executable_path=CHROMIUM, args=flags)
-        yield opened
-        opened.close()
 
 
 def report(num_classes: int) -> ReportData:
@@ -163,3 +148,17 @@ def test_the_keyboard_reaches_every_section(browser: Any, tmp_path: Path) -> Non
     page.keyboard.press("Enter")
     assert page.evaluate("location.hash") == "#notes"
     page.close()
+
+
+@pytest.mark.parametrize(("scheme", "width"), [("light", 1280), ("dark", 400)])
+def test_axe_finds_nothing_serious(
+    browser: Any, serious: Any, tmp_path: Path, scheme: str, width: int
+) -> None:
+    path = tmp_path / "report.html"
+    path.write_text(render(report(10)), encoding="utf-8")
+    page = browser.new_page(viewport={"width": width, "height": 900}, color_scheme=scheme)
+    page.goto(path.as_uri())
+    page.evaluate("document.querySelectorAll('details').forEach((part) => { part.open = true })")
+    found = serious(page)
+    page.close()
+    assert found == []

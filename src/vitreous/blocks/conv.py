@@ -23,13 +23,18 @@ class SameConv2d(nn.Conv2d):
     PyTorch's symmetric padding would shift the map by half a pixel.
     """
 
-    def forward(self, x: Tensor) -> Tensor:
-        (up, down), (left, right) = (
+    def borders(self, x: Tensor) -> tuple[tuple[int, int], tuple[int, int]]:
+        """How many zeros come before and after the rows, and before and after the columns."""
+        rows, columns = (
             _same(size, kernel, stride, dilation)
             for size, kernel, stride, dilation in zip(
                 x.shape[-2:], self.kernel_size, self.stride, self.dilation, strict=True
             )
         )
+        return rows, columns
+
+    def forward(self, x: Tensor) -> Tensor:
+        (up, down), (left, right) = self.borders(x)
         if (up, left) == (down, right):
             return self._convolved(x, (up, left))
         return self._convolved(F.pad(x, (left, right, up, down)), (0, 0))

@@ -40,7 +40,7 @@ def drawing(found: Inspection, graph: Graph) -> str:
         unit=unit,
         scale=scale,
         block=lambda shape: block(shape, found.size),
-        graph=Markup(draw(graph.readable())),  # which escapes what it is given
+        graph=Markup(draw(graph.legible())),  # which escapes what it is given
     )
 
 

@@ -163,14 +163,17 @@ def perceive(asked: Asked) -> Iterator[Plate]:
     from vitreous.explain.perception import perception_plate
 
     asked.check("--perceive", unit=asked.unit is not None)
-    for first in range(0, len(asked.images("--perceive")), COUNT):
-        paths = asked.paths[first : first + COUNT]
-        images, _, frames, _ = asked.bundle.fitted([*paths])
-        images = images.to(asked.bundle.device)
-        aim = asked.bundle.task.aim(asked.bundle.outputs(images).clone(), asked.target, frames)
-        found = see(asked.bundle.model, images, aim.scalar, layer=asked.layer)
-        plate = perception_plate(images, found, [path.name for path in paths], [*aim.names])
-        yield replace(plate, name=f"{plate.name}-{first + 1}")
+    paths, done = asked.images("--perceive"), 0
+    for first in range(0, len(paths), COUNT):
+        # One batch, or one for each image where each keeps its own size.
+        for images, _, frames, _ in asked.bundle.seen([*paths[first : first + COUNT]]):
+            images = images.to(asked.bundle.device)
+            aim = asked.bundle.task.aim(asked.bundle.outputs(images).clone(), asked.target, frames)
+            found = see(asked.bundle.model, images, aim.scalar, layer=asked.layer)
+            names = [path.name for path in paths[done : done + len(images)]]
+            plate = perception_plate(images, found, names, [*aim.names])
+            yield replace(plate, name=f"{plate.name}-{done + 1}")
+            done += len(images)
 
 
 def boxes(asked: Asked) -> Iterator[Plate]:

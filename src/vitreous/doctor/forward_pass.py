@@ -40,6 +40,7 @@ class ForwardPass(TorchFunctionMode):
         self._mode: Any = self  # torch does not annotate what is entered
         self._within: list[str] = []
         self._handles: list[Any] = []
+        self.broken_off = False
 
     def begin(self) -> None:
         """To be called as the outermost module is entered."""
@@ -51,8 +52,16 @@ class ForwardPass(TorchFunctionMode):
             ]
         self._mode.__enter__()
 
-    def end(self) -> None:
+    def break_off(self) -> None:
+        """An error goes through the network. Its hooks stay until `end`: torch, which calls them
+        one after the other, stumbles where one is taken away.
+        """
         self._mode.__exit__(None, None, None)
+        self.broken_off = True
+
+    def end(self) -> None:
+        if not self.broken_off:
+            self._mode.__exit__(None, None, None)
         for handle in self._handles:
             handle.remove()
         self._handles = []

@@ -1,8 +1,10 @@
 """Shortcuts: a spot that makes the answer by itself, such as a watermark on the images of a class.
 
-Heat that lies at one place in all images of a class, and not in the others, names the suspects. The
-proof is by transplant: the spot is cut out of images of the class and laid over images of other
-classes. If these are then answered with the class, the network reads the spot and not the thing.
+Two witnesses name the suspects: heat that lies at one place in all images of a class and not in the
+others, and pixels that differ there from those of other classes by more than images of one class
+differ from each other, as a mark does that is always the same. The proof is by transplant: the spot
+is cut out of images of the class and laid over images of other classes. If these are then answered
+with the class, the network reads the spot and not the thing.
 Lapuschkin et al. (2019), "Unmasking Clever Hans predictors", arXiv:1902.10178.
 """
 
@@ -20,8 +22,9 @@ from vitreous.explain.target import Target
 from vitreous.shapes import Heatmaps, Images
 
 PARTS = 4  # windows along a side: a spot is at most a sixteenth of the image
-SUSPECTS = 4  # windows that are tried for each class
+SUSPECTS = 4  # windows that each witness may name for a class
 FLIPS = 0.5  # of the other images that must change their answer
+NOISE = 0.05  # deviation of pixels that is taken for none
 EACH = 24  # images of a class, and of the others, that are looked at
 CHUNK = 256  # images that go through the network at once
 
@@ -32,7 +35,8 @@ class Shortcut:
 
     label  number of the class
     box    left, top, right, bottom, half-open, in pixels of the network's window
-    flips  share of images of other classes that are answered with this class once they have it
+    flips  share of images of other classes that are answered with this class once they have it,
+           each class counting the same
     """
 
     label: int
@@ -62,9 +66,10 @@ def find_shortcuts(
         if len(own) < 2 or len(others) < 2:
             continue
         heat = _mean(model, own, label) - _mean(model, others, None)
+        suspects = [*_hottest(heat, window), *_hottest(_distinct(own, others), window)]
         tried = [
             Shortcut(label, box, _flips(model, own, others, label, box, generator))
-            for box in _hottest(heat, window)
+            for box in dict.fromkeys(suspects)
         ]
         best = max(tried, key=lambda each: each.flips)
         if best.flips >= FLIPS:
@@ -81,6 +86,14 @@ def _mean(model: nn.Module, images: Images, target: Target) -> Heatmaps:
     heat = saliency(model, images, target)
     shares: Tensor = heat / heat.sum((1, 2), keepdim=True).clamp_min(1e-30)
     return shares.mean(0)
+
+
+def _distinct(own: Images, others: Images) -> Tensor:
+    """(H, W) how far the pixels of a class lie from those of others, in their own deviations."""
+    apart = (own.mean(0) - others.mean(0)).square()
+    spread = own.var(0) + others.var(0)
+    found: Tensor = (apart / (spread + NOISE**2)).mean(0)
+    return found
 
 
 def _hottest(heat: Tensor, window: tuple[int, int]) -> list[tuple[int, int, int, int]]:
@@ -108,7 +121,10 @@ def _flips(
     box: tuple[int, int, int, int],
     generator: torch.Generator,
 ) -> float:
-    """Share of the other images that the spot brings to the class, of those not there already."""
+    """Share of the other images that the spot brings to the class, of those not there already; the
+    mean of what they were answered before, since laid over a mark of one class, anything is a way
+    out of that class.
+    """
     left, top, right, bottom = box
     givers = torch.randint(len(own), (len(others),), generator=generator)
     moved = others.clone()
@@ -118,7 +134,6 @@ def _flips(
             torch.cat([forward(model, part).argmax(1).cpu() for part in torch.split(each, CHUNK)])
             for each in (others, moved)
         )
-    open_to = before != label
-    if not open_to.any():
-        return 0.0
-    return float((after[open_to] == label).double().mean())
+    kinds = sorted({*before.tolist()} - {label})
+    shares = [float((after[before == kind] == label).double().mean()) for kind in kinds]
+    return sum(shares) / len(shares) if shares else 0.0

@@ -1,8 +1,9 @@
 """Export of a run: its network as an ONNX file that needs nothing of vitreous to answer.
 
-Pixels go in as bytes (B, H, W, C), for any B; scaling, normalization and the temperature are
-inside. The metadata say the rest: classes, thresholds, the pixel contract. The file is written only
-if it gives, on validation images of the run, what the run gives.
+Pixels go in as bytes (B, H, W, C), for any B, and for any H and W where images keep their own size;
+scaling, normalization and the temperature are inside. The metadata say the rest: classes,
+thresholds, the pixel contract. The file is written only if it gives, on validation images of the
+run, what the run gives.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ from vitreous.export.parity import IMAGES, Parity, insist, parity
 from vitreous.export.quantize import quantized
 from vitreous.files import read_yaml, write_json
 from vitreous.formats import counted
-from vitreous.inference.model_file import Bundle, digest, load, measured
+from vitreous.inference.model_file import Bundle, digest, load
 from vitreous.inference.onnx import OPSET, convert, packages
 from vitreous.inference.onnx_network import HEADER, PIXELS
 from vitreous.progress.progress import Progress
@@ -130,13 +131,7 @@ def export(
     packages()
     shown = progress or Progress()
     folder = RunFolder.open(run)
-    bundle = load(measured(folder))
-    if bundle.contract.fit == "native":
-        raise ModelError(
-            "the network answers images of any size, and the file would take one size alone",
-            where=str(folder.path),
-            remedy="Train with another fit, such as --fit pad, to export it.",
-        )
+    bundle = load(folder.trained)
     packed, parts = images_of(folder, bundle, data, shown)
     name = "model.int8.onnx" if quantize else "model.onnx"
     path = Path(out) if out is not None else folder.path / "export" / name
@@ -159,6 +154,8 @@ def export(
     blob = onnx_bytes(bundle, rows[:2])
     before = loaded(blob)
     found = parity(bundle, before, rows)
+    if bundle.keeps_size:
+        found = found.joined(parity(bundle, before, smaller(rows)))
     insist(found)
     notes = [] if len(rows) >= IMAGES else [f"only {counted(len(rows), 'image')} could be compared"]
     if bundle.precision != "float32":
@@ -184,7 +181,9 @@ def export(
     write_bytes(path, blob)
     report = path.with_suffix(".parity.json")
     exported = Exported(path=path, report=report, parity=found, scores=scores, notes=(*notes,))
-    write_json(report, exported.to_json())
+    # For runtimes that do not show a file's metadata, such as that of browsers.
+    told = {name: fact for name, fact in facts_of(bundle).items() if name != HEADER}
+    write_json(report, {**exported.to_json(), **told})
     return exported
 
 
@@ -194,16 +193,10 @@ def onnx_bytes(bundle: Bundle, rows: NDArray[np.uint8]) -> bytes:
     rows  (2, H, W, C) to trace with
     """
     task = bundle.task
-    header = {**bundle.facts(), "precision": "float32", "probe": None}
-    header["sha256"] = digest(bundle.model.state_dict())
-    facts = {
-        HEADER: header,
-        "classes": task.classes,
-        "contract": bundle.contract.to_json(),
-        "task": task.name,
-        "decoding": task.to_json(),
-    }
     examples = torch.from_numpy(np.ascontiguousarray(rows))
+    others = []
+    if bundle.keeps_size:  # traced where networks have to pad: a size that fits would not tell how
+        others, examples = [examples], torch.from_numpy(smaller(rows))
     with torch.no_grad():
         outputs = bundle.model(bundle.contract.images(rows).to(bundle.device))
     if not isinstance(outputs, Tensor):
@@ -215,10 +208,31 @@ def onnx_bytes(bundle: Bundle, rows: NDArray[np.uint8]) -> bytes:
         Deployed(bundle.model, task),
         examples,
         names=(PIXELS, *task.exported(outputs)),
-        metadata={name: json.dumps(fact) for name, fact in facts.items()},
+        metadata={name: json.dumps(fact) for name, fact in facts_of(bundle).items()},
         opset=OPSET,
         tolerance=1e-3,
+        free=("height", "width") if bundle.keeps_size else (),
+        others=others,
     )
+
+
+def facts_of(bundle: Bundle) -> dict[str, Any]:
+    """The metadata of the file: the header of the model file, and again what others need of it."""
+    header = {**bundle.facts(), "precision": "float32", "probe": None}
+    header["sha256"] = digest(bundle.model.state_dict())
+    return {
+        HEADER: header,
+        "classes": [*bundle.classes],
+        "contract": bundle.contract.to_json(),
+        "task": bundle.task.name,
+        "decoding": bundle.task.to_json(),
+    }
+
+
+def smaller(rows: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """The same images of another height and width, neither of which is a round number."""
+    height, width = rows.shape[1:3]
+    return np.ascontiguousarray(rows[:, : max(1, height - 5), : max(1, width - 3)])
 
 
 def loaded(blob: bytes) -> Bundle:

@@ -51,6 +51,15 @@ class Parity:
             f"{self.same:,} of {self.images:,} answers are the same"
         )
 
+    def joined(self, other: Parity) -> Parity:
+        """Of both comparisons, of the same images in two sizes: the worse of each number."""
+        return replace(
+            self,
+            difference=max(self.difference, other.difference),
+            largest=min(self.largest, other.largest),
+            same=min(self.same, other.same),
+        )
+
     def to_json(self) -> dict[str, Any]:
         return {**vars(self), "holds": self.holds}
 
@@ -58,13 +67,14 @@ class Parity:
 def parity(run: Bundle, exported: Bundle, rows: NDArray[np.uint8]) -> Parity:
     """Compare the network of a run, in float32, and an exported one.
 
-    rows  (N, H, W, C) as the run's pixel contract makes them
+    rows  (N, H, W, C) as the run's pixel contract makes them, or of another size
     """
     difference = largest = 0.0
     same = 0
     exact = replace(run, precision="float32")
+    contract = run.contract.around(*rows.shape[1:3])
     for first in range(0, len(rows), TOGETHER):
-        images = run.contract.images(rows[first : first + TOGETHER])
+        images = contract.images(rows[first : first + TOGETHER])
         expected, found = exact.outputs(images).cpu(), exported.outputs(images).cpu()
         gap, scale = float((found - expected).abs().max()), float(expected.abs().max())
         difference, largest = max(difference, gap), max(largest, scale)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, overload
 
+from vitreous.errors import UsageError
 from vitreous.inference.predictor import BATCH, Image, Predictor, listed
 
 if TYPE_CHECKING:  # what explains takes longer to import than to predict
@@ -85,11 +87,23 @@ class ExplainingPredictor(Predictor):
         sources  as for `explain`: four or more, of several classes
         method, layer, target  as for `explain`
 
-        Raises UsageError for too few images, and as `explain` does.
+        Raises UsageError for too few images, for such of several sizes where the network sees each
+        at its own, and as `explain` does.
         """
+        import torch
+
         from vitreous.explain.explainer import Question, certify
 
         question = Question(method=method, layer=layer, target=target)
-        images, _, frames, _ = self.fitted(sources)
-        images = images.to(self.device)
+        seen = [*self.seen(sources)]
+        sizes = Counter((images.shape[3], images.shape[2]) for images, *_ in seen)
+        if len(sizes) > 1:
+            (width, height), count = sizes.most_common(1)[0]
+            raise UsageError(
+                f"these images have {len(sizes)} sizes, and a certificate compares maps of one",
+                where="images",
+                remedy=f"Give images of one size: {count} of these have {width} × {height} pixels.",
+            )
+        images = torch.cat([images for images, *_ in seen]).to(self.device)
+        frames = [frame for _, _, frames, _ in seen for frame in frames]
         return certify(self.model, self.task, images, self.outputs(images), frames, question)

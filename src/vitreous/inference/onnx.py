@@ -9,6 +9,7 @@ from __future__ import annotations
 import copy
 import json
 import warnings
+from collections.abc import Sequence
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -73,11 +74,15 @@ def convert(
     metadata: dict[str, str] | None = None,
     opset: int = OPSET,
     tolerance: float = TOLERANCE,
+    free: tuple[str, ...] = (),
+    others: Sequence[Tensor] = (),
 ) -> bytes:
     """The ONNX file of any module with one input, for any number of examples.
 
     examples  (B, ...) to trace with and to compare with
     names     of the input and of the outputs, which are one tensor, or a tuple of them
+    free      names of the axes behind the first that may have any length, such as height and width
+    others    further examples to compare with, of other lengths there
 
     Raises as `to_onnx` does.
     """
@@ -96,12 +101,13 @@ def convert(
         warnings.filterwarnings("ignore", r"`isinstance\(treespec", FutureWarning)
         try:
             # Traced first: `torch.onnx.export` would fall back on a fixed number of examples.
-            axes = ({0: torch.export.Dim("batch", min=1)},)
+            axes: dict[int, Any] = {0: torch.export.Dim("batch", min=1)}
+            axes |= {place: torch.export.Dim.DYNAMIC for place in range(1, 1 + len(free))}
             program = torch.onnx.export(
-                torch.export.export(module, (examples,), dynamic_shapes=axes),
+                torch.export.export(module, (examples,), dynamic_shapes=(axes,)),
                 input_names=names[:1],
                 output_names=names[1:],
-                dynamic_shapes=({0: "batch"},),
+                dynamic_shapes=(dict(enumerate(("batch", *free))),),
                 opset_version=opset,
                 dynamo=True,
                 verbose=False,
@@ -121,7 +127,7 @@ def convert(
     onnx.helper.set_model_props(proto, metadata or {})
     blob = bytes(proto.SerializeToString())
     session = runtime.InferenceSession(blob, providers=["CPUExecutionProvider"])
-    for batch in (examples[:1], examples):
+    for batch in (examples[:1], examples, *others):
         answers = session.run(None, {names[0]: batch.numpy()})
         with torch.no_grad():
             expected = in_a_row(module(batch))

@@ -34,7 +34,8 @@ class OnnxNetwork(nn.Module):
 
     def forward(self, images: Images) -> Tensor:
         _, channels, height, width = images.shape
-        if (height, width, channels) != self.window:
+        given = zip(self.window, (height, width, channels), strict=True)
+        if any(isinstance(one, int) and one != other for one, other in given):  # names are free
             raise ModelError(
                 f"the ONNX file takes images of {self.window[0]} × {self.window[1]}, and these are "
                 f"{height} × {width}",
@@ -50,6 +51,14 @@ class OnnxNetwork(nn.Module):
         rows = pixels.to(torch.uint8).permute(0, 2, 3, 1).contiguous()
         (found,) = self.session.run([self.answer], {PIXELS: rows.numpy()})
         return torch.from_numpy(found)
+
+    @property
+    def grid(self) -> int:
+        """Of tiles, which reach beyond the image with a color between bytes: there are none."""
+        raise ModelError(
+            "an ONNX file answers an image as a whole, and this one is too large for that",
+            remedy="Use the run that it was exported from, which answers it in tiles.",
+        )
 
     def get_extra_state(self) -> str:
         """The weights are in the file: it cannot be saved as a model file."""

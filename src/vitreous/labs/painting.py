@@ -146,26 +146,28 @@ def paint(
 def film(strokes: Iterable[Stroke], path: str | Path, *, scale: int = 4, frames: int = 40) -> Path:
     """The fitting as an animated GIF, the last picture shown for two seconds; returns its path.
 
-    scale   screen pixels for each pixel of the photo
+    scale   screen pixels for each pixel of the photo; Gaussians are smooth at any scale
     frames  at most so many pictures, more of them from the beginning, where most happens
     """
     if frames < 1:
         raise UsageError(f"{frames} frames", where="frames", remedy="Use at least one.")
-    pictures = []
-    for stroke in strokes:
-        levels = stroke.image.clamp(0, 1).mul(255).round().to(torch.uint8).numpy()
-        height, width, _ = levels.shape
-        picture = Image.fromarray(levels).resize(
-            (width * scale, height * scale), Image.Resampling.NEAREST
-        )
-        pictures.append(picture)
-    if not pictures:
+    strokes = [*strokes]
+    if not strokes:
         raise UsageError("a film of no pictures", remedy="Give the strokes that paint() yields.")
-    last = len(pictures) - 1
+    last = len(strokes) - 1
     # One frame alone is the last.
     chosen = sorted({round(last * (i / max(frames - 1, 1)) ** 2) for i in range(frames)} | {last})
-    kept = [pictures[i] for i in chosen[-frames:]]
+    kept = [enlarged(strokes[i], scale) for i in chosen[-frames:]]
     durations = [80] * (len(kept) - 1) + [2000]
     with replacing(path) as file:
         kept[0].save(file, "GIF", save_all=True, append_images=kept[1:], duration=durations, loop=0)
     return Path(path)
+
+
+def enlarged(stroke: Stroke, scale: int) -> Image.Image:
+    """The painting at a finer resolution than that of the photo: drawn anew, not resized."""
+    height, width, _ = stroke.image.shape
+    drawn = stroke.painting
+    plain = Painting(drawn.colors.float(), drawn.centers.float(), drawn.shapes.float())
+    picture = plain.image(height * scale, width * scale)
+    return Image.fromarray(picture.clamp(0, 1).mul(255).round().to(torch.uint8).numpy())

@@ -9,10 +9,12 @@ from typing import Any
 import torch
 
 from vitreous.augment.policies import RECIPES
+from vitreous.baselines.method_names import NAMES, is_classic
 from vitreous.blocks.init import INITIALIZERS
 from vitreous.errors import UsageError, unknown
 from vitreous.models import ARCHITECTURES, learns_at_once, variant
-from vitreous.models.classic import NAMES, check_library, is_classic
+from vitreous.models.classic import check_library
+from vitreous.models.pretrained import remedy
 from vitreous.recipes.recipe import Recipe, flag
 from vitreous.tasks import TASKS, Task
 from vitreous.trackers import LOGS, check_installed
@@ -158,8 +160,7 @@ def check_together(choices: Mapping[str, Any], task: type[Task]) -> None:
             f"the backbone of {model} has learned nothing: a head on random features would be "
             "trained",
             where="--freeze backbone",
-            remedy="Leave it out, or begin from weights: --pretrained FILE, or a network that "
-            "comes with some (`vitreous models`).",
+            remedy=f"Leave it out, or set --pretrained. {remedy(variant(model))}",
         )
     if choices["freeze"] == "backbone" and not choices["fine_tune"]:
         for name in ("mixup", "cutmix", "adversarial", "bn_recalibrate"):

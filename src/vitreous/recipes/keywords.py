@@ -41,6 +41,7 @@ class RecipeFields(TypedDict, total=False):
     init: str | None
     balance: str
     patience: int | None
+    keep: Literal["auto", "score", "loss"]
     augment: str | None
     noise: str | None
     mixup: float | None

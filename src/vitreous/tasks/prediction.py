@@ -8,6 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from vitreous.drawing.notebook import bars
+from vitreous.formats import percent
+
 
 @dataclass(frozen=True, slots=True)
 class Prediction:
@@ -33,13 +36,16 @@ class Prediction:
     @property
     def line(self) -> str:
         """The labels that apply where there may be several, and the ranked classes."""
-        ranked = "   ".join(f"{label} {score:.1%}" for label, score in self.top)
+        ranked = "   ".join(f"{label} {percent(score)}" for label, score in self.top)
         return ranked if isinstance(self.label, str) else f"{self.text}   of {ranked}"
 
     def to_json(self) -> dict[str, Any]:
         top = [{"label": label, "score": score} for label, score in self.top]
         label = self.label if isinstance(self.label, str) else list(self.label)
         return {"label": label, "score": self.score, "top": top}
+
+    def _repr_html_(self) -> str:
+        return bars(self.text, self.top)
 
     def draw(self, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
         return image

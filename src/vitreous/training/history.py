@@ -11,13 +11,20 @@ from vitreous.training.fit import Step
 
 
 def row(
-    epoch: int, phase: str, step: Step, loss: float, scores: Scores | None, averaged: int | None
+    epoch: int,
+    phase: str,
+    step: Step,
+    loss: float,
+    scores: Scores | None,
+    averaged: int | None = None,
+    keep: str = "score",
 ) -> dict[str, Any]:
     """One line of metrics.jsonl: nothing in it depends on the clock. What is no finite number is
     left out, as a score that was not measured.
 
     loss      mean of the epoch's examples
     averaged  steps whose weights were averaged (SWA) for the scores; None if that is not done
+    keep      what the kept epoch is chosen by
     """
     found: dict[str, Any] = {
         "epoch": epoch,
@@ -33,7 +40,7 @@ def row(
         found |= {
             "validation_loss": scores.loss,
             **{f"validation_{score.name}": score.value for score in told},
-            "validation_score": selection_score(scores),
+            "validation_score": selection_score(scores, keep),
         }
     return {name: value for name, value in found.items() if _finite(value)}
 
@@ -42,10 +49,14 @@ def _finite(value: Any) -> bool:
     return not isinstance(value, float) or math.isfinite(value)
 
 
-def selection_score(scores: Scores) -> float:
+def selection_score(scores: Scores, keep: str = "score") -> float:
     """What an epoch is chosen by, higher is better: the headline score, in its direction; of equal
     ones, the lower loss is better.
+
+    keep  loss: the loss alone
     """
+    if keep == "loss":
+        return -scores.loss
     return scores.headline.gain - 1e-6 * min(scores.loss, 100.0)
 
 

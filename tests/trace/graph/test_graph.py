@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
 import xml.etree.ElementTree as ET
+from collections import Counter
 
 import pytest
 import torch
@@ -109,6 +111,31 @@ def test_large_networks_fold_until_they_are_readable() -> None:
     assert len(network.nodes) > 150
     assert len(network.readable(48).nodes) <= 48
     assert network.readable(10_000) is network
+
+
+def test_shortcuts_are_shown_and_nothing_is_lost() -> None:
+    """Each block of a residual network keeps its two ways; what lies on each is one node."""
+    with torch.device("meta"):
+        whole = graph(create("resnet18").eval(), (3, 224, 224))
+    shown = whole.legible()
+    assert not whole.readable().branches
+    read = Counter(edge.target for edge in shown.edges)
+    sums = [node.id for node in shown.nodes if node.label.startswith("+")]
+    assert len(sums) == 8
+    assert all(read[id] == 2 for id in sums)
+    assert len(shown.nodes) <= 24
+    for total in ("parameters", "macs", "members"):
+        counts = (sum(getattr(node, total) for node in each.nodes) for each in (shown, whole))
+        assert len({*counts}) == 1
+    height = int(re.search(r'height="(\d+)"', draw(shown))[1])  # type: ignore[index]
+    assert height < 1200
+    assert "max-height: 100vh" in draw(shown)
+
+
+def test_a_network_without_branches_folds_as_before() -> None:
+    with torch.device("meta"):
+        whole = graph(create("vgg11").eval(), (3, 224, 224))
+    assert whole.legible() == whole.readable()
 
 
 def test_values_and_gradients_of_images() -> None:

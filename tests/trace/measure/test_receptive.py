@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
+from fractions import Fraction
 
 import pytest
 import torch
 from torch import Tensor, nn
 
+from vitreous.blocks.bilinear import BilinearUp
 from vitreous.blocks.init import initialize
 from vitreous.errors import ShapeError, UsageError
 from vitreous.models import create
@@ -54,6 +56,28 @@ class Inception(nn.Module):
 class Gate(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         return x * torch.sigmoid(x.mean((2, 3), keepdim=True))
+
+
+def test_what_enlarges_with_a_repeated_border_sees_so_far_and_no_farther() -> None:
+    """Within the field at each place, those of the border as well, and hardly less than it."""
+    torch.manual_seed(0)
+    net = nn.Sequential(nn.Conv2d(1, 2, 3, stride=2, padding=1), BilinearUp(2, 4))
+    field = receptive_fields(net, (1, 24, 24))["1"]
+    assert field.size == (6, 6)  # five, at the place where it is counted in full
+    assert field.stride == (Fraction(1, 2), Fraction(1, 2))
+    for place in (0, 1, 2, 21, 24, 46, 47):
+        seen = support(measure(net, "1", (1, 24, 24), position=(place, place), tries=2))
+        top, left, bottom, right = field.window(place, place, 24, 24)
+        assert 0 <= seen[0] - top <= 1
+        assert 0 <= bottom - seen[2] <= 1
+        assert (seen[1] - left, right - seen[3]) == (seen[0] - top, bottom - seen[2])
+
+
+def test_fcns_see_parts_of_large_images() -> None:
+    with torch.device("meta"):
+        fields = receptive_fields(create("fcn8", num_classes=5), (3, 512, 512))
+    for name in ("add16", "add8", "head"):
+        assert all(map(math.isfinite, fields[name].size))
 
 
 def named(*layers: nn.Module) -> nn.Sequential:

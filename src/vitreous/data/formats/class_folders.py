@@ -190,5 +190,5 @@ def _nothing(root: Path, top: Contents, found: _Found) -> DataError:
         remedy = f"{remedies(found.left.unread)} {remedy}"
     if not pieces:
         return DataError("is empty", where=here, remedy=remedy)
-    message = f"holds {'; '.join(pieces)}, but no class folder with images"
+    message = f"holds {'; '.join(pieces)}; no folder of a class has images"
     return DataError(message, where=here, remedy=remedy)

@@ -81,7 +81,7 @@ TEXTS = (  # looked for in the first bytes, in lower case
     (b"<svg", Signature("an SVG drawing", 0, b"", remedy=CONVERT)),
     (b"<?xml", Signature("an XML document", 0, b"")),
 )
-TEXT = Signature("text", 0, b"")
+TEXT = Signature("text", 0, b"", remedy="It is no image: remove it, or fetch the image again.")
 ZEROS = Signature("nothing but zero bytes", 0, b"")
 UNKNOWN = Signature("no image format that is known here", 0, b"", remedy=CONVERT)
 

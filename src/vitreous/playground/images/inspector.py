@@ -32,10 +32,12 @@ from vitreous.playground.images.layers import (
     kind_of,
     reduced,
     shown_layers,
+    source_of,
     watched,
 )
 from vitreous.playground.images.photo import Fields, Window, drawn_over, told
 from vitreous.playground.images.provenance import explained
+from vitreous.playground.images.trail import THROUGH, followed, inner_leaves
 from vitreous.playground.plane.snapshot import Frame
 from vitreous.shapes import Images
 from vitreous.trace.capture.operations import Shape
@@ -57,6 +59,7 @@ class Lens:
         self.views: list[View] = []
         self._fields: dict[Shape, Fields] = {}
         self._cloud: tuple[Tensor, Embedding] | None = None
+        self._opened: tuple[View, list[View]] | None = None
         self.see(np.zeros(contract.shape, np.uint8))
 
     @property
@@ -136,6 +139,7 @@ class Lens:
         with watched(self.shown) as found:
             self.seen = self.bundle.answered(image)
         self.views = list(found.values())
+        self._opened = None
         facts: dict[str, Any] = {"answer": self.seen.answer.line}
         arrays: dict[str, NDArray[Any]] = {"image": self.row}
         probabilities = self.bundle.task.probabilities(self.seen.outputs)
@@ -227,9 +231,25 @@ class Lens:
             "column": column,
             "value": float(view.maps[channel, row, column]),
             "window": self._window(view, row, column),
+            "source": source_of(self.views, layer),
         }
         more, arrays = explained(view, channel, row, column)
-        return facts | more, arrays
+        facts |= more
+        leaf = next(view.module.children(), None) is None
+        if leaf and more["how"] not in THROUGH:
+            return facts, arrays
+        # A layer of one number, or a whole stage: what made it lies further back.
+        views = self.views[: layer + 1] if leaf else self._inside(view)
+        further, pictures = followed(view, (channel, row, column), views)
+        return facts | further, arrays | pictures
+
+    def _inside(self, view: View) -> list[View]:
+        """The layers inside of a stage, with what went through them for the present image."""
+        if self._opened is None or self._opened[0] is not view:
+            with watched(inner_leaves(view.module, view.name)) as found:
+                self.bundle.outputs(self.seen.images)
+            self._opened = view, list(found.values())
+        return self._opened[1]
 
     def _window(self, view: View, row: int, column: int) -> Window | None:
         """Of the pixels that the number depends on; None where that is not known."""

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 
 from vitreous.blocks.normalize import Normalize
@@ -78,6 +79,13 @@ def kind_of(module: nn.Module) -> str:
         return "norm"
     simple = next(module.parameters(), None) is None and next(module.children(), None) is None
     return "act" if simple else "other"
+
+
+def source_of(views: Sequence[View], layer: int) -> int | None:
+    """The layer whose output went into this one, by number; None for the image and for others."""
+    entered = views[layer].input[0].flatten()
+    before = range(layer - 1, -1, -1)
+    return next((n for n in before if torch.equal(views[n].maps.flatten(), entered)), None)
 
 
 def reduced(maps: Tensor) -> Tensor:

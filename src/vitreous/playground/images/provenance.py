@@ -7,10 +7,13 @@ what makes them an explanation.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
+import torch
 from torch import Tensor, nn
 
 from vitreous.blocks.activation import ACTIVATIONS
+from vitreous.blocks.conv import SameConv2d
 from vitreous.blocks.pool import GlobalAveragePool, GlobalMaxPool
 from vitreous.playground.images.layers import SHOWN, View
 from vitreous.playground.plane.snapshot import Frame
@@ -37,16 +40,22 @@ def explained(view: View, channel: int, row: int, column: int) -> Frame:
     if isinstance(module, POINTWISE):
         before = source.reshape(view.maps.shape)[channel, row, column]
         return {"how": "pointwise", "before": float(before)}, {}
+    if isinstance(module, nn.LocalResponseNorm):
+        return _subdued(module, source[:, row, column], channel)
+    if source.numel() == view.maps.numel() and torch.equal(source.flatten(), view.maps.flatten()):
+        return {"how": "unchanged"}, {}
     return {"how": "unknown"}, {}
 
 
 def _convolved(layer: nn.Conv2d, source: Tensor, channel: int, row: int, column: int) -> Frame:
     """The patch under the kernel, channel by channel; their products and the bias are the value."""
     size = [d * (k - 1) + 1 for k, d in zip(layer.kernel_size, layer.dilation, strict=True)]
-    padding = [int(p) for p in layer.padding]
+    if isinstance(layer, SameConv2d):
+        (up, down), (before, after) = layer.borders(source)
+    else:
+        up, before = down, after = [int(p) for p in layer.padding]
     mode = "constant" if layer.padding_mode == "zeros" else layer.padding_mode
-    borders = (padding[1], padding[1], padding[0], padding[0])
-    padded = nn.functional.pad(source[None], borders, mode)[0]
+    padded = nn.functional.pad(source[None], (before, after, up, down), mode)[0]
     top, left = row * layer.stride[0], column * layer.stride[1]
     inputs = layer.in_channels // layer.groups
     first = channel // (layer.out_channels // layer.groups) * inputs
@@ -60,8 +69,10 @@ def _convolved(layer: nn.Conv2d, source: Tensor, channel: int, row: int, column:
         "bias": bias,
         "sum": float(products.double().sum()),
         "first": first,
-        "top": top - padding[0],
-        "left": left - padding[1],
+        "top": top - up,
+        "left": left - before,
+        "rows": size[0],
+        "columns": size[1],
         "sums": products.double().sum((1, 2)).tolist(),
     }
     arrays = {"patch": patch[:SHOWN].float().numpy(), "kernel": kernel[:SHOWN].float().numpy()}
@@ -78,7 +89,7 @@ def _pooled(layer: nn.MaxPool2d | nn.AvgPool2d, source: Tensor, row: int, column
         dilation = _pair(layer.dilation)
     elif layer.count_include_pad:
         edge = padding
-    spans = []
+    spans, corner = [], []
     for at, size, kernel, stride, pad, zeros, step in zip(
         (row, column),
         source.shape,
@@ -90,15 +101,17 @@ def _pooled(layer: nn.MaxPool2d | nn.AvgPool2d, source: Tensor, row: int, column
         strict=True,
     ):
         first = at * stride - pad
+        corner += [first, step * (kernel - 1) + 1]
         places = range(first, first + kernel * step, step)
         spans.append([place + zeros for place in places if -zeros <= place < size + zeros])
     padded = nn.functional.pad(source, (edge[1], edge[1], edge[0], edge[0]))
     arrays = {"patch": padded[spans[0]][:, spans[1]].float().numpy()}
+    facts: dict[str, Any] = dict(zip(("top", "rows", "left", "columns"), corner, strict=True))
     if isinstance(layer, nn.MaxPool2d):
-        return {"how": "largest"}, arrays
+        return facts | {"how": "largest"}, arrays
     if layer.divisor_override:
-        return {"how": "divided", "divisor": layer.divisor_override}, arrays
-    return {"how": "mean"}, arrays
+        return facts | {"how": "divided", "divisor": layer.divisor_override}, arrays
+    return facts | {"how": "mean"}, arrays
 
 
 def _averaged(source: Tensor, output: Sequence[int], row: int, column: int) -> Frame:
@@ -131,6 +144,15 @@ def _weighed(layer: nn.Linear, source: Tensor, unit: int) -> Frame:
         ],
     }
     return facts, {}
+
+
+def _subdued(layer: nn.LocalResponseNorm, source: Tensor, channel: int) -> Frame:
+    """x / (k + α/n Σ x²)^β, where the sum runs over n neighboring channels."""
+    first = max(0, channel - layer.size // 2)
+    neighbors = source[first : channel + (layer.size + 1) // 2].double()
+    divisor = (layer.k + layer.alpha / layer.size * float(neighbors.square().sum())) ** layer.beta
+    facts = {"how": "subdued", "before": float(source[channel]), "divisor": divisor}
+    return facts, {"patch": neighbors.float().numpy()[None]}
 
 
 def _normalized(layer: nn.BatchNorm2d, before: float, channel: int) -> Frame:

@@ -13,11 +13,20 @@ export function explanation(value, layer) {
   root.append(paragraph(where, "hint"), paragraph(short(value.value), "big"));
   const [top, left, bottom, right] = value.window ?? [];
   const see = paragraph(value.window ? `It depends on ${bottom - top} × ${right - left} pixels of the image.` : "Which pixels of the image it depends on is not known.", "hint");
-  const build = HOW[value.how];
-  if (build) root.append(...build(value));
-  root.append(see);
+  // Of a stage, all that is known is what its layers did.
+  if (value.how === "unknown" && value.trail?.length) root.append(paragraph("A stage of several operations, the last one first:"), see);
+  else root.append(...told(value), see);
+  (value.trail ?? []).forEach((step, i) => {
+    const arrays = { patch: value.arrays[`patch${i}`], kernel: value.arrays[`kernel${i}`] };
+    const line = paragraph("", "trail");
+    line.append(sign("↑"), sign(short(step.value)), sign(step.name ? `of ${step.name}` : ""));
+    root.append(line, ...told({ ...step, arrays }));
+  });
   return root;
 }
+
+/** How a number was made, as elements. */
+const told = (value) => HOW[value.how]?.(value) ?? [];
 
 const HOW = {
   convolution(value) {
@@ -43,6 +52,13 @@ const HOW = {
   largest: (value) => [paragraph("The largest of this window:"), window_(value)],
   mean: (value) => [paragraph("The mean of these values:"), window_(value)],
   divided: (value) => [paragraph(`The sum of these values, divided by ${value.divisor}:`), window_(value)],
+  subdued: (value) => [paragraph(`${short(value.before)} ÷ ${short(value.divisor)}, which grows with the squares of its neighbors:`), window_(value)],
+  unknown: () => [paragraph("This kind of layer is not taken apart here.")],
+  unchanged: () => [paragraph("It passes on what it is given; it acts in training alone.")],
+  stage: () => [paragraph("A stage of several layers: point at its map to go on from there.")],
+  sum: ({ parts: [[a, x], [b, y]], value }) => [paragraph(`The sum of two paths: ${short(x)} (${a}) + ${short(y)} (${b}) = ${short(value)}.`)],
+  product: ({ parts: [[a, x], [b, y]], value }) => [paragraph(`${short(x)} (${a}) × the gate of its map ${short(y)} (${b}) = ${short(value)}.`)],
+  joined: ({ parts: [[a]], first, count }) => [paragraph(`Maps of several layers stand side by side; ${first + 1} to ${first + count} are those of ${a}.`)],
   pointwise: (value) => [paragraph(`The activation of ${short(value.before)}.`)],
   normalized: (value) => [paragraph(`(${short(value.before)} − mean ${short(value.mean)}) ÷ deviation ${short(value.deviation)} × scale ${short(value.scale)} + shift ${short(value.shift)}.`)],
   weighed(value) {

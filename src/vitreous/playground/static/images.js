@@ -12,10 +12,12 @@ import { Socket, inWords } from "./socket.js";
 import { setView, view } from "./state.js";
 import { Steps } from "./steps.js";
 import { Strip } from "./strip.js";
+import { Threads } from "./threads.js";
 import { Turns } from "./turns.js";
 import { Why } from "./why.js";
 
 const [FILE, DRAWING, FRAMED] = [0, 1, 2];
+const SLIDE = "Slide over the map";
 const LARGEST = 8 * 1024 * 1024 - 1;
 
 const PAGE = `
@@ -37,14 +39,14 @@ const PAGE = `
   <section class="glass layers-panel" aria-labelledby="layers-title">
     <h2 id="layers-title">Layers</h2>
     <p class="hint">Violet is negative, amber positive. Point at a map to see what made a number; with the keyboard, Tab to a layer, arrows choose the map, Shift and arrows the number.</p>
-    <div id="steps" role="group" aria-label="One image step by step"><div class="row"><button>Back</button><button>Step</button><button>Play</button><button class="quiet">Close</button></div><p class="hint" aria-live="polite"></p></div>
+    <div id="walk" role="group" aria-label="One image step by step"><div class="row"><button>Back</button><button>Step</button><button>Play</button><button class="quiet">Close</button></div><p class="hint" aria-live="polite"></p></div>
     <div id="layer-list"></div>
   </section>
   <section class="glass" id="template-panel" aria-labelledby="template-title" hidden><h2 id="template-title">Templates</h2><p class="hint">A linear classifier compares the image with one template a class: the score is the sum of pixel × weight.</p><div id="templates"></div></section>
   </div>
   <div class="look-side">
-    <section class="glass" aria-labelledby="guess-title"><h2 id="guess-title">Answer</h2><div id="guess"></div></section>
-    <section class="glass" aria-labelledby="why-title"><h2 id="why-title">Where a number comes from</h2><div id="why"><p class="hint">Point at a map.</p></div><button id="slide" hidden>Slide over the map</button></section>
+    <section class="glass" aria-labelledby="guess-title"><h2 id="guess-title"><span data-word="softmax">Prediction</span></h2><div id="guess"></div></section>
+    <section class="glass" aria-labelledby="why-title"><h2 id="why-title">Where a number comes from</h2><div id="why"><p class="hint">Point at a map.</p></div><div class="row" id="sliding" hidden><button id="slide-back" aria-label="The number before">◀</button><button id="slide">Slide over the map</button><button id="slide-on" aria-label="The next number">▶</button></div></section>
     <section class="glass" id="heat-panel" aria-labelledby="heat-title"><h2 id="heat-title">Why this answer</h2><form><label>Method<select></select></label><label>Target<input list="targets" placeholder="what was answered" autocomplete="off"><datalist id="targets"></datalist></label><label>Layer<select></select></label><label>Unit<input inputmode="numeric" placeholder="none; the first is 0" autocomplete="off"></label><button class="primary">Explain</button></form><canvas role="img" hidden></canvas><p class="hint said" aria-live="polite"></p></section>
     <section class="glass" id="cam-panel" aria-labelledby="cam-title" hidden><h2 id="cam-title">Class activation map</h2><p class="hint">Amber is evidence for the class, violet against it. The mean of the map and the bias add up to the score.</p><label for="cam-class">Class</label><select id="cam-class"></select><canvas id="cam" role="img"></canvas><p class="hint" id="cam-text"></p></section>
     <section class="glass" id="cloud-panel" aria-labelledby="cloud-title" hidden><h2 id="cloud-title">Where it lies among the digits</h2><canvas id="cloud" tabindex="0" role="application" aria-label="The digits as the last layer sees them. Left and right arrows open the digits one by one."></canvas><p class="hint" id="cloud-text"></p></section>
@@ -73,10 +75,13 @@ export class Images {
     };
     this.$("#cam-class").onchange = (event) => this.socket.send("cam", { label: +event.target.value });
     this.layers = new Layers(this.$("#layer-list"), (place) => this.socket.send("value", place));
+    this.threads = new Threads(this.$("#layer-list"));
     this.photo = new Photo(this.$("#photo-panel"), (place) => this.socket.send("pixel", place));
     this.strip = new Strip(this.$("#strip-panel"), (image) => this.openStored("validation", image));
-    this.steps = new Steps(this.$("#steps"), this.layers, () => this.socket.send("backward"));
-    this.$("#slide").onclick = ({ target }) => { target.textContent = this.layers.slide() ? "Stop" : "Slide over the map"; };
+    this.steps = new Steps(this.$("#walk"), this.layers, () => this.socket.send("backward"));
+    this.$("#slide").onclick = ({ target }) => { target.textContent = this.layers.slide() ? "Stop" : SLIDE; };
+    this.$("#slide-back").onclick = () => this.nudge(-1);
+    this.$("#slide-on").onclick = () => this.nudge(1);
     this.why = new Why(this.$("#heat-panel"), (question) => this.socket.send("explain", question));
     this.filters = new Filters(this.$("#filter-panel"));
     this.cloud = new Cloud(this.$("#cloud"), this.$("#cloud-text"), (number) => this.openExample(number));
@@ -167,7 +172,8 @@ export class Images {
     this.$("#cam-class").replaceChildren(...network.classes.map((name, i) => new Option(name, i)));
     this.$("#template-panel").hidden = !network.arrays.templates;
     this.$("#why").innerHTML = '<p class="hint">Point at a map.</p>';
-    this.$("#slide").hidden = true;
+    this.$("#sliding").hidden = true;
+    this.threads.clear();
     this.paintTemplates();
     this.filters.show(network);
     this.$("#cloud-panel").hidden = !network.digits;
@@ -199,12 +205,22 @@ export class Images {
     this.paintInput();
     const layer = this.network.layers[value.layer];
     this.$("#why").replaceChildren(explanation(value, layer));
-    this.$("#slide").hidden = layer.height * layer.width === 1;
-    this.$("#slide").textContent = this.layers.sliding ? "Stop" : "Slide over the map";
+    this.threads.show(value, this.network.layers);
+    this.$("#sliding").hidden = layer.height * layer.width === 1;
+    this.$("#slide").hidden = matchMedia("(prefers-reduced-motion: reduce)").matches;
+    this.$("#slide").textContent = this.layers.sliding ? "Stop" : SLIDE;
+  }
+
+  /** The number before or after the one that is asked about, line by line. */
+  nudge(step) {
+    this.layers.slide(false);
+    this.$("#slide").textContent = SLIDE;
+    this.layers.nudge(step);
   }
 
   show(seen) {
     this.seen = seen;
+    this.threads.clear();
     this.window = null;
     this.steps.end();
     this.layers.paint(seen.arrays);

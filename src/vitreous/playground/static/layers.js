@@ -26,14 +26,18 @@ export class Layers {
     this.sliding = null;
     if (!moves || !this.asked) return false;
     this.sliding = setInterval(() => {
-      if (this.waiting) return;
-      const [layer, channel, row, column] = this.asked;
-      const { height, width } = this.layers[layer];
-      const next = (row * width + column + 1) % (height * width);
-      const button = this.root.children[layer].querySelectorAll("button")[channel];
-      this.ask(layer, channel, Math.floor(next / width), next % width, button, true);
+      if (!this.waiting) this.nudge(1);
     }, 140);
     return true;
+  }
+
+  /** Ask about the number that lies so many places further in the same map. */
+  nudge(step) {
+    const [layer, channel, row, column] = this.asked;
+    const { height, width } = this.layers[layer];
+    const next = (row * width + column + step + height * width) % (height * width);
+    const button = this.root.children[layer].querySelectorAll("button")[channel];
+    this.ask(layer, channel, Math.floor(next / width), next % width, button, true);
   }
 
   /** No answer is awaited any more. */

@@ -19,6 +19,8 @@ from vitreous.trace.draw.text import number, shaped, written
 from vitreous.trace.graph.family import FAMILIES
 from vitreous.trace.graph.graph import Graph, Node
 
+COMPACT = 18  # nodes from which on cards have one line
+SCREENS = 1400.0  # pixels of height up to which a picture is made to fit on one screen
 _MARGIN = 28.0
 _HEADER = 62.0
 
@@ -148,18 +150,24 @@ def _formula(graph: Graph) -> str:
 def _network(graph: Graph) -> str:
     """Cards from top to bottom: what a layer is, its name, and the shape of what it hands on."""
     line = 15.0
+    compact = len(graph.nodes) > COMPACT
+    made = {node.id: node.shape for node in graph.nodes}
+    given = {edge.target: made[edge.source] for edge in graph.edges}
     sizes, notes = {}, {}
     for node in graph.nodes:
         first = len(node.label) * 7.9 + len(node.detail) * 6.4 + 12
         second = len(_name(node)) * 6.3 + len(_parameters(node)) * 6.3 + 24
         small = node.family in _SMALL
         width = max(first, second, 84.0 if small else 190.0) + 26
-        notes[node.id] = [(shaped(node.shape), "muted")] + [
+        if compact:
+            width = first + second + 6
+        told = not compact or given.get(node.id) != node.shape
+        notes[node.id] = ([(shaped(node.shape), "muted")] if told else []) + [
             (written(value), kind)
             for value, kind in ((node.value, "value"), (node.gradient, "gradient"))
             if value is not None
         ]
-        sizes[node.id] = width, 46.0 if _name(node) else 32.0
+        sizes[node.id] = width, 28.0 if compact else 46.0 if _name(node) else 32.0
     # Cards of one width make a calmer picture.
     widest = max(width for width, _ in sizes.values())
     for node in graph.nodes:
@@ -167,15 +175,16 @@ def _network(graph: Graph) -> str:
             sizes[node.id] = widest, sizes[node.id][1]
     pairs = list(dict.fromkeys((edge.source, edge.target) for edge in graph.edges))
     lines = max((len(note) for note in notes.values()), default=1)
-    placed = layered(sizes, pairs, gap=26, rank_gap=24 + line * lines)
+    placed = layered(sizes, pairs, gap=26, rank_gap=(9 if compact else 24) + line * lines)
 
     parts = [_wire(route) + _arrow(*route[-1]) for route in placed.routes.values()]
+    routes = placed.routes.items()
     leaving = {source for source, _ in pairs}
     for node in graph.nodes:
         x, y = placed.centers[node.id]
         width, height = sizes[node.id]
         left, top = x - width / 2, y - height / 2
-        first = top + (19 if _name(node) else 21)
+        first = top + (19 if _name(node) or compact else 21)
         parts += [
             _group(node),
             f'<rect class="card" x="{left:.1f}" y="{top:.1f}" width="{width:.1f}" '
@@ -188,14 +197,24 @@ def _network(graph: Graph) -> str:
         ]
         if _name(node):
             parts.append(
-                f'<text class="muted" x="{left + 16:.1f}" y="{top + 36:.1f}">'
+                f'<text class="muted end" x="{left + width - 12:.1f}" y="{first:.1f}">'
+                f"{escape(_name(node))}</text>"
+                if compact
+                else f'<text class="muted" x="{left + 16:.1f}" y="{top + 36:.1f}">'
                 f"{escape(_name(node))}</text>"
                 f'<text class="muted end" x="{left + width - 12:.1f}" y="{top + 36:.1f}">'
                 f"{_parameters(node)}</text>"
             )
         if node.id in leaving:
+            # On the side to which no wire bends, or beside the card.
+            bends = [route[1][0] - x for (source, _), route in routes if source == node.id]
+            right, leftward = max(bends) > 1, min(bends) < -1
+            at, below = (x - 9 if right else x + 9), top + height + 14
+            if right and leftward:
+                at, below = left + width + 8, y + 4
+            side = "end" if right and not leftward else ""
             for index, (note, kind) in enumerate(notes[node.id]):
-                parts.append(_number(x + 9, top + height + 14 + index * line, note, kind))
+                parts.append(_number(at, below + index * line, note, f"{kind} {side}".strip()))
         parts.append("</g>")
     families = [f for f in FAMILIES if any(n.family == f for n in graph.nodes) and f not in _GRAY]
     legend = [
@@ -276,12 +295,13 @@ def _document(
     width = max(width, at + 2 * _MARGIN)
     left = (width - placed.width) / 2
     height = placed.height + _HEADER + 2 * _MARGIN + 18
+    fitted = ' style="max-height: 100vh"' if height <= SCREENS else ""
     key = blake2b(title.encode(), digest_size=4).hexdigest()
     return "\n".join(
         [
             f'<svg xmlns="http://www.w3.org/2000/svg" class="vitreous-graph" role="img" '
             f'aria-labelledby="title-{key} text-{key}" width="{width:.0f}" height="{height:.0f}" '
-            f'viewBox="0 0 {width:.0f} {height:.0f}">',
+            f'viewBox="0 0 {width:.0f} {height:.0f}"{fitted}>',
             f'<title id="title-{key}">{escape(title)}</title>',
             f'<desc id="text-{key}">{escape(description)}</desc>',
             f"<style>{_STYLE}</style>",

@@ -7,11 +7,15 @@ parameters, and, given images, how large activations and gradients are.
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from vitreous.errors import UsageError
 from vitreous.trace.capture.operations import Shape
+
+QUIET = ("normalization", "activation", "arrangement")
+"""Families of layers that need no mention beside others."""
 
 
 @dataclass(frozen=True)
@@ -118,6 +122,46 @@ class Graph:
                 return folded
         return self.fold(1)
 
+    @property
+    def branches(self) -> bool:
+        """Do two ways through the network meet anywhere, as at a shortcut?"""
+        targets = [edge.target for edge in self.edges]
+        return len(set(targets)) < len(targets)
+
+    def legible(self, limit: int = 48) -> Graph:
+        """As `readable`; but where that would hide every shortcut, layers of a module that follow
+        one another are folded instead, and what branches stays.
+        """
+        folded = self.readable(limit)
+        if folded.branches or not self.branches:
+            return folded
+        chained = self.chained()
+        return chained if len(chained.nodes) <= limit else folded
+
+    def chained(self) -> Graph:
+        """Each run of nodes of one module, of which each alone feeds the next, as one node."""
+        fed = Counter(edge.source for edge in self.edges)
+        read = Counter(edge.target for edge in self.edges)
+        first = {node.id: node.id for node in self.nodes}
+        ends = {node.id for node in self.nodes if node.family in ("input", "output")}
+        for edge in self.edges:  # in the order of computation
+            alone = fed[edge.source] == 1 and read[edge.target] == 1
+            inside = module_of(edge.source) == module_of(edge.target)
+            if alone and inside and not ends & {edge.source, edge.target}:
+                first[edge.target] = first[edge.source]
+        runs: dict[str, list[Node]] = {}
+        for node in self.nodes:
+            runs.setdefault(first[node.id], []).append(node)
+        edges = {
+            (first[edge.source], first[edge.target]): replace(
+                edge, source=first[edge.source], target=first[edge.target]
+            )
+            for edge in self.edges
+            if first[edge.source] != first[edge.target]
+        }
+        nodes = [_run(id, members) for id, members in runs.items()]
+        return replace(self, nodes=tuple(nodes), edges=tuple(edges.values()))
+
     def _merged(self, id: str, members: list[Node]) -> Node:
         last = members[-1]
         count = sum(node.members for node in members)
@@ -131,3 +175,28 @@ class Graph:
             macs=sum(node.macs for node in members),
             members=count,
         )
+
+
+def module_of(id: str) -> str:
+    """The path of the module that a node lies in."""
+    return id.rpartition(".")[0]
+
+
+def _run(id: str, members: list[Node]) -> Node:
+    """One node for layers that follow one another: it is called after those that do the work."""
+    if len(members) == 1:
+        return members[0]
+    work = [node for node in members if node.family not in QUIET] or members
+    counts = Counter(node.label for node in work)
+    words = (f"{count} {label}" if count > 1 else label for label, count in counts.items())
+    count = sum(node.members for node in members)
+    return replace(
+        members[-1],
+        id=id,
+        label=", ".join(words),
+        family=work[0].family,
+        detail=f"{count} layers" if work[0].family != "operation" else "",
+        parameters=sum(node.parameters for node in members),
+        macs=sum(node.macs for node in members),
+        members=count,
+    )

@@ -190,7 +190,8 @@ def _window(
         dilation = pairs(4, ones) if name.startswith("max") else ones
         sizes = zip(kernel, pairs(2, kernel)[-2:], pairs(3, zeros)[-2:], dilation, strict=True)
         return [_sliding(*size) for size in sizes]
-    if name == "constant_pad_nd":
+    # What reads the border that is repeated beyond the map reads the border itself as well.
+    if name in ("constant_pad_nd", "replication_pad2d"):
         left, _, top, _ = (*arguments[1], 0, 0)[:4]
         return [_sliding(1, 1, top, 1), _sliding(1, 1, left, 1)]
     if name == "_adaptive_avg_pool2d" and before == after:
