@@ -53,7 +53,9 @@ def test_a_photo_is_painted(
     ("arguments", "said"),
     [
         (["lab", "splatt"], "splat"),
-        (["lab", "X44"], "X14"),
+        (["lab", "X44"], "X4"),
+        (["lab", "G7", "--data", "digits"], "makes its own data"),
+        (["lab", "painting", "--data", "digits"], "makes its own data"),
         (["lab", "painting"], "photo.jpg"),
         (["lab", "multi-task", "--out", "a.png"], "draws no picture"),
         (["lab", "language", "--full"], "one size"),

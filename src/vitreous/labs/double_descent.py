@@ -17,6 +17,7 @@ from vitreous.data.columns import ClassNumbers
 from vitreous.data.dataset import Dataset
 from vitreous.data.formats.open import open
 from vitreous.drawing.chart import Line, line_chart
+from vitreous.formats import plain
 from vitreous.labs.gallery import side_by_side, table
 from vitreous.labs.lab import Finding, Lab, Values, figure
 
@@ -157,12 +158,12 @@ def draw(values: Values) -> Markup:
             for color, (name, errors) in enumerate(values[kind].items(), 1)
         ]
         title = f"Test error of {kind}"
-        charts.append(line_chart(lines, title=title, x_label=label, log_x=True, y_format=figure))
+        charts.append(line_chart(lines, title=title, x_label=label, log_x=True, y_format=plain))
     rows = []
     for kind, sizes, count in (("polynomials", PARAMETERS, EXAMPLES), ("networks", WIDTHS, IMAGES)):
         for name, errors in values[kind].items():
             place, height, after = peak(sizes, errors, count)
-            rows.append([f"{kind}, {name}", f"{place}", figure(height), figure(after)])
+            rows.append([f"{kind}, {name}", f"{place}", plain(height), figure(after)])
     head = ("what is fitted", "peak at", "error there", "least behind it")
     return side_by_side(*charts) + table(head, rows, "How the peak moves with the assumptions")
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from functools import partial
 
 import numpy as np
 import torch
@@ -104,8 +103,11 @@ def enlarged(images: LabeledImages) -> LabeledImages:
     """Twice as large where a kernel of 5 × 5 would see more than half of an image at once."""
     if min(images.images.shape[2:]) >= LEAST:
         return images
-    larger = partial(F.interpolate, scale_factor=2.0, mode="bilinear")
-    return replace(images, images=larger(images.images), new_images=larger(images.new_images))
+    larger, new_larger = (
+        F.interpolate(part, scale_factor=2.0, mode="bilinear")
+        for part in (images.images, images.new_images)
+    )
+    return replace(images, images=larger, new_images=new_larger)
 
 
 def new(rows: Sequence[Sequence[float]]) -> Spread:

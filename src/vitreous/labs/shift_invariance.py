@@ -22,9 +22,9 @@ from vitreous.labs.labeled_images import LabeledImages, load
 from vitreous.metrics.interval import spread
 from vitreous.training.reproduce import seeded
 
-MAPS = (12, 24)
+MAPS = (8, 16)
 FARTHEST = 3  # pixels
-ROOM = 5  # around the images: the farthest shift, and the reach of both convolutions
+ROOM = 6  # around the images: the farthest shift, and one more than what two kernels reach
 POOLED = "mean over places"
 KINDS: dict[str, Callable[[], nn.Module]] = {
     POOLED: lambda: nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten()),
@@ -63,7 +63,7 @@ def learn(kind: str, images: LabeledImages, *, epochs: int, seed: int) -> dict[s
     model = nn.Sequential(features, classifier)
     optimizer = torch.optim.Adam(model.parameters(), 0.005, fused=True)
     steps = epochs * (len(images.images) // 64)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, 0.01, total_steps=steps)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, 0.03, total_steps=steps)
     generator = torch.Generator().manual_seed(seed)
     x = shifted(images.images, 0)
     for _ in range(steps):
@@ -99,7 +99,7 @@ def around(images: LabeledImages, seed: int) -> float:
 
 
 def measure(
-    *, seed: int = 0, data: str = "digits", seeds: int = 4, epochs: int = 10, most: int = 5000
+    *, seed: int = 0, data: str = "digits", seeds: int = 3, epochs: int = 25, most: int = 5000
 ) -> Values:
     """For both kinds and each seed, changes and accuracies for shifts of 0 to 3 pixels.
 
@@ -120,6 +120,7 @@ def judge(values: Values) -> list[Finding]:
         k: spread([row["right"][0] - row["right"][-1] for row in v])
         for k, v in values["found"].items()
     }
+    knows = spread([row["right"][0] for row in values["found"][POOLED]])
     border = spread([row["right"][0] - row["border"][0] for row in values["found"][POOLED]])
     pooled, flat = KINDS
     return [
@@ -134,7 +135,7 @@ def judge(values: Values) -> list[Finding]:
             name=f"change of the features by {FARTHEST} pixels, {pooled}",
             ours=change[pooled].mean,
             rule="≤",
-            bound=0.1,
+            bound=0.001,
             interval=change[pooled].interval,
             source="invariant",
         ),
@@ -145,6 +146,14 @@ def judge(values: Values) -> list[Finding]:
             bound=0.5,
             interval=change[flat].interval,
             source="not invariant",
+        ),
+        Finding(
+            name=f"accuracy where nothing is shifted, {pooled}",
+            ours=knows.mean,
+            rule="≥",
+            bound=0.5,
+            interval=knows.interval,
+            source="it has learned",
         ),
         Finding(
             name=f"accuracy lost by {FARTHEST} pixels, {pooled}",
@@ -205,9 +214,9 @@ LAB = Lab(
     draw=draw,
     core=(network, shifted),
     data=True,
-    assumed="Two convolutions of 3 × 3 with 12 and 24 maps; the images lie in the middle of a "
-    "black ground with 5 pixels of room, learned there and moved right and down when tested; "
-    "Adam, 10 epochs of at most 5,000 images, four seeds.",
+    assumed="Two convolutions of 3 × 3 with 8 and 16 maps; the images lie in the middle of a "
+    "black ground with 6 pixels of room, learned there and moved right and down when tested; "
+    "Adam, 25 epochs of at most 5,000 images, three seeds.",
     full={"seeds": 10, "epochs": 30, "most": 60_000},
     tiny={"seeds": 2, "epochs": 1, "most": 300},
     tries=("Move larger images.", "vitreous lab X18 --data MNIST_FOLDER"),
