@@ -72,4 +72,4 @@ def test_a_damaged_file_is_named(capsys: pytest.CaptureFixture[str]) -> None:
         with pytest.raises(RunError):
             examine("run")
     assert command(["doctor", "nowhere"]) == 1
-    assert "no recipe.yaml" in capsys.readouterr().err
+    assert "nowhere: does not exist" in capsys.readouterr().err
