@@ -36,10 +36,10 @@ def test_rules_without_the_score_that_matters_are_left_out(
     verdict(summary(), as_json=False)
     lines = capsys.readouterr().out.splitlines()
     assert lines[0] == "model       linear"
-    assert lines[1].startswith("test         100.00%   mean average precision")
+    assert lines[1].startswith("test        100.00\u202f%   mean average precision")
     assert lines[1].endswith("on 4 images")
     assert lines[2:] == [
-        "              25.00%   for scale: neighbor",
+        "             25.00\u202f%   for scale: neighbor",
         "time        2.0 s",
         "note        a note",
     ]

@@ -39,7 +39,7 @@ def test_other_classes_and_channels() -> None:
     model = create("efficientnet_lite0", pretrained=True, num_classes=5, in_channels=1).eval()
     assert model.notes == (
         "stem.conv.weight was adapted from 3 to 1 channels",
-        "head begins anew: 1000 classes became 5",
+        "head is new: 5 classes in place of 1,000",
         "weights learned on ImageNet-1k",
     )
     gray = torch.rand(2, 1, 64, 64)

@@ -42,7 +42,7 @@ def test_adapted_channels_and_classes_are_announced(published: Path) -> None:
     model = create("resnet20", num_classes=4, in_channels=1, pretrained=published)
     assert model.notes == (
         "conv1.weight was adapted from 3 to 1 channels",
-        "fc begins anew: 10 classes became 4",
+        "fc is new: 4 classes in place of 10",
     )
     whole = create("resnet20", pretrained=published)
     torch.testing.assert_close(model.conv1.weight, whole.conv1.weight.sum(1, keepdim=True))

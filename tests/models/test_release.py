@@ -170,7 +170,7 @@ def test_weights_by_name(
     model = create("resnet20", pretrained="imagenet", num_classes=3)
     assert Handler.requests == 1
     assert model.notes == (
-        "fc begins anew: 10 classes became 3",
+        "fc is new: 3 classes in place of 10",
         "weights learned on ImageNet-1k",
     )
     assert model.normalize.mean.flatten().tolist() == pytest.approx([0.485, 0.456, 0.406])

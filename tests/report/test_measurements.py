@@ -125,9 +125,9 @@ def test_a_terminal_says_which_way_is_better() -> None:
         ("", "    9\u202fpx   for scale: always answers the mean"),
     ]
     share = Measurement(WITHIN, (WITHIN,), ())
-    assert in_short("test", share) == [("test", "  90.00%   share within 5 px, on 50 images")]
+    assert in_short("test", share) == [("test", " 90.00\u202f%   share within 5 px, on 50 images")]
     alone = Measurement(WITHIN, (WITHIN,), (), count=1)
-    assert in_short("test", alone) == [("test", "  90.00%   share within 5 px, on 1 image")]
+    assert in_short("test", alone) == [("test", " 90.00\u202f%   share within 5 px, on 1 image")]
     assert [row.detail for row in verdict({"test": alone}).rows] == ["1 image"]
 
 

@@ -18,8 +18,11 @@ from vitreous.retrieval import encoder, search
 from vitreous.retrieval.encoder import Encoder
 
 
-def test_an_image_finds_itself_and_then_its_like(photos: Path, seeing: Bundle) -> None:
-    query = photos / "red" / "3.png"
+def test_an_image_finds_its_copy_and_then_its_like(
+    photos: Path, seeing: Bundle, tmp_path: Path
+) -> None:
+    query = tmp_path / "copy.png"
+    query.write_bytes((photos / "red" / "3.png").read_bytes())
     found = search(seeing, photos, query, top=10)
     assert found.count == 40
     assert found.matches[0].path == "red/3.png"
@@ -28,6 +31,16 @@ def test_an_image_finds_itself_and_then_its_like(photos: Path, seeing: Bundle) -
     assert found.votes == [("red", 10)]
     scores = [match.score for match in found.matches]
     assert scores == sorted(scores, reverse=True)
+
+
+def test_an_image_of_the_data_does_not_find_itself(photos: Path, seeing: Bundle) -> None:
+    query = photos / "red" / "3.png"
+    found = search(seeing, photos, query, top=40)
+    assert len(found.matches) == 39
+    assert "red/3.png" not in [match.path for match in found.matches]
+    assert "is not looked for in itself" in found.notes[-1]
+    shown = search(seeing, photos, query.read_bytes(), top=1)  # of bytes nobody knows the place
+    assert shown.matches[0].path == "red/3.png"
 
 
 def test_scores_are_cosines_of_what_enters_the_last_layer(photos: Path, seeing: Bundle) -> None:

@@ -151,7 +151,7 @@ def adopt(model: Network, state: State, *, where: str | None = None) -> tuple[st
             notes.append(f"{name} was adapted from {found.shape[1]} to {tensor.shape[1]} channels")
         elif name == f"{last}.weight" and _but(found, 0) == _but(tensor, 0):
             state |= {key: own[key] for key in own if key.startswith(f"{last}.")}
-            notes.append(f"{last} begins anew: {len(found)} classes became {len(tensor)}")
+            notes.append(f"{last} is new: {len(tensor):,} classes in place of {len(found):,}")
         elif name.endswith("pos_embed"):
             state[name] = model.get_submodule("patch_embed").adapted(found)  # type: ignore[operator]
             notes.append(f"{name} was interpolated")

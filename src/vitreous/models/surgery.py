@@ -161,7 +161,7 @@ def with_classes(model: Network, num_classes: int) -> str:
         )
     name = name_of(model, old)
     model.set_submodule(name, new.to(old.weight.device, old.weight.dtype))
-    return f"{name} begins anew: {before} classes became {num_classes}"
+    return f"{name} is new: {num_classes:,} classes in place of {before:,}"
 
 
 def with_channels(model: Network, in_channels: int) -> str:

@@ -220,4 +220,4 @@ def _digits(score: Score) -> int:
 
 def _brief(score: Score, value: float) -> str:
     """As in the columns of a terminal: two decimals of a percentage."""
-    return f"{value:.2%}" if score.is_share else score.format(value)
+    return score.format(value, 2)

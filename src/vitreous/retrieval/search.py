@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections import Counter
 from dataclasses import dataclass
@@ -29,6 +30,8 @@ from vitreous.retrieval.encoder import Encoder, Vectors, encoder
 from vitreous.retrieval.index import Index
 
 QUERIES = 1000  # images that are drawn as queries, to measure how good the answers are
+
+ITSELF = "the image is one of the data, and is not looked for in itself"
 
 
 @dataclass(frozen=True)
@@ -122,7 +125,8 @@ def search(
     packed = pack(dataset, seeing.contract, targets={}, progress=shown.task("reading images"))
     ids = np.flatnonzero(packed.good)
     vectors = seeing.of_rows(dataset, packed.rows, ids, shown.task("computing features"))
-    found = Index(vectors).nearest(query, top)
+    own = own_row(image, dataset, ids)
+    found = Index(vectors).nearest(query, top, leave_out=None if own is None else np.array([own]))
     scores, measured = measure(seeing, dataset, ids, vectors, top)
     return Search(
         image=printable(image) if isinstance(image, str | Path) else "",
@@ -144,8 +148,21 @@ def search(
             *dataset.notes,
             *packed.remarks,
             *([report(packed.bad, len(dataset))] if packed.bad else ()),
+            *([ITSELF] if own is not None else ()),
         ),
     )  # fmt: skip
+
+
+def own_row(image: Source, dataset: Dataset, ids: NDArray[np.int64]) -> int | None:
+    """Where among `ids` the file that is asked about stands, if it is one of the data."""
+    if not isinstance(image, str | Path):
+        return None
+    name, asked = os.path.basename(image), os.path.realpath(image)
+    for row, index in enumerate(ids.tolist()):
+        source = dataset.source(index)
+        if source and os.path.basename(source) == name and os.path.realpath(source) == asked:
+            return row
+    return None
 
 
 def measure(

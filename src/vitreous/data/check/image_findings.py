@@ -15,6 +15,7 @@ from vitreous.data.images.remarks import WORDS, Remark
 from vitreous.data.images.unreadable import remedies
 from vitreous.formats import counted
 
+ODD = 4  # images of a kind, up to which each is named
 TINY, LONG = 8, 4  # pixels of the shorter side; times the longer side is longer
 KINDS = {
     Remark.LOST: "lost",
@@ -70,7 +71,10 @@ def findings_of_images(view: View) -> Iterator[Finding]:
             "modes",
             "images are of several kinds; all are brought to "
             f"{counted(view.dataset.channels, 'channel')}",
-            tuple(f"{count:,} {mode}" for mode, count in modes.most_common()),
+            tuple(
+                f"{count:,} {mode}{_named(view, mode) if count <= ODD else ''}"
+                for mode, count in modes.most_common()
+            ),
         )
     short, long = seen.sizes.min(axis=1), seen.sizes.max(axis=1)
     for kind, odd, words in (
@@ -94,6 +98,12 @@ def findings_of_images(view: View) -> Iterator[Finding]:
             f"{np.median(heights):,.0f}), widths from {widths.min():,} to {widths.max():,} "
             f"(median {np.median(widths):,.0f})",
         )
+
+
+def _named(view: View, mode: str) -> str:
+    """The images of a kind that few have: often they were not taken, but put in by a program."""
+    kind = view.seen.modes.index(mode)
+    return f": {', '.join(view.names(np.flatnonzero(view.seen.good & (view.seen.kinds == kind))))}"
 
 
 def _losses(view: View) -> Iterator[Finding]:
