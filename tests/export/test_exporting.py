@@ -142,7 +142,8 @@ def test_what_is_not_offered(trained: Run, arguments: dict[str, Any], words: str
         export(trained.folder.path, **arguments)
 
 
-@pytest.mark.parametrize("kind", [pytest.param("classes", marks=pytest.mark.slow), "clean"])
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["classes", "clean"])
 def test_images_of_any_size(kind: str, tmp_path: Path) -> None:
     """A network that keeps the size of images has a file that does, also through `vt.load`."""
     random = np.random.default_rng(0)

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from vitreous.data.batches.preprocess import PixelContract
 from vitreous.errors import ModelError, StorageError, UsageError
 from vitreous.inference import Bundle, to_onnx
-from vitreous.inference.onnx import compare
+from vitreous.inference.onnx import compare, convert
 from vitreous.models import create
 from vitreous.tasks import Label
 
@@ -174,3 +174,26 @@ def test_a_network_with_several_outputs_is_refused(tmp_path: Path) -> None:
 
     with pytest.raises(ModelError, match="gives a dict"):
         to_onnx(Named(), tmp_path / "x.onnx", images=torch.rand(1, 3, 4, 4))
+
+
+def test_axes_that_may_have_any_length() -> None:
+    network = nn.Conv2d(1, 2, 3, padding=1)
+    blob = convert(Last(network), torch.rand(1, 9, 7, 1), free=("height", "width"))
+    session = runtime.InferenceSession(blob)
+    assert session.get_inputs()[0].shape == ["batch", "height", "width", 1]
+    for shape in ((1, 4, 20, 1), (3, 9, 7, 1), (2, 31, 2, 1)):
+        images = torch.rand(shape)
+        (found,) = session.run(None, {"images": images.numpy()})
+        np.testing.assert_allclose(found, Last(network)(images).detach(), atol=1e-5)
+
+
+class Last(nn.Module):
+    """A network for images (B, H, W, C)."""
+
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, images: Tensor) -> Tensor:
+        found: Tensor = self.network(images.permute(0, 3, 1, 2))
+        return found
