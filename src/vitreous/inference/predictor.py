@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from vitreous.blocks.mode import evaluating
+from vitreous.data.batches.augmentation import keys_of
 from vitreous.data.batches.pack import Rows
 from vitreous.data.batches.preprocess import PixelContract, resize, resize_frame
 from vitreous.data.images.decode import Source, decode
@@ -33,7 +34,7 @@ from vitreous.inference.tiles import Tiling
 from vitreous.shapes import Images
 from vitreous.tasks import Answer, Task
 from vitreous.tasks.meter import Meter
-from vitreous.tasks.task import Columns, Ids
+from vitreous.tasks.task import Columns, Ids, Stage
 from vitreous.training.precision import forward_context, widened
 
 Image: TypeAlias = Source | Tensor
@@ -131,15 +132,15 @@ class Predictor:
             )
         return found.double().cpu().numpy()
 
-    def over(
-        self, rows: Rows, ids: Ids, progress: Callable[[int, int], None] | None = None
-    ) -> Iterator[tuple[Ids, Any]]:
-        """(ids, outputs) for these rows of a pack, some at a time."""
-        for first in range(0, len(ids), self.together):
-            chunk = ids[first : first + self.together]
-            yield chunk, self.answers(self.contract.images(rows[chunk]))
-            if progress:
-                progress(first + len(chunk), len(ids))
+    def heard(self, images: Images, stage: Stage) -> tuple[Any, dict[str, Tensor]]:
+        """What is answered to images, and targets that the task has made of these: what it then
+        shows the network is a function of their pixels alone.
+        """
+        pretext = self.task.pretext(stage)
+        if pretext is None:
+            return self.answers(images), {}
+        shown, made = pretext(images, 0, 0, keys_of(images))
+        return self.answers(shown), made
 
     def measure(
         self,
@@ -154,10 +155,15 @@ class Predictor:
         hear  is told the outputs for some rows at a time
         """
         meter = self.task.meter()
-        for chunk, outputs in self.over(rows, ids, progress):
+        for first in range(0, len(ids), self.together):
+            chunk = ids[first : first + self.together]
+            outputs, made = self.heard(self.contract.images(rows[chunk]), "measuring")
             if hear:
                 hear(outputs)
-            meter.add(outputs, {name: column.batch(chunk) for name, column in targets.items()})
+            given = {name: column.batch(chunk) for name, column in targets.items()}
+            meter.add(outputs, given | made)
+            if progress:
+                progress(first + len(chunk), len(ids))
         return meter
 
     def images(self, sources: Sequence[Source]) -> Images:
@@ -207,7 +213,8 @@ class Predictor:
         if self.contract.fit == "native":
             return [self._whole(source, top) for source in map(channels_last, sources)]
         images, _, frames, told = self.fitted(sources)
-        return [*zip(self.task.decode(self.outputs(images), frames, top), told, strict=True)]
+        outputs = self.task.completed(*self.heard(images, "answering"))
+        return [*zip(self.task.decode(outputs, frames, top), told, strict=True)]
 
     def answered(self, source: Image) -> Answered:
         """The answer to one image as `predict` gives it, with what led to it. The last pass through
@@ -246,7 +253,8 @@ class Predictor:
             image = decode(source, channels=contract.channels)
         height, width = image.shape[:2]
         if height * width <= WHOLE:
-            outputs = self.answers(contract.around(height, width).images(image[None]))
+            images = contract.around(height, width).images(image[None])
+            outputs = self.task.completed(*self.heard(images, "answering"))
         else:
             outputs = self._map(image)
         frames = [Frame.identity((height, width))]

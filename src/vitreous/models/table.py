@@ -35,6 +35,7 @@ from vitreous.models import (
 from vitreous.models.network import Network
 from vitreous.models.pretrained import load_weights
 from vitreous.models.rows import Variant
+from vitreous.models.surgery import with_projection
 
 MODELS: dict[str, Variant] = {
     variant.name: variant
@@ -85,6 +86,7 @@ def create(
     pretrained: bool | str | Path = False,
     mean: Statistic | None = None,
     std: Statistic | None = None,
+    projected: bool = False,
     **arguments: Any,
 ) -> Network:
     """A network from the table: a plain module from images in [0, 1] to logits.
@@ -96,6 +98,7 @@ def create(
                 `hub:OWNER/NAME/FILE`. Layers of another number of classes or channels are adapted;
                 what was done is in `model.notes`
     mean, std   of the pixels; None is that of the weights, ImageNet's for RGB, or 0.5 and 0.25
+    projected   put a hidden layer before the logits, see `surgery.with_projection`
     arguments   anything else that the class takes, in place of the variant's own
 
     Raises UsageError for an unknown name or argument, ShapeError with a size that works.
@@ -121,6 +124,8 @@ def create(
         details["size"] = height, width
     model = row.build(num_classes=num_classes, in_channels=in_channels, **details)
     model.name = name
+    if projected:
+        with_projection(model)
     if not row.sized:
         model.sizes = row.sizes
     model.normalize = Normalize(in_channels, mean, std)

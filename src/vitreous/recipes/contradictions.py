@@ -161,6 +161,12 @@ def check_together(choices: Mapping[str, Any], task: type[Task]) -> None:
             remedy="Leave it out, or begin from weights: --pretrained FILE, or a network that "
             "comes with some (`vitreous models`).",
         )
+    if choices["freeze"] == "backbone" and not task.needs:
+        raise UsageError(
+            f"the task {task.name} learns the features themselves: a frozen backbone has them",
+            where="--freeze backbone",
+            remedy="Leave it out.",
+        )
     if choices["freeze"] == "backbone" and not choices["fine_tune"]:
         for name in ("mixup", "cutmix", "adversarial", "bn_recalibrate"):
             if choices[name]:

@@ -37,7 +37,8 @@ class Recipe:
     task: str = "auto"
     """what is asked of each image: classify (one label), label (several), segment (the class of
     each pixel), regress (numbers), keypoints, locate (one box), detect (any number of boxes),
-    count (things), depth or denoise; auto is told by the data"""
+    count (things), depth, denoise or pretrain (learning without labels, to begin another task
+    with); auto is told by the data"""
 
     epochs: Annotated[int | None, Between(1, 1_000_000)] = None
     """how many times each training image is seen"""
@@ -110,7 +111,8 @@ class Recipe:
     """stop when this many epochs bring nothing; the best weights are kept in any case"""
 
     augment: str | None = None
-    """none, light, pieces, standard, strong, scenes, elastic, turn, zoom, randaugment or augmix"""
+    """none, light, pieces, standard, strong, scenes, elastic, turn, zoom, views, randaugment or
+    augmix"""
     noise: Annotated[str | None, "text, such as gaussian:25"] = None
     """what makes images worse where a network is to undo it: gaussian:SIGMA in gray levels,
     poisson:PHOTONS of a white pixel or jpeg:QUALITY"""
@@ -126,8 +128,8 @@ class Recipe:
     """steps of these attacks; default: 1, from a random start"""
 
     pretrained: str | None = None
-    """yes, no, a weights file, or an address or hub:OWNER/NAME/FILE that ends in #sha256=...;
-    default: yes where weights come along"""
+    """yes, no, a weights file, the folder of a run, or an address or hub:OWNER/NAME/FILE that ends
+    in #sha256=...; default: yes where weights come along"""
     freeze: Literal["auto", "none", "backbone"] = "auto"
     """backbone: train the last layer alone, on features computed once"""
     fine_tune: Annotated[int, Between(0, 1_000_000)] = 0
