@@ -15,14 +15,16 @@ from vitreous.data.columns import ClassNumbers
 from vitreous.data.dataset import Dataset
 from vitreous.data.formats.arrays import ArrayDataset
 from vitreous.data.splits.split import split
-from vitreous.errors import ModelFileError, UsageError
+from vitreous.errors import ModelFileError, ShapeError, UsageError
 from vitreous.inference.model_file import load
+from vitreous.losses.hidden import hidden_error
 from vitreous.models import create
 from vitreous.playground.images.inspector import Lens
 from vitreous.retrieval import encoder
 from vitreous.runs.evaluate import evaluate
 from vitreous.runs.robustness import robustness
 from vitreous.runs.run import Run, resume, train
+from vitreous.tasks.hidden_patches import HiddenPatches
 from vitreous.tasks.other_view import OtherView
 from vitreous.tasks.pretrain import NUMBERS, Pretrain
 
@@ -154,7 +156,8 @@ def test_a_folder_that_nobody_has_sorted(tmp_path: Path) -> None:
         ({"mixup": 0.2}, "--mixup"),
         ({"batch_size": 1}, "no other image"),
         ({"model": "nin"}, "no dense layer"),
-        ({"model": "unet_small"}, "answers for each pixel"),
+        ({"model": "unet_small", "loss": "nt_xent"}, "answers for each pixel"),
+        ({"loss": "masked"}, "answers for the whole image"),
         ({"freeze": "backbone", "pretrained": "RUN"}, "learns the features themselves"),
         ({"balance": "weights"}, "no classes"),
         ({"label_smoothing": 0.1}, "no classes"),
@@ -226,3 +229,133 @@ def test_the_other_view_depends_on_the_pixels_alone() -> None:
     flat = torch.full((1, 1, 6, 6), 0.5)  # a piece of one color is that color, brighter or darker
     view = OtherView()(flat, 0, 0, keys_of(flat))[0][1]
     torch.testing.assert_close(view, view[:, :1, :1].expand_as(view))
+
+
+# The other way: images of which most is hidden, and rebuilt.
+
+
+@pytest.fixture(scope="module")
+def masked(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    recipe = RECIPE | {"model": "vit_nano4_map", "epochs": 2, "batch_size": 60}
+    return train(digits(), out=tmp_path_factory.mktemp("masked") / "run", **recipe)
+
+
+def test_the_network_tells_the_way(masked: Run) -> None:
+    assert masked.model.task.criterion == "masked"
+    losses = [row["train_loss"] for row in masked.history]
+    assert losses[-1] < losses[0]
+    scores = masked.scores["test"]
+    (color,) = scores.baselines
+    assert color.score("psnr") is not None
+    found = evaluate(masked.folder.path, digits())["scores"]["test"]
+    assert found["psnr"] == pytest.approx(scores.psnr)
+    page = masked.report(digits()).read_text(encoding="utf-8")
+    assert "Worst pictures" in page
+    assert "mean color of what is seen" in page
+
+
+@pytest.mark.parametrize(("size", "share"), [((32, 32), 0.6), ((28, 20), 0.5), ((8, 8), 0.9)])
+def test_as_many_squares_are_hidden_in_each_image(size: tuple[int, int], share: float) -> None:
+    images = torch.rand(6, 3, *size, generator=torch.Generator().manual_seed(0))
+    patches = HiddenPatches(4, share)
+    shown, made = patches(images, 1, 2, np.arange(6))
+    squares = made["hidden"].unfold(1, 4, 4).unfold(2, 4, 4).float().mean((3, 4))
+    assert set(squares.flatten().tolist()) == {0.0, 1.0}  # squares of the grid, and whole
+    total = squares[0].numel()
+    expected = min(round(share * total), total - 1)
+    assert squares.sum((1, 2)).tolist() == [expected] * 6
+    assert patches.count(*size) == expected
+    seen = ~made["hidden"][:, None].expand_as(images)
+    assert torch.equal(shown[seen], images[seen])
+    assert torch.equal(made["picture"], images)
+    for image, picture, known in zip(images, shown, seen[:, 0], strict=True):
+        color = image[:, known].mean(1, keepdim=True)
+        torch.testing.assert_close(picture[:, ~known], color.expand(-1, int((~known).sum())))
+
+
+def test_what_is_hidden_is_a_function_of_seed_epoch_and_image() -> None:
+    images, patches = torch.rand(4, 1, 16, 16), HiddenPatches(4, 0.5)
+    hidden = [patches(images, *by, np.arange(4))[1]["hidden"] for by in ((0, 0), (1, 0), (0, 1))]
+    assert torch.equal(patches(images, 0, 0, np.arange(4))[1]["hidden"], hidden[0])
+    assert not torch.equal(hidden[0], hidden[1])
+    assert not torch.equal(hidden[0], hidden[2])
+    alone = patches(images[2:], 0, 0, np.arange(2, 4))[1]["hidden"]
+    assert torch.equal(alone, hidden[0][2:])
+
+
+def test_only_what_was_hidden_counts() -> None:
+    generator = torch.Generator().manual_seed(0)
+    outputs, pictures = torch.rand(2, 3, 2, 8, 8, dtype=torch.float64, generator=generator)
+    hidden = torch.rand(3, 8, 8, generator=generator) < 0.4
+    found = hidden_error(outputs, pictures, hidden, reduction="none")
+    for number in range(3):
+        places = [(c, y, x) for c in range(2) for y, x in hidden[number].nonzero().tolist()]
+        errors = [float(outputs[number][at] - pictures[number][at]) ** 2 for at in places]
+        assert float(found[number]) == pytest.approx(sum(errors) / len(errors))
+    (gradient,) = torch.autograd.grad(
+        hidden_error(outputs.requires_grad_(), pictures, hidden), outputs
+    )
+    assert not gradient[~hidden[:, None].expand_as(gradient)].any()
+    assert gradient[hidden[:, None].expand_as(gradient)].all()
+    assert torch.autograd.gradcheck(lambda x: hidden_error(x, pictures, hidden), outputs)
+    assert hidden_error(outputs, pictures, torch.zeros_like(hidden)) == 0
+    with pytest.raises(ShapeError):
+        hidden_error(outputs[:, :1], pictures, hidden)
+
+
+def test_each_token_tells_the_pixels_of_its_patch() -> None:
+    """Planted: a head that gives the number of a place shows it in that place's square."""
+    network = create("vit_nano4_map", num_classes=1, size=(8, 16)).eval()
+    tokens = torch.zeros(1, 9, 96)
+    tokens[0, 1:, 0] = torch.arange(8.0)
+    with torch.no_grad():
+        for conv in (network.pixels[0], network.head):
+            conv.weight.zero_()
+            conv.bias.zero_()
+            conv.weight[:, 0] = 1
+    network.blocks = torch.nn.Sequential()
+    network.norm = torch.nn.Identity()
+    network.patch_embed = Fixed(tokens)
+    with torch.no_grad():
+        (found,) = network(torch.rand(1, 3, 8, 16))
+    expected = torch.arange(8.0).reshape(2, 4).repeat_interleave(4, 0).repeat_interleave(4, 1)
+    torch.testing.assert_close(found[0], expected)
+
+
+class Fixed(torch.nn.Module):
+    """The same tokens for any image."""
+
+    def __init__(self, tokens: torch.Tensor) -> None:
+        super().__init__()
+        self.tokens = tokens
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        return self.tokens
+
+
+def test_its_answer_is_the_image_with_what_was_hidden_filled_in(masked: Run) -> None:
+    image = digits()[0].image
+    answer = masked.model.predict(image)
+    assert answer.pixels.shape == image.shape
+    assert answer.draw(image).shape == (*image.shape[:2], 3)
+    assert answer.text == masked.model.predict([image, digits()[1].image])[0].text
+
+
+def test_a_transformer_of_classes_takes_its_weights(masked: Run) -> None:
+    network = create(
+        "vit_nano4", num_classes=10, in_channels=1, size=8, pretrained=masked.folder.path
+    )
+    learned = masked.model.model.state_dict()
+    for name, tensor in network.state_dict().items():
+        assert name.startswith("head.") or torch.equal(tensor, learned[name]), name
+    assert network.notes == ("head begins anew: that of the weights has other layers",)
+
+
+def test_settings_of_the_masked_come_back_from_json(masked: Run) -> None:
+    task = masked.model.task
+    again = Pretrain.from_json((), task.to_json())
+    assert again.to_json() == task.to_json()
+    assert again.output() == task.output()
+    for broken in ({"pretext": "masked"}, {**task.to_json(), "side": 0}, {"pretext": 1}):
+        with pytest.raises(ModelFileError):
+            Pretrain.from_json((), broken)

@@ -159,6 +159,9 @@ def adopt(model: Network, state: State, *, where: str | None = None) -> tuple[st
         if name == first and _but(found, 1) == _but(tensor, 1):
             state[name] = adapt_channels(found, tensor.shape[1])
             notes.append(f"{name} was adapted from {found.shape[1]} to {tensor.shape[1]} channels")
+        elif name == f"{last}.weight" and found.dim() != tensor.dim():
+            state |= {key: own[key] for key in own if key.startswith(f"{last}.")}
+            notes.append(f"{last} begins anew: that of the weights has other layers")
         elif name == f"{last}.weight" and _but(found, 0) == _but(tensor, 0):
             state |= {key: own[key] for key in own if key.startswith(f"{last}.")}
             notes.append(f"{last} begins anew: {len(found)} classes became {len(tensor)}")

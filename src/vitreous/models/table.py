@@ -31,6 +31,7 @@ from vitreous.models import (
     unet_transformer,
     vgg,
     vit,
+    vit_map,
 )
 from vitreous.models.network import Network
 from vitreous.models.pretrained import load_weights
@@ -56,6 +57,7 @@ MODELS: dict[str, Variant] = {
         fcn.VARIANTS,
         denoiser.VARIANTS,
         vit.VARIANTS,
+        vit_map.VARIANTS,
         unet_transformer.VARIANTS,
         convnet.VARIANTS,
     )

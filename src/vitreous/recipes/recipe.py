@@ -77,7 +77,8 @@ class Recipe:
     """what training minimizes: cross_entropy, hinge, focal or hard; for masks also dice,
     cross_entropy_dice or border; for numbers squared, huber or absolute; for points these too,
     heat_map or integral; for one box heat_map, heat_map_giou, smooth_l1 or giou, for many focal
-    or hard; for counts squared_count, for depth scale_invariant; auto fits the task"""
+    or hard; for counts squared_count, for depth scale_invariant; without labels nt_xent or masked;
+    auto fits the task"""
     alpha: Annotated[float | None, Between(0, 1)] = None
     """share α of the loss S of the class beside R, that of the box, where each image has one:
     α S + (1 - α) R; to be chosen by a score, such as CorLoc"""

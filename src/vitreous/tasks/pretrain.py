@@ -9,10 +9,9 @@ whether neighbors are of one class.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from copy import copy
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, Self
+from typing import Any, Self, cast
 
 import numpy as np
 import torch
@@ -21,27 +20,25 @@ from torch.nn import functional as F
 
 from vitreous.data.batches.augmentation import Pretext, keys_of
 from vitreous.data.batches.pack import Rows
-from vitreous.data.columns import ClassNumbers
-from vitreous.data.dataset import Dataset
 from vitreous.data.images.frame import Frame
-from vitreous.errors import ModelFileError, UsageError
-from vitreous.formats import counted, percent
+from vitreous.errors import ModelFileError
+from vitreous.formats import percent
 from vitreous.losses.contrastive import nt_xent
 from vitreous.metrics.score import Rule
 from vitreous.metrics.simple_rule import SimpleRule
 from vitreous.metrics.view_retrieval import ViewScores, unit, view_ranks, view_scores
 from vitreous.models.network import Output
-from vitreous.tasks.aim import Aim
 from vitreous.tasks.image_score import ImageScore
+from vitreous.tasks.masked import Masked
 from vitreous.tasks.other_view import OtherView
 from vitreous.tasks.ranks import ranks
 from vitreous.tasks.section import Case, Gallery, Note
-from vitreous.tasks.task import Aligned, Columns, Ids, Kinds, Stage, Task
+from vitreous.tasks.task import Columns, Ids, Stage
+from vitreous.tasks.unlabeled import MASKED, Unlabeled
 from vitreous.tasks.vector_answer import Embedding
 from vitreous.tasks.view_meter import ViewMeter
 
 NUMBERS = 128  # of an answer, as in the paper
-LOOKS = 1_200_000  # at images
 SIDE = 16  # pixels a side of the images that pixels are compared in
 COLLAPSED = 0.1  # spread below which all answers are nearly the same
 SHOWN = 12  # images in a gallery
@@ -49,58 +46,18 @@ CHUNK = 256
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Pretrain(Task):
+class Pretrain(Unlabeled):
     """Two views of an image are alike. Nothing is learned from classes, they are measured by."""
 
-    name = "pretrain"
-    requirement = "images, with labels or without"
-    needs: ClassVar[Kinds] = {}
-    unlabeled = True
-    window = "crop"
     SCORES = ViewScores
     image_score = ImageScore("found", "other views found")
-    LOSSES: ClassVar[Mapping[str, Callable[..., Tensor]]] = {"nt_xent": nt_xent}
-
-    @classmethod
-    def blends(cls) -> bool:
-        return False
-
-    @classmethod
-    def pose(cls, dataset: Dataset, noise: str | None = None) -> Dataset:
-        """The images, and of their targets one class each."""
-        kept = {
-            name: column
-            for name, column in dataset.targets.items()
-            if name == "class" and isinstance(column, ClassNumbers)
-        }
-        if kept.keys() == dataset.targets.keys():
-            return dataset
-        asked = copy(dataset)
-        asked.__dict__.pop("fingerprint", None)  # it is that of other targets
-        asked.targets = kept
-        return asked
-
-    @classmethod
-    def explain(cls, outputs: Sequence[str]) -> str:
-        return "a vector an image, which is to be alike for two views of one image alone"
-
-    @classmethod
-    def prefers(cls, channels: int, examples: int, criterion: str) -> dict[str, tuple[Any, str]]:
-        epochs = int(np.clip(round(LOOKS / examples), 5, 400))
-        looks = f"about {epochs * examples:,} looks at {counted(examples, 'image')}"
-        return {
-            **super().prefers(channels, examples, criterion),
-            "epochs": (epochs, f"{looks}: without labels more are needed"),
-            "batch_size": (int(np.clip(examples // 8, 2, 256)), "the others that are told apart"),
-            "augment": ("views", "what it changes is what the network learns to overlook"),
-            "freeze": ("none", "the features themselves are learned"),
-        }
 
     @classmethod
     def of(
         cls, targets: Columns, *, criterion: str = "", smoothing: float = 0.0, balance: str = "none"
     ) -> Self:
-        return cls(criterion=criterion)
+        way: Any = Masked if criterion == MASKED else cls
+        return cast(Self, way(criterion=criterion))
 
     def output(self) -> Output:
         return Output("vector", NUMBERS, projected=True)
@@ -156,20 +113,10 @@ class Pretrain(Task):
         ]
         return ("found", "place", "rank"), rows
 
-    def align(self, targets: Columns, where: str) -> Aligned:
-        """Any images will do; `known` stands for any number of them."""
-        return Aligned(targets, np.ones(1, bool))
-
     def decode(
         self, outputs: Tensor, frames: Sequence[Frame] | None = None, top: int = 5
     ) -> list[Embedding]:
         return [Embedding(one) for one in unit(outputs.detach().float().cpu().numpy())]
-
-    def aim(self, outputs: Tensor, target: str = "", frames: Any = None) -> Aim:
-        raise UsageError(
-            "a vector that was learned without labels says nothing that could be explained",
-            remedy="Train a task on these weights (--pretrained RUN), and explain that.",
-        )
 
     def meaning(self, scores: ViewScores) -> list[str]:
         told = [
@@ -208,6 +155,8 @@ class Pretrain(Task):
 
     @classmethod
     def from_json(cls, classes: Sequence[str], decoding: Mapping[str, Any]) -> Self:
+        if "pretext" in decoding:
+            return cast(Self, Masked.from_json(classes, decoding))
         if decoding or classes:
             raise ModelFileError(f"the decoding of vectors is {dict(decoding)!r:.80}")
         return cls()
