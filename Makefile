@@ -9,8 +9,8 @@ INSTALLED := .venv/installed
 help: ## List the verbs
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
 
-demo: $(INSTALLED) ## Train on the digits that come along; prints scores and writes a report
-	$(BIN)/vitreous train digits
+demo: $(INSTALLED) ## Train on scattered digits, which come along; prints scores and writes a report
+	$(BIN)/vitreous train scattered
 
 test: $(INSTALLED)-dev ## Run the tests
 	PYTHONHASHSEED=0 $(BIN)/python -m pytest -n auto

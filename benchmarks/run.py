@@ -10,7 +10,15 @@ import sys
 from pathlib import Path
 
 HERE = Path(__file__).parent
-NEEDED = {"run", "peers", "keras_mnist"}  # no benchmarks of their own
+NEEDED = {  # read by others
+    "run",
+    "peers",
+    "keras_mnist",
+    "kept_epoch",
+    "small_sets",
+    "doctor_training",
+    "doctor_zoo",
+}
 
 
 def main() -> None:

@@ -34,7 +34,7 @@ PAGES = {
     "Guide": (
         *("data", "augment", "models", "training", "doctor", "tasks-and-scores", "segmentation"),
         *("detection", "points-and-boxes", "denoising", "depth-and-counts", "pretrain"),
-        *("runs", "export"),
+        *("runs", "export", "serving"),
         *("classic", "selection", "explain", "robust"),
         *("playground", "labs", "backprop", "trace", "design"),
     ),

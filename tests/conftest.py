@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import csv
 import fcntl
+import io
+import multiprocessing
 import os
 import socket
 import subprocess
 import sys
 import tempfile
+import traceback
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -25,6 +28,11 @@ LOOPBACK = ("127.", "::1", "localhost")
 
 # Public data sets may lie beside the checkout, packed, with a script that lays one out in a folder.
 PACKED = Path(__file__).parent.parent / ".." / "shared" / "data"
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    count = "how many requests the slow fuzzing of the server sends"
+    parser.addoption("--requests", type=int, default=20_000, help=count)
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -134,3 +142,112 @@ def labels(place: Path) -> Path:
     with (place / "bars" / "labels.csv").open("w", newline="") as file:
         csv.writer(file).writerows(rows)
     return place / "bars" / "labels.csv"
+
+
+AWKWARD_SIZES = ((1, 1), (1, 40), (37, 2), (24, 24), (23, 25), (91, 37), (200, 150), (375, 500))
+
+
+def pictures() -> Iterator[tuple[str, bytes]]:
+    """Pictures of every size, kind of pixels, format and orientation, each once."""
+    random = np.random.default_rng(0)
+    for number in range(200):
+        width, height = AWKWARD_SIZES[number % len(AWKWARD_SIZES)]
+        coarse = random.integers(0, 256, (height // 9 + 1, width // 9 + 1, 4), dtype=np.uint8)
+        picture = Image.fromarray(coarse, "RGBA").resize((width, height), Image.Resampling.BICUBIC)
+        mode, kind, options = AWKWARD_KINDS[number % len(AWKWARD_KINDS)]
+        if mode == "P+":
+            picture = picture.convert("RGB").quantize(16)
+            options = {"transparency": 3}
+        elif mode == "I;16":
+            deep = np.asarray(picture.convert("L"), np.uint16) * 257
+            picture = Image.fromarray(deep)
+        elif mode == "EXIF":
+            exif = Image.Exif()
+            exif[0x0112] = number // len(AWKWARD_KINDS) % 8 + 1
+            picture, options = picture.convert("RGB"), {"exif": exif, **options}
+        else:
+            picture = picture.convert(mode)
+        file = io.BytesIO()
+        picture.save(file, kind, **options)
+        yield f"{number}.{kind.lower()}", file.getvalue()
+
+
+AWKWARD_KINDS: list[tuple[str, str, dict[str, object]]] = [
+    ("RGB", "PNG", {}),
+    ("RGBA", "PNG", {}),
+    ("LA", "PNG", {}),
+    ("L", "PNG", {}),
+    ("1", "PNG", {}),
+    ("P", "PNG", {}),
+    ("P+", "PNG", {}),
+    ("I;16", "PNG", {}),
+    ("RGB", "JPEG", {"quality": 60}),
+    ("L", "JPEG", {"quality": 60}),
+    ("CMYK", "JPEG", {}),
+    ("RGB", "JPEG", {"progressive": True, "subsampling": 0}),
+    ("EXIF", "JPEG", {}),
+    ("EXIF", "PNG", {}),
+    ("EXIF", "WEBP", {"lossless": True}),
+    ("RGBA", "WEBP", {}),
+    ("P", "GIF", {}),
+    ("RGB", "BMP", {}),
+    ("RGB", "TIFF", {}),
+    ("CMYK", "TIFF", {}),
+    ("L", "PPM", {}),
+]
+
+
+@pytest.fixture(scope="session")
+def awkward() -> list[tuple[str, bytes]]:
+    """200 files, each with its name: see `pictures`."""
+    return [*pictures()]
+
+
+@pytest.fixture
+def together(tmp_path: Path) -> Callable[..., list[Any]]:
+    """Calls `work(ranks, *given)` in so many processes that train together, which are forked from
+    one that has imported torch; gives what it returns in each.
+    """
+
+    def call(work: Callable[..., Any], size: int, *given: Any) -> list[Any]:
+        context = multiprocessing.get_context("forkserver")
+        context.set_forkserver_preload(["vitreous.runs.run", "torch.distributed"])
+        place = tempfile.mkdtemp(dir=tmp_path)
+        results = context.SimpleQueue()
+        processes = [
+            context.Process(target=one_of_them, args=(work, rank, size, place, results, given))
+            for rank in range(size)
+        ]
+        for process in processes:
+            process.start()
+        found = dict(results.get() for _ in processes)
+        for process in processes:
+            process.join()
+        wrong = [value for value in found.values() if isinstance(value, _Failed)]
+        assert not wrong, "\n".join(map(str, wrong))
+        return [found[rank] for rank in range(size)]
+
+    return call
+
+
+class _Failed(str):
+    """The traceback of a process."""
+
+
+def one_of_them(
+    work: Callable[..., Any], rank: int, size: int, place: str, results: Any, given: Any
+) -> None:
+    number, count = str(rank), str(size)
+    os.environ |= {"RANK": number, "WORLD_SIZE": count, "LOCAL_RANK": number}
+    os.environ |= {"LOCAL_WORLD_SIZE": count, "VITREOUS_LAUNCHED": place, "VITREOUS_CACHE": place}
+    import torch
+
+    from vitreous.distributed import joined
+
+    try:
+        with joined() as ranks:
+            torch.set_num_threads(1)
+            results.put((rank, work(ranks, *given)))
+            ranks.wait()  # whoever leaves early is missed by those who still count on it
+    except BaseException:
+        results.put((rank, _Failed(traceback.format_exc())))

@@ -266,8 +266,8 @@ OPTIONAL = (
 
 
 def test_the_packages_are_those_that_there_are() -> None:
-    """The README lists the packages in the order in which they may import each other."""
-    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    """The tour lists the packages in the order in which they may import each other."""
+    text = (ROOT / "docs" / "README.md").read_text(encoding="utf-8")
     listed = re.findall(r"^\| \[?`(\w+)`", text, re.MULTILINE)
     there = {path.parent.name for path in SOURCE.glob("*/__init__.py")}
     order = runpy.run_path(str(ROOT / "tests" / "test_order.py"))["ORDER"]

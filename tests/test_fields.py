@@ -83,7 +83,7 @@ def test_what_fits(kind: Any, right: list[Any], wrong: list[Any]) -> None:
         (NAN, SHARE | None, "nan is out of range", "Give a number from 0 to 1."),
         ([4, 11], FEW, "11 is out of range", "Give a whole number from 1 to 10."),
         ([1] * 4, FEW, "4 are too many", "Give at most 3."),
-        ("gren", WORD, "unknown x 'gren'", "Did you mean green or red?"),
+        ("gren", WORD, "unknown x 'gren'", "Did you mean green?"),
         (1, WORD, "x is 1, of type int", "Give text."),
         (None, Literal["a", "b"], "unknown x 'None'", "Known: a, b."),
         (

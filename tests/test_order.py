@@ -14,9 +14,10 @@ from pathlib import Path
 import pytest
 
 ORDER = """
-    version errors fields shapes formats atomic files run_folder trackers progress drawing
+    version errors fields shapes formats atomic files run_folder distributed trackers progress
+    drawing
     data augment backprop blocks baselines models trace losses metrics tasks training
-    explain robust inference recipes doctor report runs select labs export retrieval serve
+    explain robust inference recipes doctor report runs select labs export serving retrieval
     playground cli __main__
 """.split()
 SOURCE = Path(__file__).parent.parent / "src" / "vitreous"
@@ -49,6 +50,7 @@ SEARCHED = {
     "divergence": "training/divergence.py",
     "duplicates": "data/check/copies.py",
     "early stopping": "training/stopping.py",
+    "dynamic batching": "serving/batching.py",
     "embedding": "retrieval/encoder.py",
     "exif": "data/images/exif.py",
     "experiment trackers": "trackers.py",
@@ -59,6 +61,9 @@ SEARCHED = {
     "linear probe": "inference/features.py",
     "logistic regression": "models/perceptron.py",
     "grad-cam": "explain/gradcam.py",
+    "authentication": "serving/watchman.py",
+    "hot reload": "serving/shelf.py",
+    "http api": "serving/application.py",
     "heatmaps": "explain/heat.py",
     "integrated gradients": "explain/integrated_gradients.py",
     "loss landscape": "explain/landscape.py",
@@ -74,6 +79,7 @@ SEARCHED = {
     "output coding": "tasks/coding.py",
     "patch embedding": "blocks/patch.py",
     "perceptual hash": "data/check/perceptual_hash.py",
+    "prometheus": "serving/prometheus.py",
     "prefetching": "data/batches/prefetch.py",
     "preprocessing": "data/batches/preprocess.py",
     "pretrained weights": "models/pretrained.py",
@@ -190,18 +196,21 @@ for module in sys.argv[2].split(","):
         "sklearn optuna matplotlib tifffile fastapi uvicorn onnx onnxruntime onnxscript "
         "huggingface_hub"
     )
-    modules = [name for name in MODULES if not name.startswith("vitreous.playground.server")]
+    servers = ("vitreous.playground.server", "vitreous.serving")
+    modules = [name for name in MODULES if not name.startswith(servers)]
     arguments = [",".join(extras.split()), ",".join(modules)]
     done = subprocess.run([sys.executable, "-c", program, *arguments], capture_output=True)
     assert done.returncode == 0, done.stderr.decode()
 
 
-def test_the_core_is_small_and_the_readme_names_every_extra() -> None:
+def test_the_core_is_small_and_the_tour_names_every_extra() -> None:
     root = SOURCE.parent.parent
     project = tomllib.loads((root / "pyproject.toml").read_text())["project"]
     assert len(project["dependencies"]) <= 11
     extras = project["optional-dependencies"].keys() - {"dev"}
-    assert extras == {*re.findall(r"`vitreous\[(\w+)\]`", (root / "README.md").read_text())}
+    assert extras == {
+        *re.findall(r"`vitreous\[(\w+)\]`", (root / "docs" / "README.md").read_text())
+    }
 
 
 def test_names_say_something() -> None:

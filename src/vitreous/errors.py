@@ -7,12 +7,14 @@ VitreousError
 ├── UsageError          a wrong argument, flag, name or configuration key (exit code 2)
 ├── DataError           a folder, manifest or archive that cannot be used as it is
 │   └── ImageError      one image that cannot be decoded
+│       └── OversizeError   one that has more pixels than are allowed
 ├── ModelError          a network that cannot be built or does not fit its input
 │   ├── ShapeError      an input of a size or a number of channels that the network cannot take
 │   └── ModelFileError  a model file or checkpoint that is damaged, foreign or not to be trusted
 ├── TrainingError       training cannot go on
 │   └── DivergedError   the loss or a weight is no longer a number
 ├── RunError            a run folder that exists already, is missing or incomplete
+│   └── PeerError       another process of the run has gone (exit code 3)
 └── StorageError        a full disk, a read-only target, a file that cannot be written
 """
 
@@ -45,6 +47,11 @@ class VitreousError(Exception):
         """The class name without its ending, in lower case: the `kind` of the JSON error."""
         return type(self).__name__.removesuffix("Error").lower()
 
+    def to_json(self) -> dict[str, str | None]:
+        """What it says, as programs and pages are told it."""
+        fields = {"message": self.message, "where": self.where, "remedy": self.remedy}
+        return {"kind": self.kind, **fields}
+
     def __str__(self) -> str:
         place = f"{self.where}: " if self.where else ""
         remedy = f"\n  {self.remedy}" if self.remedy else ""
@@ -59,6 +66,12 @@ class DataError(VitreousError, ValueError): ...
 
 
 class ImageError(DataError): ...
+
+
+class OversizeError(ImageError):
+    @property
+    def kind(self) -> str:
+        return "image"
 
 
 class ModelError(VitreousError, ValueError): ...
@@ -79,6 +92,10 @@ class DivergedError(TrainingError): ...
 class RunError(VitreousError): ...
 
 
+class PeerError(RunError):
+    exit_code = 3
+
+
 class StorageError(VitreousError, OSError): ...
 
 
@@ -92,7 +109,7 @@ def unknown(
       Did you mean resnet18?
     """
     options = sorted(options)
-    nearest = difflib.get_close_matches(name, options, n=3, cutoff=0.5)
+    nearest = difflib.get_close_matches(name, options, n=3, cutoff=0.65)
     listed = ", ".join(options[:LISTED])
     more = f" and {len(options) - LISTED} more" if len(options) > LISTED else ""
     remedy = f"Did you mean {' or '.join(nearest)}?" if nearest else f"Known: {listed}{more}."

@@ -20,6 +20,7 @@ report.html         all of it to look at
 
 from __future__ import annotations
 
+import difflib
 import re
 import shlex
 from collections.abc import Iterator
@@ -63,14 +64,11 @@ class RunFolder:
         """A folder that a run has made. Raises RunError where there is none."""
         folder = cls(Path(path))
         if not folder.recipe.is_file():
-            found = "is not a run folder" if folder.path.is_dir() else "does not exist"
-            runs = sorted(str(p.parent) for p in Path("runs").glob("*/recipe.yaml"))
+            there = folder.path.is_dir()
             raise RunError(
-                f"{found}: it has no recipe.yaml",
+                "is not a run folder: it has no recipe.yaml" if there else "does not exist",
                 where=str(path),
-                remedy=f"Runs here: {', '.join(runs[-8:])}."
-                if runs
-                else "Start with `vitreous train DATA`.",
+                remedy=_instead(folder.path.name),
             )
         return folder
 
@@ -140,6 +138,18 @@ class RunFolder:
         return self.path / "model.safetensors"
 
     @property
+    def trained(self) -> Path:
+        """The model file of a run that has ended. Raises RunError where there is none."""
+        if not self.model.is_file():
+            unfinished = RunFolder.open(self.path)  # or it is no run at all
+            raise RunError(
+                "has no trained network yet: its training has not ended",
+                where=str(self.path),
+                remedy=f"Go on with it: `{unfinished.resume_command}`.",
+            )
+        return self.model
+
+    @property
     def scores(self) -> Path:
         return self.path / "scores.json"
 
@@ -180,6 +190,19 @@ class RunFolder:
     def events(self, event: str) -> list[dict[str, Any]]:
         """The journal's lines of one kind, oldest first; a line cut by a crash is passed over."""
         return [line for line in read_events(self.journal) if line.get("event") == event]
+
+
+def _instead(name: str) -> str:
+    """The runs that there are, as a remedy: the one of about that name, or all."""
+    runs = {place.parent.name: place.parent for place in sorted(Path("runs").glob("*/recipe.yaml"))}
+    if near := difflib.get_close_matches(name, runs, n=1):
+        return f"Did you mean {runs[near[0]]}?"
+    listed = ", ".join(map(str, [*runs.values()][-8:]))
+    return (
+        f"Runs here: {listed}."
+        if runs
+        else "There are no runs here: `vitreous train DATA` makes a run folder."
+    )
 
 
 def _new(path: Path) -> Path:

@@ -6,7 +6,14 @@ import torch
 from torch import nn
 
 from vitreous.blocks.activation import ACTIVATIONS, activation
-from vitreous.blocks.init import INITIALIZERS, fans, he_convolutions, initialize
+from vitreous.blocks.init import (
+    INITIALIZERS,
+    Unfilled,
+    fans,
+    he_convolutions,
+    initialize,
+    without_weights,
+)
 from vitreous.errors import UsageError
 from vitreous.models.mlp import perceptron
 
@@ -176,3 +183,17 @@ def test_unknown_name() -> None:
     with pytest.raises(UsageError, match="unknown initializer"):
         initialize(nn.Linear(1, 1), "her")
     assert "he" in INITIALIZERS
+
+
+def test_nothing_is_drawn_where_weights_are_replaced() -> None:
+    before = torch.get_rng_state()
+    with Unfilled():
+        layers = nn.Sequential(nn.Conv2d(1, 4, 3), nn.BatchNorm2d(4), nn.Linear(4, 2))
+        he_convolutions(layers)
+        nn.init.trunc_normal_(layers[2].weight)
+    assert torch.equal(torch.get_rng_state(), before)
+    assert torch.equal(layers[1].weight, torch.ones(4))  # what is not drawn is set
+    assert torch.equal(layers[1].running_var, torch.ones(4))
+    with without_weights():
+        assert nn.Linear(4, 2).weight.is_meta
+    assert nn.Linear(400, 2).weight.std() > 0.01

@@ -442,12 +442,15 @@ def test_a_run_goes_on_with_data_that_have_moved(
     photos: Path, place: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked = []
+    (place / "runs" / "photos").mkdir(parents=True)
+    (place / "runs" / "photos" / "recipe.yaml").touch()
+    photos.rename(place / "moved")
 
     def go_on(run: Path, data: object, **_: object) -> None:
         asked.append((run, data))
         raise KeyboardInterrupt
 
     monkeypatch.setattr("vitreous.runs.run.resume", go_on)
-    assert run(["resume", "runs/photos", "--data", "moved/photos"]) == 130
+    assert run(["resume", "runs/photos", "--data", "moved"]) == 130
     assert run(["resume", "runs/photos"]) == 130
-    assert asked == [(Path("runs/photos"), "moved/photos"), (Path("runs/photos"), None)]
+    assert asked == [(Path("runs/photos"), "moved"), (Path("runs/photos"), None)]

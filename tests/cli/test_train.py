@@ -69,7 +69,10 @@ def test_a_size_that_the_network_does_not_take_is_wrong_usage(photos, capsys) ->
 
 def test_without_data_it_says_what_it_trains_on(place, capsys) -> None:
     assert run(["train", "--model", "linear", "--epochs", "1"]) == 0
-    assert "data: digits, which come along; name a folder for others" in capsys.readouterr().err
+    assert (
+        "data: scattered digits, which come along; name a folder for others"
+        in capsys.readouterr().err
+    )
 
 
 def test_the_package_is_a_command_line_too() -> None:

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from vitreous.cli.verdict import verdict
-from vitreous.metrics import multilabel
+from vitreous.metrics import classification, multilabel
 from vitreous.metrics.trivial import Baseline
 
 
@@ -43,6 +43,21 @@ def test_rules_without_the_score_that_matters_are_left_out(
         "time        2.0 s",
         "note        a note",
     ]
+
+
+def test_the_two_worst_confusions_of_the_last_part_are_named(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Truth 0 0 0 1 1 2, answers 1 1 0 0 1 2: twice an a for a b, once a b for an a."""
+    told = classification(np.eye(3)[[1, 1, 0, 0, 1, 2]], [0, 0, 0, 1, 1, 2], "abc").to_json()
+    right = classification(np.eye(3), [0, 1, 2], "abc").to_json()
+    for scores, named in (
+        ({"validation": right, "test": told}, ["a taken for b: 2 of 3; b taken for a: 1 of 2"]),
+        ({"validation": told, "test": right}, []),
+    ):
+        verdict(summary() | {"task": "classify", "scores": scores}, as_json=False)
+        lines = capsys.readouterr().out.splitlines()
+        assert [line[12:] for line in lines if line.startswith("confused")] == named
 
 
 def test_one_json_object(capsys: pytest.CaptureFixture[str]) -> None:

@@ -7,6 +7,8 @@ targets is told by no data, and has its tests in a file of its own.
 from __future__ import annotations
 
 import ast
+import base64
+import io
 import json
 import re
 from collections.abc import Iterator
@@ -17,6 +19,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from vitreous.data.boxes import Boxes
 from vitreous.data.columns import ClassNumbers, Column, Marks, Numbers
@@ -37,6 +40,7 @@ from vitreous.runs.evaluate import evaluate
 from vitreous.runs.robustness import robustness
 from vitreous.runs.run import Run, resume, train
 from vitreous.tasks import TASKS, Task, fitting, task_of
+from vitreous.tasks.answer import Exact, Kept
 
 SIDE, COUNT = 20, 60
 SOURCE = Path(__file__).parents[2] / "src" / "vitreous"
@@ -527,3 +531,30 @@ def test_its_images_can_be_attacked(name: str, run: Run) -> None:
     if task.margins(outputs_of(task, 8), targets_of(name, np.arange(8))) is None:
         with pytest.raises(UsageError, match="no boundary"):
             robustness(run.model, data(name), attack="deepfool", split="all", images=4)
+
+
+def test_a_server_answers_as_prediction_does(run: Run) -> None:
+    """Over HTTP, the same JSON; and the picture or the numbers, where the answer is one."""
+    pytest.importorskip("fastapi", reason="serving needs the extra [serve]")
+    from starlette.testclient import TestClient
+
+    from vitreous.serving.application import create_app
+    from vitreous.serving.journal import Journal
+    from vitreous.serving.shelf import opened
+
+    file = io.BytesIO()
+    Image.fromarray(IMAGES[7]).save(file, "PNG")
+    app = create_app(opened([run.folder.path]), journal=Journal(quiet=True))
+    with TestClient(app, base_url="http://127.0.0.1:8000") as client:
+        files = {"image": ("7.png", file.getvalue())}
+        response = client.post("/predict?draw=true&files=true", files=files)
+    assert response.status_code == 200, response.text
+    (found,) = response.json()["predictions"]
+    (answer,) = run.model.predict([file.getvalue()], top=3)
+    assert found.pop("path") == "7.png"
+    assert found.pop("drawn").startswith("data:image/")
+    for name, kind in (("png", Kept), ("npy", Exact)):
+        assert (name in found) == isinstance(answer, kind)
+        if name in found:
+            assert base64.b64decode(found.pop(name)) == getattr(answer, name)()
+    assert found == json.loads(json.dumps(answer.to_json()))

@@ -15,6 +15,7 @@ from torch.optim import optimizer as optimizers
 
 import vitreous as vt
 from vitreous.doctor import Evidence, Watch
+from vitreous.doctor.sigmoid_bound import sigmoid_bound
 
 
 def points(count: int = 512, seed: int = 0) -> tuple[Tensor, Tensor]:
@@ -297,31 +298,66 @@ def test_evidence_comes_back_from_json() -> None:
 
 
 def test_gradients_through_sigmoids_vanish_as_they_must() -> None:
-    """σ' is at most a quarter: |δ1| <= 0.25^(L-1) · Π |W| · |δL|; through ReLU with He's weights
-    they stay.
-    """
+    """Never more than the bound, on weights of any size, by the gradients that autograd has."""
+    for scale in (0.5, 1.0, 8.0):
+        net = scaled(scale, nn.Sigmoid)
+        outputs: list[Tensor] = []
+        for layer in net:
+            if isinstance(layer, nn.Linear):
+                layer.register_forward_hook(lambda m, i, found, kept=outputs: kept.append(found))
+        images, labels = points()
+        F.cross_entropy(net(images), labels).backward(retain_graph=True)
+        weights = [layer.weight.detach() for layer in net if isinstance(layer, nn.Linear)]
+        bound = sigmoid_bound(weights) or 0.0
+        for one in range(4):  # of single examples
+            loss = F.cross_entropy(outputs[-1][one : one + 1], labels[one : one + 1])
+            first, last = torch.autograd.grad(loss, [outputs[0], outputs[-1]], retain_graph=True)
+            assert 0 < float(first.norm()) <= bound * float(last.norm())
+        exact = 0.25 ** (len(weights) - 1)
+        for weight in weights[1:]:
+            exact *= float(torch.linalg.matrix_norm(weight, 2))
+        assert exact <= bound <= 1.05 ** len(weights) * exact
+
+
+def test_the_bound_of_sigmoids_is_told_and_relus_have_none() -> None:
     for hidden, flat in ((nn.Sigmoid, False), (nn.ReLU, True)):
         net = scaled(1.0, hidden)
         doctor = vt.doctor(net)
-        train(net, doctor, steps=1, lr=0.01)
+        train(net, doctor, steps=40, lr=0.01)
         layers = [*doctor.evidence.samples[0].layers.values()]
         ratio = (layers[0].gradient or 0) / (layers[-1].gradient or 1)
-        if flat:
-            assert 0.1 < ratio < 10
-        else:
-            assert ratio < 1e-4
+        assert (0.1 < ratio < 10) if flat else ratio < 1e-4
+        assert (doctor.evidence.samples[0].bound is None) == flat
+        assert ("sigmoids and these weights let through" in str(doctor)) == (not flat)
 
 
-def test_high_rates_kill_relus_and_leaky_ones_live() -> None:
-    """The dead fraction grows with the learning rate."""
+def test_high_rates_kill_relus_and_leaky_ones_revive_them() -> None:
+    """The dead fraction grows with the learning rate; with a slope of 0.01 in place of zero, the
+    same weights learn again.
+    """
     fractions = []
-    for lr in (0.05, 30.0):
+    nets = []
+    for lr in (0.05, 1.5, 3.0):
         net = mlp()
+        nets.append(net)
         doctor = vt.doctor(net)
         train(net, doctor, steps=64, lr=lr)
         fractions.append(max(units.dead or 0 for units in doctor.evidence.samples[-1].units))
-    assert fractions[0] < 0.3 < fractions[1]
-    leaky = mlp(hidden=nn.LeakyReLU)
-    doctor = vt.doctor(leaky)
-    train(leaky, doctor, steps=64, lr=0.05)
-    assert not any(units.dead for sample in doctor.evidence.samples for units in sample.units)
+    assert fractions[0] < 0.3
+    assert fractions == sorted(fractions)
+    assert fractions[-1] > 0.9
+    images, labels = points()
+    net = nets[1]
+
+    def accuracy() -> float:
+        with torch.no_grad():
+            return float((net(images).argmax(1) == labels).double().mean())
+
+    train(net, steps=300, lr=0.05)
+    dead = accuracy()  # they stay dead, however long they are trained
+    for name, layer in [*net.named_children()]:
+        if isinstance(layer, nn.ReLU):
+            setattr(net, name, nn.LeakyReLU(0.01))
+    train(net, steps=300, lr=0.05)
+    assert dead < 0.8
+    assert accuracy() > 0.95

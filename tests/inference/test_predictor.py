@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from PIL import Image
 
 import vitreous as vt
 from vitreous.data.batches.preprocess import PixelContract
+from vitreous.errors import DataError
 from vitreous.inference.predictor import Predictor
 from vitreous.tasks.classify import Classify
 
@@ -65,3 +67,24 @@ def test_a_batch_is_several_images(predictor, pixels) -> None:
     tensor = torch.from_numpy(pixels).movedim(-1, 1)
     for batch in (pixels, pixels / 255, tensor, (tensor / 255).double()):
         assert predictor.predict(batch) == expected
+
+
+def test_a_folder_stands_for_its_images(
+    predictor: Predictor, pixels: np.ndarray, tmp_path: Path
+) -> None:
+    (tmp_path / "below").mkdir()
+    for name, image in zip(("below/a.png", "b.png", "c.png"), pixels, strict=False):
+        (tmp_path / name).write_bytes(encoded(image))
+    (tmp_path / "notes.txt").write_text("no image")
+    paths = [tmp_path / name for name in ("b.png", "below/a.png", "c.png")]
+    assert predictor.predict(tmp_path) == predictor.predict(paths)
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(DataError, match="no image in it"):
+        predictor.predict(tmp_path / "empty")
+
+
+def test_an_answer_shows_itself(predictor: Predictor, pixels: np.ndarray) -> None:
+    answer = predictor.predict(pixels[0], top=2)
+    shown = answer._repr_html_()
+    assert all(name in shown for name, _ in answer.top)
+    assert f"width:{answer.top[0][1]:.1%}" in shown

@@ -5,13 +5,10 @@ from bytes or from an array, for 200 awkward images.
 from __future__ import annotations
 
 import hashlib
-import io
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
 from torch import Tensor
 
 from vitreous.data.batches.batches import Batches
@@ -23,65 +20,14 @@ from vitreous.inference.model_file import Bundle
 from vitreous.models import create
 from vitreous.tasks import Classify
 
-SIZES = ((1, 1), (1, 40), (37, 2), (24, 24), (23, 25), (91, 37), (200, 150), (375, 500))
 COUNT = 200
 
 
-def pictures() -> Iterator[tuple[str, bytes]]:
-    """Pictures of every size, kind of pixels, format and orientation, each once."""
-    random = np.random.default_rng(0)
-    for number in range(COUNT):
-        width, height = SIZES[number % len(SIZES)]
-        coarse = random.integers(0, 256, (height // 9 + 1, width // 9 + 1, 4), dtype=np.uint8)
-        picture = Image.fromarray(coarse, "RGBA").resize((width, height), Image.Resampling.BICUBIC)
-        mode, kind, options = KINDS[number % len(KINDS)]
-        if mode == "P+":
-            picture = picture.convert("RGB").quantize(16)
-            options = {"transparency": 3}
-        elif mode == "I;16":
-            deep = np.asarray(picture.convert("L"), np.uint16) * 257
-            picture = Image.fromarray(deep)
-        elif mode == "EXIF":
-            exif = Image.Exif()
-            exif[0x0112] = number // len(KINDS) % 8 + 1
-            picture, options = picture.convert("RGB"), {"exif": exif, **options}
-        else:
-            picture = picture.convert(mode)
-        file = io.BytesIO()
-        picture.save(file, kind, **options)
-        yield f"{number}.{kind.lower()}", file.getvalue()
-
-
-KINDS: list[tuple[str, str, dict[str, object]]] = [
-    ("RGB", "PNG", {}),
-    ("RGBA", "PNG", {}),
-    ("LA", "PNG", {}),
-    ("L", "PNG", {}),
-    ("1", "PNG", {}),
-    ("P", "PNG", {}),
-    ("P+", "PNG", {}),
-    ("I;16", "PNG", {}),
-    ("RGB", "JPEG", {"quality": 60}),
-    ("L", "JPEG", {"quality": 60}),
-    ("CMYK", "JPEG", {}),
-    ("RGB", "JPEG", {"progressive": True, "subsampling": 0}),
-    ("EXIF", "JPEG", {}),
-    ("EXIF", "PNG", {}),
-    ("EXIF", "WEBP", {"lossless": True}),
-    ("RGBA", "WEBP", {}),
-    ("P", "GIF", {}),
-    ("RGB", "BMP", {}),
-    ("RGB", "TIFF", {}),
-    ("CMYK", "TIFF", {}),
-    ("L", "PPM", {}),
-]
-
-
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def folder(tmp_path_factory: pytest.TempPathFactory, awkward: list[tuple[str, bytes]]) -> Path:
     """Two classes; gray pictures first, so that many of them look like a gray data set."""
     root = tmp_path_factory.mktemp("awkward")
-    for number, (name, content) in enumerate(pictures()):
+    for number, (name, content) in enumerate(awkward):
         place = root / "photos" / f"class{number % 2}"
         place.mkdir(parents=True, exist_ok=True)
         (place / name).write_bytes(content)

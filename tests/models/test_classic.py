@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 import torch
 
+from vitreous.baselines.method_names import NAMES
 from vitreous.errors import UsageError
 from vitreous.models import ARCHITECTURES, create, learns_at_once, variant
-from vitreous.models.classic import NAMES, USUAL, Classic, Shown, parts_of, temperature, title
+from vitreous.models.classic import USUAL, Classic, Shown, parts_of, temperature, title
 
 
 def test_a_name_is_taken_apart() -> None:

@@ -50,7 +50,7 @@ def test_adapted_channels_and_classes_are_announced(published: Path) -> None:
 
 
 def test_no_weights_in_the_table() -> None:
-    with pytest.raises(UsageError, match="no weights are published with resnet20"):
+    with pytest.raises(UsageError, match="no weights come with resnet20"):
         create("resnet20", pretrained=True)
 
 

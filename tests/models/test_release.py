@@ -1,5 +1,7 @@
 import hashlib
 import http.server
+import json
+import re
 import threading
 from collections.abc import Iterator
 from functools import partial
@@ -7,9 +9,10 @@ from pathlib import Path
 
 import pytest
 import torch
+from safetensors.torch import save_file
 
 from vitreous.errors import ModelFileError, UsageError
-from vitreous.models import create
+from vitreous.models import create, imagenet, variant
 from vitreous.models.pretrained import read
 from vitreous.models.release import find
 
@@ -154,3 +157,65 @@ def test_missing_file() -> None:
 def test_missing_package() -> None:
     with pytest.raises(ModelFileError, match="not installed"):
         find("package:no_such_weights/model.pth")
+
+
+def test_weights_by_name(
+    published: Path, server: str, own_cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As torchvision's releases: fetched when asked for, once, and told about."""
+    name = f"resnet20-{sha256(published)[:8]}.pth"
+    published.rename(published.with_name(name))
+    monkeypatch.setitem(imagenet.FILES, "resnet20", name)
+    monkeypatch.setattr(imagenet, "PLACE", server)
+    model = create("resnet20", pretrained="imagenet", num_classes=3)
+    assert Handler.requests == 1
+    assert model.notes == (
+        "fc begins anew: 10 classes became 3",
+        "weights learned on ImageNet-1k",
+    )
+    assert model.normalize.mean.flatten().tolist() == pytest.approx([0.485, 0.456, 0.406])
+    create("resnet20", pretrained="imagenet")
+    assert Handler.requests == 1
+
+
+def test_a_release_that_was_changed_is_refused(
+    published: Path, server: str, own_cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    published.rename(published.with_name("resnet20-01234567.pth"))
+    monkeypatch.setitem(imagenet.FILES, "resnet20", "resnet20-01234567.pth")
+    monkeypatch.setattr(imagenet, "PLACE", server)
+    with pytest.raises(ModelFileError, match="not 01234567"):
+        create("resnet20", pretrained="imagenet")
+
+
+def test_bytes_are_counted(published: Path, server: str, own_cache: Path) -> None:
+    told: list[tuple[int, int]] = []
+    find(f"{server}/{published.name}", sha256(published), lambda done, of: told.append((done, of)))
+    assert told[-1] == (published.stat().st_size, published.stat().st_size)
+
+
+def test_a_network_without_a_release() -> None:
+    with pytest.raises(UsageError, match="no weights of lenet5 are known") as error:
+        create("lenet5", pretrained="imagenet")
+    assert "resnet18" in str(error.value)
+
+
+def test_those_that_come_along_need_no_release() -> None:
+    row = variant("efficientnet_lite0")
+    assert imagenet.imagenet(row) is row.weights
+
+
+def test_files_are_named_by_their_hash() -> None:
+    for name in imagenet.FILES:
+        weights = imagenet.imagenet(variant(name))
+        assert re.fullmatch(r"[0-9a-f]{8}", weights.sha256)
+        assert weights.source.endswith(f"-{weights.sha256}.pth")
+
+
+def test_weights_of_another_network_with_the_same_tensors_are_told(tmp_path: Path) -> None:
+    """plain20 has every tensor of resnet20, and answers otherwise."""
+    metadata = {"vitreous": json.dumps({"architecture": "plain20"})}
+    save_file(create("plain20").state_dict(), tmp_path / "plain.safetensors", metadata)
+    told = create("resnet20", pretrained=tmp_path / "plain.safetensors").notes
+    assert told == ("the weights are those of plain20; resnet20 has the same tensors",)
+    assert create("plain20", pretrained=tmp_path / "plain.safetensors").notes == ()

@@ -13,7 +13,8 @@ import torch
 from torch import Tensor, nn
 
 from vitreous.blocks.drop import DropPath
-from vitreous.models import create
+from vitreous.models import create, variant
+from vitreous.models.imagenet import FILES, PLACE, imagenet
 from vitreous.models.network import Network
 from vitreous.models.pretrained import adopt
 
@@ -152,3 +153,17 @@ def test_interpolated_positions(timm: ModuleType) -> None:
     images = torch.rand(2, 3, 96, 160)
     with torch.no_grad():
         assert_near(ours(images), theirs(ours.normalize(images)))
+
+
+def test_releases_are_those_of_torchvision(torchvision: ModuleType) -> None:
+    """Each network's recommended file, under the address that torchvision has in its source."""
+    peers = {
+        name: peer for name, peer, _, arguments in TORCHVISION if "width_mult" not in arguments
+    }
+    assert FILES.keys() == peers.keys()
+    for name, peer in peers.items():
+        published = torchvision.get_model_weights(peer).DEFAULT
+        assert f"{PLACE}/{FILES[name]}" == published.url
+        if name != "googlenet_bn":  # its network transforms what it is given
+            assert imagenet(variant(name)).mean == pytest.approx(published.transforms().mean)
+            assert imagenet(variant(name)).std == pytest.approx(published.transforms().std)

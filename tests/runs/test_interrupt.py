@@ -43,7 +43,7 @@ def interrupting(patch: pytest.MonkeyPatch, place: str, number: int = signal.SIG
 
 
 STAGES = {
-    "reading images": "runs.run:pack",
+    "reading images": "runs.run_stages:pack",
     "creating the network": "runs.setup:build_network",
     "computing features": "runs.phases:features",
     "a training step": "training.reproduce:seed_step",

@@ -20,7 +20,8 @@ from vitreous.run_folder import RunFolder
 from vitreous.runs.evaluate import evaluate, measure
 from vitreous.runs.interrupt import Interrupt
 from vitreous.runs.job import prepare
-from vitreous.runs.run import learn, read_images, resume, train
+from vitreous.runs.run import resume, train
+from vitreous.runs.run_stages import learn, read_images
 from vitreous.runs.setup import build
 
 QUICK: dict[str, Any] = {"model": "linear", "epochs": 2, "size": 16}

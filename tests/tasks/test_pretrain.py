@@ -15,12 +15,15 @@ from vitreous.data.columns import ClassNumbers
 from vitreous.data.dataset import Dataset
 from vitreous.data.formats.arrays import ArrayDataset
 from vitreous.data.splits.split import split
+from vitreous.distributed import Ranks
 from vitreous.errors import ModelFileError, ShapeError, UsageError
 from vitreous.inference.model_file import load
 from vitreous.losses.hidden import hidden_error
 from vitreous.models import create
 from vitreous.playground.images.inspector import Lens
+from vitreous.recipes.recipe import Recipe
 from vitreous.retrieval import encoder
+from vitreous.runs.divisible import check_divisible
 from vitreous.runs.evaluate import evaluate
 from vitreous.runs.robustness import robustness
 from vitreous.runs.run import Run, resume, train
@@ -208,6 +211,13 @@ def test_settings_come_back_from_json() -> None:
             Pretrain.from_json(classes, decoding)
 
 
+def test_several_processes_are_refused() -> None:
+    """Each would tell its views from those of its own share alone."""
+    recipe, network = Recipe(batch_size=8), create("convnet", projected=True)
+    with pytest.raises(UsageError, match="compared with all others"):
+        check_divisible(recipe, network, 100, Ranks(0, 2), views=2)
+
+
 def test_the_hidden_layer_counts_as_its_formula_says() -> None:
     """K·K weights without bias, 2 numbers a unit to normalize, and (K + 1)·L of the answers."""
     plain = create("convnet", num_classes=NUMBERS)
@@ -348,7 +358,8 @@ def test_a_transformer_of_classes_takes_its_weights(masked: Run) -> None:
     learned = masked.model.model.state_dict()
     for name, tensor in network.state_dict().items():
         assert name.startswith("head.") or torch.equal(tensor, learned[name]), name
-    assert network.notes == ("head begins anew: that of the weights has other layers",)
+    assert network.notes[0] == "head begins anew: that of the weights has other layers"
+    assert "vit_nano4_map" in network.notes[1]
 
 
 def test_settings_of_the_masked_come_back_from_json(masked: Run) -> None:

@@ -246,3 +246,18 @@ def test_what_is_no_batch_is_named(net, wrong) -> None:
     with pytest.raises(UsageError, match="no pair") as caught:
         next(fit(model, [wrong], PER_EXAMPLE, sgd(model), constant))
     assert caught.value.where == "batches"
+
+
+def test_without_a_schedule_rates_stay_as_they_are(net, batches) -> None:
+    """Also those that a schedule of torch's own changes between the steps."""
+    data, plain, scheduled = batches([8] * 3), net(), net()
+    list(fit(scheduled, data, PER_EXAMPLE, sgd(scheduled), constant))
+    list(fit(plain, data, PER_EXAMPLE, sgd(plain)))
+    assert all(map(torch.equal, weights(plain), weights(scheduled)))
+    optimizer = sgd(plain)
+    theirs = torch.optim.lr_scheduler.ExponentialLR(optimizer, 0.5)
+    rates = []
+    for step in fit(plain, data, PER_EXAMPLE, optimizer):
+        rates.append(step.lr)
+        theirs.step()
+    assert rates == pytest.approx([rates[0], rates[0] / 2, rates[0] / 4])

@@ -22,8 +22,10 @@ import vitreous as vt
 from vitreous.data.batches.preprocess import PixelContract
 from vitreous.inference.model_file import Bundle
 from vitreous.models import create
+from vitreous.playground.plane.glossary import GLOSSARY
 from vitreous.playground.plane.lessons import LESSONS
 from vitreous.playground.plane.page_state import State
+from vitreous.playground.plane.session import Session
 from vitreous.tasks import Classify
 
 pytest.importorskip("fastapi", reason="the playground's server needs the extra [serve]")
@@ -31,6 +33,7 @@ sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("chrome")
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine")
 
+ON_IMAGES = {"Softmax"}  # words of the other view
 PATIENCE = 90_000  # milliseconds; the machine may be busy
 
 
@@ -180,7 +183,7 @@ def test_one_batch_forward_and_back(visit):
     page.click("#step")
     page.wait_for_selector(".phases button")
     names = page.locator(".phases button").all_inner_texts()
-    forward, backward = ["Layer 1", "Layer 2", "Answer"], ["∂ Answer", "∂ Layer 2", "∂ Layer 1"]
+    forward, backward = ["Layer 1", "Layer 2", "Output"], ["∂ Output", "∂ Layer 2", "∂ Layer 1"]
     assert names == ["Batch", *forward, "Loss", *backward, "Update"]
     assert page.evaluate("playground.plane.map.marked.size") == 10
     assert page.inner_text(".phases [aria-current]") == "Batch"  # it waits: motion is not wanted
@@ -199,18 +202,24 @@ def test_every_setting_reaches_the_address_and_comes_back(visit):
     page.check('input[value="spiral"]', force=True)
     until(lambda: state(page)["data"] == "spiral")
     chosen = {"Activation": "gelu", "Optimizer": "nadam", "Learning rate": "0.1"}
-    chosen |= {"Loss": "cross_entropy", "L1 penalty": "0.001", "L2 penalty": "0.01"}
-    for label, value in {**chosen, "Dropout": "0.2", "First weights": "he"}.items():
+    chosen |= {"Loss": "cross_entropy", "L1 regularization": "0.001", "L2 regularization": "0.01"}
+    for label, value in {**chosen, "Dropout": "0.2", "Initialization": "he"}.items():
         page.get_by_role("combobox", name=label, exact=True).select_option(value)
     page.get_by_role("slider", name="Noise").fill("0.25")
-    page.get_by_role("slider", name="Share for training").fill("0.6")
+    page.get_by_role("slider", name="Train : test").fill("0.6")
     page.get_by_role("slider", name="Batch size").fill("25")
     page.get_by_role("slider", name="Number of points").fill("300")
     page.fill("#seed", "42")
     page.press("#seed", "Enter")
     page.locator("#seed").blur()
     until(lambda: state(page)["seed"] == 42)
+    assert page.locator(".unit.feature").count() == 2  # the others are shown when asked for
+    page.click("#all-features")
+    assert page.locator(".unit.feature").count() == 12
     page.get_by_role("button", name="Input sin X₁").click()
+    page.wait_for_selector('.unit.feature[aria-pressed="true"] >> nth=2')
+    page.click("#all-features")
+    assert page.locator(".unit.feature").count() == 3
     page.get_by_role("button", name="Add a hidden layer").click()
     until(lambda: len(state(page)["hidden"]) == 3)
     page.get_by_role("button", name="One unit more in layer 1").click()
@@ -245,6 +254,71 @@ def test_an_address_that_is_no_experiment(visit):
     assert state(page)["hidden"] == [4, 2]
 
 
+def test_what_matters_is_above_the_fold(visit):
+    """Data, network, output, its loss curve and the button to play, on a small projector."""
+    page = visit("hidden=8,8,8", viewport={"width": 1366, "height": 768})
+    for name in ("#play", "#sets", "#data-settings", "#stage", "#chart", "#map", "#test-loss"):
+        box = page.locator(name).bounding_box()
+        assert box["y"] >= 0, name
+        assert box["y"] + box["height"] <= 768, name
+    sizes = page.eval_on_selector_all(
+        "#sets canvas", "(all) => all.map((c) => [c.clientWidth, c.clientHeight])"
+    )
+    assert len(set(map(tuple, sizes))) == 1  # of the tiles
+
+
+def test_a_class_sees_what_its_teacher_chose(visit):
+    page = visit("hidden=3&hide=noise,features,layers")
+    for name in ("#set-noise", "#all-features", "#more-layers"):
+        assert not page.is_visible(name)
+    assert page.is_visible("#set-batch_size")
+    page.click("#restart")
+    assert "hide=noise" in query(page)  # a link from here hides as much
+    page.goto(page.url.split("#")[0] + "?hide=optimizer,export,images#hidden=4")
+    ready(page, "plane")
+    assert not page.is_visible("#set-optimizer")
+    assert not page.is_visible("#away-title")
+    assert not page.is_visible("#tab-images")
+    assert page.is_visible("#set-noise")
+    page.check("#show-test")
+    assert "?hide=optimizer" in page.url
+    page.evaluate("location.hash = 'hide=nose'")
+    until(lambda: "no part 'nose'" in page.inner_text("#status"))
+    assert "noise" in page.inner_text("#status")
+
+
+def test_every_word_is_explained(visit):
+    """Each "?" opens its entry; each entry of the glossary stands behind one of them."""
+    page = visit()
+    named = page.eval_on_selector_all(
+        ".ask", "(all) => all.map((button) => button.getAttribute('aria-label'))"
+    )
+    titles = {word.title for word in GLOSSARY.values()}
+    assert {name.removeprefix("What is this: ") for name in named} == titles - ON_IMAGES
+    asked = page.get_by_role("button", name="What is this: Learning rate")
+    asked.click()
+    assert "The length of a step along the gradient" in page.inner_text("#tip")
+    page.keyboard.press("Escape")
+    assert not page.is_visible("#tip")
+    assert page.evaluate("document.activeElement.className") == "ask"
+
+
+def test_a_new_lesson_begins_with_nothing_of_the_one_before(visit):
+    page = visit("data=gauss&hidden=3")
+    page.click("#play")
+    until(lambda: page.inner_text("#rate") != "–")
+    page.click('[data-key="u0.1"]')
+    page.select_option("#lesson", "1")
+    until(lambda: number(page, "#steps") == 0)
+    until(lambda: page.inner_text("#rate") == "–")
+    assert "output" in page.inner_text("#map-title")  # there is no unit any more
+    page.check('input[value="own"]', force=True)  # without points yet
+    until(lambda: "Draw here" in page.inner_text("#map-title"))
+    page.wait_for_timeout(200)
+    assert page.inner_text("#map-title").startswith("Draw here")
+    assert page.inner_text("#test-loss") == "–"
+
+
 def test_an_address_that_was_cut_off(visit):
     page = visit("hidden=3&net=%E0%A4&pace=%")
     assert state(page)["hidden"] == [3]
@@ -259,6 +333,7 @@ def test_every_lesson_opens(visit):
         page.select_option("#lesson", str(index))
         until(lambda lesson=lesson: query(page) == lesson.state.to_query())
         assert page.inner_text("#question") == lesson.question
+        assert page.inner_text("#task") == f"{lesson.do} {lesson.see}"
     assert page.input_value("#lesson") == str(len(LESSONS) - 1)
 
 
@@ -267,7 +342,7 @@ def test_units_are_read_with_the_pointer_and_the_keyboard(visit):
     page.hover('[data-key="u0.1"]')
     until(lambda: "Layer 1, unit 2" in page.inner_text("#map-title"))
     page.mouse.move(5, 5)
-    until(lambda: "answer" in page.inner_text("#map-title"))
+    until(lambda: "output" in page.inner_text("#map-title"))
     page.click('[data-key="u1.0"]')
     until(lambda: page.locator("#unit tbody tr").count() == 4)  # three weights and a bias
     assert page.get_attribute('[data-key="u1.0"]', "aria-pressed") == "true"
@@ -278,15 +353,69 @@ def test_units_are_read_with_the_pointer_and_the_keyboard(visit):
     until(lambda: "Layer 1, unit 2" in page.inner_text("#map-title"))
     page.keyboard.press("Enter")
     until(lambda: "Layer 1, unit 2" in page.inner_text("#unit"))
-    box = page.locator(".edges").bounding_box()
-    tile = page.locator('[data-key="answer"]').bounding_box()
-    middle = tile["y"] + tile["height"] / 2
-    found = False
+
+
+def line_to_the_output(page) -> tuple[float, float]:
+    """A place of the page where a weight of the last layer is drawn."""
+    tile = page.locator('[data-key="output"]').bounding_box()
+    x, middle = tile["x"] - 14, tile["y"] + tile["height"] / 2
     for offset in range(-60, 60, 2):
-        page.mouse.move(tile["x"] - 14, middle + offset)
-        found |= "to the answer" in page.inner_text("#readout")
+        page.mouse.move(x, middle + offset)
+        if page.is_visible("#tip") and "to output" in page.inner_text("#tip").lower():
+            return x, middle + offset
+    raise AssertionError("no line was found")
+
+
+def test_weights_and_biases_are_set_by_hand(visit):
+    page = visit("hidden=2&seed=4")
+    weights = "[...playground.plane.latest.arrays.weights].map((w) => +w.toFixed(3))"
+    biases = "[...playground.plane.latest.arrays.biases].map((w) => +w.toFixed(3))"
+    before = page.evaluate(weights)
+    page.mouse.click(*line_to_the_output(page))
+    assert "Weight from layer 1, unit" in page.inner_text("#tip")
+    value = float(page.input_value("#tip input"))
+    page.keyboard.type("2.5")
+    page.keyboard.press("Enter")
+    place = before.index(pytest.approx(value, abs=1e-3))
+    until(lambda: page.evaluate(weights)[place] == 2.5)
+    assert not page.is_visible("#tip input")
+    page.click('[data-key="u0.1"]')
+    assert page.inner_text("#tip label") == "Bias of layer 1, unit 2"
+    page.fill("#tip input", "-1.25")
+    page.click("#tip button")
+    until(lambda: page.evaluate(biases)[1] == -1.25)
+    page.get_by_label("Weight from X₂").fill("0.75")
+    page.get_by_label("Weight from X₂").press("Enter")
+    until(lambda: page.evaluate(weights)[3] == 0.75)
+    page.click('[data-key="output"]')
+    page.keyboard.press("Escape")
+    assert page.get_by_label("Weight from layer 1, unit 1").input_value() != ""
+    page.get_by_label("Bias", exact=True).fill("9999")  # out of range: nothing is sent
+    page.get_by_label("Bias", exact=True).press("Enter")
+    page.click("#restart")
+    until(lambda: page.evaluate(weights) == before)
+
+
+def test_what_is_under_the_pointer_is_told_there(visit):
+    page = visit("data=gauss&hidden=3")
+    page.hover("#map", position={"x": 250, "y": 60})
+    told = page.inner_text("#tip")
+    found = re.search(r"x₁ = (\S+), x₂ = (\S+)\s+(\S+)", told)
     assert found
-    assert box["width"] > 100
+    x, y, value = (float(text.replace("−", "-")) for text in found.groups())
+    assert x > 0
+    assert y > 0
+    session = Session(State.from_json(state(page)))
+    answer = session.answer(torch.tensor([[x, y]]))
+    assert value == pytest.approx(float(answer), abs=0.03)
+    page.hover('[data-key="u0.1"]')
+    assert "bias" in page.inner_text("#tip")
+    page.mouse.move(5, 5)
+    assert not page.is_visible("#tip")
+    page.click("#step")
+    until(lambda: number(page, "#steps") == 1)
+    page.hover("#chart")
+    until(lambda: "training" in page.inner_text("#tip"))
 
 
 def test_inside_of_a_network_that_learns(visit):
@@ -354,7 +483,7 @@ def test_points_are_drawn_with_the_mouse(visit):
     drag((0.2, 0.2), (0.21, 0.2))
     until(lambda: len(points(1)) < len(positive))
     page.click("#play")
-    until(lambda: page.inner_text("#train-accuracy") == "100.0 % right")
+    until(lambda: page.inner_text("#train-accuracy") == "accuracy 100.0 %")
 
 
 def test_an_answer_during_a_stroke_takes_no_point_away(visit):
@@ -615,19 +744,19 @@ def test_one_image_forward_its_loss_and_its_gradient_back(visit):
     page.select_option("#network-name", "linear")
     page.wait_for_selector("#templates canvas", timeout=90_000)
     until(lambda: page.evaluate("Boolean(playground.images.seen)"))
-    step = page.locator("#steps").get_by_role("button", name="Step")
+    step = page.locator("#walk").get_by_role("button", name="Step")
     step.click()
-    until(lambda: "Forward: what head makes of it" in page.inner_text("#steps p"))
+    until(lambda: "Forward: what head makes of it" in page.inner_text("#walk p"))
     tile = "#layer-list .layer:last-child canvas"
     pixels = "(canvas) => [...canvas.getContext('2d').getImageData(0, 0, 1, 1).data]"
     before = page.locator(tile).evaluate_all(f"(all) => all.map({pixels})")
     step.click()
-    until(lambda: "The loss of the answer is" in page.inner_text("#steps p"))
+    until(lambda: "The loss of the answer is" in page.inner_text("#walk p"))
     step.click()
-    until(lambda: "how the loss would grow" in page.inner_text("#steps p"))
+    until(lambda: "how the loss would grow" in page.inner_text("#walk p"))
     assert page.locator(tile).evaluate_all(f"(all) => all.map({pixels})") != before
     assert step.is_disabled()
-    page.locator("#steps").get_by_role("button", name="Close").click()
+    page.locator("#walk").get_by_role("button", name="Close").click()
     assert page.locator(tile).evaluate_all(f"(all) => all.map({pixels})") == before
     page.click("#draw-clear")  # what is drawn has no known truth
     until(lambda: page.evaluate("!playground.images.stored || playground.images.turns.shown > 1"))
@@ -799,3 +928,13 @@ def test_the_palette_can_be_told_apart(visit, theme):
         assert np.linalg.norm(low - high) > 40
         assert np.linalg.norm(low - middle) > 20
         assert np.linalg.norm(high - middle) > 20
+
+
+def test_the_parts_that_can_be_hidden_are_documented(visit):
+    page = visit()
+    parts = set(
+        page.eval_on_selector_all("[data-part]", "(all) => all.map((part) => part.dataset.part)")
+    )
+    text = (Path(__file__).parents[2] / "docs" / "playground.md").read_text(encoding="utf-8")
+    table = text.partition("| where | names |")[2].partition("\n\n")[0]
+    assert set(re.findall(r"`(\w+)`", table)) == parts

@@ -8,11 +8,13 @@ power. Glorot and Bengio (2010); He et al. (2015), arXiv:1502.01852.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from typing import Literal
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, Literal
 
 import torch
 from torch import nn
+from torch.overrides import TorchFunctionMode
 
 from vitreous.errors import unknown
 
@@ -70,3 +72,28 @@ def he_convolutions(model: nn.Module, keep: Literal["signals", "gradients"] = "g
             layer.weight.normal_(0, math.sqrt(2 / (n_in if keep == "signals" else n_out)))
             if layer.bias is not None:
                 layer.bias.zero_()
+
+
+class Unfilled(TorchFunctionMode):
+    """Within the block nothing is drawn into the weights of a new network, which are replaced by
+    others: they hold whatever lies in memory.
+    """
+
+    DRAWING = ("normal", "uniform", "trunc_normal", "kaiming", "xavier", "orthogonal")
+
+    def __torch_function__(
+        self, function: Any, types: Any, args: Any = (), kwargs: Any = None
+    ) -> Any:
+        name = getattr(function, "__name__", "")
+        if name.endswith("_") and name.startswith(self.DRAWING):
+            return args[0] if args else kwargs["tensor"]
+        return function(*args, **(kwargs or {}))
+
+
+@contextmanager
+def without_weights() -> Iterator[None]:
+    """Within the block new networks have shapes and no memory (torch's "meta"). Nothing is drawn:
+    torch would load its compiler for it, which takes a second.
+    """
+    with torch.device("meta"), Unfilled():
+        yield

@@ -99,9 +99,6 @@ def explain(
     quiet
         no progress
     """
-    from vitreous.inference.model_file import load
-    from vitreous.progress.choose import progress
-
     view = one_view(
         certify=certify,
         filters=filters,
@@ -118,10 +115,14 @@ def explain(
     if out is not None and out.is_file():
         raise UsageError("is a file", where="--out", remedy="Name a folder.")
     must_exist(model)
-    bundle = load(model)
     paths, missed = gathered(images)
     if images and not paths:
         raise missed[0]
+
+    from vitreous.inference.model_file import load
+    from vitreous.progress.choose import progress
+
+    bundle = load(model)
     if view in VIEWS:
         with progress(style="none" if quiet else "auto") as told:
             asked = Asked(

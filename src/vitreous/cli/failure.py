@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import sys
 
 from vitreous.cli.streams import give_up
-from vitreous.errors import VitreousError
+from vitreous.distributed import LAUNCHED
+from vitreous.errors import PeerError, VitreousError
 from vitreous.files import json_text
 
 
@@ -14,6 +16,8 @@ def tell(error: VitreousError | KeyboardInterrupt, as_json: bool = False) -> int
     """Print the error, to stdout as JSON if asked for and if it can be written to, else to stderr;
     returns its exit code.
     """
+    if isinstance(error, PeerError) and LAUNCHED in os.environ:
+        return error.exit_code  # whoever began the processes tells which of them has gone
     if isinstance(error, KeyboardInterrupt):
         # A run's own has a place and a remedy; one from anywhere else has neither.
         kind, exit_code, message, mark = "interrupted", 130, "interrupted", ""

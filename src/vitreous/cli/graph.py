@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
-from vitreous.cli.network import is_path, opened
+from vitreous.cli.network import check_network, is_path, opened
 from vitreous.errors import UsageError
 
 if TYPE_CHECKING:
@@ -53,10 +53,14 @@ def graph(
         print one JSON object
     """
     from vitreous.atomic import check_ending, write_text
-    from vitreous.trace.draw.svg import draw
 
     if out is not None:
         check_ending(out, (".svg",), "the picture")
+    if is_network(what, values):
+        check_network(what)
+
+    from vitreous.trace.draw.svg import draw
+
     found = _graph(what, values, depth, size)
     if out is not None:
         write_text(out, draw(found))
@@ -77,8 +81,7 @@ def _graph(what: str, values: Sequence[str], depth: int | None, size: int | None
     given = dict(map(_value, values))
     if len(given) < len(values):
         raise UsageError("a variable has two values", where=" ".join(values), remedy="Give one.")
-    # Without values, a word or a path can only be meant as a network.
-    if given or not (WORD.fullmatch(what) or is_path(what)):
+    if not is_network(what, values):
         for flag, number in (("--depth", depth), ("--size", size)):
             if number is not None:
                 raise UsageError(
@@ -88,6 +91,11 @@ def _graph(what: str, values: Sequence[str], depth: int | None, size: int | None
     network = opened(what, size=size)
     whole = replace(of_network(network.model, network.shape), title=network.title)
     return whole.readable() if depth is None else whole.fold(depth)
+
+
+def is_network(what: str, values: Sequence[str]) -> bool:
+    """Without values, a word or a path can only be meant as a network."""
+    return not values and (WORD.fullmatch(what) is not None or is_path(what))
 
 
 def _value(word: str) -> tuple[str, Any]:

@@ -29,6 +29,7 @@ def lab(
     out: Path | None = None,
     full: Annotated[bool, Parameter(negative="")] = False,
     seed: int = 0,
+    data: str | None = None,
     json: Annotated[bool, Parameter(negative="")] = False,
     prompt: str = Writing.prompt,
     length: int = Writing.length,
@@ -49,6 +50,8 @@ def lab(
         the source's sizes, which take longer
     seed
         of what is drawn
+    data
+        for experiments on images: MNIST, CIFAR-10 or others of one size; default: digits
     json
         print one JSON object for each experiment
     prompt
@@ -59,7 +62,12 @@ def lab(
         0 for the likeliest text, 1 for what was learned
     """
     from vitreous.labs.course import COURSE, find
-    from vitreous.labs.experiments import DEMONSTRATIONS
+    from vitreous.labs.experiments import (
+        DEMONSTRATIONS,
+        takes_no_data,
+        takes_no_image,
+        writes_nothing,
+    )
 
     if name == "list":
         for each in COURSE:
@@ -75,20 +83,30 @@ def lab(
                 where=f"lab {name}",
                 remedy="Leave out --full and --json.",
             )
+        if data is not None:
+            raise takes_no_data(name)
         show(name, image, out, writing)
         return
     labs: Sequence[Lab] = COURSE if name == "all" else (find(name, DEMONSTRATIONS),)
-    from vitreous.labs.experiments import takes_no_image, writes_nothing
-
     if image is not None:
         raise takes_no_image(name)
     if writing != Writing(seed=seed):
         raise writes_nothing(name)
-    measured(labs, out or BOOK, "full" if full else "quick", seed, json, whole=name == "all")
+    if data is not None and not any(each.data for each in labs):
+        raise takes_no_data(name)
+    size: Size = "full" if full else "quick"
+    measured(labs, out or BOOK, size, seed, data, json, whole=name == "all")
 
 
 def measured(
-    labs: Sequence[Lab], folder: Path, size: Size, seed: int, json: bool, *, whole: bool
+    labs: Sequence[Lab],
+    folder: Path,
+    size: Size,
+    seed: int,
+    data: str | None,
+    json: bool,
+    *,
+    whole: bool,
 ) -> None:
     """Make chapters, tell what came out as they are done, and where the page lies."""
     from vitreous.formats import duration
@@ -99,7 +117,7 @@ def measured(
 
     page = INDEX if whole else f"{labs[0].row}.html"
     stand = 0
-    for chapter, fresh in make(labs, folder, size, seed, begin, page=page):
+    for chapter, fresh in make(labs, folder, size, seed, data, begin, page):
         stand += chapter.holds
         if json:
             print(json_text(chapter.to_json()), flush=True)

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from cyclopts import App, CycloptsError, Group, Parameter, UnusedCliTokensError
 
 from vitreous.cli.failure import tell
+from vitreous.cli.first_look import look
 from vitreous.cli.flag_groups import Grouped
 from vitreous.cli.settings import Variables, converted, take_config
 from vitreous.cli.streams import give_up, is_broken, prepare
@@ -45,6 +46,8 @@ VERBS = (
     ("compare", USE, "Say which differences between runs are more than luck."),
     ("predict", USE, "Name what is in images."),
     ("search", USE, "Find images like this one."),
+    ("serve", USE, "Answer images over HTTP."),
+    ("publish", USE, "Put a network on the Hugging Face hub, with a model card."),
     ("export", USE, "Write a network as ONNX, compared with its run."),
 )
 
@@ -88,13 +91,19 @@ def run(arguments: Sequence[str]) -> int:
     """Carry out one command line; returns the exit code."""
     flags = itertools.takewhile(lambda word: word != "--", arguments)
     wants_json = "--json" in flags  # until the config and the environment have been read as well
-    verb = verb_of(arguments)
+    verb, given = verb_of(arguments), arguments
     cli = app(verb)
     try:
         arguments, flags_of_file = take_config(arguments, verb)
         cli.config = [Variables("VITREOUS_"), *flags_of_file]
         command, bound, _ = cli.parse_args(arguments, exit_on_error=False, print_error=False)
         wants_json = bool(bound.arguments.get("json"))
+        look(bound.arguments)
+        if "processes" in bound.signature.parameters:
+            from vitreous.cli.launch import asked, launch
+
+            if (number := asked(bound.arguments)) > 1:
+                return launch(given, number)
         result = command(*bound.args, **bound.kwargs)
         sys.stdout.flush()
         return result if isinstance(result, int) else 0

@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
+from vitreous.baselines.method_names import NAMES
 from vitreous.errors import unknown
 from vitreous.files import json_text
+from vitreous.recipes.known_names import MODELS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -30,16 +32,16 @@ def models(pattern: str = "*", /, *, json: Annotated[bool, Parameter(negative=""
     json
         print one JSON object
     """
+    wanted = pattern if any(sign in pattern for sign in "*?[") else f"*{pattern}*"
+    names, methods = fnmatch.filter(MODELS, wanted), fnmatch.filter(NAMES, wanted)
+    if not names and not methods:
+        raise unknown("model", pattern, (*MODELS, *NAMES))
+
     from rich.console import Console
 
-    from vitreous.models import ARCHITECTURES, MODELS
-    from vitreous.models.classic import NAMES
+    from vitreous.models import variant
 
-    wanted = pattern if any(sign in pattern for sign in "*?[") else f"*{pattern}*"
-    rows = [row for name, row in MODELS.items() if fnmatch.fnmatch(name, wanted)]
-    methods = fnmatch.filter(NAMES, wanted)
-    if not rows and not methods:
-        raise unknown("model", pattern, ARCHITECTURES)
+    rows = [*map(variant, names)]
     if json:
         fields = [
             {

@@ -8,7 +8,7 @@ import itertools
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
@@ -74,15 +74,6 @@ def predict(
     quiet
         no progress
     """
-    import numpy as np
-
-    from vitreous.atomic import write_text
-    from vitreous.cli.answer_sheet import answer_sheet, tile
-    from vitreous.data.images.remarks import sentences
-    from vitreous.inference.model_file import load
-    from vitreous.inference.run_ensemble import ensemble
-    from vitreous.progress.choose import progress
-
     if top < 1:
         raise UsageError(f"{top} is out of range", where="--top", remedy="Give 1 or more.")
     further, images = models_first(images)
@@ -101,17 +92,27 @@ def predict(
     models = [model, *further]
     for one in models:
         must_exist(one)
+    paths, missed = gathered(images)
+    if not paths:
+        raise missed[0]
+
+    import numpy as np
+
+    from vitreous.atomic import write_text
+    from vitreous.cli.answer_sheet import answer_sheet, tile
+    from vitreous.data.images.remarks import sentences
+    from vitreous.inference.model_file import load
+    from vitreous.inference.run_ensemble import ensemble
+    from vitreous.progress.choose import progress
+
     loaded = [load(one).raw if raw else load(one) for one in models]
     bundle = ensemble(loaded) if further else loaded[0]
     rule = loaded[0].rejection if reject else None
     warned = [*bundle.notes, *(rule.notes if rule else ())]
     for note in warned:
         print(f"note: {note}", file=sys.stderr)
-    paths, missed = gathered(images)
     folder = out if out is not None and (out.is_dir() or not out.suffix) else None
     names = drawn_names(paths) if folder else {}
-    if not paths:
-        raise missed[0]
     answers: list[Answered] = []
     told: list[int] = []
     tiles = []
@@ -175,21 +176,10 @@ def _answers(
 
 
 def _json(answers: Sequence[Answered], missed: Sequence[DataError], notes: Sequence[str]) -> str:
-    predictions = []
-    errors = [
-        {"path": error.where, "message": error.message, "remedy": error.remedy} for error in missed
-    ]
-    for path, answer in answers:
-        if isinstance(answer, ImageError):
-            errors.append({"path": str(path), "message": answer.message, "remedy": answer.remedy})
-        else:
-            predictions.append({"path": str(path), **answer.to_json()})
-    found: dict[str, Any] = {"predictions": predictions}
-    if notes:
-        found["notes"] = [*notes]
-    if errors:
-        found["errors"] = errors
-    return json_text(found) + "\n"
+    from vitreous.inference.answers_json import answers_json
+
+    named = ((str(path), answer) for path, answer in answers)
+    return json_text(answers_json(named, missed, notes)) + "\n"
 
 
 def _csv(answers: Sequence[Answered]) -> str:

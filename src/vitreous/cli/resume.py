@@ -8,6 +8,7 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from vitreous.cli.verdict import verdict
+from vitreous.distributed import is_first
 
 
 def resume(
@@ -15,6 +16,7 @@ def resume(
     /,
     *,
     data: str | None = None,
+    processes: int | None = None,
     json: Annotated[bool, Parameter(negative="")] = False,
     quiet: Annotated[bool, Parameter(negative="")] = False,
 ) -> None:
@@ -26,6 +28,9 @@ def resume(
         the run folder, such as runs/photos
     data
         where the same images lie now, if they have moved; as for `vitreous train`
+    processes
+        processes of this machine that train together. Default: as many as began the run, of which
+        the bits of its numbers depend
     json
         print one JSON object
     quiet
@@ -36,4 +41,5 @@ def resume(
 
     with progress(style="none" if quiet else "auto") as shown:
         finished = go_on(run, data, progress=shown)
-    verdict(finished.summary(), json, finished.report_path)
+    if is_first():
+        verdict(finished.summary(), json, finished.report_path)

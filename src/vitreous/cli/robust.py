@@ -80,10 +80,11 @@ def robust(
     quiet
         no progress
     """
+    must_exist(model)
+
     from vitreous.progress.choose import progress
     from vitreous.runs.robustness import robustness, write
 
-    must_exist(model)
     if reject is not None or against:
         from vitreous.runs.rejection_choice import choose_rejection
 

@@ -8,9 +8,10 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from vitreous.cli.verdict import verdict
+from vitreous.distributed import is_first
 from vitreous.recipes.recipe import Recipe
 
-DEFAULT = "digits"
+DEFAULT = "scattered"
 
 
 def train(
@@ -20,6 +21,7 @@ def train(
     *,
     out: Path | None = None,
     doctor: bool = True,
+    processes: int | None = None,
     json: Annotated[bool, Parameter(negative="")] = False,
     quiet: Annotated[bool, Parameter(negative="")] = False,
 ) -> None:
@@ -34,12 +36,15 @@ def train(
         a folder with one folder a class (or train/ val/ test/ of these), a folder with images/ and
         masks/ (or depth/, or noisy/ and clean/), a folder or file of Pascal VOC, COCO or YOLO, a
         CSV with the columns path and label (or mask, box, points, dots, numbers), a folder with
-        MNIST's or CIFAR's files, an .npz, or the name of a set: `digits` comes along, and is the
-        default; others lie under $VITREOUS_DATA
+        MNIST's or CIFAR's files, an .npz, or the name of a set: `digits` and `scattered`, the
+        default, come along; others lie under $VITREOUS_DATA
     out
         the run folder; it must not exist yet. Default: runs/NAME
     doctor
         let a doctor look on, who says at once what is wrong with the training
+    processes
+        processes of this machine that train together, each with its share of every batch and of
+        the cores; the numbers are those of one process. Default: 1
     json
         print one JSON object
     quiet
@@ -49,7 +54,8 @@ def train(
     from vitreous.runs.run import train as learn
 
     with progress(style="none" if quiet else "auto") as shown:
-        if not data:
-            shown.note(f"data: {DEFAULT}, which come along; name a folder for others")
+        if not data and is_first():
+            shown.note(f"data: {DEFAULT} digits, which come along; name a folder for others")
         finished = learn(data or DEFAULT, recipe, out=out, progress=shown, doctor=doctor)
-    verdict(finished.summary(), json, finished.report_path)
+    if is_first():
+        verdict(finished.summary(), json, finished.report_path)

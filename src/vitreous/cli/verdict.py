@@ -21,9 +21,14 @@ def verdict(summary: dict[str, Any], as_json: bool, report: Path | None = None) 
     from vitreous.report.findings import in_short
     from vitreous.tasks import TASKS
 
-    lines = [("model", summary["model"])]
+    lines, confused = [("model", summary["model"])], []
+    task = TASKS[summary["task"]]
     for part, found in summary["scores"].items():
-        lines += in_short(part, TASKS[summary["task"]].SCORES.from_json(found))
+        scores = task.SCORES.from_json(found)
+        lines += in_short(part, scores)
+        confused = task.mix_ups(scores)  # of the last part: the test part, where there is one
+    if confused:
+        lines.append(("confused", "; ".join(confused)))
     for member in summary.get("members", ()):
         lines.append(("member", f"{member['text']}   {member['run']}"))
     if summary.get("gain"):

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from vitreous.data.columns import Changes, Column, Ids, exact
 from vitreous.data.images.frame import Frame, clipped
 from vitreous.data.manifest_words import box_word
 from vitreous.errors import DataError
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor
 
 FLAGGED = 6  # columns of a table of boxes with class number and mark of what is ignored
 IGNORE = "ignore"  # the word for that mark in a manifest
@@ -145,6 +147,8 @@ class Boxes(Column):
 
     def tensors(self, values: Any, device: torch.device) -> list[Tensor]:
         """float32 of each example, (n, 4), (n, 5) or (n, 6) as `gather` gives them."""
+        import torch
+
         return [torch.from_numpy(each).to(device) for each in values]
 
     def text(self, index: int) -> str:

@@ -14,16 +14,18 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import Any, ClassVar, Protocol, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, Self
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from vitreous.data.manifest_words import header_cell, label_cell
 from vitreous.data.rounded import rounded
 from vitreous.errors import DataError, UsageError
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor
 
 Ids = NDArray[np.int64]
 Targets = dict[str, "Tensor | list[Tensor]"]
@@ -115,6 +117,8 @@ class Column(ABC):
 
     def tensors(self, values: Any, device: torch.device) -> Tensor | list[Tensor]:
         """What `gather` gave, perhaps moved, as a loss takes it."""
+        import torch
+
         return torch.from_numpy(values).to(device)
 
     def contradict(self, one: int, other: int) -> bool:
@@ -129,6 +133,8 @@ class Column(ABC):
 
     def batch(self, ids: Ids, device: str | torch.device = "cpu") -> Tensor | list[Tensor]:
         """The targets of these rows as a loss takes them, unmoved."""
+        import torch
+
         return self.tensors(self.gather(ids), torch.device(device))
 
     def strata(self) -> tuple[Ids, Ids]:
@@ -161,6 +167,8 @@ class Column(ABC):
 
         partners  (B,) int64: positions in the batch
         """
+        import torch
+
         soft = self.soft(targets)
         return torch.lerp(soft[partners], soft, share)
 
@@ -233,6 +241,8 @@ class ClassNumbers(Values):
         return self.array
 
     def soft(self, targets: Tensor) -> Tensor:
+        import torch
+
         if targets.is_floating_point():  # blended before
             return targets.to(torch.float32)
         return torch.nn.functional.one_hot(targets, len(self.classes)).to(torch.float32)
@@ -271,6 +281,8 @@ class Marks(Values):
         return [str(mark) for mark in self.array[index].tolist()]
 
     def tensors(self, values: Any, device: torch.device) -> Tensor:
+        import torch
+
         return torch.from_numpy(values).to(device).to(torch.float32)
 
     def strata(self) -> tuple[Ids, Ids]:
@@ -278,6 +290,8 @@ class Marks(Values):
         return rows, labels
 
     def soft(self, targets: Tensor) -> Tensor:
+        import torch
+
         return targets.to(torch.float32)
 
 

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from vitreous.data.columns import Changes, Column, Ids, exact
 from vitreous.data.images.frame import Frame
 from vitreous.errors import DataError
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor
 
 
 class Dots(Column):
@@ -109,6 +111,8 @@ class Dots(Column):
 
     def tensors(self, values: Any, device: torch.device) -> list[Tensor]:
         """(n, 2) float32 of each example, or (n, 3) with the class number last."""
+        import torch
+
         return [torch.from_numpy(each).to(device) for each in values]
 
     def tally(self) -> NDArray[np.int64]:

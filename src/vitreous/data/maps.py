@@ -9,17 +9,19 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from vitreous.data.columns import Changes, Column, Ids
 from vitreous.data.images.frame import Frame
 from vitreous.errors import DataError, ImageError, ShapeError
 from vitreous.formats import counted
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor
 
 VALUES = 256  # that a byte can hold
 IGNORED = 255  # the number that masks give to pixels that count nowhere
@@ -280,6 +282,8 @@ class Maps(Column):
 
     def tensors(self, values: Any, device: torch.device) -> Tensor:
         """(B, H, W) int64 class numbers, or float32; (B, K, H, W) where there are K of them."""
+        import torch
+
         tensor = torch.from_numpy(values).to(device)
         if self.channels is not None:
             tensor = tensor.permute(0, 3, 1, 2).contiguous()

@@ -129,6 +129,20 @@ DIAGNOSES: dict[str, Fault] = {
         "Shuffle the training images: DataLoader(..., shuffle=True).",
         ("loss", "accuracy"),
     ),
+    "batch_norm_tiny_batches": Fault(
+        network.batches_tiny,
+        "Batch norm of tiny batches",
+        "--batch-size 32; or a network without batch norm",
+        ("loss", "accuracy"),
+        (
+            "exploding_gradients",
+            "lr_too_high",
+            "underfitting",
+            "constant_predictions",
+            "not_learning",
+            "nan",
+        ),
+    ),
     "saturated_units": Fault(
         network.saturated,
         "Saturated units",
@@ -150,7 +164,7 @@ DIAGNOSES: dict[str, Fault] = {
     "dead_units": Fault(
         network.dead,
         "Dead ReLUs",
-        "--init he, which begins with biases of zero; a leaky ReLU cannot die",
+        "--init he, which begins with biases of zero",
         ("loss", "units"),
     ),
     "weight_decay_too_high": Fault(
@@ -158,13 +172,6 @@ DIAGNOSES: dict[str, Fault] = {
         "The weight decay is far too high",
         "--weight-decay 0.0005",
         ("loss", "weights"),
-    ),
-    "batch_norm_tiny_batches": Fault(
-        network.batches_tiny,
-        "Batch norm of tiny batches",
-        "--batch-size 32; or a network without batch norm",
-        ("loss", "accuracy"),
-        ("lr_too_high", "underfitting", "constant_predictions", "not_learning", "nan"),
     ),
     "lr_too_high": Fault(
         network.too_high,
@@ -235,6 +242,12 @@ DIAGNOSES: dict[str, Fault] = {
         "Underfitting",
         "A larger network: --model convnet_medium; less dropout and less --weight-decay",
         ("loss", "accuracy"),
+    ),
+    "units_died": Fault(
+        network.died,
+        "ReLUs died in training",
+        "--lr {lr:g}; or leaky ReLUs, whose slope of 0.01 brings them back to life",
+        ("loss", "units", "updates"),
     ),
     "constant_predictions": Fault(
         data.constant,

@@ -93,18 +93,22 @@ class Inputs:
 class Sample:
     """A step that was looked into.
 
+    momentum  of the optimizer, 0 if it has none
     scales    standard deviation of the output of each layer with weights, in their order
     training  was the network in training mode?
+    bound     what sigmoids let through at most, see `sigmoid_bound`; of the first sample only
     """
 
     step: int
     lr: float
     layers: dict[str, Layer] = field(default_factory=dict)
+    momentum: float = 0.0
     units: list[Units] = field(default_factory=list)
     norms: list[Norm] = field(default_factory=list)
     scales: list[float] = field(default_factory=list)
     inputs: Inputs | None = None
     training: bool = True
+    bound: float | None = None
 
     @property
     def trained(self) -> dict[str, Layer]:
@@ -158,16 +162,15 @@ class Labels:
     dispersion    how unequal batches are in their classes: 1 if drawn at random, more if sorted
     neighbors     share of images whose nearest other image has the same label
     chance        that share if labels were drawn at random
-    doubts        (step, share, place) now and then: share of wrong labels among the examples that
-                  the network is surest of, and where a wrong label stands in its order of the
-                  other classes: 0 first, 0.5 anywhere
+    contradicted  (step, wrong, anything) now and then, of the answers that the network is surest
+                  of: share that contradict the label, and of labels that could be any class
     """
 
     counts: list[int] = field(default_factory=list)
     dispersion: float | None = None
     neighbors: float | None = None
     chance: float = 0.0
-    doubts: list[tuple[int, float, float]] = field(default_factory=list)
+    contradicted: list[tuple[int, float, float]] = field(default_factory=list)
 
 
 @dataclass
@@ -175,7 +178,8 @@ class Turned:
     """Training images beside those of evaluation, see `turned_images`.
 
     change   what was done to most of them; share: of how many
-    classes  the two that it makes alike; alike: how often, the smaller of both ways
+    classes  the two that it makes alike; alike: how much more often than they are, the smaller of
+             both ways
     """
 
     change: str
@@ -245,7 +249,7 @@ class Evidence:
         fields["samples"] = [_sample(sample) for sample in fields["samples"]]
         fields["head"] = Head(**fields["head"]) if fields["head"] else None
         labels = dict(fields["labels"])
-        labels["doubts"] = [tuple(doubt) for doubt in labels["doubts"]]
+        labels["contradicted"] = [tuple(doubt) for doubt in labels["contradicted"]]
         fields["labels"] = Labels(**labels)
         held = dict(fields["held"])
         held["confidence"] = tuple(held["confidence"]) if held["confidence"] else None

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from vitreous.doctor.evidence import Head
+from vitreous.doctor.least_squares import fitted
 
 FITS = 0.15  # residual of a gradient that is that of a loss, as a share of its norm
 MOST_SMOOTHING = 0.5  # share of a label that is spread; more would fit other losses as well
@@ -63,10 +64,7 @@ def residual(gradient: Tensor, *expected: Tensor) -> tuple[float, list[float]]:
     """What is left of a gradient after the best sum of multiples of what is expected, as a share,
     and these multiples.
     """
-    size = float(gradient.norm())
-    columns = torch.stack([one.flatten() for one in expected], 1).double()
-    if not size or not bool(columns.any()):
+    if not bool(gradient.any()) or not any(bool(column.any()) for column in expected):
         return 0.0, [1.0] + [0.0] * (len(expected) - 1)
-    found = gradient.flatten().double()
-    factors = torch.linalg.lstsq(columns, found[:, None]).solution[:, 0]
-    return float((columns @ factors - found).norm()) / size, factors.tolist()
+    factors, rest = fitted(gradient, expected)
+    return rest, factors

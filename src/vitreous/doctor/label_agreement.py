@@ -2,8 +2,8 @@
 
 Two witnesses. The nearest neighbor of an image should have its label far more often than chance:
 this asks the data, whatever the network does. And of the answers that a network is surest of, few
-should be wrong; where they are, the label of a hard image is the network's second choice, and a
-wrong label stands anywhere in its order.
+should be wrong; where they are, the label of a hard image is among the network's next choices, and
+a wrong label stands anywhere in its order, so also among those that it holds for least likely.
 Northcutt et al. (2021), "Confident learning", arXiv:1911.00068, is the idea of the second.
 """
 
@@ -40,38 +40,46 @@ def chance(labels: NDArray[np.int64]) -> float:
 
 
 def doubt(outputs: Tensor, labels: Tensor) -> tuple[float, float] | None:
-    """(share of wrong labels among the surest answers, mean place of all wrong ones among the other
-    classes, 0 to 1); None of too few examples.
+    """(share of the surest answers that contradict the label, share of labels there that could be
+    any class); None of too few examples.
 
     outputs  (N, L) logits as they were in training
+
+    A label that could be any class is as often in the less likely half of the other classes as in
+    the likelier one, and a true label hardly ever: so the second is counted there.
     """
     count, classes = outputs.shape
     if count < LEAST or classes < 3:
         return None
     sure, answers = outputs.softmax(1).max(1)
-    wrong = answers != labels
     surest = sure >= sure.quantile(1 - SUREST)
-    below = (outputs > outputs.gather(1, labels[:, None])).sum(1) - 1  # without the answer itself
-    places = below[wrong].double() / (classes - 2)
-    return float(wrong[surest].double().mean()), float(places.mean()) if len(places) else 0.0
+    likelier = (outputs > outputs.gather(1, labels[:, None])).sum(1)[surest]
+    half = (classes - 1) // 2
+    unlikely = float((likelier >= classes - half).double().mean())
+    return float((answers != labels)[surest].double().mean()), unlikely * (classes - 1) / half
 
 
 def mutual(
-    truth: NDArray[np.int64], answers: NDArray[np.int64], classes: int
-) -> tuple[tuple[int, int, float], float] | None:
-    """The pair of classes most often taken for each other, (one, other, the smaller share of both
-    ways), and that share of the next pair. None of too few examples.
+    truth: NDArray[np.int64],
+    answers: NDArray[np.int64],
+    before: NDArray[np.int64],
+    classes: int,
+) -> tuple[int, int, float] | None:
+    """The pair of classes that are more often taken for each other than before, (one, other, by
+    what share, the smaller of both ways). None of too few examples.
+
+    truth, answers, before  (N,) classes
     """
-    table = np.bincount(truth * classes + answers, minlength=classes**2).reshape(classes, classes)
-    counts = table.sum(axis=1)
+    counts = np.bincount(truth, minlength=classes)
     known = counts >= OF_CLASS
     if known.sum() < 3:
         return None
-    shares = table / np.maximum(counts, 1)[:, None]
-    shares[~known] = 0
-    both = np.minimum(shares, shares.T)
+    more = np.zeros((classes, classes))
+    for found, sign in ((answers, 1), (before, -1)):
+        table = np.bincount(truth * classes + found, minlength=classes**2)
+        more += sign * table.reshape(classes, classes) / np.maximum(counts, 1)[:, None]
+    more[~known] = 0
+    both = np.minimum(more, more.T)
     np.fill_diagonal(both, 0)
     one, other = np.unravel_index(both.argmax(), both.shape)
-    share = float(both[one, other])
-    both[one, other] = both[other, one] = 0
-    return (int(one), int(other), share), float(both.max())
+    return int(one), int(other), float(both[one, other])

@@ -7,8 +7,9 @@ gradient was never zeroed, and 0 where it was.
 
 from __future__ import annotations
 
-import torch
 from torch import Tensor
+
+from vitreous.doctor.least_squares import fitted
 
 EXPLAINED = 0.05  # the fit must leave no more than this share of the gradient
 
@@ -19,15 +20,12 @@ def leftover(gradient: Tensor, own: Tensor, before: Tensor) -> float | None:
     gradient  as the optimizer finds it; own: the sum of the backward passes since its last step;
     before    as it was at that last step
     """
-    columns = torch.stack([own.flatten(), before.flatten()], 1).double()
-    sizes = columns.norm(dim=0)
-    if not bool((sizes > 0).all()) or not bool(torch.isfinite(columns).all()):
+    sizes = float(own.norm()) * float(before.norm())
+    if not 0 < sizes < float("inf"):
         return None
-    if abs(float(columns[:, 0] @ columns[:, 1] / sizes.prod())) > 0.999:
+    if abs(float((own.double() * before.double()).sum()) / sizes) > 0.999:
         return None
-    found = gradient.flatten().double()
-    factors = torch.linalg.lstsq(columns, found[:, None]).solution[:, 0]
-    left = float((columns @ factors - found).norm() / found.norm().clamp_min(1e-30))
-    if left > EXPLAINED or not float(factors[0]):
+    (fresh, old), left = fitted(gradient, (own, before))
+    if left > EXPLAINED or not fresh:
         return None
-    return float(factors[1] / factors[0])
+    return old / fresh

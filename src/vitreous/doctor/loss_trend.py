@@ -6,7 +6,6 @@ Single steps are noisy: all of these are medians over a stretch of steps.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import log
 
 import numpy as np
 
@@ -63,12 +62,12 @@ def trend(evidence: Evidence) -> Trend | None:
 
 
 def guess(evidence: Evidence) -> float:
-    """Cross-entropy of answering each class by its share; nan where there are no classes."""
+    """Cross-entropy of answering each class by its share; nan where fewer than two were seen."""
     counts = np.array([count for count in evidence.labels.counts if count], np.float64)
-    if not len(counts) or evidence.head is None or not evidence.head.softmax:
+    if len(counts) < 2 or evidence.head is None or not evidence.head.softmax:
         return float("nan")
     shares = counts / counts.sum()
-    return float(-(shares * np.log(shares)).sum()) or log(2) * 1e-9
+    return float(-(shares * np.log(shares)).sum())
 
 
 def accuracy(evidence: Evidence) -> float:

@@ -198,7 +198,7 @@ class Memory:
         evidence.constant = float(np.bincount(recent).max() / len(recent))
         found = doubt(outputs, truth)
         if found is not None:
-            labels.doubts.append((evidence.steps, *found))
+            labels.contradicted.append((evidence.steps, *found))
 
     def _neighbors(self, evidence: Evidence) -> None:
         """What the nearest neighbors of images say of their labels."""

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from vitreous.doctor.evidence import Evidence, Sample
+from vitreous.doctor.evidence import Evidence, Sample, Units
 from vitreous.doctor.loss_trend import guess, trend
 from vitreous.doctor.symptom import Symptom
 from vitreous.formats import counted, percent, plain
@@ -141,17 +141,34 @@ def saturated(e: Evidence) -> Symptom | None:
 
 
 def dead(e: Evidence) -> Symptom | None:
-    if not e.samples:
+    worst, first = _most_dead(e)
+    if worst is None or first < 0.5:
         return None
-    worst = max(e.samples[-1].units, key=lambda units: units.dead or 0, default=None)
-    if worst is None or worst.dead is None or worst.dead < 0.7:
+    return Symptom(f"{_are_dead(worst)}, and were so at first", {"init": "he"})
+
+
+def died(e: Evidence) -> Symptom | None:
+    worst, first = _most_dead(e)
+    if worst is None or first >= 0.5:
         return None
-    if too_high(e) and _dead_at_first(e, worst.name) < 0.5:
-        return None  # they died of it
+    peak = max((s.ratio for s in e.samples if isfinite(s.ratio)), default=0.0)
     return Symptom(
-        f"{percent(worst.dead, 0)} of the units of {worst.name} are zero for every example",
-        {"init": "he"},
+        f"{_are_dead(worst)}; at first it was {percent(first, 0)}, and {_moves(peak)}",
+        {"lr": float(f"{max(s.lr for s in e.samples) / 10:.1g}")},
     )
+
+
+def _most_dead(e: Evidence) -> tuple[Units | None, float]:
+    """The activation function with most dead units, if they are many, and their share at first."""
+    last = e.samples[-1].units if e.samples else []
+    worst = max(last, key=lambda units: units.dead or 0, default=None)
+    if worst is None or worst.dead is None or worst.dead < 0.7:
+        return None, 0.0
+    return worst, _dead_at_first(e, worst.name)
+
+
+def _are_dead(units: Units) -> str:
+    return f"{percent(units.dead or 0, 0)} of the units of {units.name} are zero for every example"
 
 
 def _dead_at_first(e: Evidence, name: str) -> float:
@@ -183,19 +200,24 @@ def vanishing(e: Evidence) -> Symptom | None:
     early = [s for s in e.samples[:5] if len(s.trained) >= 3 and _finite(s)]
     if len(early) < 2 or any(_dead_at_first(e, units.name) > 0.7 for units in early[0].units):
         return None
-    ratios, fades = [], []
+    ratios = []
     for sample in early:
         slopes = [layer.slope for layer in sample.trained.values()]
         if max(slopes) > 0:
             ratios.append(slopes[0] / max(slopes))
-        hidden = sample.scales[:-1]
-        if len(hidden) >= 3 and hidden[0] > 0:
-            fades.append(hidden[-1] / hidden[0])
     ratio = float(np.median(ratios)) if ratios else 0.0
-    fade = float(np.median(fades)) if fades else 1.0
+    scales = early[0].scales  # as they began; what they were can heal, after a long delay
+    deep = max(scales[-max(2, len(scales) // 4) :], default=0.0)
+    fade = deep / scales[0] if len(scales) >= 4 and scales[0] > 0 else 1.0
     if ratio > 2e-3 and fade > 2e-3:
         return None
     text = f"the gradient of the first layer is {plain(ratio)} times the largest, to its weight"
+    bound = e.samples[0].bound
+    if bound is not None and bound < 0.1:
+        text += (
+            f"; sigmoids and these weights let through {plain(bound)} of a gradient at most, from "
+            "the last layer to the first"
+        )
     if fade < 2e-2:
         text += f"; activations shrink to {plain(fade)} from the first layer to the last"
     return Symptom(text, {"init": "he"})
@@ -219,7 +241,8 @@ def too_high(e: Evidence) -> Symptom | None:
     if found is None or not large:
         return None
     risen = found.now > 2.5 * found.least + 0.3 and found.now > 0.3 * found.reference
-    if found.fallen > 0.12 and not risen:
+    fell = 0.12 if e.steps >= 80 else 0.03  # at first, any fall may be the beginning of more
+    if found.fallen > fell and not risen:
         return None
     text = f"the loss went from {plain(found.start)} to {plain(found.now)}"
     if risen:
@@ -232,10 +255,13 @@ def _moves(ratio: float) -> str:
 
 
 def _slower(e: Evidence) -> dict[str, Any]:
-    """A rate at which the first steps would have changed weights as much as is usual."""
-    early = [s.ratio / s.lr for s in e.samples[:3] if s.lr and isfinite(s.ratio)]
+    """A rate at which the first step would have changed weights as much as is usual; momentum adds
+    up many such steps. Later ones tell nothing: the network is another one by then.
+    """
+    early = [(s.ratio / s.lr, s.momentum) for s in e.samples if s.lr and isfinite(s.ratio)]
     highest = max(s.lr for s in e.samples)
-    rate = USUAL / max(float(np.median(early)) if early else 0.0, 1e-12)
+    change, momentum = early[0] if early else (0.0, 0.0)
+    rate = USUAL * (1 - momentum) / max(change, 1e-12)
     return {"lr": float(f"{np.clip(rate, highest / 1e5, highest / 5):.1g}")}
 
 

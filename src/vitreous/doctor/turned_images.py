@@ -34,8 +34,8 @@ def turned(
     held: NDArray[np.float32],
     answers: NDArray[np.int64],
 ) -> Turned | None:
-    """The change that most training images have undergone, and the two classes that it makes alike;
-    None of thumbnails that are not square, or too few classes.
+    """The change that most training images have undergone, and the two classes that it makes alike,
+    more than they are as they stand; None of thumbnails that are not square, or too few classes.
 
     training, held   (N, D), (M, D) thumbnails
     labels, answers  (N,), (M,) their classes; those of evaluation as the network gives them
@@ -47,13 +47,14 @@ def turned(
     upright = torch.from_numpy(held).view(-1, side, side)
     flat = upright.flatten(1)
     as_they_are = torch.cdist(images.flatten(1), flat).amin(1)
+    beside = answers[torch.cdist(flat, flat).fill_diagonal_(torch.inf).argmin(1).numpy()]
     most: Turned | None = None
     for name, change in CHANGES.items():
         nearest = answers[torch.cdist(change(upright).flatten(1), flat).argmin(1).numpy()]
-        found = mutual(answers, nearest, int(answers.max()) + 1)
+        found = mutual(answers, nearest, beside, int(answers.max()) + 1)
         if found is None:
             return None
-        (one, other, alike), _ = found
+        one, other, alike = found
         # Classes that the change exchanges do not tell whether it was made; others do.
         telling = torch.from_numpy((labels != one) & (labels != other))
         nearer = torch.cdist(change(images).flatten(1), flat).amin(1) < CLEARLY * as_they_are

@@ -28,7 +28,8 @@ from vitreous.doctor.evidence import Evidence, Layer, Sample
 from vitreous.doctor.forward_pass import ForwardPass, differs_between_modes
 from vitreous.doctor.leftover_gradient import leftover
 from vitreous.doctor.memory import Memory
-from vitreous.doctor.sampling import THUMBNAILS, sampled, surveyed
+from vitreous.doctor.sampling import THUMBNAILS, followed, sampled, surveyed
+from vitreous.doctor.sigmoid_bound import sigmoid_bound
 from vitreous.doctor.unit_activity import ENOUGH
 from vitreous.doctor.unit_symmetry import looks_drawn, shrinking, symmetric
 
@@ -151,7 +152,7 @@ class Watch:
         self.evidence.forwards += 1
         self.memory.modes.append(module.training)
         step = self.evidence.steps + 1
-        if images is not None and images.is_floating_point():
+        if images is not None and images.is_floating_point() and followed(step):
             more = step % THUMBNAILS == 1 and not self.memory.full
             self.memory.inputs(images, kept=more or sampled(step))
         if sampled(step) and self._seen is None and self._pass is None:
@@ -166,7 +167,7 @@ class Watch:
             return
         if not torch.is_grad_enabled():
             self.memory.answered(outputs)
-        elif outputs.requires_grad:
+        elif outputs.requires_grad and followed(self.evidence.steps + 1):
             place = self.memory.expect(outputs)
             hooked: Any = outputs
             hooked.register_hook(lambda gradient: self.memory.received(place, gradient))
@@ -181,6 +182,8 @@ class Watch:
     def _begin_step(self, optimizer: Optimizer, *arguments: Any) -> None:
         if not self._ours(optimizer):
             return
+        if surveyed(self.evidence.steps) and self.memory.steps:
+            self.survey()  # after the step before; its loss may have been told since
         if self._own is not None and self._probe is not None and self._probe.grad is not None:
             found = self._probe.grad.detach().clone()
             if self._last is not None:
@@ -210,8 +213,6 @@ class Watch:
                     layer.shrinking = shrinking(update, before)
             self.evidence.samples.append(self._with_pass(self._sample))
             self._sample = self._before = None
-        if surveyed(self.evidence.steps):
-            self.survey()
 
     def _ours(self, optimizer: Optimizer) -> bool:
         """Does this optimizer hold weights of the model?"""
@@ -226,7 +227,9 @@ class Watch:
     def _layers(self, optimizer: Optimizer) -> Sample:
         """The gradients and the norms of all weights, before the step."""
         early = len(self.evidence.samples) < 4
-        sample = Sample(self.evidence.steps + 1, float(optimizer.param_groups[0]["lr"]))
+        group = optimizer.param_groups[0]
+        sample = Sample(self.evidence.steps + 1, float(group["lr"]))
+        sample.momentum = float(group.get("momentum") or 0)
         sample.training = self.model.training
         for name, parameter in self.model.named_parameters():
             if parameter.ndim < 2:
@@ -261,6 +264,9 @@ class Watch:
                 ever = torch.stack([mask for mask, _ in same]).any(0)
                 units.dead = 1 - float(ever.float().mean())
         first = [f"{name}.weight" if name else "weight" for name in seen.order]
+        if sample.step == 1 and seen.units and {units.kind for units in seen.units} == {"sigmoid"}:
+            before = self._before or {}
+            sample.bound = sigmoid_bound([before[name] for name in first if name in before])
         names = dict.fromkeys([*first, *sample.layers])
         sample.layers = {name: sample.layers[name] for name in names if name in sample.layers}
         return sample

@@ -1,15 +1,16 @@
-"""HTML for notebooks: a page in a frame, and pictures in a row with their captions."""
+"""HTML for notebooks: a page in a frame, pictures in a row, bars of shares, and a few facts."""
 
 from __future__ import annotations
 
 from base64 import b64encode
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from html import escape
 
 import numpy as np
 from numpy.typing import NDArray
 
 from vitreous.drawing.thumbnail import thumbnail
+from vitreous.formats import percent
 
 SHARP = 64  # pixels of a side up to which an image is shown pixel by pixel
 FIGURE = (
@@ -39,3 +40,24 @@ def row(title: str, pictures: Iterable[tuple[NDArray[np.uint8], str]]) -> str:
         for pixels, text in pictures
     )
     return f"<p>{escape(title)}</p><div>{''.join(figures)}</div>"
+
+
+def bars(title: str, shares: Iterable[tuple[str, float]]) -> str:
+    """Names with their shares in [0, 1], as bars below a title."""
+    lines = (
+        f'<tr><td style="text-align:left">{escape(name)}</td><td style="width:200px">'
+        f'<div style="background:#0e6c82;height:10px;width:{share:.1%}"></div></td>'
+        f"<td>{percent(share)}</td></tr>"
+        for name, share in shares
+    )
+    return f"<b>{escape(title)}</b><table>{''.join(lines)}</table>"
+
+
+def facts(title: str, known: Mapping[str, str]) -> str:
+    """What is known of something, a line each, below a title."""
+    lines = (
+        f'<tr><td style="text-align:left">{escape(name)}</td>'
+        f'<td style="text-align:left">{escape(value)}</td></tr>'
+        for name, value in known.items()
+    )
+    return f"<b>{escape(title)}</b><table>{''.join(lines)}</table>"

@@ -27,7 +27,7 @@ from vitreous.export.parity import IMAGES, Parity, insist, parity
 from vitreous.export.quantize import quantized
 from vitreous.files import read_yaml, write_json
 from vitreous.formats import counted
-from vitreous.inference.model_file import Bundle, digest, load, measured
+from vitreous.inference.model_file import Bundle, digest, load
 from vitreous.inference.onnx import OPSET, convert, packages
 from vitreous.inference.onnx_network import HEADER, PIXELS
 from vitreous.progress.progress import Progress
@@ -130,7 +130,7 @@ def export(
     packages()
     shown = progress or Progress()
     folder = RunFolder.open(run)
-    bundle = load(measured(folder))
+    bundle = load(folder.trained)
     if bundle.contract.fit == "native":
         raise ModelError(
             "the network answers images of any size, and the file would take one size alone",

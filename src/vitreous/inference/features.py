@@ -22,6 +22,7 @@ from vitreous.data.batches.pack import Rows
 from vitreous.data.batches.preprocess import PixelContract
 from vitreous.data.cache import cache_folder as caches
 from vitreous.data.columns import Column
+from vitreous.distributed import ALONE, Ranks
 from vitreous.inference.model_file import digest
 from vitreous.inference.predictor import finite
 from vitreous.training.precision import Precision
@@ -88,6 +89,7 @@ def features(
     key: str,
     architecture: tuple[str, Mapping[str, Any]] | None,
     progress: Callable[[int, int], None] | None = None,
+    ranks: Ranks = ALONE,
 ) -> NDArray[np.float16]:
     """(N, V, K) features of the rows `ids`: V = 2 with the mirror image, else 1.
 
@@ -96,6 +98,7 @@ def features(
     key           of the pack that the rows come from
     architecture  name in the table of models, and arguments; None for a module of the user's own,
                   whose features are not kept: its weights do not tell what it does with them
+    ranks         processes that compute a share each
     """
     # Buffers that no state_dict holds, such as the pixels' mean, decide as well.
     tensors = state.state_dict() | dict(state.named_buffers())
@@ -103,18 +106,21 @@ def features(
     name = hashlib.sha256(repr(depends_on).encode() + ids.tobytes()).hexdigest()[:40]
     path = caches.folder() / "features" / f"{name}.npy"
     kept = caches.load_array(path, np.float16, (len(ids), None, None)) if architecture else None
-    if kept is not None:
+    (lacking,) = ranks.highest(kept is None)
+    if kept is not None and not lacking:
         return kept
     parts = []
+    whole = range(0, len(ids), CHUNK)
+    firsts = whole[ranks.share(len(whole))]
     with torch.inference_mode(), precision.autocast():
-        for first in range(0, len(ids), CHUNK):
+        for first in firsts:
             images = contract.images(rows[ids[first : first + CHUNK]]).to(precision.device)
             views = [images, images.flip(3)] if mirrored else [images]
             seen = torch.stack([backbone(view) for view in views], dim=1)  # (B, V, K)
             parts.append(finite(seen.to("cpu", torch.float16), "features").numpy())
             if progress:
-                progress(min(first + CHUNK, len(ids)), len(ids))
-    made = np.concatenate(parts)
-    if architecture:
+                progress(*(min(last, len(ids)) for last in (first + CHUNK, firsts.stop)))
+    made = np.concatenate(ranks.gathered(parts))
+    if architecture and not ranks.local:
         caches.save_array(path, made)
     return made

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,9 +22,11 @@ from torch import Tensor, nn
 from torch.nn.parameter import is_lazy
 
 from vitreous.atomic import write_bytes
+from vitreous.blocks.init import Unfilled, without_weights
 from vitreous.blocks.mode import evaluating
 from vitreous.data.batches.preprocess import PixelContract
-from vitreous.errors import ModelFileError, RunError, UsageError
+from vitreous.drawing.notebook import facts
+from vitreous.errors import ModelFileError, UsageError
 from vitreous.formats import counted, quantity
 from vitreous.inference.header import FORMAT, Header, damaged
 from vitreous.inference.onnx_network import read_onnx
@@ -31,6 +34,7 @@ from vitreous.inference.probe import agrees, probe
 from vitreous.inference.rejecting import RejectingPredictor
 from vitreous.inference.rejection import Rejection
 from vitreous.models import create
+from vitreous.models.release import find
 from vitreous.models.tensor_names import unwrapped
 from vitreous.run_folder import RunFolder
 from vitreous.training.reproduce import undrawn
@@ -52,14 +56,23 @@ class Bundle(RejectingPredictor):
     training: dict[str, Any] = field(default_factory=dict)
 
     def __repr__(self) -> str:
+        return f"Bundle({', '.join(self.known.values())})"
+
+    def _repr_html_(self) -> str:
+        return facts("A trained network", self.known)
+
+    @property
+    def known(self) -> dict[str, str]:
+        """What there is to say of it, in words."""
         height, width, channels = self.contract.shape
         size = quantity(sum(p.numel() for p in self.model.parameters()))
         answers = counted(len(self.classes), self.task.noun) if self.classes else "numbers"
-        name = self.architecture or type(self.model).__name__
-        return (
-            f"Bundle({name}, {size} parameters, {self.task.name}: {answers}, "
-            f"images of {height} × {width} × {channels})"
-        )
+        return {
+            "network": self.architecture or type(self.model).__name__,
+            "size": f"{size} parameters",
+            "task": f"{self.task.name}: {answers}",
+            "sees": f"images of {height} × {width} × {channels}",
+        }
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -113,7 +126,8 @@ class Bundle(RejectingPredictor):
 
 
 def load(path: str | Path, module: nn.Module | None = None) -> Bundle:
-    """Read a model file, the model of a run folder, or an ONNX file that `vitreous export` wrote.
+    """Read a model file, the model of a run folder, an ONNX file that `vitreous export` wrote, or
+    one that was published: hub:OWNER/NAME#sha256=...
 
     module  the network itself, for a file whose architecture is not in the table of models; lazy
             layers are run once on a black image
@@ -121,25 +135,13 @@ def load(path: str | Path, module: nn.Module | None = None) -> Bundle:
     Raises ModelFileError if anything in the file is missing, damaged or not what it claims, and
     RunError for a folder without one.
     """
-    path = Path(path)
-    if path.is_dir():
-        path = measured(RunFolder(path))
+    path = find(str(path)) if str(path).startswith("hub:") else Path(path)
+    if path.is_dir() or not (path.suffix or os.path.lexists(path)):
+        path = RunFolder(path).trained
     if path.suffix.lower() == ".onnx":
         network, header = read_onnx(path)
         return bundle_of(network, header)
     return parse(_read(path), str(path), module)
-
-
-def measured(folder: RunFolder) -> Path:
-    """The model file of a run. Raises RunError where there is none."""
-    if not folder.model.is_file():
-        unfinished = RunFolder.open(folder.path)  # or it is no run at all
-        raise RunError(
-            "has no trained network yet: its training has not ended",
-            where=str(folder.path),
-            remedy=f"Go on with it: `{unfinished.resume_command}`.",
-        )
-    return folder.model
 
 
 def parse(blob: bytes, where: str, module: nn.Module | None = None) -> Bundle:
@@ -154,9 +156,9 @@ def parse(blob: bytes, where: str, module: nn.Module | None = None) -> Bundle:
     bank = state.pop(BANK, None)
     if module is None:
         # First without memory: a header that asks for a huge network is found out by its shapes.
-        with torch.device("meta"):
+        with without_weights():
             check(_build(header, where), state, where)
-        with undrawn():  # first weights, which are replaced
+        with undrawn(), Unfilled():  # first weights, which are replaced
             module = _build(header, where)
     else:
         awaken(module, header.contract)

@@ -8,8 +8,10 @@ see `finite`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Annotated, Any, Protocol, Self, TypeAlias, overload
 
 import numpy as np
@@ -22,18 +24,22 @@ from vitreous.blocks.mode import evaluating
 from vitreous.data.batches.augmentation import keys_of
 from vitreous.data.batches.pack import Rows
 from vitreous.data.batches.preprocess import PixelContract, resize, resize_frame
+from vitreous.data.formats.folder_walk import images_below
 from vitreous.data.images.decode import Source, decode
 from vitreous.data.images.frame import Frame
 from vitreous.data.images.pixels import with_channels
+from vitreous.data.images.read_file import printable
 from vitreous.data.images.remarks import listening, merged
-from vitreous.errors import DivergedError, UsageError
+from vitreous.distributed import ALONE, Ranks
+from vitreous.errors import DataError, DivergedError, UsageError
 from vitreous.fields import Between, checked
 from vitreous.formats import counted
 from vitreous.inference.answered import Answered
+from vitreous.inference.ready import Ready
 from vitreous.inference.tiles import Tiling
 from vitreous.shapes import Images
 from vitreous.tasks import Answer, Task
-from vitreous.tasks.meter import Meter
+from vitreous.tasks.meter import Meter, joined
 from vitreous.tasks.task import Columns, Ids, Stage
 from vitreous.training.precision import forward_context, widened
 
@@ -92,14 +98,18 @@ class Predictor:
         return max(1, min(MOST, PIXELS // int(np.prod(self.contract.shape))))
 
     @property
+    def keeps_size(self) -> bool:
+        """Is each image answered in its own size, by itself?"""
+        return getattr(self.contract, "fit", None) == "native"
+
+    @property
     def continues(self) -> bool:
         """Is an image continued by its mirror image, and what is answered there cut off? Of pixels
         that nothing was done to, those at the border would else be worse answered than others: a
         network takes the zeros about an image for a part of it.
         """
-        native = getattr(self.contract, "fit", None) == "native"
         given = self.task.output()
-        return native and given.kind == "map" and given.stride == 1
+        return self.keeps_size and given.kind == "map" and given.stride == 1
 
     def outputs(self, images: Images) -> Any:
         """What the network gives for images (B, C, H, W) in [0, 1], at least in float32.
@@ -142,6 +152,24 @@ class Predictor:
         shown, made = pretext(images, 0, 0, keys_of(images))
         return self.answers(shown), made
 
+    def over(
+        self,
+        rows: Rows,
+        ids: Ids,
+        progress: Callable[[int, int], None] | None = None,
+        ranks: Ranks = ALONE,
+    ) -> Iterator[tuple[Ids, Any, dict[str, Tensor]]]:
+        """(ids, outputs, targets that were made) for these rows of a pack, some at a time; where
+        processes have a share of them each, those of this one, in the same portions.
+        """
+        whole = range(0, len(ids), self.together)
+        firsts = whole[ranks.share(len(whole))]
+        for first in firsts:
+            chunk = ids[first : first + self.together]
+            yield chunk, *self.heard(self.contract.images(rows[chunk]), "measuring")
+            if progress:
+                progress(first + len(chunk), min(firsts.stop, len(ids)))
+
     def measure(
         self,
         rows: Rows,
@@ -149,22 +177,21 @@ class Predictor:
         ids: Ids,
         progress: Callable[[int, int], None] | None = None,
         hear: Callable[[Any], None] | None = None,
+        ranks: Ranks = ALONE,
     ) -> Meter:
         """A meter that has seen the answers to these rows, and what is true.
 
-        hear  is told the outputs for some rows at a time
+        hear   is told the outputs for some rows at a time
+        ranks  processes that answer to a share of the rows each; the meter has seen all
         """
-        meter = self.task.meter()
-        for first in range(0, len(ids), self.together):
-            chunk = ids[first : first + self.together]
-            outputs, made = self.heard(self.contract.images(rows[chunk]), "measuring")
+        meters = []
+        for chunk, outputs, made in self.over(rows, ids, progress, ranks):
             if hear:
                 hear(outputs)
-            given = {name: column.batch(chunk) for name, column in targets.items()}
-            meter.add(outputs, given | made)
-            if progress:
-                progress(first + len(chunk), len(ids))
-        return meter
+            meters.append(self.task.meter())
+            truth = {name: column.batch(chunk) for name, column in targets.items()}
+            meters[-1].add(outputs, truth | made)
+        return joined(self.task.meter(), meters, ranks)
 
     def images(self, sources: Sequence[Source]) -> Images:
         """Files, bytes or arrays (h, w, C) to the tensor that the network sees, (B, C, H, W)."""
@@ -181,8 +208,9 @@ class Predictor:
         """What the network sees in one image, or in each of several, in that image's own pixels.
 
         source  a path, the bytes of a file, a picture of Pillow, an array (h, w, C), a tensor
-                (C, h, w); or several, in a list or as an array (n, h, w, C) or tensor (n, C, h, w).
-                Numbers are bytes, or fractions in [0, 1]
+                (C, h, w); or several, in a list or as an array (n, h, w, C) or tensor (n, C, h, w),
+                or a folder, for all images in it in the order of their paths. Numbers are bytes, or
+                fractions in [0, 1]
         top     how many alternatives to rank, where the task has any
         scale   pixels that the network sees for one of the image, such as 1: where it answers for
                 each pixel, images of any size are then answered in tiles (see `inference.tiles`);
@@ -210,11 +238,54 @@ class Predictor:
         if scale is not None:
             checked("scale", scale, Scale)
             return [self._predict_tiles(channels_last(source), scale) for source in sources]
-        if self.contract.fit == "native":
-            return [self._whole(source, top) for source in map(channels_last, sources)]
-        images, _, frames, told = self.fitted(sources)
-        outputs = self.task.completed(*self.heard(images, "answering"))
-        return [*zip(self.task.decode(outputs, frames, top), told, strict=True)]
+        return self.decided(map(self.ready, sources), top=top)
+
+    def ready(self, source: Image) -> Ready:
+        """One image, decoded and fitted as `predict` does it. Raises ImageError."""
+        contract: PixelContract = self.contract
+        whole = self.keeps_size
+        with listening() as remarks:
+            image = decode(
+                channels_last(source),
+                channels=contract.channels,
+                at_least=0 if whole else contract.at_least,
+            )
+            pixels = image if whole else contract.row(image)
+        height, width = image.shape[:2]
+        frame = Frame.identity((height, width)) if whole else contract.frame(height, width)
+        return Ready(pixels, frame, merged(remarks))
+
+    def decided(self, ready: Iterable[Ready], *, top: int = 5) -> list[tuple[Answer, int]]:
+        """The answers to images that are ready, as `predict_and_tell` gives them."""
+        if self.keeps_size:
+            return [self._whole(one, top) for one in ready]
+        found: list[tuple[Answer, int]] = []
+        for images, those in self.batched(ready):
+            outputs = self.task.completed(*self.heard(images, "answering"))
+            answers = self.task.decode(outputs, [one.frame for one in those], top)
+            found += zip(answers, [one.remarks for one in those], strict=True)
+        return found
+
+    def batched(self, ready: Iterable[Ready]) -> Iterator[tuple[Images, list[Ready]]]:
+        """What the network sees of them: all in one batch, or one after the other where each keeps
+        its own size.
+
+        Raises UsageError for an image that `predict` cuts into tiles.
+        """
+        contract: PixelContract = self.contract
+        if not self.keeps_size:
+            those = [*ready]
+            yield contract.images(np.stack([one.pixels for one in those])), those
+            return
+        for one in ready:
+            height, width = one.pixels.shape[:2]
+            if height * width > WHOLE:
+                raise UsageError(
+                    f"an image of {width} × {height} pixels is answered in tiles",
+                    where="image",
+                    remedy=f"Show one of at most {WHOLE:,} pixels; `predict` takes any.",
+                )
+            yield contract.around(height, width).images(one.pixels[None]), [one]
 
     def answered(self, source: Image) -> Answered:
         """The answer to one image as `predict` gives it, with what led to it. The last pass through
@@ -244,21 +315,17 @@ class Predictor:
         answer = self.task.assemble(pieces(), resize_frame((height, width), wanted))
         return answer, merged(remarks)
 
-    def _whole(self, source: Source, top: int) -> tuple[Answer, int]:
+    def _whole(self, one: Ready, top: int) -> tuple[Answer, int]:
         """The answer to an image of any size, none of whose pixels is resized or left out; and the
         remarks.
         """
-        contract: PixelContract = self.contract
-        with listening() as remarks:
-            image = decode(source, channels=contract.channels)
-        height, width = image.shape[:2]
+        height, width = one.pixels.shape[:2]
         if height * width <= WHOLE:
-            images = contract.around(height, width).images(image[None])
+            ((images, _),) = self.batched([one])
             outputs = self.task.completed(*self.heard(images, "answering"))
         else:
-            outputs = self._map(image)
-        frames = [Frame.identity((height, width))]
-        return self.task.decode(outputs, frames, top)[0], merged(remarks)
+            outputs = self._map(one.pixels)
+        return self.task.decode(outputs, [one.frame], top)[0], one.remarks
 
     def _map(self, image: NDArray[np.uint8]) -> Tensor:
         """(1, L, H, W) of an image (H, W, C), tile by tile."""
@@ -277,21 +344,13 @@ class Predictor:
 
         Raises UsageError for an image that `predict` cuts into tiles.
         """
-        if self.contract.fit != "native":
+        if not self.keeps_size:
             yield self.fitted(sources)
             return
-        for source in map(channels_last, sources):
-            with listening() as remarks:
-                picture = decode(source, channels=self.contract.channels)
-            height, width = picture.shape[:2]
-            if height * width > WHOLE:
-                raise UsageError(
-                    f"an image of {width} × {height} pixels is answered in tiles",
-                    where="image",
-                    remedy=f"Show one of at most {WHOLE:,} pixels; `predict` takes any.",
-                )
-            images = self.contract.around(height, width).images(picture[None])
-            yield images, [picture], [Frame.identity((height, width))], [merged(remarks)]
+        for source in sources:
+            one = self.ready(source)
+            ((images, _),) = self.batched([one])
+            yield images, [one.pixels], [one.frame], [one.remarks]
 
     def fitted(self, sources: Sequence[Image]) -> Fitted:
         """What the network sees, the images as they were decoded, how each was fitted, and the
@@ -310,7 +369,12 @@ class Predictor:
 
 
 def listed(source: Any) -> list[Any] | None:
-    """Several images one by one; None for a single one."""
+    """Several images one by one; None for a single one. Raises DataError for a folder of none."""
+    if isinstance(source, str | Path) and os.path.isdir(source):
+        names, _ = images_below(os.fsencode(source))
+        if not names:
+            raise DataError("there is no image in it", where=printable(source))
+        return [Path(source) / os.fsdecode(name) for name in sorted(names)]
     batch = isinstance(source, Tensor | np.ndarray) and source.ndim == 4
     return [*source] if batch or isinstance(source, list | tuple) else None
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from vitreous.errors import UsageError
 from vitreous.inference.attacking import AttackingPredictor
 from vitreous.inference.predictor import BATCH, Image, listed
+from vitreous.inference.ready import Ready
 from vitreous.inference.rejection import Rejected, Rejection
 from vitreous.tasks import Answer
 
@@ -52,15 +53,25 @@ class RejectingPredictor(AttackingPredictor):
     ) -> list[tuple[Answer, int]]:
         if not reject:
             return super().predict_and_tell(sources, top=top, scale=scale)
-        rule = self._rule(scale)
+        self._rule(scale)  # before an image is read
+        return self.decided(map(self.ready, sources), top=top, reject=True)
+
+    def decided(
+        self, ready: Iterable[Ready], *, top: int = 5, reject: bool = False
+    ) -> list[tuple[Answer, int]]:
+        if not reject:
+            return super().decided(ready, top=top)
+        rule = self._rule(None)
         found: list[tuple[Answer, int]] = []
-        for images, _, frames, told in self.seen(sources):
+        for images, those in self.batched(ready):
             outputs = self.answers(images)
-            answers = self.task.decode(outputs, frames, top)
+            answers = self.task.decode(outputs, [one.frame for one in those], top)
             strange = rule.strangeness(self, images, outputs).tolist()
             found += [
-                (Rejected(answer, far, rule.threshold) if far > rule.threshold else answer, remarks)
-                for answer, far, remarks in zip(answers, strange, told, strict=True)
+                (Rejected(answer, far, rule.threshold) if far > rule.threshold else answer, told)
+                for answer, far, told in zip(
+                    answers, strange, [one.remarks for one in those], strict=True
+                )
             ]
         return found
 

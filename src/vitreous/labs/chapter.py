@@ -19,6 +19,7 @@ from typing import Any
 import torch
 
 from vitreous.atomic import storage_errors
+from vitreous.data.formats.open import open
 from vitreous.errors import VitreousError
 from vitreous.files import read_json, write_json
 from vitreous.labs.lab import Finding, Lab, Size, Values, held
@@ -33,7 +34,7 @@ class Chapter:
 
     values   as `lab.measure` gave them
     seconds  that measuring took, and of the processor
-    key      of experiment, settings and code
+    key      of experiment, settings, data and code
     """
 
     lab: Lab
@@ -81,19 +82,24 @@ class Chapter:
         return path
 
 
-def measure(lab: Lab, size: Size = "quick", seed: int = 0) -> Chapter:
-    """Run an experiment."""
+def measure(lab: Lab, size: Size = "quick", seed: int = 0, data: str | None = None) -> Chapter:
+    """Run an experiment; `data` for those that take a data set, None for their own."""
     clock, cpu = time.perf_counter(), time.process_time()
-    values = lab.measure(seed=seed, **lab.settings(size))
+    values = lab.measure(seed=seed, **lab.settings(size, data))
     values = json.loads(json.dumps(values))  # as they will be read again: lists, not tuples
     seconds, spent = time.perf_counter() - clock, time.process_time() - cpu
-    return Chapter(lab, size, seed, values, seconds, spent, key(lab, size, seed))
+    return Chapter(lab, size, seed, values, seconds, spent, key(lab, size, seed, data))
 
 
 def recall(
-    lab: Lab, folder: Path, size: Size | None = None, seed: int | None = None
+    lab: Lab,
+    folder: Path,
+    size: Size | None = None,
+    seed: int | None = None,
+    data: str | None = None,
 ) -> Chapter | None:
-    """The chapter in a folder if it was measured by this code; None where there is none.
+    """The chapter in a folder if it was measured by this code on this data; None where there is
+    none.
 
     size, seed  that it must have; None takes any
     """
@@ -111,19 +117,27 @@ def recall(
             found["cpu_seconds"],
             found["key"],
         )
-        fits = kept.key == key(lab, kept.size, kept.seed)
+        fits = kept.key == key(lab, kept.size, kept.seed, data)
     except (VitreousError, LookupError, TypeError):
         return None  # no chapter of ours: it is measured anew, and replaced
     wanted = size in (None, kept.size) and seed in (None, kept.seed)
     return kept if fits and wanted else None
 
 
-def key(lab: Lab, size: Size, seed: int) -> str:
+def key(lab: Lab, size: Size, seed: int, data: str | None = None) -> str:
     """A hash of the experiment, its settings and its code: what a chapter depends on."""
     settings = sorted(lab.settings(size).items())
+    if lab.data and data is not None:
+        settings.append(("data", fingerprint(data)))
     told = f"{lab.row} {size} {seed} {settings} {torch.__version__}"
     module = lab.measure.__module__
     return hashlib.blake2b(f"{told} {code_digest(module)}".encode(), digest_size=16).hexdigest()
+
+
+@cache
+def fingerprint(data: str) -> str:
+    """Of a data set, so that a chapter on other images is another chapter."""
+    return open(data).fingerprint
 
 
 @cache

@@ -169,6 +169,12 @@ def needs_image(name: str) -> UsageError:
     )
 
 
+def takes_no_data(name: str) -> UsageError:
+    return UsageError(
+        "this experiment makes its own data", where=f"lab {name}", remedy="Leave out --data."
+    )
+
+
 def takes_no_image(name: str) -> UsageError:
     return UsageError(
         "this experiment takes no image", where=f"lab {name}", remedy="Leave the image out."

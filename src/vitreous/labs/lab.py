@@ -108,9 +108,10 @@ class Lab:
     core     the functions that a chapter shows the code of
     assumed  what the source leaves open, and what was taken
     full     settings of the source's size
-    tiny     settings with which a test takes seconds; the claim has to hold there, too
+    tiny     settings with which a test takes a second; most claims hold there, too
     tries    what to try, as a sentence, and the command
     plays    settings of the playground that show it, as its links have them
+    data     whether `measure` takes a data set; digits by default
     """
 
     row: str
@@ -127,10 +128,15 @@ class Lab:
     tiny: Mapping[str, Any] = field(default_factory=dict)
     tries: tuple[str, str] = ("", "")
     plays: str = ""
+    data: bool = False
 
-    def settings(self, size: Size) -> dict[str, Any]:
-        """What `measure` is called with, besides the seed."""
-        return dict({"quick": {}, "full": self.full, "tiny": self.tiny}[size])
+    def settings(self, size: Size, data: str | None = None) -> dict[str, Any]:
+        """What `measure` is called with, besides the seed.
+
+        data  a data set, for experiments that take one; None for their own
+        """
+        sizes = dict({"quick": {}, "full": self.full, "tiny": self.tiny}[size])
+        return {**sizes, "data": data} if self.data and data is not None else sizes
 
     @property
     def code(self) -> str:

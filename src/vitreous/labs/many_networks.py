@@ -126,6 +126,7 @@ def trained(
     method: str = "adam",
     batch: int | None = None,
     cosine: bool = True,
+    masks: Sequence[Tensor] | None = None,
     seed: int = 0,
 ) -> Iterator[Tensor]:
     """Trains in place; yields the loss (S,) of each network before each step.
@@ -134,6 +135,7 @@ def trained(
 
     inputs  (N, D) for all, or (S, N, D); targets likewise
     batch   examples of a step, drawn anew each time for all networks alike; None takes all
+    masks   of each layer (S, inputs, outputs): 0 where a weight keeps the value that it has
     """
     for tensor in stack.parameters:
         tensor.requires_grad_(True)
@@ -155,6 +157,9 @@ def trained(
         losses = loss(stack(x), y)
         optimizer.zero_grad()
         losses.sum().backward()  # type: ignore[no-untyped-call]
+        for weight, mask in zip(stack.weights, masks or (), strict=False):
+            assert weight.grad is not None
+            weight.grad.mul_(mask)
         optimizer.step()
         yield losses.detach()
     for tensor in stack.parameters:

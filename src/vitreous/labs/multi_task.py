@@ -23,7 +23,7 @@ from vitreous.run_folder import RunFolder
 from vitreous.runs.evaluate import measure
 from vitreous.runs.interrupt import Interrupt
 from vitreous.runs.job import prepare
-from vitreous.runs.run import learn, read_images
+from vitreous.runs.run_stages import learn, read_images
 from vitreous.runs.setup import build
 
 ALPHAS = (0.0, 0.1, 0.5, 0.9, 1.0)

@@ -44,6 +44,7 @@ def make(
     folder: Path,
     size: Size = "quick",
     seed: int = 0,
+    data: str | None = None,
     begin: Callable[[Lab], None] = lambda lab: None,
     page: str = INDEX,
 ) -> Iterator[tuple[Chapter, bool]]:
@@ -52,6 +53,7 @@ def make(
     After each one the page is written anew, so that an interrupt leaves a book of the chapters
     that were finished, and the next call goes on from there.
 
+    data   a data set for the experiments that take one; the others have their own
     begin  told which experiment is about to be measured
     page   the name of the page
 
@@ -65,10 +67,10 @@ def make(
         )
     chapters: list[Chapter] = []
     for lab in labs:
-        chapter, fresh = recall(lab, folder, size, seed), False
+        chapter, fresh = recall(lab, folder, size, seed, data), False
         if chapter is None:
             begin(lab)
-            chapter, fresh = measure(lab, size, seed), True
+            chapter, fresh = measure(lab, size, seed, data), True
             chapter.save(folder)
         chapters.append(chapter)
         if fresh or lab is labs[-1]:  # a page of known chapters is written once

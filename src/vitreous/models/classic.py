@@ -26,6 +26,7 @@ from torch import Tensor, nn
 from vitreous.baselines.classifier import Classifier, Examples, check_sound
 from vitreous.baselines.descriptor import DESCRIPTORS, Features
 from vitreous.baselines.ferns import Ferns
+from vitreous.baselines.method_names import NAMES, Part, is_classic, words
 from vitreous.baselines.nearest import Nearest
 from vitreous.baselines.support_vectors import SupportVectors
 from vitreous.baselines.tree_ensemble import TreeEnsemble
@@ -100,30 +101,11 @@ CLASSIFIERS: dict[str, ClassifierRow] = {
     ),
 }
 
-NAMES = tuple(f"{one}-{other}" for one in CLASSIFIERS for other in DESCRIPTORS)
-"""The methods of one classifier on one kind of features; fusions are made of them."""
-
 USUAL = (
     "knn-pixels", "linear_svm-hog", "svm-pixels", "svm-hog", "svm-sift", "svm-gabor", "svm-lbp",
     "forest-pixels", "boost-hog", "ferns-pixels",
 )  # fmt: skip
 """One for each classifier and each kind of features: what a comparison with all of them takes."""
-
-Part = tuple[str, tuple[str, ...]]
-
-
-def is_classic(name: str) -> bool:
-    """Is this the name of a classic method?"""
-    return all(
-        classifier in CLASSIFIERS and all(one in DESCRIPTORS for one in names)
-        for classifier, names in _words(name)
-    )
-
-
-def _words(name: str) -> Iterator[Part]:
-    for word in name.split(","):
-        classifier, hyphen, described = word.partition("-")
-        yield classifier, tuple(described.split("+")) if hyphen else ("pixels",)
 
 
 def parts_of(name: str) -> list[Part]:
@@ -133,7 +115,7 @@ def parts_of(name: str) -> list[Part]:
     """
     if not is_classic(name):
         raise unknown("classic method", name, NAMES, where="model")
-    found = [*_words(name)]
+    found = [*words(name)]
     for classifier, names in found:
         if len(set(names)) < len(names):
             raise UsageError(

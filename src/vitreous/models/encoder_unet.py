@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from vitreous.blocks.init import he_convolutions
+from vitreous.blocks.init import he_convolutions, without_weights
 from vitreous.errors import UsageError, unknown
 from vitreous.models import densenet, efficientnet, mobilenet, resnet, vgg
 from vitreous.models.network import Network, Sizes
@@ -145,7 +145,7 @@ def built(row: Variant, in_channels: int) -> Network:
 
 def maps_of(row: Variant, in_channels: int, last: str | None = None) -> dict[str, tuple[int, int]]:
     """The stages that are used, in order, with the spacing and the channels of their maps."""
-    with torch.device("meta"):
+    with without_weights():
         probe = built(row, in_channels).eval()
         seen = probe.features(torch.zeros(1, in_channels, PROBE, PROBE))
     if last is not None and last not in seen:

@@ -21,6 +21,7 @@ from torch import Tensor
 from vitreous.blocks.normalize import IMAGENET, Normalize, Statistic
 from vitreous.errors import ModelFileError, UsageError
 from vitreous.fields import misfit
+from vitreous.models.imagenet import ENCODERS, FILES, imagenet
 from vitreous.models.network import Network
 from vitreous.models.release import find
 from vitreous.models.rows import Variant
@@ -47,20 +48,21 @@ def load_weights(
 ) -> None:
     """Fill a new network with published weights, and normalize pixels as they were trained.
 
-    source     True for the row's own weights, or any source that `release.find` knows
+    source     True for the row's own weights, "imagenet" for those that are published, or any
+               source that `release.find` knows
     mean, std  what the caller wants instead of the weights' own, which a model file of ours tells;
                those of other files are taken to be ImageNet's
 
     What had to be adapted is added to `model.notes`.
     """
-    weights = row.weights
+    weights = row.weights if source is True else imagenet(row) if source == "imagenet" else None
     if source is True and weights is None:
         raise UsageError(
-            f"no weights are published with {row.name}",
+            f"no weights come with {row.name}",
             where="pretrained",
-            remedy="Give a file (.safetensors, .pth), an address or hub:OWNER/NAME/FILE.",
+            remedy=remedy(row),
         )
-    if source is True and weights is not None:
+    if weights is not None:
         path = find(weights.source, weights.sha256)
         usual_mean, usual_std = weights.mean, weights.std
         learned: tuple[str, ...] = (f"weights learned on {weights.trained_on}",)
@@ -68,16 +70,32 @@ def load_weights(
         path, learned = find(str(source)), ()
         usual_mean, usual_std = pixels_of(path) or IMAGENET
     state = read(path)
-    own = source is not True and (
-        state.keys() >= model.state_dict().keys() or header_of(path).get("architecture") == row.name
+    own = weights is None and (
+        state.keys() >= model.state_dict().keys() or architecture_of(path) == row.name
     )
     taker = model if own else model.published()
     model.notes += (*adopt(taker, state, where=str(path)), *learned)
+    trained = architecture_of(path)
+    if trained and trained not in (row.name, taker.name):
+        model.notes += (f"the weights are those of {trained}; {row.name} has the same tensors",)
     channels = model.in_channels
     if learned or first_convolution(model) is not None:
         mean = spread(torch.tensor(usual_mean), channels) if mean is None else mean
         std = spread(torch.tensor(usual_std), channels) if std is None else std
         model.normalize = Normalize(channels, mean, std)
+
+
+def remedy(row: Variant) -> str:
+    """What to begin from where no weights come with a network."""
+    known = row.name in FILES or row.name in ENCODERS
+    first = "Write imagenet to download those that are published, or give" if known else "Give"
+    return f"{first} a file (.safetensors, .pth), an address or hub:OWNER/NAME/FILE."
+
+
+def architecture_of(path: Path) -> str | None:
+    """The network that a model file of vitreous was saved from; other files do not say."""
+    name = header_of(path).get("architecture")
+    return name if isinstance(name, str) else None
 
 
 def read(path: Path) -> State:

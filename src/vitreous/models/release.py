@@ -3,7 +3,8 @@
     model.safetensors                    a local file
     runs/digits                          the model file of a run folder
     https://host/resnet18-f37072fd.pth   fetched once into the cache
-    hub:OWNER/NAME/FILE                  the Hugging Face hub, through its own client
+    hub:OWNER/NAME/FILE                  the Hugging Face hub, through its own client; without
+                                         FILE, what `vitreous publish` puts there
     package:NAME/FILE                    inside an installed package
 
 Whatever comes over the network must be announced by its SHA-256: in the name of the file, as
@@ -19,7 +20,7 @@ import os
 import re
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from vitreous.atomic import replacing
@@ -28,10 +29,13 @@ from vitreous.errors import ModelFileError, UsageError
 from vitreous.run_folder import RunFolder
 
 CHUNK = 1 << 20
+Progress = Callable[[int, int], None]
 
 
-def find(source: str, sha256: str | None = None) -> Path:
+def find(source: str, sha256: str | None = None, progress: Progress | None = None) -> Path:
     """The local file behind a source, fetched if it must be, and checked.
+
+    progress  is called with the bytes that are there, and with all of them
 
     Raises ModelFileError for a file that is missing or another one, UsageError for a source without
     a hash where one is needed.
@@ -48,7 +52,7 @@ def find(source: str, sha256: str | None = None) -> Path:
     if place.startswith("hub:"):
         path = from_hub(place.removeprefix("hub:"))
     elif remote:
-        path = download(place, sha256)
+        path = download(place, sha256, progress)
     elif place.startswith("package:"):
         path = in_package(place.removeprefix("package:"))
     else:
@@ -86,13 +90,16 @@ def in_package(place: str) -> Path:
 
 
 def from_hub(place: str) -> Path:
-    """`OWNER/NAME/FILE` on the Hugging Face hub, or on the mirror that $HF_ENDPOINT names."""
+    """`OWNER/NAME/FILE` on the Hugging Face hub, or on the mirror that $HF_ENDPOINT names. Without
+    FILE it is the model that `vitreous publish` puts there.
+    """
     parts = place.split("/", 2)
-    if len(parts) != 3:
+    parts += ["model.safetensors"] * (len(parts) == 2)
+    if len(parts) != 3 or not all(parts):
         raise UsageError(
             f"'{place}' names no file on the hub",
             where="pretrained",
-            remedy="Write hub:OWNER/NAME/FILE.",
+            remedy="Write hub:OWNER/NAME, or hub:OWNER/NAME/FILE.",
         )
     try:
         from huggingface_hub import hf_hub_download
@@ -114,7 +121,7 @@ def from_hub(place: str) -> Path:
         ) from None
 
 
-def download(address: str, sha256: str) -> Path:
+def download(address: str, sha256: str, progress: Progress | None = None) -> Path:
     """Fetch once into the cache; a file gets its name only when it is whole and its hash right."""
     folder = cache.folder() / "weights"
     folder.mkdir(parents=True, exist_ok=True)
@@ -123,19 +130,23 @@ def download(address: str, sha256: str) -> Path:
     if not target.is_file():
         with replacing(target) as file:
             digest = hashlib.sha256()
-            for chunk in fetch(address):
+            for chunk in fetch(address, progress):
                 file.write(chunk)
                 digest.update(chunk)
             compare(digest.hexdigest(), sha256, address)
     return target
 
 
-def fetch(address: str) -> Iterator[bytes]:
+def fetch(address: str, progress: Progress | None = None) -> Iterator[bytes]:
     """The bytes at an address, piece by piece."""
     try:
         with urllib.request.urlopen(address, timeout=60) as response:
+            total, done = int(response.headers.get("Content-Length") or 0), 0
             while chunk := response.read(CHUNK):
                 yield chunk
+                done += len(chunk)
+                if progress is not None:
+                    progress(done, max(done, total))
     except (OSError, http.client.HTTPException) as error:
         if isinstance(error, urllib.error.HTTPError):
             error.close()  # it holds the connection

@@ -8,6 +8,7 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
+from vitreous.baselines.method_names import NAMES, is_classic
 from vitreous.blocks.normalize import Normalize, Statistic
 from vitreous.errors import UsageError, unknown
 from vitreous.fields import checked
@@ -70,10 +71,10 @@ class Architectures:
     """
 
     def __contains__(self, name: object) -> bool:
-        return isinstance(name, str) and (name in MODELS or classic.is_classic(name))
+        return isinstance(name, str) and (name in MODELS or is_classic(name))
 
     def __iter__(self) -> Iterator[str]:
-        return chain(MODELS, classic.NAMES)
+        return chain(MODELS, NAMES)
 
 
 ARCHITECTURES = Architectures()
@@ -140,7 +141,7 @@ def variant(name: str) -> Variant:
     """The row of the table. Raises UsageError that offers the nearest names."""
     if checked("model", name, str) in MODELS:
         return MODELS[name]
-    if classic.is_classic(name):
+    if is_classic(name):
         return classic.row(name)
     raise unknown("model", name, ARCHITECTURES)
 

@@ -9,10 +9,11 @@ from typing import Any
 import torch
 
 from vitreous.augment.policies import RECIPES
+from vitreous.baselines.method_names import NAMES, is_classic
 from vitreous.blocks.init import INITIALIZERS
 from vitreous.errors import UsageError, unknown
 from vitreous.models import ARCHITECTURES, learns_at_once, variant
-from vitreous.models.classic import NAMES, check_library, is_classic
+from vitreous.models.classic import check_library
 from vitreous.recipes.recipe import Recipe, flag
 from vitreous.tasks import TASKS, Task
 from vitreous.trackers import LOGS, check_installed

@@ -32,6 +32,11 @@ HEADINGS = {
 
 @dataclass(frozen=True, kw_only=True)
 class Recipe:
+    """The settings of a run; `vitreous train --help` explains each, docs/training.md has the table.
+
+    A field that is None is chosen from the data. Raises UsageError for a value that cannot be.
+    """
+
     model: str | None = None
     """architecture, a name from `vitreous models`; default: chosen from the images"""
     task: str = "auto"
@@ -129,8 +134,9 @@ class Recipe:
     """steps of these attacks; default: 1, from a random start"""
 
     pretrained: str | None = None
-    """yes, no, a weights file, the folder of a run, or an address or hub:OWNER/NAME/FILE that ends
-    in #sha256=...; default: yes where weights come along"""
+    """yes, no, imagenet (what torchvision publishes for the network, fetched once), a weights file,
+    the folder of a run, or an address or hub:OWNER/NAME/FILE that ends in #sha256=...; default: yes
+    where weights come along"""
     freeze: Literal["auto", "none", "backbone"] = "auto"
     """backbone: train the last layer alone, on features computed once"""
     fine_tune: Annotated[int, Between(0, 1_000_000)] = 0

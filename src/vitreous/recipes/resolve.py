@@ -223,14 +223,20 @@ def _choose_learning(
     liked = task.prefers(facts.channels, facts.examples, choices["loss"])
     if choices["engine"] == "manual":  # knows the plain losses only
         liked.pop("loss", None)
-    for name, (value, reason) in liked.items():
-        choices.fill(name, value, reason)
-    if choices["pretrained"] == "no":
+    if "freeze" in liked:
+        choices.fill("freeze", *liked["freeze"])
+    elif choices["pretrained"] == "no":
         choices.fill("freeze", "none", "all layers begin from scratch")
     elif kind == "map":
         choices.fill("freeze", "none", "what was learned on whole images has to learn about pixels")
     else:
         choices.fill("freeze", "backbone", "its features serve as they are; see --fine-tune")
+    choices.fill("optimizer", "adamw", "robust without tuning")
+    method = choices["optimizer"]
+    if choices.frozen and not choices["fine_tune"]:
+        liked |= task.prefers_of_head(method)
+    for name, (value, reason) in liked.items():
+        choices.fill(name, value, reason)
     if choices.frozen:
         choices.fill("epochs", 30, "on features that are computed once")
     else:
@@ -251,8 +257,6 @@ def _choose_learning(
     batch = 32 if few else 64 if choices.frozen or facts.examples < 8_000 else 128
     choices.fill("batch_size", batch, f"{facts.examples:,} training images")
 
-    choices.fill("optimizer", "adamw", "robust without tuning")
-    method = choices["optimizer"]
     peak = OPTIMIZERS[method].lr
     if method == "adamw":  # tuned for the two ways in which it is used here
         quick = choices.frozen or str(choices["model"]).startswith("convnet")

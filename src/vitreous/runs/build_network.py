@@ -9,16 +9,20 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
 
-from vitreous.blocks.init import initialize
+from vitreous.blocks.init import initialize, without_weights
 from vitreous.blocks.mode import evaluating
 from vitreous.data.batches.preprocess import PixelContract
 from vitreous.data.statistics import statistics
 from vitreous.errors import DivergedError, ModelFileError, ShapeError, UsageError
 from vitreous.inference.model_file import Bundle, parse
 from vitreous.models import create, variant
+from vitreous.models.imagenet import imagenet
 from vitreous.models.network import Network, Output
+from vitreous.models.pretrained import remedy
 from vitreous.models.release import find
+from vitreous.progress.progress import Progress
 from vitreous.recipes.recipe import Recipe
 
 
@@ -60,20 +64,25 @@ def arguments(recipe: Recipe, contract: PixelContract, output: Output) -> dict[s
 
 
 def check_network(
-    recipe: Recipe, contract: PixelContract, output: Output, module: nn.Module | None = None
+    recipe: Recipe,
+    contract: PixelContract,
+    output: Output,
+    module: nn.Module | None = None,
+    progress: Progress | None = None,
 ) -> None:
-    """Create the network without memory, and look for its weights; or try out a module of the
-    user's own.
+    """Create the network without memory, and look for its weights, which are fetched now if they
+    must be; or try out a module of the user's own.
 
     Raises UsageError, ShapeError or ModelFileError where that is impossible.
     """
     if module is not None:
         check_module(module, contract, output)
+        check_recalibrated(recipe, module)
     if recipe.model is None:
         return
-    with torch.device("meta"):
+    with without_weights():
         try:
-            create(recipe.model, **arguments(recipe, contract, output))
+            network: nn.Module = create(recipe.model, **arguments(recipe, contract, output))
         except ShapeError as error:  # one that the network needs, not one that the data have
             raise UsageError(error.message, where="--size", remedy=error.remedy) from error
         except UsageError as error:
@@ -84,14 +93,28 @@ def check_network(
                 where="--dropout",
                 remedy="Leave it out, or choose a network such as convnet, mlp or vgg16.",
             ) from error
-    if recipe.pretrained == "yes" and variant(recipe.model).weights is None:
+    check_recalibrated(recipe, network)
+    row = variant(recipe.model)
+    if recipe.pretrained == "yes" and row.weights is None:
         raise UsageError(
-            f"no weights come with {recipe.model}",
-            where="--pretrained",
-            remedy="Give a file (.safetensors, .pth), an address or hub:OWNER/NAME/FILE.",
+            f"no weights come with {recipe.model}", where="--pretrained", remedy=remedy(row)
         )
-    if recipe.pretrained not in (None, "yes", "no"):
-        find(recipe.pretrained)
+    fetched = progress.task("downloading weights") if progress else None
+    if recipe.pretrained == "imagenet":
+        weights = imagenet(row)
+        find(weights.source, weights.sha256, fetched)
+    elif recipe.pretrained not in (None, "yes", "no"):
+        find(recipe.pretrained, progress=fetched)
+
+
+def check_recalibrated(recipe: Recipe, network: nn.Module) -> None:
+    """Raises UsageError where statistics are asked for that the network does not have."""
+    if recipe.bn_recalibrate and not any(isinstance(m, _BatchNorm) for m in network.modules()):
+        raise UsageError(
+            f"has no effect: {recipe.model or 'the network'} has no batch norm",
+            where="--bn-recalibrate",
+            remedy="Leave it out.",
+        )
 
 
 def check_module(module: nn.Module, contract: PixelContract, output: Output) -> None:

@@ -14,6 +14,7 @@ from typing import Any
 
 from torch import nn
 
+from vitreous.distributed import ALONE, Ranks
 from vitreous.doctor.watch import Watch
 from vitreous.errors import ModelFileError, RunError, StorageError
 from vitreous.files import write_json
@@ -85,6 +86,7 @@ class Tracked(Consumer):
         progress: Progress,
     ):
         self.logs = Logs(folder, settings, state.history, progress.note)
+        self.state = state
 
     def epoch(self, history: Sequence[Mapping[str, Any]], scores: Scores | None) -> None:
         self.logs.write(history)
@@ -93,6 +95,8 @@ class Tracked(Consumer):
         self.logs.write(state.history)
 
     def close(self, ended: bool) -> None:
+        if ended:  # perhaps by a resume that found nothing more to learn
+            self.logs.write(self.state.history)
         self.logs.close(ended)
 
 
@@ -109,9 +113,11 @@ class Checkpoints(Consumer):
         self.fingerprint, self.period = fingerprint, period
         self.saved = time.monotonic()
 
-    def found(self, progress: Progress) -> dict[str, Any] | None:
-        """The newest valid checkpoint. Raises RunError if it is of something else."""
-        latest = checkpoint.latest(self.folder.checkpoints)
+    def found(self, progress: Progress, ranks: Ranks = ALONE) -> dict[str, Any] | None:
+        """The newest valid checkpoint, of which the first process tells all others. Raises RunError
+        if it is of something else.
+        """
+        latest = ranks.from_first(lambda: checkpoint.latest(self.folder.checkpoints))
         if latest is None:
             return None
         for path in latest.damaged:

@@ -13,6 +13,7 @@ from typing import Any
 
 import torch
 
+from vitreous.distributed import ALONE, Ranks
 from vitreous.version import __version__
 
 PACKAGES = (
@@ -21,8 +22,10 @@ PACKAGES = (
 )  # fmt: skip
 
 
-def environment() -> dict[str, Any]:
-    """Versions and machine as plain JSON values, without names of users and hosts."""
+def environment(ranks: Ranks = ALONE) -> dict[str, Any]:
+    """Versions and machine as plain JSON values, without names of users and hosts; and how many
+    processes train together, of which each computes with so many threads.
+    """
     return {
         "vitreous": __version__,
         "python": platform.python_version(),
@@ -31,6 +34,8 @@ def environment() -> dict[str, Any]:
         "processor": torch.backends.cpu.get_cpu_capability(),
         "cores": os.cpu_count(),
         "threads": torch.get_num_threads(),
+        "processes": ranks.size,
+        "machines": -(-ranks.size // ranks.here),
         "accelerator": torch.cuda.get_device_name() if torch.cuda.is_available() else None,
         "command": shlex.join(["vitreous", *sys.argv[1:]])
         if sys.argv[0].endswith("vitreous")

@@ -78,10 +78,10 @@ def measure(
         shown = progress.task(f"measuring on the {name} part")
         heard: list[Tensor | None] = []
         hear = partial(_hear, found.bundle, heard) if part is Part.VALIDATION else None
-        meter = found.bundle.measure(setup.rows, setup.targets, ids, shown, hear)
+        meter = found.bundle.measure(setup.rows, setup.targets, ids, shown, hear, setup.ranks)
         task, rejection = found.bundle.task, found.bundle.rejection
         if part is Part.VALIDATION:
-            task, rejection = task.tuned(meter), by_energy_of(heard)
+            task, rejection = task.tuned(meter), by_energy_of(setup.ranks.gathered(heard))
         rules = task.baselines(setup.rows, setup.targets, train, ids)
         rules += tuple(other.rule(setup, ids) for other in others)
         taken = {column: values.take(ids) for column, values in setup.targets.items()}

@@ -14,6 +14,7 @@ from vitreous.data.dataset import Dataset, Part
 from vitreous.data.splits.content_hashes import digests
 from vitreous.data.splits.split import Split
 from vitreous.data.splits.split import split as assign
+from vitreous.distributed import ALONE, Ranks
 from vitreous.errors import DataError, RunError, UsageError
 from vitreous.files import read_yaml, write_json, write_table
 from vitreous.inference.model_file import Bundle
@@ -93,10 +94,10 @@ class Job:
         self.task.check_targets(self.dataset.targets, self.dataset.name)
         self.task.check_trainable(self.taken(training), found, self.dataset.name)
 
-    def write(self, folder: RunFolder) -> None:
+    def write(self, folder: RunFolder, ranks: Ranks = ALONE) -> None:
         """The folder from here on holds all that `resume` needs."""
         text = self.resolved.to_yaml(self.source, self.dataset.fingerprint, self.parts.content)
-        write_json(folder.environment, environment())
+        write_json(folder.environment, environment(ranks))
         pairs = [("leak", pair) for pair in self.parts.leaks]
         pairs += [("duplicate", pair) for pair in self.parts.duplicates]
         if pairs:
@@ -144,7 +145,7 @@ def prepare(
     resolved = resolve(recipe, facts, own_module=module is not None)
     job = Job(dataset, parts, replace(resolved, parts_given=given), where(data), module)
     job.check_trainable(training, parts.describe())
-    check_fits(job, training)
+    check_fits(job, training, progress)
     for name in ("task", "model", "loss"):
         if name in resolved.reasons:
             progress.note(f"{name}: {getattr(job.recipe, name)}; {resolved.reasons[name]}")
@@ -214,12 +215,12 @@ def found_again(folder: RunFolder, data: object, place: Any, recipe: Recipe) -> 
         ) from error
 
 
-def check_fits(job: Job, training: Ids) -> None:
+def check_fits(job: Job, training: Ids, progress: Progress | None = None) -> None:
     """Raises what `check_network` and `check_file` raise, for a network that cannot be trained, or
     not be loaded again.
     """
     task, contract = job.learned(training), job.resolved.contract
-    check_network(job.recipe, contract, task.output(), job.module)
+    check_network(job.recipe, contract, task.output(), job.module, progress)
     if job.module is not None:
         check_file(Bundle(model=job.module, task=task, contract=contract))
 

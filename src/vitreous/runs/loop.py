@@ -15,7 +15,8 @@ from typing import Any
 
 from vitreous.data.batches.batches import Batch
 from vitreous.data.batches.epoch_batches import EpochBatches
-from vitreous.errors import DivergedError, ModelFileError
+from vitreous.distributed import ALONE, Ranks
+from vitreous.errors import DivergedError, ModelFileError, TrainingError
 from vitreous.losses.penalty import Penalty
 from vitreous.progress.progress import Progress
 from vitreous.recipes.recipe import Recipe
@@ -39,25 +40,28 @@ def train_phases(
     progress: Progress,
     interrupt: Interrupt,
     doctor: bool = False,
+    ranks: Ranks = ALONE,
 ) -> list[dict[str, Any]]:
     """Train through all phases, from the latest checkpoint if there is one; the network ends with
     its best weights. Returns the history, one row an epoch.
 
     remaining  the phases from a number on, each prepared when its turn comes
     doctor     let one look on
+    ranks      processes that train together; the first alone has somebody who follows
 
     Raises KeyboardInterrupt after a checkpoint, and DivergedError with the best weights restored.
     """
-    state, saved = LoopState(), checkpoints.found(progress)
+    state, saved = LoopState(), checkpoints.found(progress, ranks)
     if saved is not None:
         state = LoopState.of(saved["position"], (recipe.batch_size or 1) * recipe.accumulate)
         if state.step == 0:  # between two phases
             checkpoint.restore(saved, whole=checkpoints.whole)
             saved = None
-    tracked = Tracked(folder, recipe.to_mapping(), state, progress)
-    consumers: list[Consumer] = [Shown(progress), tracked, checkpoints]
-    if doctor:
-        consumers.append(Examined(folder, progress))
+    consumers: list[Consumer] = []
+    if ranks.first:
+        tracked = Tracked(folder, recipe.to_mapping(), state, progress)
+        consumers = [Shown(progress), tracked, checkpoints]
+        consumers += [Examined(folder, progress)] if doctor else []
     ended = False
     try:
         for phase in remaining(state.phase):
@@ -68,7 +72,6 @@ def train_phases(
                 state.begin_epoch()
                 for consumer in consumers:
                     consumer.phase_ended(state)
-        tracked.phase_ended(state)
         ended = True
     finally:
         for consumer in consumers:
@@ -94,7 +97,7 @@ def train_phase(
     begin(phase, state, saved)
     for consumer in consumers:
         consumer.begin(phase, state)
-    earlier, began = state.elapsed, time.monotonic()
+    earlier, began, ranks = state.elapsed, time.monotonic(), phase.ranks
     steps = fit(
         phase.network,
         stream(phase.batches, phase.epochs, state.step * recipe.accumulate),
@@ -110,14 +113,19 @@ def train_phase(
         call=phase.call,
         seed=recipe.seed,
         first_step=state.step,
+        ranks=ranks,
     )
     try:
         for step in steps:
             state.step = step.number
             state.add(step.loss, step.weight)
-            state.elapsed = earlier + time.monotonic() - began
+            elapsed = earlier + time.monotonic() - began
+            # What clocks and signals say decides in all processes alike.
+            state.elapsed, took, stopping = ranks.highest(
+                elapsed, step.seconds, interrupt.requested
+            )
             if isinstance(phase.schedule, Budget):
-                phase.schedule.observe(step.number, step.seconds, state.elapsed)
+                phase.schedule.observe(step.number, took, state.elapsed)
             for consumer in consumers:
                 consumer.step(step, phase)
             # A machine that has slowed down since the schedule was planned is not waited for.
@@ -125,13 +133,13 @@ def train_phase(
             if over or ends_epoch(step.number, len(phase.batches), recipe.accumulate):
                 over |= end_epoch(phase, recipe, state, consumers, step)
                 if isinstance(phase.schedule, Budget) and not over:
-                    state.elapsed = earlier + time.monotonic() - began
+                    (state.elapsed,) = ranks.highest(earlier + time.monotonic() - began)
                     phase.schedule.epoch(step.number, state.elapsed)
             if over:
                 break
             for consumer in consumers:
-                consumer.between(phase, state, last=interrupt.requested)
-            if interrupt.requested:
+                consumer.between(phase, state, last=bool(stopping))
+            if stopping:
                 raise KeyboardInterrupt
     except DivergedError:
         phase.stopping.restore(phase.network)
@@ -165,6 +173,12 @@ def end_epoch(
 ) -> bool:
     """Validate, keep the weights if they are the best, and write a row; is patience exhausted?"""
     average, exhausted = phase.average, False
+    if not phase.ranks.alike(phase.network):
+        raise TrainingError(
+            "the processes that train together have come to different weights",
+            where=f"step {step.number}",
+            remedy="Give all the same versions and kinds of processors; then resume.",
+        )
     with average.applied(phase.network) if average else nullcontext():
         scores = phase.validate() if phase.validate else None
         if scores is not None:

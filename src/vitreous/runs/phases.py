@@ -16,6 +16,7 @@ from vitreous.data.batches.batches import Batches
 from vitreous.data.batches.epoch_batches import EpochBatches
 from vitreous.data.batches.pack import key
 from vitreous.data.dataset import Part
+from vitreous.distributed import ALONE, Ranks
 from vitreous.inference.features import FeatureBatches, FeatureViews, features
 from vitreous.inference.predictor import Predictor
 from vitreous.metrics.score import Scores
@@ -49,6 +50,7 @@ class TrainingPhase:
     precision  number format of its forward pass
     gradients  computes them; None is autograd
     call       computes the outputs in training; None is the network itself
+    ranks      processes that have a share of each batch
     """
 
     name: str
@@ -65,6 +67,7 @@ class TrainingPhase:
     precision: Precision = field(default_factory=Precision)
     gradients: Gradients | None = None
     call: Callable[[Tensor], Any] | None = None
+    ranks: Ranks = ALONE
 
     @property
     def stateful(self) -> dict[str, Any]:
@@ -117,7 +120,8 @@ def augmented_batches(setup: TrainingSetup) -> Batches:
         weights=setup.dataset.weights,
         balance="sampler" if recipe.balance == "sampler" else None,
         device=recipe.device,
-        threads=recipe.threads or 2,
+        threads=max(1, (recipe.threads or 2) // setup.ranks.here),
+        ranks=setup.ranks,
     )
 
 
@@ -149,7 +153,7 @@ def whole(setup: TrainingSetup, epochs: int, lr: float | None, *, share: float) 
     predictor = Predictor(
         model=network, task=setup.task, contract=setup.contract, precision=setup.precision.name
     )
-    validate = partial(score, predictor, setup.rows, setup.targets, ids)
+    validate = partial(score, predictor, setup.rows, setup.targets, ids, setup.ranks)
     return TrainingPhase(
         name="network",
         network=network,
@@ -161,6 +165,7 @@ def whole(setup: TrainingSetup, epochs: int, lr: float | None, *, share: float) 
         precision=setup.precision,
         gradients=setup.gradients,
         call=compiled(network) if recipe.compile else None,
+        ranks=setup.ranks,
         **schedule_of(recipe, network, epochs, len(batches), share),
     )
 
@@ -182,6 +187,7 @@ def head(setup: TrainingSetup, progress: Progress, *, share: float) -> TrainingP
             key=identity,
             architecture=(recipe.model, setup.arguments) if recipe.model else None,
             progress=progress.task(f"features of the {part.name.lower()} part"),
+            ranks=setup.ranks,
         )
         for part in (Part.TRAIN, Part.VALIDATION)
         if len(setup.ids[part])
@@ -195,6 +201,7 @@ def head(setup: TrainingSetup, progress: Progress, *, share: float) -> TrainingP
         weights=None if weights is None else weights[train],
         balance="sampler" if recipe.balance == "sampler" else None,
         device=recipe.device,
+        ranks=setup.ranks,
     )
     # The network's own dropout lies before its last layer, in what is frozen here.
     network = nn.Sequential(nn.Dropout(recipe.dropout), last) if recipe.dropout else last
@@ -211,7 +218,7 @@ def head(setup: TrainingSetup, progress: Progress, *, share: float) -> TrainingP
         predictor = Predictor(model=last, task=setup.task, contract=FeatureViews(held))
         ids = setup.ids[Part.VALIDATION]
         targets = {name: column.take(ids) for name, column in setup.targets.items()}
-        validate = partial(score, predictor, held, targets, predictor.contract.ids)
+        validate = partial(score, predictor, held, targets, predictor.contract.ids, setup.ranks)
     return TrainingPhase(
         name="head",
         network=network,
@@ -221,13 +228,14 @@ def head(setup: TrainingSetup, progress: Progress, *, share: float) -> TrainingP
         optimizer=method,
         epochs=epochs,
         precision=Precision("float32", setup.precision.device),
+        ranks=setup.ranks,
         **schedule_of(recipe, network, epochs, len(batches), share),
     )
 
 
-def score(predictor: Predictor, rows: Any, targets: Any, ids: Any) -> Scores:
+def score(predictor: Predictor, rows: Any, targets: Any, ids: Any, ranks: Ranks) -> Scores:
     """What the network is worth on these rows, with the task's settings as they are."""
-    return predictor.task.scores(predictor.measure(rows, targets, ids))
+    return predictor.task.scores(predictor.measure(rows, targets, ids, ranks=ranks))
 
 
 def schedule_of(

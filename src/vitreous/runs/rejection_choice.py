@@ -21,7 +21,7 @@ from vitreous.data.formats.collection import collection
 from vitreous.errors import DataError, unknown
 from vitreous.fields import Between, checked
 from vitreous.formats import percent
-from vitreous.inference.model_file import Bundle, measured
+from vitreous.inference.model_file import Bundle
 from vitreous.inference.predictor import Predictor
 from vitreous.inference.rejection import (
     KEPT,
@@ -231,4 +231,4 @@ def others(subject: Subject, other: object, progress: Progress) -> tuple[str, Ro
 def save(bundle: Bundle, model: str | Path) -> None:
     """Write the model file of a run anew, with another rule."""
     path = Path(model)
-    bundle.save(measured(RunFolder(path)) if path.is_dir() else path)
+    bundle.save(RunFolder(path).trained if path.is_dir() else path)

@@ -2,45 +2,35 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Unpack
 
 import torch
 from torch import nn
 
-from vitreous.data.batches.pack import Pack, pack
-from vitreous.data.dataset import Part
-from vitreous.data.doubt import advised
-from vitreous.data.images import unreadable
 from vitreous.data.splits.split import Split
+from vitreous.distributed import ALONE, Ranks, announce, joined
 from vitreous.drawing.notebook import framed
-from vitreous.errors import DivergedError, RunError, StorageError
+from vitreous.errors import PeerError, RunError, StorageError
 from vitreous.fields import Between, fits
 from vitreous.files import read_json, read_lines, understood, write_json, write_table
 from vitreous.formats import counted
 from vitreous.inference.model_file import Bundle, load
-from vitreous.models.classic import Classic
 from vitreous.progress.choose import following
-from vitreous.progress.progress import Progress
+from vitreous.progress.progress import Progress, silent
 from vitreous.recipes.keywords import RecipeFields
 from vitreous.recipes.recipe import Recipe
 from vitreous.report.build import write_report
 from vitreous.run_folder import RunFolder
-from vitreous.runs.classic_fit import best_rival, fit_once
-from vitreous.runs.consumers import Checkpoints
-from vitreous.runs.evaluate import Measurement, measure, use_test, used_before
+from vitreous.runs.evaluate import measure, use_test, used_before
 from vitreous.runs.interrupt import Interrupt, Interrupted
 from vitreous.runs.job import Job, prepare, take_up
-from vitreous.runs.loop import train_phases
-from vitreous.runs.phases import phases
-from vitreous.runs.setup import TrainingSetup, build
+from vitreous.runs.run_stages import Clock, learn, read_images, summary
+from vitreous.runs.setup import build
 from vitreous.tasks.asked import opened
-from vitreous.training.history import averaged
 from vitreous.training.reproduce import deterministic
 
 if TYPE_CHECKING:
@@ -121,7 +111,7 @@ class Run:
 
 
 def train(
-    data: object = "digits",
+    data: object = "scattered",
     recipe: Recipe | None = None,
     *,
     model: str | nn.Module | None = None,
@@ -142,15 +132,21 @@ def train(
     doctor    let one look on, and say what is wrong with the training; no bit of it changes
     fields    fields of `vt.Recipe`, such as epochs=30
 
+    Processes that torchrun has begun train one network together, see `vitreous.distributed`; files
+    are written by the first of them.
+
     What the recipe leaves open is chosen from the data. Raises UsageError, DataError, RunError,
     StorageError, DivergedError; Interrupted, a KeyboardInterrupt, after a checkpoint.
     """
-    with following(progress) as shown:
-        job = prepare(data, recipe, model=model, parts=parts, progress=shown, **fields)
-        folder = RunFolder.create(job.dataset.name, out)
-        job.write(folder)
+    with joined() as ranks, following(progress if ranks.first else False) as shown:
+        with ranks.in_turn():
+            job = prepare(data, recipe, model=model, parts=parts, progress=shown, **fields)
+        folder = ranks.from_first(lambda: RunFolder.create(job.dataset.name, out))
+        if not ranks.first:
+            return follow(folder, job, ranks)
+        job.write(folder, ranks)
         folder.log_event("start", data=job.source)
-        return go_on(folder, job, shown, doctor)
+        return go_on(folder, job, shown, doctor, ranks)
 
 
 def resume(
@@ -170,28 +166,34 @@ def resume(
     Raises RunError if the data have changed, or the run has ended.
     """
     folder = RunFolder.open(run)
-    with following(progress) as shown:
-        job = take_up(folder, data, model, shown)
-        if not folder.split.is_file():  # killed before it had begun
-            job.write(folder)
-        folder.log_event("resume")
-        with threads_of(folder, shown):
-            return go_on(folder, job, shown, doctor)
+    with joined() as ranks, following(progress if ranks.first else False) as shown:
+        with ranks.in_turn():
+            job = take_up(folder, data, model, shown)
+        with threads_of(folder, shown, ranks):
+            if not ranks.first:
+                return follow(folder, job, ranks)
+            if not folder.split.is_file():  # killed before it had begun
+                job.write(folder, ranks)
+            folder.log_event("resume", processes=ranks.size)
+            return go_on(folder, job, shown, doctor, ranks)
 
 
-def go_on(folder: RunFolder, job: Job, progress: Progress, doctor: bool = True) -> Run:
+def go_on(
+    folder: RunFolder, job: Job, progress: Progress, doctor: bool = True, ranks: Ranks = ALONE
+) -> Run:
     """From a folder with a job to a finished run. Finished stages are recognized by their files,
     and not done again when a run is resumed.
 
     Raises Interrupted, StorageError and DivergedError that say how to go on.
     """
+    announce(folder.path)
     with folder.locked(), Interrupt() as interrupt, resumable(folder):
-        if not folder.finished:
+        if not ranks.from_first(lambda: folder.finished):
             with deterministic(job.recipe.deterministic):
                 clock = Clock()
-                images = read_images(job, folder, progress)
+                images = read_images(job, folder, progress, ranks)
                 clock.lap("reading")
-                setup = build(job, images, progress)
+                setup = build(job, images, progress, ranks)
                 history = learn(setup, folder, progress, interrupt, doctor)
                 clock.lap("training")
                 found = measure(setup, setup.bundle(history), progress)
@@ -208,100 +210,31 @@ def go_on(folder: RunFolder, job: Job, progress: Progress, doctor: bool = True) 
         return run
 
 
-def read_images(job: Job, folder: RunFolder, progress: Progress) -> Pack:
-    """Every image decoded once; those that cannot be are named in the folder and left out."""
-    for note in map(advised, job.dataset.notes):
-        progress.note(note)
-    packed = pack(
-        job.dataset,
-        job.resolved.contract,
-        threads=job.recipe.threads or 2,
-        bad_images=job.recipe.bad_images,
-        progress=progress.task("reading images"),
-    )
-    if packed.note:
-        progress.note(packed.note)
-    for remark in packed.remarks:
-        progress.note(remark)
-    readable = unreadable.report(packed.bad, len(job.dataset))
-    if packed.bad:
-        unreadable.write(packed.bad, folder.quarantine)
-        progress.note(readable)
-    training = job.parts.indices(Part.TRAIN)
-    job.check_trainable(training[packed.good[training]], readable)
-    return packed
-
-
-def learn(
-    setup: TrainingSetup,
-    folder: RunFolder,
-    progress: Progress,
-    interrupt: Interrupt,
-    doctor: bool = False,
-) -> list[dict[str, Any]]:
-    """Train through all phases, from the latest checkpoint if there is one; the network ends with
-    its best weights. Returns the history, one row an epoch.
-
-    Raises KeyboardInterrupt after a checkpoint, and DivergedError with the best weights saved, if
-    an epoch was measured.
+def follow(folder: RunFolder, job: Job, ranks: Ranks) -> Run:
+    """What all processes but the first do: their share of the stages of `go_on`. They write nothing
+    and say nothing, and end when all is measured.
     """
-    recipe = setup.recipe
-    if isinstance(setup.network, Classic):
-        fit_once(setup.network, setup, progress)
-        return []
-    checkpoints = Checkpoints(folder, setup.network, setup.job.fingerprint, recipe.checkpoint)
-    remaining = partial(phases, setup, progress)
-    try:
-        history = train_phases(remaining, recipe, folder, checkpoints, progress, interrupt, doctor)
-    except DivergedError as error:
-        with suppress(StorageError):
-            folder.log_event("diverged", message=error.message)
-        raise setup.rescued(error, folder, read_lines(folder.metrics)) from error
-    if recipe.bn_recalibrate or averaged(history):
-        setup.recalibrate()
-    return history
-
-
-def summary(
-    setup: TrainingSetup, found: Measurement, clock: Clock, folder: RunFolder
-) -> dict[str, Any]:
-    """The content of scores.json."""
-    training = found.bundle.training
-    parts = [*found.scores]
-    compared = (
-        best_rival(found.scores[parts[0]], found.scores[parts[-1]], parts[-1], setup.recipe.against)
-        if parts
-        else []
-    )
-    kept = {"epoch": training["best_epoch"], "of": training["epochs"]}
-    return {
-        "model": setup.recipe.model,
-        "task": setup.recipe.task,
-        "seconds": clock.total,
-        "kept": kept if training["epochs"] else None,
-        "scores": {name: scores.to_json() for name, scores in found.scores.items()},
-        "timings": clock.laps,
-        "notes": [
-            *map(advised, setup.dataset.notes),
-            *setup.packed.remarks,
-            *setup.notes,
-            *compared,
-            *found.notes,
-            *(str(line["message"]) for line in folder.events("log")),
-        ],
-        "data": {"counts": setup.counts()},
-    }
+    progress = silent()
+    with Interrupt() as interrupt:
+        if ranks.from_first(lambda: folder.finished):
+            return Run.read(folder, job.module)
+        with deterministic(job.recipe.deterministic):
+            setup = build(job, read_images(job, folder, progress, ranks), progress, ranks)
+            history = learn(setup, folder, progress, interrupt)
+            found = measure(setup, setup.bundle(history), progress)
+        return Run(folder, found.bundle, found.scores)
 
 
 @contextmanager
-def threads_of(folder: RunFolder, progress: Progress) -> Iterator[None]:
+def threads_of(folder: RunFolder, progress: Progress, ranks: Ranks = ALONE) -> Iterator[None]:
     """Within the block torch computes with as many threads as when the run began: the order of its
-    sums depends on their number, and so do the last bits.
+    sums depends on their number, and so do the last bits. Other processes have other cores.
     """
     number, before = None, torch.get_num_threads()
     with suppress(RunError):  # written for readers, and not needed
         found = read_json(folder.environment)
-        number = found.get("threads") if isinstance(found, dict) else None
+        if isinstance(found, dict) and found.get("processes", 1) == ranks.size:
+            number = found.get("threads")
     valid = fits(number, Annotated[int, Between(1, MOST_THREADS)])
     if number is None or not valid or number == before:
         yield
@@ -326,20 +259,8 @@ def resumable(folder: RunFolder) -> Iterator[None]:
     except StorageError as error:
         remedy = f"{error.remedy or ''} Then `{folder.resume_command}` goes on.".lstrip()
         raise StorageError(error.message, where=error.where, remedy=remedy) from error
-
-
-class Clock:
-    """Seconds of each stage in this process, in order."""
-
-    def __init__(self) -> None:
-        self.began = self.last = time.monotonic()
-        self.laps: dict[str, float] = {}
-
-    def lap(self, stage: str) -> None:
-        now = time.monotonic()
-        self.laps[stage] = now - self.last
-        self.last = now
-
-    @property
-    def total(self) -> float:
-        return time.monotonic() - self.began
+    except PeerError as error:
+        remedy = f"Go on from the last checkpoint by `{folder.resume_command}`."
+        with suppress(StorageError):
+            folder.log_event("lost", message=error.message)
+        raise PeerError(error.message, where=str(folder.path), remedy=remedy) from error

@@ -17,6 +17,7 @@ from vitreous.backprop.translate.twin import manual_gradients, twin
 from vitreous.data.batches.batches import Batch
 from vitreous.data.batches.pack import Pack, Rows
 from vitreous.data.dataset import Dataset, Part
+from vitreous.distributed import ALONE, Ranks
 from vitreous.errors import DivergedError
 from vitreous.inference.model_file import Bundle
 from vitreous.models.classic import Classic
@@ -24,6 +25,7 @@ from vitreous.progress.progress import Progress
 from vitreous.recipes.recipe import Recipe
 from vitreous.run_folder import RunFolder
 from vitreous.runs.build_network import build_network
+from vitreous.runs.divisible import check_divisible
 from vitreous.runs.job import Job
 from vitreous.runs.run_notes import HELD_OUT, class_counts, notes, scorable
 from vitreous.tasks import Task
@@ -51,6 +53,7 @@ class TrainingSetup:
     macs       multiply-accumulates of one image
     notes      what a reader of the scores should know, one sentence each
     gradients  computes them by hand; None is autograd
+    ranks      processes that train it together
     """
 
     job: Job
@@ -64,6 +67,7 @@ class TrainingSetup:
     macs: int
     notes: tuple[str, ...]
     gradients: Gradients | None = None
+    ranks: Ranks = ALONE
 
     @property
     def recipe(self) -> Recipe:
@@ -159,13 +163,11 @@ class TrainingSetup:
         return DivergedError(error.message, where=error.where, remedy=f"{error.remedy or ''}{kept}")
 
 
-def build(job: Job, packed: Pack, progress: Progress) -> TrainingSetup:
+def build(job: Job, packed: Pack, progress: Progress, ranks: Ranks = ALONE) -> TrainingSetup:
     """Everything that a run trains with. Raises what the network and its weights raise."""
     recipe, contract = job.recipe, job.resolved.contract
     ids = {part: scorable(job, packed, part) for part in (Part.TRAIN, *HELD_OUT)}
     found = notes(job, packed.good, ids)
-    for note in found:
-        progress.note(note)
     task = job.learned(ids[Part.TRAIN])
     arguments: dict[str, Any] = {}
     if job.module is not None:
@@ -178,6 +180,9 @@ def build(job: Job, packed: Pack, progress: Progress) -> TrainingSetup:
             progress.note(note)
     at_once = isinstance(network, Classic)
     network = network.to(recipe.device)
+    ranks.give(network)
+    for note in found:
+        progress.note(note)
     height, width, channels = contract.shape
     traced = trace(network, (channels, height, width))
     macs = total(traced).macs
@@ -192,6 +197,8 @@ def build(job: Job, packed: Pack, progress: Progress) -> TrainingSetup:
         mixup=recipe.mixup,
         cutmix=recipe.cutmix,
     )
+    pieces = augment.pieces((height, width))
+    check_divisible(recipe, network, len(ids[Part.TRAIN]) * pieces, ranks, task.views)
     probe = torch.zeros(2, channels, *augment.window((height, width)), device=recipe.device)
     return TrainingSetup(
         job=job,
@@ -205,6 +212,7 @@ def build(job: Job, packed: Pack, progress: Progress) -> TrainingSetup:
         macs=macs,
         notes=tuple(found),
         gradients=by_hand(network, task, probe) if manual else None,
+        ranks=ranks,
     )
 
 

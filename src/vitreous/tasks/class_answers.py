@@ -193,6 +193,10 @@ class ClassTask(Task):
     def remarks(self, part: str, scores: ClassificationScores) -> list[Note]:
         return class_sections.remarks(part, scores)
 
+    @classmethod
+    def mix_ups(cls, scores: ClassificationScores) -> list[str]:
+        return class_sections.mix_ups(scores)
+
     def sections(
         self, scores: ClassificationScores, rows: Sequence[Mapping[str, str]] = ()
     ) -> Iterator[Section]:

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from vitreous.formats import percent, plain
 from vitreous.metrics.classification_scores import ClassificationScores, Raw
-from vitreous.metrics.confusion import ClassScores
+from vitreous.metrics.confusion import ClassScores, top_confusions
 from vitreous.tasks.section import (
     Case,
     Gallery,
@@ -65,6 +65,17 @@ def remarks(part: str, scores: ClassificationScores) -> list[Note]:
     shown = ", ".join(absent[:NAMED]) + (" and others" if len(absent) > NAMED else "")
     text = f"The {part} part has no example of {shown}; nothing is known about these."
     return [Note(text, "warning")]
+
+
+def mix_ups(scores: ClassificationScores) -> list[str]:
+    """The two most frequent confusions, where an example has one class."""
+    if scores.confusion is None:
+        return []
+    support = {row.name: row.support for row in scores.per_class}
+    return [
+        f"{one.truth} taken for {one.predicted}: {one.count} of {support[one.truth]}"
+        for one in top_confusions(scores.confusion, scores.classes, 2)
+    ]
 
 
 def sections(scores: ClassificationScores, noun: str = "class") -> Iterator[Section]:

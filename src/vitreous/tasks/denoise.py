@@ -94,6 +94,7 @@ class Denoise(Task):
     """
 
     name = "denoise"
+    hub_tag = "image-to-image"
     requirement = "each image has a clean picture"
     needs: ClassVar = {CLEAN: Maps}
     answers = "map"

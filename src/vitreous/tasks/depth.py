@@ -57,6 +57,7 @@ class Depth(Task):
     """
 
     name = "depth"
+    hub_tag = "depth-estimation"
     requirement = "each image has a map of depths"
     needs: ClassVar = {"depth": Maps}
     answers = "map"

@@ -71,6 +71,7 @@ class Detect(Task):
     """
 
     name = "detect"
+    hub_tag = "object-detection"
     requirement = "each image has boxes, any number"
     needs: ClassVar = {"box": Boxes}
     answers = "map"

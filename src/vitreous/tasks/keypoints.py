@@ -57,6 +57,7 @@ class Keypoints(Task):
     """
 
     name = "keypoints"
+    hub_tag = "keypoint-detection"
     requirement = "each image has points"
     needs: ClassVar = {"point": Points}
     answers = "map"

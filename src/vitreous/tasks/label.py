@@ -51,6 +51,7 @@ class Label(ClassTask):
     """
 
     name = "label"
+    hub_tag = "image-classification"
     noun = "label"
     requirement = "some images have several labels"
     needs: ClassVar = {"class": Marks}

@@ -64,6 +64,7 @@ class Locate(Task):
     """
 
     name = "locate"
+    hub_tag = "object-detection"
     requirement = "each image has one box"
     needs: ClassVar = {"box": Boxes}
     answers = "map"

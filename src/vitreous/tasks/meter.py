@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any, Protocol, Self
+from collections.abc import Callable, Iterable, Mapping
+from copy import copy
+from typing import Any, Protocol, Self, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
+
+from vitreous.distributed import Ranks
 
 
 class Meter(Protocol):
@@ -21,6 +24,38 @@ class Meter(Protocol):
 
     def merge(self, other: Self) -> None:
         """Take in all that another meter has seen."""
+
+
+M = TypeVar("M", bound=Meter)
+
+
+def joined(empty: M, meters: Iterable[M], ranks: Ranks) -> M:
+    """One that has seen all that these meters of all processes have, in the order of the ranks.
+
+    empty  of the same kind; what it is made with, such as functions, is not sent to others
+    """
+    if ranks.size > 1:
+        meters = [filled(empty, seen) for seen in ranks.gathered([told(m, empty) for m in meters])]
+    for meter in meters:
+        empty.merge(meter)
+    return empty
+
+
+def told(meter: Meter, empty: Meter) -> dict[str, Any]:
+    """What a meter has seen, by name, as plain values."""
+    made_with = vars(empty)
+    return {
+        name: value
+        for name, value in vars(meter).items()
+        if value is not made_with.get(name) and not callable(value)
+    }
+
+
+def filled(empty: M, seen: Mapping[str, Any]) -> M:
+    """The meter of which `seen` was told."""
+    made = copy(empty)
+    vars(made).update(seen)
+    return made
 
 
 class Table:

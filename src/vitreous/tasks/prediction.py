@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from vitreous.drawing.notebook import bars
+
 
 @dataclass(frozen=True, slots=True)
 class Prediction:
@@ -40,6 +42,9 @@ class Prediction:
         top = [{"label": label, "score": score} for label, score in self.top]
         label = self.label if isinstance(self.label, str) else list(self.label)
         return {"label": label, "score": self.score, "top": top}
+
+    def _repr_html_(self) -> str:
+        return bars(self.text, self.top)
 
     def draw(self, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
         return image

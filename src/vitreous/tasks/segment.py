@@ -60,6 +60,7 @@ class Segment(Task):
     """
 
     name = "segment"
+    hub_tag = "image-segmentation"
     requirement = "each image has a mask"
     needs: ClassVar = {"mask": Maps}
     answers = "map"

@@ -68,6 +68,7 @@ class Task(ABC):
     longest      pixels of the longer side of an image that places of a map are told of, unless the
                  user says otherwise
     noun         what one of the classes is called
+    hub_tag      what model hubs call this task; "" where they have no word for it
     one_class    each image has one of the classes, in the column "class", as classic methods need
     LOSSES       criteria by name; the first is the default
     SCORES       the type of its scores
@@ -88,6 +89,7 @@ class Task(ABC):
     window: ClassVar[Literal["crop", "squash", "pad", "native"]] = "pad"
     longest: ClassVar[int] = 256
     noun: ClassVar[str] = "class"
+    hub_tag: ClassVar[str] = ""
     one_class: ClassVar[bool] = False
     LOSSES: ClassVar[Mapping[str, Callable[..., Tensor]]]
     SCORES: ClassVar[Any]
@@ -220,6 +222,14 @@ class Task(ABC):
     def prefers(cls, channels: int, examples: int, criterion: str) -> dict[str, tuple[Any, str]]:
         """Settings that suit this task, each with the reason, where the user has chosen none."""
         return {"label_smoothing": (0.0, "off unless asked for")}
+
+    @classmethod
+    def prefers_of_head(cls, optimizer: str) -> dict[str, tuple[Any, str]]:
+        """The same for a last layer that learns alone, on features of a frozen backbone.
+
+        optimizer  its name: a weight decay means something else to each
+        """
+        return {}
 
     @classmethod
     def check_targets(cls, targets: Columns, where: str) -> None:
@@ -498,6 +508,11 @@ class Task(ABC):
 
     def remarks(self, part: str, scores: Any) -> list[Note]:
         """What the scores of a part say against the run."""
+        return []
+
+    @classmethod
+    def mix_ups(cls, scores: Any) -> list[str]:
+        """What is most often taken for what, in a few words each, the worst first."""
         return []
 
     def sections(self, scores: Any, rows: Sequence[Mapping[str, str]] = ()) -> Iterator[Section]:

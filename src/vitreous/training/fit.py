@@ -22,12 +22,14 @@ import torch
 from torch import Tensor, nn
 
 from vitreous.data.batches.batches import Batch
+from vitreous.distributed import ALONE, Ranks
 from vitreous.errors import UsageError
 from vitreous.losses.penalty import Penalty, weights_of
 from vitreous.training.average import Average
 from vitreous.training.divergence import DivergenceGuard
 from vitreous.training.precision import Precision, widened
 from vitreous.training.reproduce import step_seeded
+from vitreous.training.whole_batch import looking_at_all
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,8 +37,8 @@ class Step:
     """What is known after one optimizer step.
 
     number    steps taken so far, this one included: the `first_step` of a resumed loop
-    loss      mean loss of its examples without the penalty; a detached scalar on the
-              device, because reading it makes a GPU wait
+    loss      mean loss of its examples without the penalty, over all processes; a detached scalar
+              on the device, because reading it makes a GPU wait
     lr        learning rate of the first group of parameters
     seconds   from asking for the examples to the end of the step, without the consumer's own time
     examples  how many were used
@@ -65,7 +67,7 @@ def fit(
     batches: Iterable[Batch | Pair],
     loss: Callable[[Any, Any], Tensor],
     optimizer: torch.optim.Optimizer,
-    schedule: Callable[[int], float],
+    schedule: Callable[[int], float] | None = None,
     *,
     precision: Precision | None = None,
     clip: float | None = None,
@@ -76,6 +78,7 @@ def fit(
     call: Callable[[Tensor], Any] | None = None,
     seed: int = 0,
     first_step: int = 0,
+    ranks: Ranks = ALONE,
 ) -> Generator[Step, None, None]:
     """Train the model on all the batches, one optimizer step at a time.
 
@@ -83,7 +86,8 @@ def fit(
                 brought to the device of the model
     loss        (outputs, targets) -> (B,) one loss an example; a scalar counts as their mean. What
                 outputs and targets are is between the model, the batches and the loss
-    schedule    step number, from 0 -> factor on each group's peak rate (its "initial_lr")
+    schedule    step number, from 0 -> factor on each group's peak rate (its "initial_lr"); None
+                leaves the rates as they are
     clip        largest norm of the whole gradient
     accumulate  batches whose gradients make one step; the step is that of one large batch (for
                 networks without batch norm, which sees each batch alone), also if sizes differ
@@ -94,6 +98,9 @@ def fit(
     seed        torch's generators are seeded from (seed, step number), so that dropout in a
                 resumed run needs no stored state; between steps they are as they were found
     first_step  number of steps taken before
+    ranks       processes that train together, each with its share of every batch: those of
+                `Batches`, or as many from a loader of its own. The step is that of whole batches,
+                for batch norm too
 
     Examples are weighted by their batch's weights, if it has any: the loss is Σ w·l / Σ w.
     Raises DivergedError when the loss is no number any more. On a CPU that is noticed before the
@@ -103,8 +110,9 @@ def fit(
     scaler = precision.scaler
     trained = [p for group in optimizer.param_groups for p in group["params"]]
     penalized = weights_of(model) if penalty else []
-    for group in optimizer.param_groups:
-        group.setdefault("initial_lr", group["lr"])
+    if schedule is not None:
+        for group in optimizer.param_groups:
+            group.setdefault("initial_lr", group["lr"])
     guard = DivergenceGuard()
     start = time.perf_counter()
 
@@ -113,26 +121,29 @@ def fit(
     for number, parts in enumerate(grouped(supply, accumulate), first_step):
         if not model.training:  # a consumer may have evaluated it
             model.train()
-        factor = schedule(number)
-        for group in optimizer.param_groups:
-            group["lr"] = group["initial_lr"] * factor
+        if schedule is not None:
+            factor = schedule(number)
+            for group in optimizer.param_groups:
+                group["lr"] = group["initial_lr"] * factor
         lr = optimizer.param_groups[0]["lr"]
 
         optimizer.zero_grad()
-        total = sum(weight(batch) for batch in parts)
+        examples, total = whole(parts, device, ranks)
         shares = []
-        with step_seeded(seed, number):
-            for batch in parts:
+        with step_seeded(seed, number, ranks.rank if parts[0].whole is None else 0):
+            for batch in filter(len, parts):  # of a small batch, a process may have no share
                 if gradients is not None:
                     shares.append(gradients(batch, total))
                     continue
-                with precision.autocast():
-                    outputs = forward(call or model, batch)
-                losses = loss(widened(outputs), batch.targets)
-                share = weighted_sum(losses, batch.weights, len(batch)) / total
-                torch.autograd.backward(scaler.scale(share))
+                with looking_at_all(model, batch, ranks):
+                    with precision.autocast():
+                        outputs = forward(call or model, batch)
+                    losses = loss(widened(outputs), batch.targets)
+                    share = weighted_sum(losses, batch.weights, len(batch)) / total
+                    torch.autograd.backward(scaler.scale(share))
                 shares.append(share.detach())
-        mean = shares[0] if len(shares) == 1 else torch.stack(shares).sum()
+        mean = shares[0] if len(shares) == 1 else summed(shares, trained)
+        ranks.add_up_gradients(trained, mean)
         if penalty and number >= penalty.first_step:
             size = penalty(penalized)
             if size.requires_grad:  # else there is nothing to shrink
@@ -150,7 +161,6 @@ def fit(
             average.update(model, number)
 
         seconds = time.perf_counter() - start
-        examples = sum(len(batch) for batch in parts)
         yield Step(number + 1, mean, lr, seconds, examples, total)
         start = time.perf_counter()
     guard.check()
@@ -193,9 +203,25 @@ def grouped(batches: Iterable[Batch], size: int) -> Iterator[list[Batch]]:
         yield group
 
 
-def weight(batch: Batch) -> Tensor | int:
-    """The sum of the examples' weights."""
-    return len(batch) if batch.weights is None else batch.weights.sum().clamp_min(1e-12)
+def whole(parts: Sequence[Batch], device: torch.device, ranks: Ranks) -> tuple[int, Tensor | float]:
+    """How many examples a step has in all processes, and the sum of their weights."""
+    examples, total = sum(b.examples for b in parts), sum(b.weight for b in parts)
+    if ranks.size == 1 or parts[0].whole is not None:
+        return examples, total
+    found = torch.zeros(2, dtype=torch.float64)
+    found[0], found[1] = examples, total
+    ranks.add_up([found])
+    return int(found[0]), found[1].to(device, torch.float32) if isinstance(
+        total, Tensor
+    ) else float(found[1])
+
+
+def summed(shares: Sequence[Tensor], trained: Sequence[Tensor]) -> Tensor:
+    """The sum of the losses of several batches, or of none."""
+    if shares:
+        return torch.stack([*shares]).sum()
+    kind = trained[0] if trained else torch.zeros(())
+    return torch.zeros((), dtype=torch.promote_types(kind.dtype, torch.float32), device=kind.device)
 
 
 def weighted_sum(losses: Tensor, weights: Tensor | None, examples: int) -> Tensor:

@@ -57,10 +57,10 @@ def seeded(seed: int) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def step_seeded(seed: int, number: int) -> Iterator[None]:
+def step_seeded(seed: int, number: int, rank: int = 0) -> Iterator[None]:
     """Torch's generators seeded for one step of training, for a block; see `seed_step`."""
     with undrawn():
-        seed_step(seed, number)
+        seed_step(seed, number, rank)
         yield
 
 
@@ -71,12 +71,15 @@ def seed_everything(seed: int) -> None:
     torch.manual_seed(seed)
 
 
-def seed_step(seed: int, number: int) -> None:
-    """Seed torch's generators for one step, so that dropout depends on (seed, step) alone.
+def seed_step(seed: int, number: int, rank: int = 0) -> None:
+    """Seed torch's generators for one step, so that dropout depends on (seed, step) alone, and on
+    the process where each draws for examples of its own.
 
     A resumed run then needs no stored state of a generator.
     """
-    digest = hashlib.blake2b(f"{seed}/{number}".encode(), digest_size=8).digest()
+    digest = hashlib.blake2b(
+        (f"{seed}/{number}" + f"/{rank}" * (rank > 0)).encode(), digest_size=8
+    ).digest()
     value = int.from_bytes(digest, "little") >> 1
     torch.default_generator.manual_seed(value)  # 80 times faster than torch.manual_seed
     if torch.cuda.is_available():

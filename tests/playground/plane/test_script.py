@@ -133,3 +133,29 @@ def test_onnx_names_the_missing_extra(monkeypatch):
     with pytest.raises(UsageError) as error:
         to_onnx(Session())
     assert error.value.remedy == 'pip install "vitreous[export]"'
+
+
+def test_the_script_sets_what_was_set_by_hand():
+    """Before the first step, between two, and after the last: the script ends as the page does."""
+    session = Session(State(count=40, optimizer="adam", hidden=(3, 2)))
+    session.assign(0, 1, 0, 2.5)
+    session.advance(5)
+    session.assign(2, 0, None, -0.75)
+    session.assign(0, 2, 1, 0.5)
+    session.advance(5)
+    session.assign(1, 1, 2, 3.0)
+    scope = {"__name__": "script"}
+    exec(compile(to_code(session), "network.py", "exec"), scope)
+    network = scope["build"]()
+    scope["train"](network)
+    for mine, theirs in zip(session.network.parameters(), network.parameters(), strict=True):
+        torch.testing.assert_close(mine, theirs)
+    assert scope["loss"](network, scope["TEST"]) == session.score(session.test).loss
+    rows = yaml.safe_load(to_recipe(session))["by_hand"]
+    assert rows[1] == {"step": 5, "layer": 2, "unit": 0, "source": None, "value": -0.75}
+    session.restart()
+    assert session.edits == []
+    with pytest.raises(UsageError, match="there is no unit 3"):
+        session.assign(0, 3, 0, 1.0)
+    with pytest.raises(UsageError, match="there is no layer 3"):
+        session.assign(3, 0, 0, 1.0)

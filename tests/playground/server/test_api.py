@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 import time
+from pathlib import Path
 
 import pytest
 
@@ -69,7 +70,7 @@ def test_the_page_and_its_words(client):
 
 def test_the_page_asks_for_nothing_outside():
     """No address of another server in anything that is served, the name space of SVG apart."""
-    for path in api.STATIC.iterdir():
+    for path in filter(Path.is_file, api.STATIC.rglob("*")):
         text = path.read_text(encoding="utf-8").replace("http://www.w3.org/2000/svg", "")
         assert "http://" not in text, path.name
         assert "https://" not in text, path.name
@@ -189,6 +190,11 @@ HOSTILE = [
     '{"type": "speed", "pace": -1}',
     '{"type": "speed", "pace": "fast"}',
     '{"type": "select", "layer": 10, "unit": 0}',
+    '{"type": "weigh", "layer": 9, "unit": 0, "source": 0, "value": 1}',
+    '{"type": "weigh", "layer": 0, "unit": 0, "source": 2, "value": 1}',
+    '{"type": "weigh", "layer": 0, "unit": 0, "source": true, "value": 1}',
+    '{"type": "weigh", "layer": 0, "unit": 0, "source": 0, "value": 1e4}',
+    '{"type": "weigh", "layer": 0, "unit": 0, "source": 0}',
     '{"type": "select", "layer": 0, "unit": -1}',
     '{"type": "select", "layer": 0, "unit": "a"}',
     '{"type": "look", "layer": 99}',

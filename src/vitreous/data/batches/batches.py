@@ -28,6 +28,7 @@ from vitreous.data.batches.preprocess import PixelContract
 from vitreous.data.batches.sampler import draw, drawn_by
 from vitreous.data.columns import Column
 from vitreous.data.maps import Maps
+from vitreous.distributed import ALONE, Ranks
 from vitreous.errors import ShapeError, UsageError, unknown
 from vitreous.shapes import Images
 
@@ -35,6 +36,20 @@ BLOCK = 1 << 20  # values of the images that are prepared together, if a batch h
 CHUNK = 2 << 20  # bytes of rows that a thread takes at a time: they stay in its cache
 VIEW = 52  # bit of the keys from which on they count views
 BALANCES = ("none", "sampler")
+
+
+@dataclass(frozen=True)
+class Whole:
+    """The batch of which several processes have a share each.
+
+    first     the place in it of the share's first example
+    examples  how many it has
+    weight    the sum of their weights: their number, unless they have some
+    """
+
+    first: int
+    examples: int
+    weight: Tensor | float
 
 
 @dataclass(frozen=True)
@@ -48,15 +63,44 @@ class Batch:
              tensors (n, 4) or (n, 5) of boxes
     ids      (B,) int64 row numbers; always on the CPU
     weights  (B,) float32, or None: importance of each example in the loss
+    whole    what this is a share of; None: it is whole
     """
 
     images: Images
     targets: Mapping[str, Tensor | list[Tensor]]
     ids: Tensor
     weights: Tensor | None = None
+    whole: Whole | None = None
 
     def __len__(self) -> int:
         return len(self.ids)
+
+    @property
+    def examples(self) -> int:
+        """How many the whole batch has."""
+        return len(self) if self.whole is None else self.whole.examples
+
+    @property
+    def weight(self) -> Tensor | float:
+        """The sum of the weights of the whole batch: its number of examples, where it has none."""
+        if self.whole is not None:
+            return self.whole.weight
+        return len(self) if self.weights is None else total(self.weights)
+
+    def part(self, taken: slice) -> Batch:
+        """The share of some of its examples."""
+        return Batch(
+            self.images[taken],
+            {name: column[taken] for name, column in self.targets.items()},
+            self.ids[taken],
+            None if self.weights is None else self.weights[taken],
+            Whole(taken.start, len(self), self.weight),
+        )
+
+
+def total(weights: Tensor) -> Tensor:
+    """Their sum, as something to divide by."""
+    return weights.sum().clamp_min(1e-12)
 
 
 class Batches:
@@ -79,6 +123,7 @@ class Batches:
     device      where batches arrive; other devices than the CPU augment their batches themselves
     prefetch    how many blocks are prepared while one is used: at least one batch each
     threads     that prepare a block
+    ranks       processes among which each batch is divided: an epoch gives the shares of this one
 
     Raises UsageError or ShapeError for arguments that do not fit each other.
     """
@@ -102,6 +147,7 @@ class Batches:
         device: str | torch.device = "cpu",
         prefetch: int = 1,
         threads: int = 2,
+        ranks: Ranks = ALONE,
     ):
         self.rows, self.targets, self.contract = rows, targets, contract
         self.indices = np.asarray(indices, np.int64)
@@ -110,6 +156,9 @@ class Batches:
         self.pretext, self.views = pretext, views
         self.weights, self.balance = weights, balance or "none"
         self.device, self.prefetch, self.threads = torch.device(device), prefetch, threads
+        self.ranks = ranks
+        # Partners are found in the whole batch, which then is prepared before it is divided.
+        self._divided_late = ranks.size > 1 and augment is not None and augment.mixes
         self._buffers, self._scratch = Buffers(contract.shape), Scratch()
         # Rows that are drawn again in an epoch get other numbers for their augmentation.
         repeated = len(np.unique(self.indices)) < len(self.indices)
@@ -137,7 +186,8 @@ class Batches:
         for block in prefetched(self._blocks(number, start), self.prefetch):
             for batch in block:
                 # Here and not in the thread: torch's own threads are at hand in the consumer's.
-                yield self._posed(self._mixed(batch, number), number)
+                whole = self._posed(self._mixed(batch, number), number)
+                yield whole.part(self.ranks.share(len(whole))) if self._divided_late else whole
 
     def _blocks(self, epoch: int, start: int) -> Generator[list[Batch], None, None]:
         """Batches in groups that are prepared together."""
@@ -148,8 +198,28 @@ class Batches:
         with ThreadPoolExecutor(self.threads, "batches") as executor:
             for first in range(start, len(self), together):
                 spans = edges[first : min(first + together, len(self)) + 1]
-                whole, sizes = slice(spans[0], spans[-1]), np.diff(spans).tolist()
-                yield self._block(executor, epoch, order[whole], keys[whole], sizes)
+                if self.ranks.size == 1 or self._divided_late:
+                    whole, sizes = slice(spans[0], spans[-1]), np.diff(spans).tolist()
+                    yield self._block(executor, epoch, order[whole], keys[whole], sizes)
+                    continue
+                pairs = [*pairwise(spans)]
+                own = [self.ranks.share(last - start) for start, last in pairs]
+                places = [np.arange(*span)[part] for span, part in zip(pairs, own, strict=True)]
+                taken, sizes = np.concatenate(places), [len(each) for each in places]
+                made = self._block(executor, epoch, order[taken], keys[taken], sizes)
+                wholes = [order[start:last] for start, last in pairs]
+                yield [
+                    replace(batch, whole=Whole(part.start, len(ids), self._weight(ids)))
+                    for batch, part, ids in zip(made, own, wholes, strict=True)
+                ]
+
+    def _weight(self, ids: NDArray[np.int64]) -> Tensor | float:
+        """The sum of the weights of these rows."""
+        return len(ids) if self.weights is None else total(self._importance(ids))
+
+    def _importance(self, ids: NDArray[np.int64]) -> Tensor:
+        assert self.weights is not None
+        return torch.from_numpy(self.weights[ids]).to(self.device, torch.float32)
 
     def _block(
         self,
@@ -178,8 +248,7 @@ class Batches:
         numbers = torch.split(torch.tensor(ids), sizes)
         if self.weights is None:
             return [Batch(*parts) for parts in zip(images, targets, numbers, strict=True)]
-        importance = torch.from_numpy(self.weights[ids]).to(self.device, torch.float32)
-        weights = torch.split(importance, sizes)
+        weights = torch.split(self._importance(ids), sizes)
         return [Batch(*parts) for parts in zip(images, targets, numbers, weights, strict=True)]
 
     def _images(
@@ -195,7 +264,7 @@ class Batches:
         if self.device.type != "cpu":
             return self._images_on_device(epoch, ids, keys)
         floats, images = self._buffers.lend(len(ids))
-        shares = -(-len(ids) * int(np.prod(self.rows.shape[1:])) // CHUNK)
+        shares = max(1, -(-len(ids) * int(np.prod(self.rows.shape[1:])) // CHUNK))
         if shares > 1:  # as much work for each thread
             shares = min(len(ids), shares + -shares % self.threads)
         edges = np.linspace(0, len(ids), shares + 1).astype(int).tolist()

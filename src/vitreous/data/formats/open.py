@@ -1,8 +1,8 @@
 """Open data of any form, told from what lies there: `vt.open`.
 
 Folders (class folders, images and masks, IDX, CIFAR), manifests, `.npz` files, arrays, torch data
-sets, and names: `digits` comes along, `scenes` and `crowds` are rendered, every other name is
-looked for below the folder that VITREOUS_DATA names.
+sets, and names: `digits` and `scattered` come along, `scenes` and `crowds` are rendered, every
+other name is looked for below the folder that VITREOUS_DATA names.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from vitreous.data.formats.coco_json import looks_like_coco
 from vitreous.data.formats.foreign_layouts import refuse_foreign
 from vitreous.data.formats.image_files import SUFFIXES
 from vitreous.data.formats.manifest import BadImages, open_manifest
+from vitreous.data.formats.scattered import scattered
 from vitreous.data.formats.table_rows import refuse_other_kinds
 from vitreous.data.formats.torch_dataset import TorchDataset
 from vitreous.data.images.file_type import recognize
@@ -35,6 +36,12 @@ MNIST_5000 = "mnist-5000"  # MNIST with the first 5,000 test images only
 TABLES = {".csv", ".tsv"}
 SHEETS = {".xlsx", ".xlsm", ".xls", ".parquet", ".txt", ".tab", ".dat"}  # of other programs
 NPZ = ".npz"
+ALONG: Mapping[str, Callable[[], Dataset]] = {
+    "digits": arrays.digits,
+    "scattered": scattered,
+    **RENDERED,
+}
+"""The data sets that come along, by name."""
 
 
 @dataclass(frozen=True)
@@ -91,7 +98,7 @@ def open(source: Any, *, bad_images: BadImages = "skip") -> Dataset:
 
 def named() -> dict[str, Path | None]:
     """Names that can be opened and where they lie; None for what comes along."""
-    names: dict[str, Path | None] = {"digits": None, **dict.fromkeys(RENDERED)}
+    names: dict[str, Path | None] = dict.fromkeys(ALONG)
     place = os.environ.get("VITREOUS_DATA")
     if place and os.path.isdir(place):
         for path in sorted(Path(place).iterdir()):
@@ -197,7 +204,7 @@ def _open_name(path: Path, bad_images: BadImages) -> Dataset:
     if name in known:
         place = known[name]
         if place is None:
-            return RENDERED.get(name, arrays.digits)()
+            return ALONG[name]()
         if name == MNIST_5000:
             return idx.open_idx(place, test=5_000)
         return _open_path(place, bad_images)

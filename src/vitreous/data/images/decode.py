@@ -45,7 +45,7 @@ from vitreous.data.images.pillow_image import check_depth, load, to_pixels
 from vitreous.data.images.pixels import as_bytes, over_white, with_channels
 from vitreous.data.images.read_file import printable, read_bytes
 from vitreous.data.images.tiff import Layout
-from vitreous.errors import ImageError, UsageError
+from vitreous.errors import ImageError, OversizeError, UsageError
 
 Source: TypeAlias = str | Path | bytes | NDArray[np.generic] | Image.Image
 
@@ -243,7 +243,7 @@ def _bound(height: int, width: int, channels: int) -> None:
     if height < 1 or width < 1 or channels < 1:
         raise ImageError(f"has no pixels ({width} × {height})", remedy=REMOVE)
     if height * width > MAX_PIXELS or height * width * channels > MAX_VALUES:
-        raise ImageError(
+        raise OversizeError(
             f"has {width:,} × {height:,} pixels of {channels} channels; "
             f"{MAX_PIXELS:,} pixels are allowed",
             remedy="Make the image smaller.",

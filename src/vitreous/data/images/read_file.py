@@ -29,7 +29,10 @@ def in_locale(path: str) -> str:
 
 def read_bytes(path: str | Path) -> bytes:
     """A file's content, bounded by MAX_BYTES. Raises ImageError with the path."""
-    where, remedy = printable(path), "Restore the file, or remove its entry."
+    where, remedy = (
+        printable(path),
+        "Look at its name, or restore it; an entry in a list can go.",
+    )
     try:
         status = os.stat(path)
         if not stat.S_ISREG(status.st_mode):  # opening a pipe would wait for ever

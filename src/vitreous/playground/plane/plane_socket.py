@@ -25,6 +25,7 @@ from vitreous.playground.plane.snapshot import Frame, flow, scene, snapshot
 from vitreous.playground.server.frames import pack
 
 SLICE = 0.008  # seconds of training between two looks at the messages
+WEIGHTS = -1000, 1000  # that can be set by hand
 SLOWEST, FASTEST = 0.5, 1e6  # steps a second that a page may ask for
 
 
@@ -142,6 +143,7 @@ class Live:
 
     async def scene(self, message: dict[str, Any] | None = None) -> None:
         """Send all that belongs to a fresh start."""
+        self._rate, self._mark = 0.0, (time.monotonic(), self.session.steps)
         await self._frame("scene", scene, self.session)
         self.wanted = True
 
@@ -196,6 +198,18 @@ class Live:
         await self._frame("flow", flow, self.session)
         self.wanted = True
 
+    async def weigh(self, message: dict[str, Any]) -> None:
+        """{"layer": 0, "unit": 3, "source": 1, "value": 0.5}: a weight set by hand; a source of
+        null is the unit's bias.
+        """
+        layer, unit = (position(name, message.get(name), 32) for name in ("layer", "unit"))
+        source = message.get("source")
+        if source is not None:
+            source = position("source", source, 32)
+        value = checked("value", message.get("value"), Annotated[float, Between(*WEIGHTS)])
+        self.session.assign(layer, unit, source, float(value))
+        self.wanted = True
+
     async def frame(self, message: dict[str, Any]) -> None:
         self.wanted = True
 
@@ -248,6 +262,7 @@ HANDLERS: dict[str, Handler] = {
     "pause": Live.pause,
     "speed": Live.speed,
     "step": Live.step,
+    "weigh": Live.weigh,
     "frame": Live.frame,
     "select": Live.select,
     "look": Live.look,

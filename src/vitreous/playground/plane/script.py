@@ -21,7 +21,7 @@ from vitreous.blocks.activation import activation
 from vitreous.inference.onnx import convert
 from vitreous.playground.plane.initializers import BEGINNINGS
 from vitreous.playground.plane.plane_features import FEATURES
-from vitreous.playground.plane.session import DECAY, Part, Session
+from vitreous.playground.plane.session import DECAY, Edit, Part, Session
 from vitreous.training.optimizer import OPTIMIZERS
 from vitreous.version import __version__
 
@@ -39,7 +39,7 @@ BATCH_SIZE = {batch_size}
 STEPS = {steps}
 # From which step on: learning rate, L1 and L2 penalty.
 PHASES = {phases}
-
+{by_hand}
 # x1, x2, target
 TRAINING = {train}
 TEST = {test}
@@ -58,7 +58,7 @@ def features(points: Tensor) -> Tensor:
 {beginning}    return network
 
 
-def loss_of_each(outputs: Tensor, targets: Tensor) -> Tensor:
+{assign}def loss_of_each(outputs: Tensor, targets: Tensor) -> Tensor:
     return {loss}
 
 
@@ -84,7 +84,7 @@ def train(network: nn.Sequential) -> None:
         lr, l1, l2 = PHASES.get(step, (lr, l1, l2))
         for group in optimizer.param_groups:
             group["lr"] = lr
-        inputs, targets = next(supply)
+{assign_now}        inputs, targets = next(supply)
 {reseed}        optimizer.zero_grad()
         losses = loss_of_each(network(inputs), targets)
         (losses.sum() / len(losses)).backward()
@@ -93,7 +93,7 @@ def train(network: nn.Sequential) -> None:
             terms = [factor * size(w).sum() for w in weights for factor, size in sizes if factor]
             torch.stack(terms).sum().backward()
         optimizer.step()
-
+{assign_last}
 
 def loss(network: nn.Sequential, rows: list[tuple[float, float, float]]) -> float:
     inputs, targets = tensors(rows)
@@ -114,6 +114,22 @@ RESEED = """\
         # Dropout draws from a generator that is seeded for each step.
         digest = hashlib.blake2b(f"{SEED}/{step}".encode(), digest_size=8).digest()
         torch.manual_seed(int.from_bytes(digest, "little") >> 1)
+"""
+
+
+BY_HAND = """\
+# Set by hand after so many steps: layer, unit, input (None is the bias), value.
+BY_HAND = {by_hand}
+"""
+ASSIGN = """\
+def assign(network: nn.Sequential, step: int) -> None:
+    linears = [layer for layer in network if isinstance(layer, nn.Linear)]
+    with torch.no_grad():
+        for layer, unit, source, value in BY_HAND.get(step, []):
+            numbers = linears[layer].bias if source is None else linears[layer].weight[:, source]
+            numbers[unit] = value
+
+
 """
 
 
@@ -148,6 +164,10 @@ def to_code(session: Session) -> str:
         train_loss=session.score(session.train).loss,
         test_loss=session.score(session.test).loss,
         phases={phase.first_step: (phase.lr, phase.l1, phase.l2) for phase in session.phases},
+        by_hand=BY_HAND.format(by_hand=by_step(session.edits)) if session.edits else "",
+        assign=ASSIGN if session.edits else "",
+        assign_now="        assign(network, step)\n" if session.edits else "",
+        assign_last="    assign(network, STEPS)\n" if session.edits else "",
         train=rows_of(session.train),
         test=rows_of(session.test),
         features=", ".join(FEATURES[name].source for name in state.features),
@@ -169,6 +189,7 @@ def to_recipe(session: Session) -> str:
         "link": "#" + session.state.to_query(),
         "steps": session.steps,
         "phases": [vars(phase) for phase in session.phases],
+        "by_hand": [vars(edit) for edit in session.edits],
         "scores": {"train": vars(train), "test": vars(test)},
     }
     return yaml.safe_dump(content, sort_keys=False, allow_unicode=True)
@@ -214,6 +235,15 @@ def title(session: Session) -> str:
     state = session.state
     sizes = "-".join(str(size) for size in (len(state.features), *state.hidden, 1))
     return f"A {sizes} network with {state.activation} on {state.data}, seed {state.seed}."
+
+
+def by_step(edits: list[Edit]) -> dict[int, list[tuple[int, int, int | None, float]]]:
+    """What was set by hand, by the number of steps before it."""
+    found: dict[int, list[tuple[int, int, int | None, float]]] = {}
+    for edit in edits:
+        row = (edit.layer, edit.unit, edit.source, edit.value)
+        found.setdefault(edit.step, []).append(row)
+    return found
 
 
 def rows_of(part: Part) -> str:

@@ -60,6 +60,20 @@ class Layer:
 
 
 @dataclass(frozen=True)
+class Edit:
+    """A weight that was set by hand: after `step` steps, of a unit in a layer (0 is the first).
+
+    source  which of the unit's inputs; None for its bias
+    """
+
+    step: int
+    layer: int
+    unit: int
+    source: int | None
+    value: float
+
+
+@dataclass(frozen=True)
 class Phase:
     """A stretch of training with the same settings; the last one is still going on."""
 
@@ -74,6 +88,7 @@ class Session:
 
     steps     optimizer steps taken since the start
     phases    what the live settings were, and from which step on
+    edits     weights and biases that were set by hand since then
     failure   why training stopped for good (the loss is no number any more), or None
     """
 
@@ -92,6 +107,7 @@ class Session:
         self.steps = 0
         self.failure: str | None = None
         self.phases = [Phase(0, state.lr, state.l1, state.l2)]
+        self.edits: list[Edit] = []
         self.features = Features(state.features)
         self.train, self.test = self._part(train), self._part(test)
         self.loss: Loss = loss_for(state.task, state.loss)
@@ -122,6 +138,31 @@ class Session:
         self.phases = [*kept, phase]
         self._fit()
         return False
+
+    def assign(self, layer: int, unit: int, source: int | None, value: float) -> None:
+        """Set a weight, or without a source the unit's bias. Optimizers keep what they have seen.
+
+        Raises UsageError if there is no such weight, or training failed.
+        """
+        if self.failure:
+            raise UsageError(
+                "the loss is no number any more", where="weight", remedy="Restart the training."
+            )
+        linears = self.linears
+        limits = {"layer": (layer, len(linears))}
+        if 0 <= layer < len(linears):
+            limits["unit"] = (unit, linears[layer].out_features)
+            if source is not None:
+                limits["source"] = (source, linears[layer].in_features)
+        for name, (index, count) in limits.items():
+            if not 0 <= index < count:
+                raise UsageError(f"there is no {name} {index}", where=name)
+        with torch.no_grad():
+            if source is None:
+                linears[layer].bias[unit] = value
+            else:
+                linears[layer].weight[unit, source] = value
+        self.edits.append(Edit(self.steps, layer, unit, source, value))
 
     def advance(self, steps: int | None = None, *, seconds: float | None = None) -> int:
         """Train for a number of steps, or until the time is up; returns the steps taken.

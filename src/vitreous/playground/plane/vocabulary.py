@@ -8,6 +8,7 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
+from vitreous.playground.plane.glossary import GLOSSARY
 from vitreous.playground.plane.initializers import BEGINNINGS
 from vitreous.playground.plane.lessons import LESSONS
 from vitreous.playground.plane.page_state import (
@@ -44,9 +45,18 @@ def vocabulary() -> dict[str, Any]:
         "losses": {name: loss.label for name, loss in LOSSES.items()},
         "beginnings": {name: row.label for name, row in BEGINNINGS.items()},
         "lessons": [
-            {"title": row.title, "question": row.question, "query": row.state.to_query()}
+            {
+                "title": row.title,
+                "question": row.question,
+                "do": row.do,
+                "see": row.see,
+                "query": row.state.to_query(),
+            }
             for row in LESSONS.values()
         ],
+        "glossary": {
+            name: {"title": word.title, "text": word.text} for name, word in GLOSSARY.items()
+        },
         "miniatures": {name: miniature(name) for name in CHOICES["data"] if name != OWN},
     }
 

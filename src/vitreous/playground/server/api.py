@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import socket as sockets
 import sys
 import threading
 import webbrowser
@@ -23,6 +22,7 @@ from vitreous.playground.images.image_socket import Look
 from vitreous.playground.images.own_run import OwnRun
 from vitreous.playground.plane.plane_socket import Live
 from vitreous.playground.plane.vocabulary import vocabulary
+from vitreous.serving.port import listening
 
 try:
     import uvicorn
@@ -30,7 +30,7 @@ try:
     from fastapi import FastAPI, WebSocket, WebSocketDisconnect
     from fastapi.staticfiles import StaticFiles
 
-    from vitreous.playground.server.guard import Guard
+    from vitreous.serving.guard import Guard
 except ImportError as error:
     raise UsageError(
         f"the playground needs the package {error.name}", remedy='pip install "vitreous[serve]"'
@@ -159,13 +159,7 @@ async def read(socket: WebSocket, inbox: asyncio.Queue[Message | None], limit: i
 
 def described(error: VitreousError) -> dict[str, Any]:
     """An error as the page shows it."""
-    return {
-        "type": "error",
-        "kind": error.kind,
-        "message": error.message,
-        "where": error.where,
-        "remedy": error.remedy,
-    }
+    return {"type": "error", **error.to_json()}
 
 
 def serve(port: int = 7007, run: str | Path | None = None, *, open_browser: bool = True) -> None:
@@ -179,16 +173,7 @@ def serve(port: int = 7007, run: str | Path | None = None, *, open_browser: bool
     the run raises.
     """
     app = create_app(run)
-    if not 0 <= port < 1 << 16:
-        raise UsageError(f"{port} is no port", where="--port", remedy="Give one from 0 to 65535.")
-    try:
-        listener = sockets.create_server(("127.0.0.1", port))
-    except OSError as error:
-        raise UsageError(
-            f"port {port} cannot be used ({error})",
-            where="--port",
-            remedy="Choose another one; 0 takes any that is free.",
-        ) from error
+    listener = listening("127.0.0.1", port)
     url = f"http://127.0.0.1:{listener.getsockname()[1]}"
     print(f"playground at {url} (Ctrl-C ends it)", file=sys.stderr)
     if open_browser:

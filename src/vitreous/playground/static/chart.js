@@ -4,6 +4,8 @@ import { css } from "./palette.js";
 
 const KEPT = 800; // points of a curve; when there are more, every second one goes
 
+const [LEFT, RIGHT] = [40, 4]; // pixels beside the curves
+
 export class LossChart {
   constructor(canvas) {
     this.canvas = canvas;
@@ -20,6 +22,13 @@ export class LossChart {
     if (this.rows.length > KEPT) this.rows = this.rows.filter((_, i) => i % 2 === 0 || i === this.rows.length - 1);
   }
 
+  /** The row [step, training loss, test loss] nearest to a place of the page, or null. */
+  at(clientX) {
+    const box = this.canvas.getBoundingClientRect();
+    const step = ((clientX - box.left - LEFT) / (box.width - LEFT - RIGHT)) * Math.max(this.rows.at(-1)?.[0] ?? 0, 1);
+    return this.rows.reduce((best, row) => (!best || Math.abs(row[0] - step) < Math.abs(best[0] - step) ? row : best), null);
+  }
+
   draw() {
     const { canvas, rows } = this;
     const ratio = devicePixelRatio;
@@ -28,7 +37,7 @@ export class LossChart {
     if (canvas.width !== width || canvas.height !== height) Object.assign(canvas, { width, height });
     const context = canvas.getContext("2d");
     context.clearRect(0, 0, width, height);
-    const [left, top, bottom] = [40 * ratio, 8 * ratio, height - 18 * ratio];
+    const [left, top, bottom] = [LEFT * ratio, 16 * ratio, height - 18 * ratio];
     const values = rows.flatMap(([, train, test]) => [train, test]);
     let high = Math.max(0.01, ...values.slice(-2 * KEPT));
     let low = 0;
@@ -37,7 +46,7 @@ export class LossChart {
       high = 10 ** Math.ceil(Math.log10(high));
     }
     const last = Math.max(rows.at(-1)?.[0] ?? 0, 1);
-    const x = (step) => left + (step / last) * (width - left - 4 * ratio);
+    const x = (step) => left + (step / last) * (width - left - RIGHT * ratio);
     const share = (v) => this.logarithmic
       ? Math.log(Math.max(v, low) / low) / Math.log(high / low) : (v - low) / (high - low);
     const y = (value) => bottom - share(value) * (bottom - top);
@@ -54,7 +63,10 @@ export class LossChart {
       context.stroke();
       context.fillText(`${+value.toPrecision(2)}`, left - 5 * ratio, y(value) + 4 * ratio);
     }
-    context.fillText(`${last.toLocaleString("en")} steps`, width - 4 * ratio, height - 4 * ratio);
+    context.textAlign = "left";
+    context.fillText("loss", 0, 9 * ratio);
+    context.textAlign = "right";
+    if (rows.at(-1)?.[0]) context.fillText(`${last.toLocaleString("en")} step${last === 1 ? "" : "s"}`, width - RIGHT * ratio, height - 4 * ratio);
     const line = (column, color, dash, thick) => {
       context.strokeStyle = color;
       context.lineWidth = thick * ratio;

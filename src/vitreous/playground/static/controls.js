@@ -7,12 +7,13 @@ const LISTS = {
   dropout: [0, 0.1, 0.2, 0.3, 0.5, 0.7],
 };
 const LABELS = {
-  count: "Number of points", noise: "Noise", ratio: "Share for training", batch_size: "Batch size",
+  count: "Number of points", noise: "Noise", ratio: "Train : test", batch_size: "Batch size",
   activation: "Activation", loss: "Loss", optimizer: "Optimizer", lr: "Learning rate",
-  l1: "L1 penalty", l2: "L2 penalty", dropout: "Dropout", kind: "Task", init: "First weights",
+  l1: "L1 regularization", l2: "L2 regularization", dropout: "Dropout", kind: "Task", init: "Initialization",
 };
+const WORDS = { batch_size: "batch" }; // of the glossary, where they have another name
 const SLIDERS = {
-  ratio: { min: 0.1, max: 0.9, step: 0.05, show: (v) => `${Math.round(v * 100)} %` },
+  ratio: { min: 0.1, max: 0.9, step: 0.05, show: (v) => `${Math.round(v * 100)} : ${100 - Math.round(v * 100)}` },
   noise: { min: 0, max: 1, step: 0.05, show: (v) => `${Math.round(v * 100)} %` },
   batch_size: { min: 1, max: 60, step: 1, show: String },
   count: { min: 20, max: 2000, step: 20, show: String },
@@ -31,11 +32,17 @@ export class Controls {
     this.fill(document.querySelector("#own-kind"), "kind");
   }
 
+  /** A label with its "?", what is chosen with it, and for a slider its value. */
+  place(root, name, control) {
+    const word = name === "count" ? "" : ` data-word="${WORDS[name] ?? name}"`;
+    root.insertAdjacentHTML("beforeend", `<div class="setting" data-part="${name}"><span class="name"><label for="set-${name}"${word}>${LABELS[name]}</label></span>${control}</div>`);
+    return root.lastElementChild;
+  }
+
   slider(root, name) {
     const { min, max, step, show } = SLIDERS[name];
-    root.insertAdjacentHTML("beforeend", `<label>${LABELS[name]}<input type="range" min="${min}" max="${max}" step="${step}"><output></output></label>`);
-    const label = root.lastElementChild;
-    const [output, input] = [label.querySelector("output"), label.querySelector("input")];
+    const place = this.place(root, name, `<output for="set-${name}"></output><input id="set-${name}" type="range" min="${min}" max="${max}" step="${step}">`);
+    const [output, input] = [place.querySelector("output"), place.querySelector("input")];
     input.oninput = () => { output.textContent = show(+input.value); };
     input.onchange = () => this.change({ [name]: +input.value });
     this.inputs[name] = (value, state) => {
@@ -46,8 +53,7 @@ export class Controls {
   }
 
   list(root, name) {
-    root.insertAdjacentHTML("beforeend", `<label>${LABELS[name]}<select></select></label>`);
-    this.lists[name] = root.lastElementChild.querySelector("select");
+    this.lists[name] = this.place(root, name, `<select id="set-${name}"></select>`).querySelector("select");
     this.fill(this.lists[name], name);
   }
 

@@ -26,7 +26,7 @@ export class Flow {
     clearInterval(this.timer);
     this.phases = phases(flow, scene);
     this.rows = flow.arrays.rows;
-    this.root.innerHTML = `<h3>One batch</h3><div class="phases" role="group" aria-label="Phases of the batch"></div>
+    this.root.innerHTML = `<h3>One batch, forward and back</h3><div class="phases" role="group" aria-label="Phases of the batch"></div>
       <button class="quiet close" aria-label="Close the batch">Close</button><p id="phase" aria-live="polite"></p>`;
     this.root.hidden = false;
     this.root.querySelector(".close").onclick = () => this.clear();
@@ -60,7 +60,7 @@ function phases(flow, scene) {
   const { inputs, values, signals, before, after, slopes, rows } = flow.arrays;
   const sizes = scene.sizes;
   const last = sizes.length - 2; // number of the answer's layer of weights
-  const names = (layer) => (layer === last ? "Answer" : `Layer ${layer + 1}`);
+  const names = (layer) => (layer === last ? "Output" : `Layer ${layer + 1}`);
   const split = (array) => {
     let at = 0;
     return sizes.slice(1).map((n) => array.subarray(at, (at += n)));
@@ -77,7 +77,7 @@ function phases(flow, scene) {
   const upTo = (n) => Array.from({ length: n + 1 }, (_, i) => i);
   const list = [{
     name: "Batch",
-    text: `${rows.length} training points are taken: they are marked on the answer map. The inputs show their means.`,
+    text: `${rows.length} training points are taken: they are marked on the output map. The inputs show their means.`,
     overlay: { lines: before, layers: [], values: { 0: inputs } },
   }];
   for (let layer = 0; layer <= last; layer++) {

@@ -37,7 +37,7 @@ const PAGE = `
   <section class="glass layers-panel" aria-labelledby="layers-title">
     <h2 id="layers-title">Layers</h2>
     <p class="hint">Violet is negative, amber positive. Point at a map to see what made a number; with the keyboard, Tab to a layer, arrows choose the map, Shift and arrows the number.</p>
-    <div id="steps" role="group" aria-label="One image step by step"><div class="row"><button>Back</button><button>Step</button><button>Play</button><button class="quiet">Close</button></div><p class="hint" aria-live="polite"></p></div>
+    <div id="walk" role="group" aria-label="One image step by step"><div class="row"><button>Back</button><button>Step</button><button>Play</button><button class="quiet">Close</button></div><p class="hint" aria-live="polite"></p></div>
     <div id="layer-list"></div>
   </section>
   <section class="glass" id="template-panel" aria-labelledby="template-title" hidden><h2 id="template-title">Templates</h2><p class="hint">A linear classifier compares the image with one template a class: the score is the sum of pixel × weight.</p><div id="templates"></div></section>
@@ -75,7 +75,7 @@ export class Images {
     this.layers = new Layers(this.$("#layer-list"), (place) => this.socket.send("value", place));
     this.photo = new Photo(this.$("#photo-panel"), (place) => this.socket.send("pixel", place));
     this.strip = new Strip(this.$("#strip-panel"), (image) => this.openStored("validation", image));
-    this.steps = new Steps(this.$("#steps"), this.layers, () => this.socket.send("backward"));
+    this.steps = new Steps(this.$("#walk"), this.layers, () => this.socket.send("backward"));
     this.$("#slide").onclick = ({ target }) => { target.textContent = this.layers.slide() ? "Stop" : "Slide over the map"; };
     this.why = new Why(this.$("#heat-panel"), (question) => this.socket.send("explain", question));
     this.filters = new Filters(this.$("#filter-panel"));

@@ -14,7 +14,7 @@ export class Inside {
       const output = layer === scene.sizes.length - 2;
       const card = document.createElement("div");
       card.className = "layer-card";
-      card.innerHTML = `<h3>${output ? "Answer" : `Layer ${layer + 1}, ${units} unit${units > 1 ? "s" : ""}`}</h3>
+      card.innerHTML = `<h3>${output ? "Output" : `Layer ${layer + 1}, ${units} unit${units > 1 ? "s" : ""}`}</h3>
         <p class="what"><span>activations</span><span class="marks"></span></p><canvas role="img"></canvas><div class="axis"><span></span><span></span></div>
         <p class="what"><span>gradients</span><span class="typical"></span></p><canvas role="img"></canvas>
         <div class="axis"><span>10<sup>${scene.gradient_range[0]}</sup></span><span>10<sup>${scene.gradient_range[1]}</sup></span></div>`;

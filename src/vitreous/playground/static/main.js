@@ -1,7 +1,10 @@
 // The page: theme, tabs, messages, and the two views.
 
+import { findEngine } from "./engine.js";
+import { hideParts } from "./parts.js";
 import { Plane } from "./plane.js";
 import { readAddress, setView, view } from "./state.js";
+import { addWords } from "./words.js";
 
 const $ = (selector) => document.querySelector(selector);
 const root = document.documentElement;
@@ -48,7 +51,7 @@ $("#theme").onclick = () => {
 };
 $("#share").onclick = async () => {
   await navigator.clipboard.writeText(location.href);
-  say("The link to this experiment is copied.");
+  say(`The link to this experiment is copied.${playground.plane.byHand ? " Weights set by hand are not in it." : ""}`);
 };
 const tabs = [...document.querySelectorAll('[role="tab"]')];
 tabs.forEach((tab, i) => {
@@ -63,11 +66,17 @@ tabs.forEach((tab, i) => {
 $("#skip").onclick = (event) => { event.preventDefault(); $("#main").focus(); };
 
 readAddress();
-const vocabulary = await (await fetch("vocabulary")).json();
-playground.plane = new Plane(vocabulary, say);
+const { vocabulary, connect, alone } = await findEngine();
+const wanted = () => (view.tab === "images" && !alone ? "images" : "plane");
+root.toggleAttribute("data-alone", alone);
+playground.plane = new Plane(vocabulary, connect, say);
 playground.plane.points.paint();
-await openTab(view.tab === "images" ? "images" : "plane");
+addWords(document.body, vocabulary.glossary, playground.plane.pointer.tip, say);
+const hide = () => { const wrong = hideParts(view.hide); if (wrong) say(wrong); };
+hide();
+await openTab(wanted());
 addEventListener("hashchange", () => {
   playground.plane.opened();
-  openTab(view.tab === "images" ? "images" : "plane");
+  hide();
+  openTab(wanted());
 });

@@ -1,10 +1,10 @@
-// The answer map: what the network says everywhere, and the points it learns from and is tested on.
+// The output map: what the network says everywhere, and the points it learns from and is tested on.
 
 import { colorOf, css, paint } from "./palette.js";
 
 const field = document.createElement("canvas"); // the map at its own resolution
 
-export class AnswerMap {
+export class OutputMap {
   constructor(canvas) {
     this.canvas = canvas;
     this.bytes = null;

@@ -1,16 +1,19 @@
 // The network as a drawing: inputs, units with the map of what each makes of the plane, weights as
 // lines. Tiles are buttons, so that everything a pointer can do the keyboard can do as well.
 
-import { css, paint } from "./palette.js";
+import { paint } from "./palette.js";
+import { Wires } from "./wires.js";
 
 const HEAD = 34; // pixels above the tiles, for the number of units
 
 export class NetworkView {
-  /** on: {feature(name), units(layer, change), select(layer, unit), hover(layer, unit), read(text)} */
+  /** on: {feature(name), units(layer, change), select(layer, unit, tile), hover([layer, unit]),
+   *  weight(line, event), edit(line, event), tile(tile), nothing()} */
   constructor(stage, on) {
     this.stage = stage;
     this.on = on;
     this.selected = null;
+    this.all = false; // are inputs shown that the network does not see?
     this.overlay = null; // what the lines show instead of weights, while a batch is looked at
     stage.addEventListener("keydown", (event) => this.move(event));
     new ResizeObserver(() => this.scene && this.build(this.scene, this.labels)).observe(stage);
@@ -20,19 +23,22 @@ export class NetworkView {
   build(scene, labels) {
     const focused = document.activeElement?.dataset?.key;
     Object.assign(this, { scene, labels });
-    const features = Object.keys(labels);
+    const shown = Object.keys(labels).filter((name) => this.all || scene.state.features.includes(name));
+    this.shown = shown.map((name) => Object.keys(labels).indexOf(name));
     const { hidden } = scene.state;
-    const columns = [features.length, ...hidden, 1];
+    const columns = [shown.length, ...hidden, 1];
     const most = Math.max(...columns);
     const left = 92;
     const width = Math.max(this.stage.clientWidth - 4, left + 44 * (columns.length - 1) + 70);
     const room = (width - left - 50) / Math.max(columns.length - 1, 1);
-    this.tile = Math.round(Math.max(18, Math.min(44, room * 0.62, 640 / most - 8, 480 / features.length)));
-    const pitch = this.tile + Math.max(6, Math.min(14, 520 / most - this.tile));
+    // As high as the window leaves room, so that the whole network is in sight.
+    const high = Math.max(230, innerHeight - (this.stage.getBoundingClientRect().top + scrollY) - HEAD - 80);
+    this.tile = Math.round(Math.max(18, Math.min(44, room * 0.62, high / most - 7)));
+    const pitch = this.tile + Math.max(6, Math.min(16, high / most - this.tile));
     const height = HEAD + most * pitch + 14;
     this.x = columns.map((_, c) => left + this.tile / 2 + c * Math.min(room, 210));
     this.y = columns.map((n) => Array.from({ length: n }, (_, u) => HEAD + (height - HEAD - n * pitch) / 2 + pitch * (u + 0.5)));
-    this.active = features.map((name, i) => (scene.state.features.includes(name) ? i : -1)).filter((i) => i >= 0);
+    this.active = shown.map((name, i) => (scene.state.features.includes(name) ? i : -1)).filter((i) => i >= 0);
     this.rows = [this.active.map((i) => this.y[0][i]), ...this.y.slice(1)];
 
     const sheet = document.createElement("div");
@@ -42,8 +48,11 @@ export class NetworkView {
     this.lines.className = "edges";
     this.lines.setAttribute("aria-hidden", "true");
     sheet.append(this.lines);
+    this.wires = new Wires(this.lines);
+    this.wires.place(this.x, this.rows, this.tile);
+    this.pointed = null;
     this.tiles = [];
-    features.forEach((name, i) => this.addTile(sheet, 0, i, {
+    shown.forEach((name, i) => this.addTile(sheet, 0, i, {
       key: `f${i}`, className: "unit feature", label: `Input ${labels[name]}`, name: labels[name],
       pressed: scene.state.features.includes(name), press: () => this.on.feature(name),
       hover: [-1, i],
@@ -53,13 +62,14 @@ export class NetworkView {
       for (let unit = 0; unit < units; unit++) {
         this.addTile(sheet, layer + 1, unit, {
           key: `u${layer}.${unit}`, className: "unit hidden-unit", label: `Layer ${layer + 1}, unit ${unit + 1}`,
-          pressed: false, press: () => this.on.select(layer, unit), hover: [layer, unit],
+          pressed: false, press: (tile) => this.on.select(layer, unit, tile), hover: [layer, unit],
         });
       }
     });
-    this.addTile(sheet, columns.length - 1, 0, { key: "answer", className: "unit", label: "Answer", press: () => this.on.select(null), hover: null });
+    this.addTile(sheet, columns.length - 1, 0, { key: "output", className: "unit", label: "Output", press: (tile) => this.on.select(hidden.length, 0, tile), hover: null });
     sheet.addEventListener("pointermove", (event) => this.read(event));
-    sheet.addEventListener("pointerleave", () => this.on.read(""));
+    sheet.addEventListener("pointerleave", (event) => this.point(null, event));
+    this.lines.addEventListener("click", (event) => { this.read(event); if (this.pointed) this.on.edit(this.pointed, event); });
     this.stage.replaceChildren(sheet);
     this.sheet = sheet;
     const ratio = devicePixelRatio;
@@ -83,11 +93,9 @@ export class NetworkView {
     if (pressed !== undefined) tile.setAttribute("aria-pressed", pressed);
     tile.append(document.createElement("canvas"));
     if (name) tile.insertAdjacentHTML("beforeend", `<span class="name" aria-hidden="true">${name}</span>`);
-    tile.onclick = press;
-    const enter = () => { this.on.hover(hover); this.on.read(tile.getAttribute("aria-label")); };
-    tile.onpointerenter = enter;
-    tile.onfocus = enter;
-    tile.onpointerleave = tile.onblur = () => this.on.hover(null);
+    tile.onclick = () => press(tile);
+    tile.onpointerenter = tile.onfocus = () => { this.on.hover(hover); this.on.tile(tile); };
+    tile.onpointerleave = tile.onblur = () => { this.on.hover(null); this.on.nothing(); };
     tile.column = column;
     tile.row = row;
     sheet.append(tile);
@@ -106,8 +114,9 @@ export class NetworkView {
       return b;
     };
     const count = document.createElement("span");
-    count.textContent = units;
-    count.title = `${units} units`;
+    const wide = this.x[1] - this.x[0] > 96;
+    head.classList.toggle("narrow", this.x[1] - this.x[0] < 66);
+    count.textContent = wide ? `${units} unit${units === 1 ? "" : "s"}` : units;
     head.append(button("−", -1, "One unit less in"), count, button("+", 1, "One unit more in"));
     return head;
   }
@@ -115,7 +124,7 @@ export class NetworkView {
   paintInputs() {
     const { thumb, arrays } = this.scene;
     this.tiles.filter((t) => t.column === 0).forEach((tile, i) =>
-      paint(tile.firstChild, arrays.inputs.subarray(i * thumb * thumb, (i + 1) * thumb * thumb), thumb));
+      paint(tile.firstChild, arrays.inputs.subarray(this.shown[i] * thumb * thumb, (this.shown[i] + 1) * thumb * thumb), thumb));
   }
 
   /** New maps, weights and marks. */
@@ -125,7 +134,7 @@ export class NetworkView {
     const units = this.tiles.filter((tile) => tile.column > 0);
     let at = 0;
     for (const tile of units) {
-      if (tile.dataset.key === "answer") paint(tile.firstChild, frame.arrays.decision, this.scene.side);
+      if (tile.dataset.key === "output") paint(tile.firstChild, frame.arrays.decision, this.scene.side);
       else {
         paint(tile.firstChild, frame.arrays.units.subarray(at * thumb * thumb, (at + 1) * thumb * thumb), thumb);
         this.mark(tile, frame.layers[tile.column - 1]);
@@ -154,40 +163,11 @@ export class NetworkView {
       if (tile.classList.contains("hidden-unit")) tile.setAttribute("aria-pressed", tile.dataset.key === this.selected);
   }
 
-  /** Every weight as {from, to, layer, value}; `visit` gets x0, y0, x1, y1, index, layer. */
-  eachLine(visit) {
-    let index = 0;
-    for (let layer = 0; layer + 1 < this.rows.length; layer++)
-      for (let to = 0; to < this.rows[layer + 1].length; to++)
-        for (let from = 0; from < this.rows[layer].length; from++)
-          visit(this.x[layer] + this.tile / 2, this.rows[layer][from], this.x[layer + 1] - this.tile / 2, this.rows[layer + 1][to], index++, layer, from, to);
-  }
-
   draw() {
     if (!this.frame) return;
-    const context = this.lines.getContext("2d");
-    const ratio = devicePixelRatio;
-    context.setTransform(ratio, 0, 0, ratio, 0, 0);
-    context.clearRect(0, 0, this.lines.width, this.lines.height);
-    const values = this.overlay?.lines ?? this.frame.arrays.weights;
-    const scale = this.overlay?.scale ?? 1.5;
-    const colors = [css("--negative"), css("--positive")];
-    const thick = Math.min(1, 14 / Math.max(...this.rows.slice(1).map((row) => row.length)));
-    context.lineCap = "round";
-    this.eachLine((x0, y0, x1, y1, index, layer) => {
-      if (this.overlay && this.overlay.layers && !this.overlay.layers.includes(layer)) return;
-      const size = Math.tanh(Math.abs(values[index]) / scale);
-      if (size < 0.01) return;
-      const middle = (x0 + x1) / 2;
-      context.strokeStyle = colors[values[index] > 0 ? 1 : 0];
-      context.globalAlpha = (0.18 + 0.72 * size) * Math.sqrt(thick);
-      context.lineWidth = (0.5 + 5 * size) * thick;
-      context.beginPath();
-      context.moveTo(x0, y0);
-      context.bezierCurveTo(middle, y0, middle, y1, x1, y1);
-      context.stroke();
-    });
-    context.globalAlpha = 1;
+    const marked = this.pointed?.index ?? -1;
+    if (this.overlay) this.wires.draw(this.overlay.lines, { scale: this.overlay.scale, layers: this.overlay.layers, marked });
+    else this.wires.draw(this.frame.arrays.weights, { marked });
   }
 
   /** Lines and numbers of one phase of a batch; null goes back to the weights. */
@@ -202,28 +182,42 @@ export class NetworkView {
     this.draw();
   }
 
-  /** The weight under the pointer, in words. */
+  /** Tell which weight is under the pointer. */
   read(event) {
-    if (!this.frame || event.target !== this.lines) return;
+    if (!this.frame || event.target !== this.lines) return this.point(null, event);
     const box = this.sheet.getBoundingClientRect();
-    const [px, py] = [event.clientX - box.left, event.clientY - box.top];
-    let best = null;
-    this.eachLine((x0, y0, x1, y1, index, layer, from, to) => {
-      const along = (px - x0) / (x1 - x0);
-      if (along < 0 || along > 1) return;
-      let [low, high] = [0, 1]; // solve x(t) = along for the curve's own parameter
-      for (let i = 0; i < 14; i++) {
-        const t = (low + high) / 2;
-        if (1.5 * t - 1.5 * t * t + t ** 3 < along) low = t; else high = t;
-      }
-      const distance = Math.abs(y0 + (y1 - y0) * (3 * low ** 2 - 2 * low ** 3) - py);
-      if (distance < 6 && (!best || distance < best.distance)) best = { distance, index, layer, from, to };
-    });
-    if (best) {
-      const source = best.layer ? `unit ${best.from + 1} of layer ${best.layer}` : Object.values(this.labels)[this.active[best.from]];
-      const target = best.layer + 2 === this.rows.length ? "the answer" : `unit ${best.to + 1} of layer ${best.layer + 1}`;
-      this.on.read(`Weight from ${source} to ${target}: ${this.frame.arrays.weights[best.index].toFixed(3)}`);
-    }
+    this.point(this.wires.near(event.clientX - box.left, event.clientY - box.top), event);
+  }
+
+  point(line, event) {
+    const before = this.pointed?.index;
+    this.pointed = line;
+    this.lines.style.cursor = line ? "pointer" : "";
+    if (line?.index !== before) this.draw();
+    if (line) this.on.weight(line, event);
+    else if (before !== undefined) this.on.nothing();
+  }
+
+  /** A unit, an input or the output in words: [what it is, its number, what can be done]. */
+  words(column, row) {
+    const label = this.name(column, row);
+    if (column === 0) return { title: `Input ${label}`, hint: this.active.includes(row) ? "Click to leave it out." : "Click to let the network see it." };
+    const bias = this.frame?.arrays.biases[this.first(column) + row];
+    return { title: label, value: bias === undefined ? "" : `bias ${number(bias)}`, hint: "Click to open it and to set its bias." };
+  }
+
+  name(column, row) {
+    if (column === 0) return Object.values(this.labels)[this.shown[row]];
+    return column + 1 === this.rows.length ? "output" : `layer ${column}, unit ${row + 1}`;
+  }
+
+  /** The number of biases before those of a column. */
+  first(column) { return this.rows.slice(1, column).reduce((sum, row) => sum + row.length, 0); }
+
+  /** A weight of `near` as {title, value}, its source by the number that the network has for it. */
+  weight({ index, layer, from, to }) {
+    const source = layer ? this.name(layer, from) : this.name(0, this.active[from]);
+    return { title: `weight from ${source} to ${this.name(layer + 1, to)}`, value: this.frame.arrays.weights[index] };
   }
 
   move(event) {
@@ -239,6 +233,9 @@ export class NetworkView {
     there.focus();
   }
 }
+
+/** A number for a sentence: three decimals, and a minus that is one. */
+export const number = (value) => (Math.abs(value) >= 0.0005 || value === 0 ? value.toFixed(3) : value.toExponential(1)).replace(/-/g, "−");
 
 /** A number in at most five characters. */
 export function short(value) {

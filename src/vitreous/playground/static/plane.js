@@ -1,50 +1,56 @@
 // The view of the plane: it joins the socket, the controls and the drawings.
 
-import { LossChart } from "./chart.js";
 import { Controls } from "./controls.js";
 import { Embedding } from "./embedding.js";
 import { Flow } from "./flow.js";
 import { Inside } from "./inside.js";
 import { Landscape } from "./landscape.js";
-import { AnswerMap } from "./map.js";
+import { OutputMap } from "./map.js";
 import { NetworkView } from "./network.js";
 import { colors } from "./palette.js";
+import { Pointer } from "./pointer.js";
 import { PointSets } from "./points.js";
-import { Socket, inWords } from "./socket.js";
+import { Scores } from "./scores.js";
+import { inWords } from "./socket.js";
 import { readAddress, setView, view, writeAddress } from "./state.js";
 import { UnitPanel } from "./unit.js";
 
 const PACES = [1, 3, 10, 30, 100, 300, 1000, null]; // steps a second; null is as many as there are
-const FREE = "An experiment of your own. The address holds all of it: copy the link to share it.";
+const FREE = { question: "An experiment of your own.", do: "The address holds all of it: copy the link to share it." };
 const $ = (selector) => document.querySelector(selector);
 
 export class Plane {
-  constructor(vocabulary, say) {
+  /** connect(on): to whatever trains, see engine.js; say(text, quiet) */
+  constructor(vocabulary, connect, say) {
     this.vocabulary = vocabulary;
     this.say = say;
     this.playing = false;
     this.frames = 0; // for whoever measures frames a second
-    this.map = new AnswerMap($("#map"));
-    this.chart = new LossChart($("#chart"));
+    this.map = new OutputMap($("#map"));
+    this.scores = new Scores();
     this.inside = new Inside($("#inside"));
     this.embedding = new Embedding($("#embedding"), $("#embedding-text"));
     this.landscape = new Landscape($("#landscape"), $("#landscape-text"));
-    this.unit = new UnitPanel($("#unit"));
-    this.points = new PointSets(vocabulary, this.map, (changes) => this.change(changes), say);
+    this.unit = new UnitPanel($("#unit"), (...weight) => this.weigh(...weight));
+    this.points = new PointSets(vocabulary, this.map, { change: (changes) => this.change(changes), blank: () => this.blank(), say });
     this.controls = new Controls(vocabulary, (changes) => this.change(changes));
     this.network = new NetworkView($("#stage"), {
       feature: (name) => this.toggleFeature(name),
       units: (layer, change) => this.resize(layer, change),
-      select: (layer, unit) => this.select(layer, unit),
+      select: (layer, unit, tile) => this.select(layer, unit, tile),
       hover: (target) => this.hover(target),
-      read: (text) => { $("#readout").textContent = text || "Point at a weight or a unit to read it; choose a unit to open it."; },
+      weight: (line, event) => this.pointer.weight(line, event),
+      edit: (line, event) => this.pointer.editWeight(line, event),
+      tile: (tile) => this.pointer.tile(tile),
+      nothing: () => this.pointer.hide(),
     });
+    this.pointer = new Pointer(this, (...weight) => this.weigh(...weight));
     this.flow = new Flow($("#flow"), {
       overlay: (overlay) => this.network.scene && this.network.showOverlay(overlay),
       mark: (rows) => { this.map.marked = new Set(rows); this.map.draw(); },
     });
     this.listen();
-    this.socket = new Socket("plane", {
+    this.socket = connect({
       open: () => this.opened(),
       close: () => { this.setPlaying(false); say("The connection is lost; trying again."); },
       message: (message) => this.receive(message),
@@ -62,6 +68,7 @@ export class Plane {
     $("#restart").onclick = () => this.socket.send("restart");
     $("#seed").onchange = (event) => this.change({ seed: Math.round(+event.target.value) });
     $("#reseed").onclick = () => this.change({ seed: Math.floor(Math.random() * 1e6) });
+    $("#all-features").onclick = () => { setView("all", view.all === "1" ? "0" : "1"); this.showView(); this.network.build(this.current, this.vocabulary.features); };
     $("#more-layers").onclick = () => this.change({ hidden: [...this.state.hidden, this.state.hidden.at(-1) ?? 4] });
     $("#less-layers").onclick = () => this.change({ hidden: this.state.hidden.slice(0, -1) });
     $("#pace").oninput = (event) => { setView("pace", event.target.value); this.showView(); };
@@ -102,11 +109,14 @@ export class Plane {
   showView() {
     this.map.showTest = view.test === "1";
     this.map.discretize = view.discretize === "1";
-    this.chart.logarithmic = view.log === "1";
+    this.scores.chart.logarithmic = view.log === "1";
     $("#show-test").checked = this.map.showTest;
     $("#discretize").checked = this.map.discretize;
-    $("#log").checked = this.chart.logarithmic;
+    $("#log").checked = this.scores.chart.logarithmic;
     $("#live").checked = view.draw === "1";
+    this.network.all = view.all === "1";
+    $("#all-features").textContent = this.network.all ? "− features" : "+ features";
+    $("#all-features").setAttribute("aria-expanded", this.network.all);
     const pace = PACES[view.pace] ?? null;
     $("#pace").value = view.pace;
     $("#pace-word").textContent = pace === null ? "full" : `${pace}/s`;
@@ -137,11 +147,19 @@ export class Plane {
     if (tell) this.socket.send(playing ? "play" : "pause");
   }
 
-  select(layer, unit) {
-    this.pinned = layer === null ? null : [layer, unit];
-    this.network.select(layer, unit);
+  select(layer, unit, tile) {
+    const output = layer === this.state.hidden.length;
+    this.pinned = output ? null : [layer, unit];
+    this.network.select(...(this.pinned ?? [null]));
     this.unit.choose(layer, unit);
-    this.ask(layer, unit);
+    this.ask(...(this.pinned ?? [null, null]));
+    if (this.latest) this.unit.update(this.current, this.latest, this.vocabulary.features);
+    this.pointer.editBias(layer, unit, tile);
+  }
+
+  weigh(layer, unit, source, value) {
+    this.byHand = true; // which the address does not hold
+    this.socket.send("weigh", { layer, unit, source, value });
   }
 
   hover(target) {
@@ -159,8 +177,10 @@ export class Plane {
 
   scene(scene) {
     this.current = scene;
+    this.waits = false;
+    this.byHand = false;
     this.flow.clear();
-    this.chart.clear();
+    this.scores.chart.clear();
     Object.assign(this.map, { train: scene.arrays.train, test: scene.arrays.test, window: scene.window, side: scene.side, regress: scene.task === "regress" });
     this.settings(scene);
     this.points.show(scene.state);
@@ -169,12 +189,30 @@ export class Plane {
     this.look();
     this.unit.choose(...(this.pinned ?? [null]));
     const units = scene.state.hidden.reduce((a, b) => a + b, 0);
-    $("#net-size").textContent = `${scene.state.hidden.length} hidden layer${scene.state.hidden.length === 1 ? "" : "s"}, ${units} unit${units === 1 ? "" : "s"}, ${scene.parameters} parameters`;
+    $("#net-size").textContent = `${units} hidden unit${units === 1 ? "" : "s"}, ${scene.parameters} parameters`;
     this.network.frame = null;
     this.network.build(scene, this.vocabulary.features);
     this.network.select(...(this.pinned ?? [null]));
     $("#less-layers").disabled = scene.state.hidden.length === 0;
     $("#more-layers").disabled = scene.state.hidden.length >= this.vocabulary.max_layers;
+  }
+
+  /** Points are being drawn, too few to train on: nothing of the network before is shown. */
+  blank() {
+    this.setPlaying(false, true);
+    this.latest = null;
+    this.waits = true; // for a scene
+    if (this.pinned) this.unpin();
+    this.scores.clear();
+    $("#map-title").textContent = "Draw here: two points at least.";
+    this.map.canvas.setAttribute("aria-label", $("#map-title").textContent);
+  }
+
+  unpin() {
+    this.pinned = null;
+    this.network.select(null);
+    this.unit.choose(null);
+    this.ask(null, null);
   }
 
   settings({ state, query }) {
@@ -185,14 +223,17 @@ export class Plane {
     if (document.activeElement !== $("#seed")) $("#seed").value = state.seed;
     const row = this.vocabulary.lessons.findIndex((lesson) => lesson.query === query);
     $("#lesson").value = row >= 0 ? row : "";
-    $("#question").textContent = this.vocabulary.lessons[row]?.question ?? FREE;
+    const lesson = this.vocabulary.lessons[row] ?? FREE;
+    $("#question").textContent = lesson.question;
+    $("#task").textContent = [lesson.do, lesson.see].filter(Boolean).join(" ");
   }
 
   frame(frame) {
+    if (this.waits) return;
     this.latest = frame;
     this.frames++;
     if (frame.playing !== this.playing) this.setPlaying(frame.playing);
-    this.chart.add(frame.steps, frame.train_loss, frame.test_loss);
+    this.scores.add(frame);
     requestAnimationFrame(() => {
       // The server prepares the next one while this one is drawn; without drawing, one a second.
       if (frame.playing && view.draw === "1") this.socket.send("frame");
@@ -204,20 +245,12 @@ export class Plane {
   redraw() {
     const frame = this.latest;
     if (!frame || !this.current || $("#plane").hidden) return;
-    const number = (value) => value.toLocaleString("en");
-    $("#epoch").textContent = number(frame.epoch);
-    $("#steps").textContent = number(frame.steps);
-    $("#rate").textContent = frame.rate ? number(frame.rate) : "–";
-    for (const part of ["test", "train"]) {
-      $(`#${part}-loss`).textContent = frame[`${part}_loss`]?.toFixed(4) ?? "∞";
-      const accuracy = frame[`${part}_accuracy`];
-      $(`#${part}-accuracy`).textContent = accuracy === null ? "" : `${(accuracy * 100).toFixed(1)} % right`;
-    }
+    this.scores.show(frame);
     const chosen = frame.selected;
     this.map.bytes = chosen ? frame.arrays.selected : frame.arrays.decision;
     $("#map-title").textContent = chosen
       ? `Layer ${chosen.layer + 1}, unit ${chosen.unit + 1}: what it makes of the plane (±${chosen.scale.toPrecision(2)}).`
-      : "The network's answer everywhere in the plane.";
+      : "The network's output everywhere in the plane.";
     this.map.canvas.setAttribute("aria-label", `${$("#map-title").textContent} Test loss ${$("#test-loss").textContent}.`);
     if (frame.arrays.weights.length === this.current.sizes.slice(1).reduce((sum, n, l) => sum + n * this.current.sizes[l], 0)) {
       this.network.update(frame);
@@ -226,7 +259,6 @@ export class Plane {
       this.embedding.draw(frame, this.current);
     }
     this.map.draw();
-    this.chart.draw();
     this.landscape.draw();
     const scale = $("#scale").getContext("2d");
     const image = scale.createImageData(256, 1);

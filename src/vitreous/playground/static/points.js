@@ -1,13 +1,13 @@
-// Sets of points to choose from, and points of one's own: drawn on the answer map or pasted as CSV.
+// Sets of points to choose from, and points of one's own: drawn on the output map or pasted as CSV.
 
 import { colorOf } from "./palette.js";
 
 const REACH = 6; // the plane is [-6, 6]²
 
 export class PointSets {
-  /** change(settings), say(text) */
-  constructor(vocabulary, map, change, say) {
-    Object.assign(this, { vocabulary, map, change, say });
+  /** on: {change(settings), blank(), say(text)}; `blank` when what was trained is shown no more. */
+  constructor(vocabulary, map, { change, blank, say }) {
+    Object.assign(this, { vocabulary, map, change, blank, say });
     this.own = [];
     this.drawing = this.held = false;
     this.root = document.querySelector("#sets");
@@ -19,7 +19,7 @@ export class PointSets {
 
   tile(name) {
     const label = document.createElement("label");
-    label.innerHTML = `<input type="radio" name="set" value="${name}"><canvas width="120" height="120" aria-hidden="true"></canvas>${name === "own" ? "your own" : name}`;
+    label.innerHTML = `<input type="radio" name="set" value="${name}"><canvas width="120" height="120" aria-hidden="true"></canvas><span>${name === "own" ? "your own" : name}</span>`;
     label.firstChild.onchange = () => (name === "own" ? this.start() : this.change({ data: name, points: [] }));
     this.root.append(label);
   }
@@ -68,11 +68,12 @@ export class PointSets {
   start() {
     this.open(true);
     if (this.own.length >= 2) this.send();
-    else { this.sketch(); this.say("Draw on the answer map, or paste a table."); }
+    else { this.sketch(); this.say("Draw on the output map, or paste a table."); }
   }
 
   /** Show points that are too few to train on. */
   sketch() {
+    this.blank();
     this.map.bytes = null;
     this.map.window = [-REACH, REACH, -REACH, REACH];
     this.map.train = Float32Array.from(this.own.flat());

@@ -1,7 +1,7 @@
 // The settings in the page's address. What the server trains is its own part of the address, which
 // this file only carries; what the page shows is kept here.
 
-const VIEW = { tab: "plane", test: "0", discretize: "0", log: "0", pace: "7", net: "", draw: "1", layer: "" };
+const VIEW = { tab: "plane", test: "0", discretize: "0", log: "0", pace: "7", net: "", draw: "1", layer: "", all: "0", hide: "" };
 
 export const view = { ...VIEW };
 let query = "";
@@ -36,7 +36,7 @@ export function writeAddress(newQuery = query) {
     .filter((name) => view[name] !== VIEW[name])
     .map((name) => `${name}=${encodeURIComponent(view[name])}`);
   const hash = [query, ...own].filter(Boolean).join("&");
-  history.replaceState(null, "", hash ? `#${hash}` : location.pathname);
+  history.replaceState(null, "", hash ? `#${hash}` : location.pathname + location.search);
 }
 
 export function setView(name, value) {

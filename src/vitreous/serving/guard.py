@@ -1,8 +1,8 @@
-"""Checks of Host and Origin: only pages that the playground itself served may talk to it.
+"""Checks of Host and Origin: only pages that a server itself has served may talk to it.
 
 A server on 127.0.0.1 can still be reached by any web page that the user has open, and, through a
 name that is made to point at 127.0.0.1, even read. So the Host must be local, and the Origin, which
-browsers send and pages cannot forge, must be the playground's own.
+browsers send and pages cannot forge, must be the server's own.
 """
 
 from __future__ import annotations
@@ -43,15 +43,18 @@ class Guard:
             await self.app(scope, receive, dressed(send))
 
 
-def allowed(scope: Scope) -> bool:
-    """Is the host this computer, and the origin, if any, the same host and port?"""
+def allowed(scope: Scope, *, anywhere: bool = False) -> bool:
+    """Is the host this computer, and the origin, if any, the same host and port?
+
+    anywhere  the server is meant to be reached by other names than those of this computer
+    """
     headers = {name: value.decode("latin-1") for name, value in scope["headers"]}
     host = headers.get(b"host", "")
     try:
         name = urlsplit(f"//{host}").hostname
     except ValueError:  # brackets without an address
         return False
-    if name not in LOCAL:
+    if name not in LOCAL and not anywhere:
         return False
     origin = headers.get(b"origin")
     return origin is None or origin == f"http://{host}"

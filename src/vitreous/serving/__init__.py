@@ -1,0 +1,1 @@
+"""Serving over HTTP: trained networks answer images that others send."""
