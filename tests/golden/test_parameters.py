@@ -316,6 +316,7 @@ CLOSED: dict[str, int] = {
     "vit_l16": vit(16, 1024, 24),
     "vit_l32": vit(32, 1024, 24),
     "vit_nano4": vit(4, 96, 6, 32, 10),
+    "vit_nano4_map": vit(4, 96, 6, 32, 0) + conv(96, 16 * 4 * 4, 1) + conv(16, 3, 1),
     "vit_ti4": vit(4, 192, 12, 32, 10),
     "convnet": convnet(16, 32, 64),
     "convnet_medium": convnet(16, 32, 64, 128),

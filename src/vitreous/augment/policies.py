@@ -21,6 +21,7 @@ TINY = 64  # pixels a side, up to which interpolation costs more detail than it 
 MIRROR: dict[str, Any] = {"flip": 0.5}
 MILD: dict[str, Any] = {"brightness": 0.2, "contrast": 0.2, "saturation": 0.2}
 VIVID: dict[str, Any] = {"brightness": 0.4, "contrast": 0.4, "saturation": 0.4, "hue": 15}
+ANY_COLOR: dict[str, Any] = {"brightness": 0.4, "contrast": 0.4, "saturation": 1.0, "hue": 36}
 SHADES: dict[str, Any] = {"brightness": 0.2, "contrast": 0.2}
 BENT: dict[str, Any] = {"shift": 0.1, "rotate": 20, "scale": 0.2, "shear": 15}
 POSED: dict[str, Any] = {"shift": 0.1, "scale": 0.25}
@@ -86,6 +87,11 @@ RECIPES: dict[str, dict[str, Augment]] = {
         "photos": Augment(**MIRROR, **VIVID, **BENT, crop=0.35, erase=1, num_ops=2),
         "tiny": Augment(**MIRROR, **VIVID, **BENT, erase=1, num_ops=2),
         "symbols": Augment(**MILD, **BENT, erase=1, num_ops=2, border="edge"),
+    },
+    "views": {  # as much as leaves an image the same one, for learning without labels
+        "photos": Augment(**MIRROR, **ANY_COLOR, crop=0.2),
+        "tiny": Augment(**MIRROR, **ANY_COLOR, crop=0.2),
+        "symbols": Augment(**SHADES, **BENT, crop=0.5, border="edge"),
     },
     "augmix": {
         "photos": Augment(**MIRROR, **VIVID, **BENT, crop=0.35, num_ops=2, num_chains=3),

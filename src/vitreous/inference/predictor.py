@@ -21,6 +21,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from vitreous.blocks.mode import evaluating
+from vitreous.data.batches.augmentation import keys_of
 from vitreous.data.batches.pack import Rows
 from vitreous.data.batches.preprocess import PixelContract, resize, resize_frame
 from vitreous.data.formats.folder_walk import images_below
@@ -40,7 +41,7 @@ from vitreous.inference.tiles import Tiling
 from vitreous.shapes import Images
 from vitreous.tasks import Answer, Task
 from vitreous.tasks.meter import Meter, joined
-from vitreous.tasks.task import Columns, Ids
+from vitreous.tasks.task import Columns, Ids, Stage
 from vitreous.training.precision import forward_context, widened
 
 Image: TypeAlias = Source | Tensor
@@ -142,21 +143,31 @@ class Predictor:
             )
         return found.double().cpu().numpy()
 
+    def heard(self, images: Images, stage: Stage) -> tuple[Any, dict[str, Tensor]]:
+        """What is answered to images, and targets that the task has made of these: what it then
+        shows the network is a function of their pixels alone.
+        """
+        pretext = self.task.pretext(stage)
+        if pretext is None:
+            return self.answers(images), {}
+        shown, made = pretext(images, 0, 0, keys_of(images))
+        return self.answers(shown), made
+
     def over(
         self,
         rows: Rows,
         ids: Ids,
         progress: Callable[[int, int], None] | None = None,
         ranks: Ranks = ALONE,
-    ) -> Iterator[tuple[Ids, Any]]:
-        """(ids, outputs) for these rows of a pack, some at a time; where processes have a share of
-        them each, those of this one, in the same portions.
+    ) -> Iterator[tuple[Ids, Any, dict[str, Tensor]]]:
+        """(ids, outputs, targets that were made) for these rows of a pack, some at a time; where
+        processes have a share of them each, those of this one, in the same portions.
         """
         whole = range(0, len(ids), self.together)
         firsts = whole[ranks.share(len(whole))]
         for first in firsts:
             chunk = ids[first : first + self.together]
-            yield chunk, self.answers(self.contract.images(rows[chunk]))
+            yield chunk, *self.heard(self.contract.images(rows[chunk]), "measuring")
             if progress:
                 progress(first + len(chunk), min(firsts.stop, len(ids)))
 
@@ -175,12 +186,12 @@ class Predictor:
         ranks  processes that answer to a share of the rows each; the meter has seen all
         """
         meters = []
-        for chunk, outputs in self.over(rows, ids, progress, ranks):
+        for chunk, outputs, made in self.over(rows, ids, progress, ranks):
             if hear:
                 hear(outputs)
             meters.append(self.task.meter())
             truth = {name: column.batch(chunk) for name, column in targets.items()}
-            meters[-1].add(outputs, truth)
+            meters[-1].add(outputs, truth | made)
         return joined(self.task.meter(), meters, ranks)
 
     def images(self, sources: Sequence[Source]) -> Images:
@@ -251,7 +262,8 @@ class Predictor:
             return [self._whole(one, top) for one in ready]
         found: list[tuple[Answer, int]] = []
         for images, those in self.batched(ready):
-            answers = self.task.decode(self.outputs(images), [one.frame for one in those], top)
+            outputs = self.task.completed(*self.heard(images, "answering"))
+            answers = self.task.decode(outputs, [one.frame for one in those], top)
             found += zip(answers, [one.remarks for one in those], strict=True)
         return found
 
@@ -311,7 +323,7 @@ class Predictor:
         height, width = one.pixels.shape[:2]
         if height * width <= WHOLE:
             ((images, _),) = self.batched([one])
-            outputs = self.answers(images)
+            outputs = self.task.completed(*self.heard(images, "answering"))
         else:
             outputs = self._map(one.pixels)
         return self.task.decode(outputs, [one.frame], top)[0], one.remarks

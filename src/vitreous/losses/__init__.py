@@ -6,6 +6,7 @@ from vitreous.losses.border import border_cross_entropy, border_weights
 from vitreous.losses.box import box_iou, giou_loss
 from vitreous.losses.center import center_focal, center_hard
 from vitreous.losses.class_weights import class_weights, positive_weights
+from vitreous.losses.contrastive import nt_xent
 from vitreous.losses.cross_entropy import cross_entropy
 from vitreous.losses.density_count import squared_count
 from vitreous.losses.dice import cross_entropy_dice, dice
@@ -37,6 +38,7 @@ __all__ = [
     "hard_cross_entropy",
     "hinge",
     "huber",
+    "nt_xent",
     "place_cross_entropy",
     "positive_weights",
     "scale_invariant",

@@ -30,11 +30,14 @@ class Output:
     channels  L, such as the number of classes
     stride    pixels a side of the square that one place of a map answers for. The squares begin in
               the left upper corner, and the last ones may reach beyond the image: h is ⌈H/stride⌉
+    projected a hidden layer lies between the features and the answers, see
+              `surgery.with_projection`
     """
 
     kind: OutputKind
     channels: int
     stride: int = 1
+    projected: bool = False
 
     def shape(self, batch: int, height: int, width: int) -> tuple[int, ...]:
         """Of the answer to that many images of that many pixels."""

@@ -8,8 +8,8 @@ agree, tensor by tensor, so that weights published for torchvision load without 
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterable, Mapping, Sequence
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ from torch import Tensor
 
 from vitreous.blocks.normalize import IMAGENET, Normalize, Statistic
 from vitreous.errors import ModelFileError, UsageError
+from vitreous.fields import misfit
 from vitreous.models.imagenet import ENCODERS, FILES, imagenet
 from vitreous.models.network import Network
 from vitreous.models.release import find
@@ -33,6 +34,7 @@ STATES = ("state_dict", "model_state_dict", "model")
 """Under which names checkpoints hold the state of their network."""
 COUNTERS = ("num_batches_tracked", "n_averaged")
 """Last parts of the names of tensors that count steps and decide no answer."""
+PIXELS = {"mean": tuple[float, ...], "std": tuple[float, ...]}
 SHOWN = 3  # names in an error
 
 
@@ -48,7 +50,8 @@ def load_weights(
 
     source     True for the row's own weights, "imagenet" for those that are published, or any
                source that `release.find` knows
-    mean, std  what the caller wants instead of the weights' own, or of ImageNet's for a file
+    mean, std  what the caller wants instead of the weights' own, which a model file of ours tells;
+               those of other files are taken to be ImageNet's
 
     What had to be adapted is added to `model.notes`.
     """
@@ -64,9 +67,12 @@ def load_weights(
         usual_mean, usual_std = weights.mean, weights.std
         learned: tuple[str, ...] = (f"weights learned on {weights.trained_on}",)
     else:
-        path, (usual_mean, usual_std), learned = find(str(source)), IMAGENET, ()
+        path, learned = find(str(source)), ()
+        usual_mean, usual_std = pixels_of(path) or IMAGENET
     state = read(path)
-    own = weights is None and state.keys() >= model.state_dict().keys()
+    own = weights is None and (
+        state.keys() >= model.state_dict().keys() or architecture_of(path) == row.name
+    )
     taker = model if own else model.published()
     model.notes += (*adopt(taker, state, where=str(path)), *learned)
     trained = architecture_of(path)
@@ -88,12 +94,8 @@ def remedy(row: Variant) -> str:
 
 def architecture_of(path: Path) -> str | None:
     """The network that a model file of vitreous was saved from; other files do not say."""
-    if path.suffix != ".safetensors":
-        return None
-    with safe_open(path, "pt") as file, suppress(ValueError, AttributeError):
-        name = json.loads((file.metadata() or {}).get("vitreous", "{}")).get("architecture")
-        return name if isinstance(name, str) else None
-    return None
+    name = header_of(path).get("architecture")
+    return name if isinstance(name, str) else None
 
 
 def read(path: Path) -> State:
@@ -129,6 +131,28 @@ def read(path: Path) -> State:
     return dict(state)
 
 
+def header_of(path: Path) -> dict[str, Any]:
+    """What a model file of ours says of itself, unchecked; nothing for any other file."""
+    if path.suffix != ".safetensors":
+        return {}
+    try:
+        with safe_open(path, "pt") as file:
+            found = json.loads((file.metadata() or {})["vitreous"])
+    except (SafetensorError, OSError, ValueError, KeyError, TypeError, RecursionError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def pixels_of(path: Path) -> tuple[tuple[float, ...], tuple[float, ...]] | None:
+    """Mean and deviation of the pixels that a model file of ours was trained on, one a channel."""
+    arguments: Any = header_of(path).get("arguments")
+    if not isinstance(arguments, dict) or misfit(arguments, PIXELS):
+        return None
+    mean, std = (arguments[name] for name in PIXELS)
+    sound = len(mean) == len(std) > 0 and all(map(math.isfinite, (*mean, *std))) and min(std) > 0
+    return (tuple(mean), tuple(std)) if sound else None
+
+
 def adopt(model: Network, state: State, *, where: str | None = None) -> tuple[str, ...]:
     """Load tensors into `model`, keeping all that fits; returns notes on what was adapted.
 
@@ -137,11 +161,15 @@ def adopt(model: Network, state: State, *, where: str | None = None) -> tuple[st
     that does not fit is an error that names it.
     """
     own = model.state_dict()
-    state = rename(model, state, where)
-    check_numbers(state, own, where)
     stem, last = first_convolution(model), name_of(model, head(model))
     first = f"{name_of(model, stem)}.weight" if stem is not None else None
     notes: list[str] = []
+    if with_other_head(state, own, last):
+        state = {name: state.get(name, own[name]) for name in own}
+        state |= {name: tensor for name, tensor in own.items() if name.startswith(f"{last}.")}
+        notes.append(f"{last} begins anew: that of the weights has other layers")
+    state = rename(model, state, where)
+    check_numbers(state, own, where)
     for name, tensor in own.items():
         found = state[name]
         if found.shape == tensor.shape:
@@ -149,6 +177,9 @@ def adopt(model: Network, state: State, *, where: str | None = None) -> tuple[st
         if name == first and _but(found, 1) == _but(tensor, 1):
             state[name] = adapt_channels(found, tensor.shape[1])
             notes.append(f"{name} was adapted from {found.shape[1]} to {tensor.shape[1]} channels")
+        elif name == f"{last}.weight" and found.dim() != tensor.dim():
+            state |= {key: own[key] for key in own if key.startswith(f"{last}.")}
+            notes.append(f"{last} begins anew: that of the weights has other layers")
         elif name == f"{last}.weight" and _but(found, 0) == _but(tensor, 0):
             state |= {key: own[key] for key in own if key.startswith(f"{last}.")}
             notes.append(f"{last} is new: {len(tensor):,} classes in place of {len(found):,}")
@@ -164,6 +195,14 @@ def adopt(model: Network, state: State, *, where: str | None = None) -> tuple[st
             )
     model.load_state_dict(state)
     return tuple(notes)
+
+
+def with_other_head(state: State, own: State, last: str) -> bool:
+    """Do these tensors differ from a network's in the layers of its head `last` alone?"""
+    ours, theirs = (
+        {name for name in names if name.startswith(f"{last}.")} for names in (own, state)
+    )
+    return bool(theirs) and ours != theirs and own.keys() - ours == state.keys() - theirs
 
 
 def rename(model: Network, state: State, where: str | None) -> State:

@@ -1,6 +1,7 @@
 """Finds, downloads and checks (SHA-256) published weights.
 
     model.safetensors                    a local file
+    runs/digits                          the model file of a run folder
     https://host/resnet18-f37072fd.pth   fetched once into the cache
     hub:OWNER/NAME/FILE                  the Hugging Face hub, through its own client; without
                                          FILE, what `vitreous publish` puts there
@@ -25,6 +26,7 @@ from pathlib import Path
 from vitreous.atomic import replacing
 from vitreous.data.cache import cache_folder as cache
 from vitreous.errors import ModelFileError, UsageError
+from vitreous.run_folder import RunFolder
 
 CHUNK = 1 << 20
 Progress = Callable[[int, int], None]
@@ -55,9 +57,13 @@ def find(source: str, sha256: str | None = None, progress: Progress | None = Non
         path = in_package(place.removeprefix("package:"))
     else:
         path = Path(place)
+        if path.is_dir():
+            path = RunFolder(path).model
     if not path.is_file():
         raise ModelFileError(
-            "there is no such file", where=str(path), remedy="Check the path of the weights."
+            "there is no such file",
+            where=str(path),
+            remedy="Check the path of the weights, or give the folder of a run that has ended.",
         )
     if sha256 and (remote or announced or place.startswith("package:")):
         verify(path, sha256)

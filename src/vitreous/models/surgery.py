@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Callable
 from typing import Any
 
@@ -10,7 +11,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 from vitreous.blocks.normalize import Normalize
 from vitreous.blocks.pool import POOLS, GlobalAveragePool
-from vitreous.errors import ModelError, unknown
+from vitreous.errors import ModelError, UsageError, unknown
 from vitreous.models.network import Network
 from vitreous.shapes import Images
 
@@ -162,6 +163,32 @@ def with_classes(model: Network, num_classes: int) -> str:
     name = name_of(model, old)
     model.set_submodule(name, new.to(old.weight.device, old.weight.dtype))
     return f"{name} is new: {num_classes:,} classes in place of {before:,}"
+
+
+def with_projection(model: Network) -> None:
+    """Put a hidden layer, as wide as the features, before the answers, in place.
+
+    What is asked in learning without labels is not what the features are wanted for: behind a
+    hidden layer they keep more of the image. Chen et al. (2020), "A simple framework for
+    contrastive learning of visual representations", arXiv:2002.05709, section 4.2.
+
+    Raises UsageError for a network whose answers come from no dense layer.
+    """
+    old = head(model)
+    if not isinstance(old, nn.Linear):
+        raise UsageError(
+            f"the outputs of {model.name} are no dense layer that another could be put before",
+            where="--model",
+            remedy="Choose a network that ends in one, such as convnet_medium or resnet20.",
+        )
+    width = old.in_features
+    layers: dict[str, nn.Module] = {
+        "hidden": nn.Linear(width, width, bias=False),
+        "norm": nn.BatchNorm1d(width),
+        "act": nn.ReLU(),
+        "out": nn.Linear(width, old.out_features),
+    }
+    model.set_submodule(name_of(model, old), nn.Sequential(OrderedDict(layers)))
 
 
 def with_channels(model: Network, in_channels: int) -> str:

@@ -32,10 +32,12 @@ from vitreous.models import (
     unet_transformer,
     vgg,
     vit,
+    vit_map,
 )
 from vitreous.models.network import Network
 from vitreous.models.pretrained import load_weights
 from vitreous.models.rows import Variant
+from vitreous.models.surgery import with_projection
 
 MODELS: dict[str, Variant] = {
     variant.name: variant
@@ -56,6 +58,7 @@ MODELS: dict[str, Variant] = {
         fcn.VARIANTS,
         denoiser.VARIANTS,
         vit.VARIANTS,
+        vit_map.VARIANTS,
         unet_transformer.VARIANTS,
         convnet.VARIANTS,
     )
@@ -86,6 +89,7 @@ def create(
     pretrained: bool | str | Path = False,
     mean: Statistic | None = None,
     std: Statistic | None = None,
+    projected: bool = False,
     **arguments: Any,
 ) -> Network:
     """A network from the table: a plain module from images in [0, 1] to logits.
@@ -97,6 +101,7 @@ def create(
                 `hub:OWNER/NAME/FILE`. Layers of another number of classes or channels are adapted;
                 what was done is in `model.notes`
     mean, std   of the pixels; None is that of the weights, ImageNet's for RGB, or 0.5 and 0.25
+    projected   put a hidden layer before the logits, see `surgery.with_projection`
     arguments   anything else that the class takes, in place of the variant's own
 
     Raises UsageError for an unknown name or argument, ShapeError with a size that works.
@@ -122,6 +127,8 @@ def create(
         details["size"] = height, width
     model = row.build(num_classes=num_classes, in_channels=in_channels, **details)
     model.name = name
+    if projected:
+        with_projection(model)
     if not row.sized:
         model.sizes = row.sizes
     model.normalize = Normalize(in_channels, mean, std)

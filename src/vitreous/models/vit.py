@@ -34,6 +34,8 @@ class ViT(Network):
     pre_norm  False is the order of the first transformers: normalize after each sum
     """
 
+    # Weights of `ViTMap` are taken without what lies before its head.
+    auxiliary: ClassVar[tuple[str, ...]] = ("pixels",)
     aliases: ClassVar = {
         "cls_token": "patch_embed.cls_token",
         "pos_embed": "patch_embed.pos_embed",

@@ -162,6 +162,12 @@ def check_together(choices: Mapping[str, Any], task: type[Task]) -> None:
             where="--freeze backbone",
             remedy=f"Leave it out, or set --pretrained. {remedy(variant(model))}",
         )
+    if choices["freeze"] == "backbone" and not task.needs:
+        raise UsageError(
+            f"the task {task.name} learns the features themselves: a frozen backbone has them",
+            where="--freeze backbone",
+            remedy="Leave it out.",
+        )
     if choices["freeze"] == "backbone" and not choices["fine_tune"]:
         for name in ("mixup", "cutmix", "adversarial", "bn_recalibrate"):
             if choices[name]:

@@ -25,7 +25,7 @@ MODELS = (
     *("efficientnet_lite0", "unet_efficientnet_lite0", "unet_resnet18", "fcn32", "fcn16", "fcn8"),
     *("dncnn", "dncnn_small", "unet_denoiser", "unet_denoiser_small"),
     *("vit_ti16", "vit_ti16_post_norm", "vit_s16", "vit_s32", "vit_b16", "vit_b32"),
-    *("vit_l16", "vit_l32", "vit_nano4", "vit_ti4", "unet_transformer"),
+    *("vit_l16", "vit_l32", "vit_nano4", "vit_ti4", "vit_nano4_map", "unet_transformer"),
     *("convnet", "convnet_medium", "convnet_wide"),
 )
 
@@ -40,6 +40,7 @@ LOSSES = {
     "count": ("squared", "absolute", "squared_count"),
     "depth": ("huber", "scale_invariant", "absolute"),
     "denoise": ("squared", "absolute"),
+    "pretrain": ("nt_xent", "masked"),
 }
 """By task; for `auto` any of them, until the data tell the task."""
 
@@ -49,7 +50,7 @@ FIELDS = {
     "schedule": ("constant", "step", "cosine", "one_cycle"),
     "augment": (
         *("none", "light", "pieces", "standard", "strong", "scenes", "elastic", "turn", "zoom"),
-        *("randaugment", "augmix"),
+        *("randaugment", "views", "augmix"),
     ),
     "init": ("zero", "normal", "xavier", "glorot", "he"),
     "device": ("auto", "cpu", "cuda", "mps"),

@@ -42,7 +42,8 @@ class Recipe:
     task: str = "auto"
     """what is asked of each image: classify (one label), label (several), segment (the class of
     each pixel), regress (numbers), keypoints, locate (one box), detect (any number of boxes),
-    count (things), depth or denoise; auto is told by the data"""
+    count (things), depth, denoise or pretrain (learning without labels, to begin another task
+    with); auto is told by the data"""
 
     epochs: Annotated[int | None, Between(1, 1_000_000)] = None
     """how many times each training image is seen"""
@@ -81,7 +82,8 @@ class Recipe:
     """what training minimizes: cross_entropy, hinge, focal or hard; for masks also dice,
     cross_entropy_dice or border; for numbers squared, huber or absolute; for points these too,
     heat_map or integral; for one box heat_map, heat_map_giou, smooth_l1 or giou, for many focal
-    or hard; for counts squared_count, for depth scale_invariant; auto fits the task"""
+    or hard; for counts squared_count, for depth scale_invariant; without labels nt_xent or masked;
+    auto fits the task"""
     alpha: Annotated[float | None, Between(0, 1)] = None
     """share α of the loss S of the class beside R, that of the box, where each image has one:
     α S + (1 - α) R; to be chosen by a score, such as CorLoc"""
@@ -118,7 +120,8 @@ class Recipe:
     validation loss"""
 
     augment: str | None = None
-    """none, light, pieces, standard, strong, scenes, elastic, turn, zoom, randaugment or augmix"""
+    """none, light, pieces, standard, strong, scenes, elastic, turn, zoom, views, randaugment or
+    augmix"""
     noise: Annotated[str | None, "text, such as gaussian:25"] = None
     """what makes images worse where a network is to undo it: gaussian:SIGMA in gray levels,
     poisson:PHOTONS of a white pixel or jpeg:QUALITY"""
@@ -135,8 +138,8 @@ class Recipe:
 
     pretrained: str | None = None
     """yes, no, imagenet (what torchvision publishes for the network, fetched once), a weights file,
-    or an address or hub:OWNER/NAME/FILE that ends in #sha256=...; default: yes where weights come
-    along"""
+    the folder of a run, or an address or hub:OWNER/NAME/FILE that ends in #sha256=...; default: yes
+    where weights come along"""
     freeze: Literal["auto", "none", "backbone"] = "auto"
     """backbone: train the last layer alone, on features computed once"""
     fine_tune: Annotated[int, Between(0, 1_000_000)] = 0

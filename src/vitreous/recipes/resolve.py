@@ -155,12 +155,15 @@ def _choose_task(choices: Choices, facts: DataFacts) -> type[Task]:
     if chosen not in ("auto", *TASKS):
         raise unknown("task", chosen, ("auto", *TASKS), where="--task")
     names = facts.fitting
+    if chosen in TASKS and not TASKS[chosen].needs:  # any images will do
+        return TASKS[chosen]
     if not names:
         there = f"targets '{', '.join(facts.kinds)}'" if facts.kinds else "no labels"
         raise UsageError(
             f"the images have {there}: no task learns from these alone",
             where=facts.dataset or "data",
-            remedy="Put images into one folder a class, or list them with labels in a CSV file.",
+            remedy="Put images into one folder a class, or list them with labels in a CSV file; "
+            f"without labels, choose --task {' or '.join(n for n in TASKS if TASKS[n].unlabeled)}.",
         )
     description = facts.description or TASKS[names[0]].requirement
     choices.fill("task", names[0], description)

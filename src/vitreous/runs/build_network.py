@@ -59,7 +59,8 @@ def arguments(recipe: Recipe, contract: PixelContract, output: Output) -> dict[s
         "size": height if height == width else [height, width],
     }
     stride = {"stride": output.stride} if output.stride > 1 else {}
-    return {"num_classes": output.channels, **shape, **dropout, **stride}
+    projected = {"projected": True} if output.projected else {}
+    return {"num_classes": output.channels, **shape, **dropout, **stride, **projected}
 
 
 def check_network(

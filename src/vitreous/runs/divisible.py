@@ -12,10 +12,13 @@ from vitreous.recipes.recipe import Recipe
 from vitreous.training.whole_batch import looks_at_all
 
 
-def divided(recipe: Recipe, network: nn.Module, examples: int, ranks: Ranks) -> list[str]:
+def divided(
+    recipe: Recipe, network: nn.Module, examples: int, ranks: Ranks, views: int = 1
+) -> list[str]:
     """Notes on how processes train together; none where there is one.
 
     examples  of the training part
+    views     of each of them in a batch; where there are several, they are compared with all others
 
     Raises UsageError where they would not come to the numbers of one.
     """
@@ -28,6 +31,8 @@ def divided(recipe: Recipe, network: nn.Module, examples: int, ranks: Ranks) -> 
     smallest = min(examples, size, examples % size if examples % size > 1 else size)
     if isinstance(network, Classic):
         reason = "it learns from all images at once"
+    elif views > 1:
+        reason = "each view is compared with all others of its batch"
     elif recipe.compile:
         reason = "torch would compile it for the share of one process"
         remedy = "Leave out --compile."

@@ -81,7 +81,7 @@ class Job:
             balance=recipe.balance,
         )
         task = replace(task, noise=self.dataset.noise).sharing(recipe.alpha)
-        return task.within(window.height, window.width)
+        return task.within(window.height, window.width, window.channels)
 
     def check_trainable(self, training: Ids, found: str) -> None:
         """Raises DataError where there is nothing to learn.

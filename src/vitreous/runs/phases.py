@@ -115,6 +115,8 @@ def augmented_batches(setup: TrainingSetup) -> Batches:
         seed=recipe.seed,
         augment=setup.augment,
         renew=setup.task.renewal(),
+        pretext=setup.task.pretext("learning"),
+        views=setup.task.views,
         weights=setup.dataset.weights,
         balance="sampler" if recipe.balance == "sampler" else None,
         device=recipe.device,

@@ -76,6 +76,12 @@ def robustness(
             )
         plan = Plan.of(attack, eps, norm, steps, restarts, images, seed)
         bundle = model if isinstance(model, Bundle) else load(model)
+        if bundle.task.pretext("measuring") is not None:
+            raise UsageError(
+                f"the task {bundle.task.name} makes its question of the images: a changed image "
+                "is asked another one",
+                remedy="Train a task on these weights (--pretrained RUN), and attack that.",
+            )
         if plan.row is not None:  # a wrong size is said before the images are read
             plan.sizes(int(np.prod(bundle.contract.shape)))
         wanted = plan.wanted(corruptions)

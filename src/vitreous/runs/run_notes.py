@@ -59,6 +59,8 @@ def notes(job: Job, good: NDArray[np.bool_], ids: Mapping[Part, Ids]) -> list[st
             "there is no test part: the validation scores were used for choosing, and are a "
             "little too good"
         )
+    if not job.task.needs:  # what is wrong with targets is nothing to it
+        return found
     found += sentences(job.dataset, job.parts, good)
     if job.recipe.balance == "none":
         found += unequal(job.taken(ids[Part.TRAIN]), job.task, job.recipe)

@@ -196,7 +196,7 @@ def build(job: Job, packed: Pack, progress: Progress, ranks: Ranks = ALONE) -> T
         cutmix=recipe.cutmix,
     )
     pieces = augment.pieces((height, width))
-    found += divided(recipe, network, len(ids[Part.TRAIN]) * pieces, ranks)
+    found += divided(recipe, network, len(ids[Part.TRAIN]) * pieces, ranks, task.views)
     for note in found:
         progress.note(note)
     probe = torch.zeros(2, channels, *augment.window((height, width)), device=recipe.device)

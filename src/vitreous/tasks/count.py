@@ -161,7 +161,7 @@ class Count(Task):
         usual = max(FEWEST, float(shown[shown > 0].mean())) if shown.any() else FEWEST
         return cls(classes=column.classes, criterion=criterion, smoothing=smoothing, usual=usual)
 
-    def within(self, height: int, width: int) -> Self:
+    def within(self, height: int, width: int, channels: int = 3) -> Self:
         """Hills as wide as things lie apart: narrow ones are a few pixels among very many, and are
         learned late.
         """

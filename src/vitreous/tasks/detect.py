@@ -149,7 +149,7 @@ class Detect(Task):
         usual = (USUAL,) * max(1, len(classes))
         return cls(classes=classes, criterion=criterion, smoothing=smoothing, thresholds=usual)
 
-    def within(self, height: int, width: int) -> Self:
+    def within(self, height: int, width: int, channels: int = 3) -> Self:
         return replace(self, size=(height, width))
 
     def output(self) -> Output:

@@ -115,7 +115,7 @@ class Keypoints(Task):
     ) -> Self:
         return cls(points=points(targets).names, criterion=criterion, smoothing=smoothing)
 
-    def within(self, height: int, width: int) -> Self:
+    def within(self, height: int, width: int, channels: int = 3) -> Self:
         return replace(self, size=(height, width), stride=stride_for(height, width))
 
     @property

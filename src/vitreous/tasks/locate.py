@@ -128,7 +128,7 @@ class Locate(Task):
     ) -> Self:
         return cls(classes=boxes(targets).classes, criterion=criterion, smoothing=smoothing)
 
-    def within(self, height: int, width: int) -> Self:
+    def within(self, height: int, width: int, channels: int = 3) -> Self:
         return replace(self, size=(height, width), stride=stride_for(height, width))
 
     def sharing(self, alpha: float | None) -> Self:

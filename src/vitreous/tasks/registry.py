@@ -11,6 +11,7 @@ from vitreous.tasks.detect import Detect
 from vitreous.tasks.keypoints import Keypoints
 from vitreous.tasks.label import Label
 from vitreous.tasks.locate import Locate
+from vitreous.tasks.pretrain import Pretrain
 from vitreous.tasks.regress import Regress
 from vitreous.tasks.segment import Segment
 from vitreous.tasks.task import Columns, Kinds, Task
@@ -28,6 +29,7 @@ TASKS: dict[str, type[Task]] = {
         Count,
         Depth,
         Denoise,
+        Pretrain,
     )
 }
 """The tasks by name, in the order in which they are tried on data."""

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from vitreous.backprop.layers import Loss
-from vitreous.data.batches.augmentation import Renewal
+from vitreous.data.batches.augmentation import Pretext, Renewal
 from vitreous.data.batches.pack import Rows
 from vitreous.data.columns import Column
 from vitreous.data.dataset import Dataset
@@ -37,6 +37,7 @@ from vitreous.tasks.section import Gallery, Note, Section
 Ids = NDArray[np.int64]
 Columns = Mapping[str, Column]
 Kinds = Mapping[str, type[Column]]
+Stage = Literal["learning", "measuring", "answering"]
 
 
 @dataclass(frozen=True)
@@ -69,7 +70,6 @@ class Task(ABC):
     noun         what one of the classes is called
     hub_tag      what model hubs call this task; "" where they have no word for it
     one_class    each image has one of the classes, in the column "class", as classic methods need
-    views        changed copies of an image that belong together in training
     LOSSES       criteria by name; the first is the default
     SCORES       the type of its scores
     image_score  the number of each image in `table` by which two models are compared; None where
@@ -91,7 +91,6 @@ class Task(ABC):
     noun: ClassVar[str] = "class"
     hub_tag: ClassVar[str] = ""
     one_class: ClassVar[bool] = False
-    views: ClassVar[int] = 1
     LOSSES: ClassVar[Mapping[str, Callable[..., Tensor]]]
     SCORES: ClassVar[Any]
     image_score: ClassVar[ImageScore | None] = None
@@ -265,7 +264,7 @@ class Task(ABC):
         balance  weights: the loss counts rare classes more
         """
 
-    def within(self, height: int, width: int) -> Self:
+    def within(self, height: int, width: int, channels: int = 3) -> Self:
         """This task for a network whose window has this size, where answers lie in the window."""
         return self
 
@@ -299,6 +298,19 @@ class Task(ABC):
         where they stay as they are.
         """
         return None
+
+    @property
+    def views(self) -> int:
+        """Changed copies of each image that a batch holds in training."""
+        return 1
+
+    def pretext(self, stage: Stage) -> Pretext | None:
+        """What makes targets of the images themselves; None where they come with the data."""
+        return None
+
+    def completed(self, outputs: Any, made: Mapping[str, Tensor]) -> Any:
+        """What `decode` reads of outputs for images of which a pretext made targets."""
+        return outputs
 
     def manual_targets(self, targets: Mapping[str, Any]) -> Tensor:
         """The targets of a batch as `manual_loss` takes them."""

@@ -515,3 +515,19 @@ def test_the_sampler_draws_by_the_column_of_single_classes():
     batches = moved_batches(None, balance="sampler")
     drawn = torch.cat([batch.targets["class"] for e in range(20) for batch in batches.epoch(e)])
     assert all(130 < int((drawn == number).sum()) < 190 for number in range(3))
+
+
+def test_views_of_one_image_are_changed_in_other_ways():
+    """The first view is what a batch without views holds; targets and ids are those of examples."""
+    options = {"count": 10, "size": 4, "seed": 3, "augment": Augment(shift=0.3)}
+    plain, twice = list(make(**options).epoch(1)), list(make(**options, views=2).epoch(1))
+    for one, both in zip(plain, twice, strict=True):
+        assert len(both) == len(one)
+        assert len(both.images) == 2 * len(one)
+        assert torch.equal(both.images[: len(one)], one.images)
+        assert not torch.equal(both.images[len(one) :], one.images)
+        assert torch.equal(both.ids, one.ids)
+    (late,) = list(make(**options, views=2, threads=1).epoch(1, start=len(twice) - 1))
+    assert torch.equal(late.images, twice[-1].images)
+    with pytest.raises(UsageError, match="views of one image"):
+        make(augment=Augment(mixup=0.2), views=2)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Mapping
 from typing import Any, Protocol
 
@@ -53,3 +54,22 @@ class Renewal(Protocol):
         moved  what the columns gathered, moved as the images were
         keys   (B,) of the examples
         """
+
+
+class Pretext(Protocol):
+    """Makes targets of the images themselves; `tasks.hidden_patches.HiddenPatches` is one."""
+
+    def __call__(
+        self, images: Images, seed: int, epoch: int, keys: NDArray[np.int64]
+    ) -> tuple[Images, dict[str, Tensor]]:
+        """What the network is shown in place of images (B, C, H, W), and the targets that follow
+        from them, a function of these arguments alone.
+
+        keys  (B,) of the examples
+        """
+
+
+def keys_of(images: Images) -> NDArray[np.int64]:
+    """(B,) a number for each image that depends on its pixels alone."""
+    levels = (images * 255).round().clamp(0, 255).byte().permute(0, 2, 3, 1).cpu().numpy()
+    return np.array([zlib.crc32(np.ascontiguousarray(one).data) for one in levels], np.int64)

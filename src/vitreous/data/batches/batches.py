@@ -19,7 +19,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from vitreous.data.batches.augmentation import Augmentation, Change, Renewal
+from vitreous.data.batches.augmentation import Augmentation, Change, Pretext, Renewal
 from vitreous.data.batches.buffers import Buffers, Scratch
 from vitreous.data.batches.counter_random import Stream, permutation, uniforms
 from vitreous.data.batches.pack import Rows
@@ -34,6 +34,7 @@ from vitreous.shapes import Images
 
 BLOCK = 1 << 20  # values of the images that are prepared together, if a batch has fewer
 CHUNK = 2 << 20  # bytes of rows that a thread takes at a time: they stay in its cache
+VIEW = 52  # bit of the keys from which on they count views
 BALANCES = ("none", "sampler")
 
 
@@ -55,7 +56,8 @@ class Whole:
 class Batch:
     """Some examples, ready for a network.
 
-    images   (B, C, H, W) float32 in [0, 1], channels last
+    images   (B, C, H, W) float32 in [0, 1], channels last; with V views of each example
+             (V·B, C, H, W), first one view of all, then the next of all
     targets  by the name of their column: (B,) int64 class numbers; (B, L) float32 several labels,
              or mixed ones; (B, K) float32 numbers; (B, H, W) maps; (B, P, 3) points; a list of B
              tensors (n, 4) or (n, 5) of boxes
@@ -113,6 +115,9 @@ class Batches:
                 batch normalization has no variance of one example
     augment     None for evaluation: then images are exactly `contract.images` of the rows
     renew       makes the images of each epoch anew from their targets, after these were moved
+    pretext     makes targets of the images, after they were augmented
+    views       how often each image is changed for one batch, each time in another way; targets
+                that move go with the first
     weights     (N,) importance of each example in the loss
     balance     sampler: draw examples of all classes equally often, with replacement
     device      where batches arrive; other devices than the CPU augment their batches themselves
@@ -135,6 +140,8 @@ class Batches:
         shuffle: bool = True,
         augment: Augmentation | None = None,
         renew: Renewal | None = None,
+        pretext: Pretext | None = None,
+        views: int = 1,
         weights: NDArray[np.float32] | None = None,
         balance: Literal["none", "sampler"] | None = None,
         device: str | torch.device = "cpu",
@@ -146,6 +153,7 @@ class Batches:
         self.indices = np.asarray(indices, np.int64)
         self.batch_size = batch_size
         self.seed, self.shuffle, self.augment, self.renew = seed, shuffle, augment, renew
+        self.pretext, self.views = pretext, views
         self.weights, self.balance = weights, balance or "none"
         self.device, self.prefetch, self.threads = torch.device(device), prefetch, threads
         self.ranks = ranks
@@ -178,8 +186,8 @@ class Batches:
         for block in prefetched(self._blocks(number, start), self.prefetch):
             for batch in block:
                 # Here and not in the thread: torch's own threads are at hand in the consumer's.
-                mixed = self._mixed(batch, number)
-                yield mixed.part(self.ranks.share(len(mixed))) if self._divided_late else mixed
+                whole = self._posed(self._mixed(batch, number), number)
+                yield whole.part(self.ranks.share(len(whole))) if self._divided_late else whole
 
     def _blocks(self, epoch: int, start: int) -> Generator[list[Batch], None, None]:
         """Batches in groups that are prepared together."""
@@ -222,7 +230,13 @@ class Batches:
         sizes: list[int],
     ) -> list[Batch]:
         floats, moved = self._images(executor, epoch, ids, keys)
-        images = torch.split(floats, sizes)
+        images: Sequence[Images] = torch.split(floats, sizes)
+        if self.views > 1:
+            others = [
+                torch.split(self._images(executor, epoch, ids, keys + (view << VIEW))[0], sizes)
+                for view in range(1, self.views)
+            ]
+            images = [torch.cat(views) for views in zip(images, *others, strict=True)]
         columns = {
             name: _divided(
                 column.tensors(moved[name] if name in moved else column.gather(ids), self.device),
@@ -326,7 +340,20 @@ class Batches:
         }
         return replace(batch, images=images, targets=targets)
 
+    def _posed(self, batch: Batch, epoch: int) -> Batch:
+        """With targets made of its images."""
+        if self.pretext is None:
+            return batch
+        images, made = self.pretext(batch.images, self.seed, epoch, batch.ids.numpy())
+        return replace(batch, images=images, targets={**batch.targets, **made})
+
     def _check(self) -> None:
+        if self.views > 1 and self.augment is not None and self.augment.mixes:
+            raise UsageError(
+                "views of one image cannot be mixed with other images",
+                where="--mixup, --cutmix",
+                remedy="Leave them out.",
+            )
         if self.batch_size < 1:
             raise UsageError(
                 f"a batch of {self.batch_size} examples",

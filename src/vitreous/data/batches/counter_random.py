@@ -26,6 +26,7 @@ class Stream(IntEnum):
     MIX = 3
     NOISE = 4
     ATTACK = 5
+    PRETEXT = 6
 
 
 def uniforms(
