@@ -87,7 +87,7 @@ class Unfilled(TorchFunctionMode):
         name = getattr(function, "__name__", "")
         if name.endswith("_") and name.startswith(self.DRAWING):
             tensor = args[0] if args else kwargs["tensor"]
-            # Whoever draws again what lies too far out, as trunc_normal_ does, has to come to an end.
+            # Whoever draws again what lies too far out, as trunc_normal_, has to come to an end.
             return tensor.zero_() if name == "normal_" else tensor
         return function(*args, **(kwargs or {}))
 
