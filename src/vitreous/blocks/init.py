@@ -88,7 +88,9 @@ class Unfilled(TorchFunctionMode):
         if name.endswith("_") and name.startswith(self.DRAWING):
             tensor = args[0] if args else kwargs["tensor"]
             # Whoever draws again what lies too far out, as trunc_normal_, has to come to an end.
-            return tensor.zero_() if name == "normal_" else tensor
+            if name == "normal_":
+                tensor.detach().zero_()
+            return tensor
         return function(*args, **(kwargs or {}))
 
 
