@@ -128,7 +128,8 @@ def test_few_classes_of_one_size_are_told_apart() -> None:
         for count in (10, 100)
     )
     assert (few.count("M"), many.count("M")) == (10, 1)
-    assert few.startswith("M0.0 1000V") and "H85.0V1000ZM100.0 1000V" in few
+    assert few.startswith("M0.0 1000V")
+    assert "H85.0V1000ZM100.0 1000V" in few
 
 
 def test_shares_stand_between_nothing_and_all() -> None:

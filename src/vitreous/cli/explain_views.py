@@ -202,7 +202,10 @@ def shortcuts(asked: Asked) -> Iterator[Plate]:
     images = source.some(spread(np.arange(len(source)), MOST).tolist())
     # Some at a time: the maps of hundreds of photos at once would fill the memory.
     labels = torch.cat(
-        [answered(asked.bundle.task, asked.bundle.outputs(part)) for part in images.split(MANY)]
+        [
+            answered(asked.bundle.task, asked.bundle.outputs(part))
+            for part in torch.split(images, MANY)
+        ]
     )
     found = find_shortcuts(asked.bundle.model, images, labels)
     yield shortcut_plate(found, images, labels, asked.bundle.classes)
