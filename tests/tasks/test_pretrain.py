@@ -98,7 +98,7 @@ def _flat(run: Run) -> torch.Tensor:
 
 
 def test_evaluation_says_the_same(run: Run) -> None:
-    found = evaluate(run.folder.path, digits())["scores"]["test"]
+    found = evaluate(run.folder.path, digits()).to_json()["scores"]["test"]
     scores = run.scores["test"]
     assert (found["found"], found["neighbor"]) == (scores.found, scores.neighbor)
     assert found["loss"] == pytest.approx(scores.loss)
@@ -257,7 +257,7 @@ def test_the_network_tells_the_way(masked: Run) -> None:
     scores = masked.scores["test"]
     (color,) = scores.baselines
     assert color.score("psnr") is not None
-    found = evaluate(masked.folder.path, digits())["scores"]["test"]
+    found = evaluate(masked.folder.path, digits()).to_json()["scores"]["test"]
     assert found["psnr"] == pytest.approx(scores.psnr)
     page = masked.report(digits()).read_text(encoding="utf-8")
     assert "Worst pictures" in page
