@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from vitreous.atomic import REMEDIES, check_ending, replacing
 from vitreous.errors import StorageError, missing
@@ -20,7 +20,7 @@ PAPER, RULE, INK, QUIET = "#fbfaf7", "#dfded7", "#18222a", "#5c6a72"
 RIGHT, WRONG, FIRST, THIRD = "#0e6c82", "#b83e16", "#8b98a0", "#b98318"
 """Colors of the pages by day, as their style sheet has them: a test holds both together."""
 
-THEME = {
+THEME: dict[Any, Any] = {
     "figure.facecolor": PAPER,
     "savefig.facecolor": PAPER,
     "axes.facecolor": PAPER,
@@ -51,7 +51,7 @@ THEME = {
     "lines.linewidth": 2,
     "svg.fonttype": "none",
 }
-"""The look of the pages in the words of Matplotlib."""
+"""The look of the pages in the words of Matplotlib, which names each key."""
 
 DRAWINGS = (".pdf", ".png", ".svg")  # that a figure can be written as; a film is a GIF
 

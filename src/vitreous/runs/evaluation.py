@@ -11,7 +11,7 @@ class Evaluation:
     """A model measured on one part of data.
 
     run      the run folder, None where the model is no part of one
-    model    the network's name
+    model    the name of the network, None where it has none
     task     what it was trained for
     seconds  that measuring took
     scores   by the part that was asked for, such as "test": with attributes, as those of a run
@@ -19,7 +19,7 @@ class Evaluation:
     """
 
     run: str | None
-    model: str
+    model: str | None
     task: str
     seconds: float
     scores: dict[str, Any]
