@@ -69,7 +69,7 @@ class Reading:
 
 
 def reader(
-    book: Book, *, context: int = 64, width: int = 96, depth: int = 2
+    book: Book, *, context: int = 64, width: int = 64, depth: int = 2
 ) -> LanguageTransformer:
     """A transformer for the book's letters that has learned nothing yet."""
     return LanguageTransformer(
