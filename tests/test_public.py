@@ -89,7 +89,7 @@ def test_the_tour_of_the_readme(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     model = vt.load("runs/photos/model.safetensors")
     assert model.predict("photos/cat/0.png").label == "cat"
     assert model.predict(np.asarray(Image.open("photos/dog/0.png"))).label == "dog"
-    assert vt.evaluate("runs/photos", "photos/")["scores"]["test"]["accuracy"] == 1
+    assert vt.evaluate("runs/photos", "photos/").scores["test"].accuracy == 1
     net = vt.create("resnet18", num_classes=10, in_channels=1)
     assert isinstance(net, torch.nn.Module)
     assert net.eval()(torch.zeros(1, 1, 224, 224)).shape == (1, 10)

@@ -47,6 +47,8 @@ SLIPS = {
     "play nowhere": "Runs here: runs/photos",
     "inspect resnet81": "Did you mean resnet18",
     "graph resnet81": "Did you mean resnet18",
+    "lab splatt": "Did you mean splat",
+    "lab X44": "Did you mean X4",
     "models resnet81": "Did you mean resnet18",
     "search resnet81 digits x.png": "Did you mean resnet18",
 }

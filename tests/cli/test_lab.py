@@ -12,14 +12,14 @@ from PIL import Image
 from vitreous.cli.main import run
 from vitreous.labs import experiments as table
 from vitreous.labs.course import COURSE
-from vitreous.labs.experiments import DEMONSTRATIONS
+from vitreous.labs.syllabus import DEMONSTRATIONS
 
 
 def test_they_are_listed(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["lab"]) == 0
     out = capsys.readouterr().out
     assert all(lab.row in out and lab.name in out and lab.title in out for lab in COURSE)
-    assert all(name in out and each.claims in out for name, each in DEMONSTRATIONS.items())
+    assert all(name in out and claims in out for name, claims in DEMONSTRATIONS.items())
 
 
 def test_one_is_told_and_kept(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -276,7 +276,7 @@ def test_a_run_learns_and_every_file_agrees(name: str, run: Run) -> None:
     assert {"path", "part", "rank"} <= rows[0].keys()
     assert len(rows) == sum(scores.count for scores in run.scores.values())
     assert load(run.folder.path).task.name == name == read_json(run.folder.scores)["task"]
-    again = evaluate(run.folder.path, data(name))["scores"]["test"]
+    again = evaluate(run.folder.path, data(name)).to_json()["scores"]["test"]
     written = read_json(run.folder.scores)["scores"]["test"]
     headline = run.scores["test"].headline.name
     assert again[headline] == pytest.approx(written[headline])

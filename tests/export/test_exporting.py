@@ -51,8 +51,8 @@ def test_it_agrees_with_its_run_on_real_images(trained: Run, written: exporting.
     for one, other in zip(exported.predict(images), trained.model.predict(images), strict=True):
         assert one.label == other.label
         assert one.score == pytest.approx(other.score, abs=1e-5)
-    found = vt.evaluate(written.path, "digits", split="validation")["scores"]["validation"]
-    assert found["accuracy"] == trained.scores["validation"].accuracy
+    found = vt.evaluate(written.path, "digits", split="validation").scores["validation"]
+    assert found.accuracy == trained.scores["validation"].accuracy
 
 
 def test_probabilities_of_the_file_are_calibrated(

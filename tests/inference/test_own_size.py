@@ -70,8 +70,8 @@ def test_an_ensemble_refuses_what_is_answered_in_tiles(
 
 def test_without_a_change_the_score_is_that_of_evaluate(runs: Path) -> None:
     found, _ = robustness(runs / "clean0", PICTURES, eps=8, steps=1, split="all", progress=False)
-    scores = vt.evaluate(runs / "clean0", PICTURES, split="all", progress=False)["scores"]["all"]
-    assert found.clean == scores["psnr"]
+    scores = vt.evaluate(runs / "clean0", PICTURES, split="all", progress=False).scores["all"]
+    assert found.clean == scores.psnr
 
 
 def test_a_certificate_is_of_whole_images_of_one_size(

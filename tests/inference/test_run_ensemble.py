@@ -97,7 +97,7 @@ def test_the_common_answer_is_explained_where_inputs_are_alike(runs: list[Path])
 
 def test_the_gain_is_measured_on_the_same_images(runs: list[Path]) -> None:
     summary = evaluate_ensemble(runs[:2], "digits")
-    alone = [evaluate(run, "digits")["scores"]["test"]["accuracy"] for run in runs[:2]]
+    alone = [evaluate(run, "digits").scores["test"].accuracy for run in runs[:2]]
     assert [member["accuracy"] for member in summary["members"]] == alone
     best = int(np.argmax(alone))
     gain = summary["gain"]
@@ -115,7 +115,7 @@ def test_images_that_a_member_has_learned_from_are_left_out(runs: list[Path]) ->
     summary = evaluate_ensemble([runs[2], runs[0]], "digits")
     (note,) = (note for note in summary["notes"] if "left out" in note)
     assert note.startswith(f"{runs[0]} was trained on ")
-    own = evaluate(runs[2], "digits")["scores"]["test"]["count"]
+    own = evaluate(runs[2], "digits").scores["test"].count
     assert summary["scores"]["test"]["count"] < own
     unseen = vt.open("digits")
     from vitreous.data.splits.split import Split

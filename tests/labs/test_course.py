@@ -10,8 +10,10 @@ from typing import Any
 
 import pytest
 
+from vitreous.labs import syllabus
 from vitreous.labs.chapter import Chapter, key, measure, recall
 from vitreous.labs.course import COURSE, find
+from vitreous.labs.experiments import DEMONSTRATIONS
 from vitreous.labs.lab import Finding, Lab, held
 from vitreous.labs.textbook import INDEX, make, render
 from vitreous.playground.plane.page_state import State
@@ -70,6 +72,12 @@ def test_each_rule_can_be_broken() -> None:
             assert finding.holds is holds, (rule, ours)
     unsure = Finding(name="", ours=0.6, rule="≥", bound=0.5, interval=(0.4, 0.8))
     assert not unsure.holds
+
+
+def test_the_syllabus_names_what_there_is() -> None:
+    """It is read without torch, so the chapters are told twice."""
+    assert tuple((lab.row, lab.name, lab.title) for lab in COURSE) == syllabus.CHAPTERS
+    assert [*DEMONSTRATIONS] == [*syllabus.DEMONSTRATIONS]
 
 
 def test_names_are_unique_and_found_in_any_case() -> None:

@@ -3,21 +3,41 @@
 from __future__ import annotations
 
 import sys
+from importlib import resources
 from pathlib import Path
 
+import matplotlib
 import pytest
 import torch
+from PIL import Image
 
 from vitreous.errors import StorageError, UsageError
+from vitreous.labs import picture
 from vitreous.labs.painting import film, paint
-from vitreous.labs.picture import check, figure, save
+from vitreous.labs.picture import canvas, check
 
 
 def plot(path: Path) -> Path:
     """A line, as the experiments draw theirs."""
-    made = figure(3, 2)
-    made.add_subplot().plot([0, 1])
-    return save(made, path, 80)
+    with canvas(path, 3, 2, dpi=80) as made:
+        made.add_subplot().plot([0, 1])
+    return path
+
+
+def test_colors_are_those_of_the_pages_and_end_with_the_figure(tmp_path: Path) -> None:
+    css = resources.files("vitreous.drawing").joinpath("templates/page.css").read_text("utf-8")
+    day = css[: css.index("@media")]
+    for name in ("paper", "rule", "ink", "quiet"):
+        assert f"--{name}: {getattr(picture, name.upper())};" in day
+    assert f"--s1: {picture.FIRST};" in day
+    assert f"--s3: {picture.THIRD};" in day
+    for name in ("right", "wrong"):
+        color = bytes.fromhex(getattr(picture, name.upper())[1:])
+        assert f"--{name}: {' '.join(map(str, color))};" in day
+    before = dict(matplotlib.rcParams)
+    with Image.open(plot(tmp_path / "line.png")) as image:
+        assert image.convert("RGB").getpixel((0, 0)) == (251, 250, 247)
+    assert dict(matplotlib.rcParams) == before
 
 
 def test_an_ending_or_a_folder_that_cannot_be_is_refused(tmp_path: Path) -> None:
@@ -70,8 +90,6 @@ def test_every_ending_gives_its_format(tmp_path: Path) -> None:
 
 
 def test_a_film_of_one_frame(tmp_path: Path) -> None:
-    from PIL import Image
-
     strokes = list(paint(torch.rand(8, 8, 3), 2, steps=4))
     with Image.open(film(strokes, tmp_path / "film.gif", frames=1)) as animation:
         assert animation.n_frames == 1  # type: ignore[attr-defined]

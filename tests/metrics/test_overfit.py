@@ -62,6 +62,21 @@ def test_unknown_values_raise_no_alarm() -> None:
     assert alarm(train, np.where(EPOCHS == 3, np.nan, EPOCHS)) is None
 
 
+def test_a_rise_that_means_nothing_raises_no_alarm() -> None:
+    """From 0.0017 to 0.003 is 76 %, and nothing beside the loss of the first epochs."""
+    train, nothing = 0.01 * np.exp(-EPOCHS / 8), 0.0017 + 0.0013 * EPOCHS / 39
+    right, nearly = np.ones(40), np.full(40, 0.998)
+    assert alarm(train, nothing, right, perfect=1.0) is None
+    assert alarm(train, nothing, right) is not None  # who knows what this score can be
+    assert alarm(train, nothing, nearly, perfect=1.0) is not None  # the loss began there
+    falling = nothing + 0.5 * np.exp(-EPOCHS)
+    assert alarm(train, falling, nearly, perfect=1.0) is None
+    worse = alarm(train, falling, nearly - 0.002 * EPOCHS, perfect=1.0)
+    assert worse is not None
+    assert worse.score_fell
+    assert alarm(train, falling) is not None
+
+
 def test_the_score_has_a_name_and_any_scale() -> None:
     """An error in pixels is given with its sign turned: more is better."""
     train = np.exp(-EPOCHS / 8)

@@ -31,7 +31,7 @@ def attacked(digits_run: Path) -> tuple[Robustness, list[Pictured]]:
 
 
 def test_without_a_change_it_is_the_clean_accuracy_bit_for_bit(digits_run: Path) -> None:
-    clean = evaluate(digits_run, "digits", progress=False)["scores"]["test"]["accuracy"]
+    clean = evaluate(digits_run, "digits", progress=False).scores["test"].accuracy
     found, _ = robustness(digits_run, eps=8, steps=1, progress=False)
     assert found.images == found.of
     assert found.clean == clean

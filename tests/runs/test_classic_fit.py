@@ -32,7 +32,7 @@ def test_it_is_measured_saved_and_loaded(run: Run) -> None:
     assert run.history == []
     assert run.summary()["kept"] is None
     again = vt.evaluate(run.folder.path, "digits", progress=False)
-    assert again["scores"]["test"]["accuracy"] == scores.accuracy
+    assert again.scores["test"].accuracy == scores.accuracy
     data = opened("digits")
     answers = vt.load(run.folder.path).predict([data.read(i) for i in range(5)])
     assert [one.label for one in answers] == [data.targets["class"].text(i) for i in range(5)]

@@ -123,8 +123,8 @@ def test_weights_that_were_measured_are_kept_and_say_that_training_broke_off(
     assert model.training["best_epoch"] == 2
     assert "broke off" in model.notes[0]
     told = evaluate("run", "digits")
-    assert told["scores"]["test"]["accuracy"] > 0.5
-    assert any("broke off" in note for note in told["notes"])
+    assert told.scores["test"].accuracy > 0.5
+    assert any("broke off" in note for note in told.notes)
     assert command(["predict", "run", str(picture)]) == 0
     assert "broke off" in capsys.readouterr().err
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import shutil
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -17,6 +16,7 @@ from vitreous.inference import predictor
 from vitreous.inference.model_file import load
 from vitreous.run_folder import RunFolder
 from vitreous.runs.evaluate import evaluate
+from vitreous.runs.evaluation import Evaluation
 from vitreous.runs.run import Run, train
 
 NAMES = ("1", "10", "2", "ant", "bee")  # sorted as text: 10 comes before 2
@@ -54,20 +54,22 @@ def five(source: Path, place: Path) -> Path:
     return Path(shutil.copytree(source, place / "five"))
 
 
-def recalls(summary: dict[str, Any]) -> dict[str, float]:
-    rows = summary["scores"]["test"]["per_class"]
+def recalls(found: Evaluation) -> dict[str, float]:
+    rows = found.to_json()["scores"]["test"]["per_class"]
     return {row["class"]: row["recall"] for row in rows if row["support"]}
 
 
 def test_evaluation_repeats_what_training_measured(run: Path, five: Path) -> None:
     summary = evaluate(run, five)
     measured = Run(RunFolder(run), load(run), {}).summary()["scores"]["test"]
-    for name, value in json.loads(json.dumps(summary["scores"]["test"])).items():
+    for name, value in json.loads(json.dumps(summary.to_json()["scores"]["test"])).items():
         if name != "baselines":
             assert measured[name] == value, name
     assert 0.3 < measured["accuracy"] < 1  # so that equal numbers say something
-    assert summary["run"] == str(run)
-    assert (summary["model"], summary["task"]) == ("lenet5", "classify")
+    assert summary.run == str(run)
+    assert (summary.model, summary.task) == ("lenet5", "classify")
+    assert repr(summary) == f"Evaluation(lenet5, test {summary.scores['test'].headline.text})"
+    assert [*summary.to_json()] == ["run", "model", "task", "seconds", "scores", "notes"]
 
 
 @pytest.mark.parametrize("missing", NAMES)
@@ -80,7 +82,7 @@ def test_a_class_missing_from_the_test_part_changes_nothing_for_the_others(
     summary = evaluate(run, five)
     after = recalls(summary)
     assert after == {name: recall for name, recall in before.items() if name != missing}
-    assert any("no examples of" in note and f"'{missing}'" in note for note in summary["notes"])
+    assert any("no examples of" in note and f"'{missing}'" in note for note in summary.notes)
 
 
 def test_classes_in_another_order(run: Path, five: Path) -> None:
@@ -92,21 +94,21 @@ def test_classes_in_another_order(run: Path, five: Path) -> None:
     np.savez("turned.npz", x=images, y=turned, class_names=np.array(order))
     expected = recalls(evaluate(run, five))
     summary = evaluate(load(run), "turned.npz", split="all")
-    rows = summary["scores"]["all"]["per_class"]
+    rows = summary.to_json()["scores"]["all"]["per_class"]
     assert {row["class"]: row["recall"] for row in rows} == expected
 
 
 def test_a_class_that_the_model_does_not_know_is_named_and_left_out(run: Path, five: Path) -> None:
-    before = evaluate(run, five)["scores"]["test"]
+    before = evaluate(run, five).scores["test"]
     for part in ("train", "test"):
         shutil.copytree(five / part / "ant", five / part / "wasp")
     shutil.move(five / "test" / "bee", five / "test" / "Bees")
     shutil.move(five / "train" / "bee", five / "train" / "Bees")
     summary = evaluate(run, five)
-    notes = " ".join(summary["notes"])
+    notes = " ".join(summary.notes)
     assert "does not know the class 'wasp'" in notes
     assert "'Bees' of the data (did you mean 'bee'?)" in notes
-    assert summary["scores"]["test"]["count"] == before["count"] - 12
+    assert summary.scores["test"].count == before.count - 12
 
 
 def test_data_of_other_classes_are_refused(run: Path, photos: Path) -> None:
@@ -121,7 +123,7 @@ def test_each_use_of_the_test_part_is_written_down(run: Path, five: Path) -> Non
     assert len(folder.events("test")) == 1  # training's own
     for uses in ("once", "twice"):
         summary = evaluate(run, five)
-        assert any(f"used {uses} before" in note for note in summary["notes"])
+        assert any(f"used {uses} before" in note for note in summary.notes)
     evaluate(run / "model.safetensors", five)  # the same model, by its file
     assert len(folder.events("test")) == 4
     evaluate(run, five, split="train")
@@ -130,8 +132,8 @@ def test_each_use_of_the_test_part_is_written_down(run: Path, five: Path) -> Non
 
 def test_another_test_part_is_a_first_use(run: Path, five: Path) -> None:
     (five / "test" / "ant" / "0.png").unlink()
-    assert not any("before" in note for note in evaluate(run, five)["notes"])
-    assert any("before" in note for note in evaluate(run, five)["notes"])
+    assert not any("before" in note for note in evaluate(run, five).notes)
+    assert any("before" in note for note in evaluate(run, five).notes)
 
 
 def test_a_part_that_is_not_there_names_those_that_are(run: Path, five: Path) -> None:
@@ -146,17 +148,17 @@ def test_a_part_that_is_not_there_names_those_that_are(run: Path, five: Path) ->
 def test_images_that_cannot_be_read_are_not_counted(run: Path, five: Path) -> None:
     (five / "test" / "ant" / "0.png").write_bytes(b"\x89PNG broken")
     summary = evaluate(run, five)
-    assert summary["scores"]["test"]["count"] == 59
-    assert any("test/ant/0.png" in note for note in summary["notes"])
+    assert summary.scores["test"].count == 59
+    assert any("test/ant/0.png" in note for note in summary.notes)
 
 
 @pytest.mark.parametrize("together", [1, 7, 59])
 def test_scores_do_not_depend_on_how_many_are_asked_at_once(
     run: Path, five: Path, together: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    expected = evaluate(run, five)["scores"]["test"]
+    expected = evaluate(run, five).to_json()["scores"]["test"]
     monkeypatch.setattr(predictor, "PIXELS", together * 28 * 28)
-    found = evaluate(run, five)["scores"]["test"]
+    found = evaluate(run, five).to_json()["scores"]["test"]
     assert found["confusion"] == expected["confusion"]
     assert found["loss"] == pytest.approx(expected["loss"], rel=1e-5)
 
@@ -173,8 +175,10 @@ def test_gray_and_rgb_convert(run: Path, five: Path) -> None:
     gray = np.stack([dataset.read(int(i)) for i in chosen])
     names = np.array([dataset.text(int(row)) for row in chosen])
     bundle = load(run)
-    one = evaluate(bundle, (gray, names), split="all")["scores"]["all"]
-    three = evaluate(bundle, (gray.repeat(3, axis=3), names), split="all")["scores"]["all"]
+    one = evaluate(bundle, (gray, names), split="all").to_json()["scores"]["all"]
+    three = evaluate(bundle, (gray.repeat(3, axis=3), names), split="all").to_json()["scores"][
+        "all"
+    ]
     assert one["confusion"] == three["confusion"]
 
 
@@ -182,12 +186,12 @@ def test_a_model_of_several_labels(labels: Path) -> None:
     run = train(labels, model="lenet5", size=28, epochs=3)
     summary = evaluate(run.folder.path, labels)
     for name in ("map", "accuracy", "loss", "count"):
-        assert summary["scores"]["test"][name] == getattr(run.scores["test"], name)
+        assert getattr(summary.scores["test"], name) == getattr(run.scores["test"], name)
     # Data with one label an image ask the same question of each label.
     images = np.stack([open(labels).read(i) for i in range(3)])
     one = evaluate(run.model, (images, np.array(["left", "right", "left"])), split="all")
-    assert one["scores"]["all"]["count"] == 3
-    assert any("'middle'" in note for note in one["notes"])
+    assert one.scores["all"].count == 3
+    assert any("'middle'" in note for note in one.notes)
 
 
 def test_a_model_of_one_label_is_not_asked_for_several(run: Path, labels: Path) -> None:
@@ -202,14 +206,14 @@ def test_a_share_of_other_data_says_which(photos: Path, tmp_path: Path) -> None:
     shutil.copytree(photos, other)
     (other / "ant" / "0.png").unlink()
     found = evaluate(run.folder.path, other)
-    count = found["scores"]["test"]["count"]
-    (note,) = [note for note in found["notes"] if "images were measured" in note]
+    count = found.scores["test"].count
+    (note,) = [note for note in found.notes if "images were measured" in note]
     assert note.startswith(f"{count} of 59 images were measured")
     assert "--split all" in note
     for split in ("all",):
-        notes = evaluate(run.folder.path, other, split=split)["notes"]
+        notes = evaluate(run.folder.path, other, split=split).notes
         assert not any("were measured" in note for note in notes)
-    assert not any("were measured" in n for n in evaluate(run.folder.path, photos)["notes"])
+    assert not any("were measured" in n for n in evaluate(run.folder.path, photos).notes)
 
 
 def test_images_that_the_model_was_trained_on_are_counted(photos: Path, tmp_path: Path) -> None:
@@ -218,7 +222,7 @@ def test_images_that_the_model_was_trained_on_are_counted(photos: Path, tmp_path
     shutil.copy(run.folder.model, tmp_path / "alone.safetensors")
     for model in (run.folder.path, tmp_path / "alone.safetensors", run.model):
         for split, known in (("all", learned), ("train", learned), ("validation", 0), ("test", 0)):
-            notes = evaluate(model, photos, split=split)["notes"]
+            notes = evaluate(model, photos, split=split).notes
             warned = [note for note in notes if "was trained on" in note]
             assert len(warned) == bool(known)
             assert all(f"trained on {known} of" in note for note in warned)

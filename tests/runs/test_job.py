@@ -48,7 +48,7 @@ def test_evaluation_reads_the_split_of_the_run(photos: Path) -> None:
     """The recipe's shares would give other parts: images that the network has learned."""
     fold = fold_of(photos, 0)
     run = train(photos, parts=fold, **QUICK)
-    again = evaluate(run.folder.path, photos, split="validation")["scores"]["validation"]
+    again = evaluate(run.folder.path, photos, split="validation").to_json()["scores"]["validation"]
     assert again["count"] == (fold.parts == Part.VALIDATION).sum()
     assert again["accuracy"] == run.scores["validation"].accuracy
     shares = split(open(photos)).parts
@@ -129,12 +129,12 @@ def test_each_use_of_a_test_part_is_recorded_with_the_data(photos: Path) -> None
     assert "times, over all runs" not in first.report_path.read_text()
     shutil.move(photos, photos.parent / "renamed")
     summary = evaluate(first.model, photos.parent / "renamed")
-    assert any("used twice before" in note for note in summary["notes"])
+    assert any("used twice before" in note for note in summary.notes)
     # Validation may be used for choosing.
     evaluate(first.model, photos.parent / "renamed", split="validation")
     assert any(
         "used 3 times before" in note
-        for note in evaluate(second.folder.path, photos.parent / "renamed")["notes"]
+        for note in evaluate(second.folder.path, photos.parent / "renamed").notes
     )
 
 
@@ -142,7 +142,7 @@ def test_a_run_folder_that_moved_still_tells_its_uses(photos: Path, place: Path)
     run = train(photos, **QUICK)
     shutil.rmtree(place / "cache" / "test-uses")
     moved = shutil.move(run.folder.path, place / "moved")
-    notes = evaluate(moved, photos)["notes"]
+    notes = evaluate(moved, photos).notes
     assert any("used once before" in note for note in notes)
 
 

@@ -25,7 +25,7 @@ def old(place: Path) -> Path:
 
 def test_a_finished_run_is_measured_again_to_the_same_numbers(old: Path) -> None:
     written = read_json(old / "finished" / "scores.json")["scores"]["test"]
-    found = evaluate(old / "finished", "digits")
+    found = evaluate(old / "finished", "digits").to_json()
     scores = found["scores"]["test"]
     assert scores["accuracy"] == pytest.approx(written["accuracy"])
     assert scores["loss"] == pytest.approx(written["loss"], rel=1e-4)

@@ -85,5 +85,5 @@ def test_a_run_knows_its_parts_whatever_its_targets_are_called(kind: str) -> Non
     data = ArrayDataset("odd", IMAGES, targets)
     data.weights = np.full(COUNT, 2, np.float32)
     run = train(data, model="linear", epochs=1, validation=0.2, test=0.2)
-    found = evaluate(run.folder.path, data)["scores"]["test"]
+    found = evaluate(run.folder.path, data).to_json()["scores"]["test"]
     assert found["loss"] == pytest.approx(run.scores["test"].loss)

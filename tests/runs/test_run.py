@@ -60,7 +60,7 @@ def test_several_labels_from_a_csv_to_a_report(
     assert [answer.text for answer in answers] == [row["predicted"] for row in rows]
     assert {row["correct"] for row in rows} == {"0", "1"}
     assert any(row["label"] == "none" for row in rows)
-    again = evaluate(run.folder.path, labels)["scores"]["test"]
+    again = evaluate(run.folder.path, labels).to_json()["scores"]["test"]
     assert again["map"] == run.scores["test"].map
     page = run.folder.report.read_text()
     assert page.count("<img") > 12
@@ -100,7 +100,7 @@ def test_six_channels(place: Path, suffix: str) -> None:
     run = train(place / "spectra", model="convnet", epochs=6)
     assert run.model.contract.channels == 6
     assert run.scores["test"].accuracy == 1
-    assert evaluate(run.folder.path, place / "spectra")["scores"]["test"]["accuracy"] == 1
+    assert evaluate(run.folder.path, place / "spectra").scores["test"].accuracy == 1
     assert load(run.folder.path).predict(image).label == "right"
     assert load(run.folder.path).predict(place / "spectra" / "left" / f"3.{suffix}").label == "left"
     assert run.folder.report.read_text().count("<img") > 6
@@ -277,7 +277,7 @@ def test_a_network_of_ones_own(photos: Path, monkeypatch: pytest.MonkeyPatch) ->
     loaded = load("whole", module=own(1))
     image = photos / "bee" / "0.png"
     assert loaded.predict(image) == run.model.predict(image)
-    assert evaluate(loaded, photos)["scores"]["test"]["accuracy"] == run.scores["test"].accuracy
+    assert evaluate(loaded, photos).scores["test"].accuracy == run.scores["test"].accuracy
     with pytest.raises(ModelFileError, match=r"hidden\.weight"):
         load("whole", module=Own(5))
     with monkeypatch.context() as patch:
@@ -319,7 +319,7 @@ def test_any_torch_data_set_with_any_network() -> None:
     assert run.model.predict(np.full((12, 12, 3), 240, np.uint8)).label == "light"
     with pytest.raises(RunError, match="has ended"):
         resume(run.folder.path, Squares(), model=network)
-    assert evaluate(run.model, Squares())["scores"]["test"]["accuracy"] == 1
+    assert evaluate(run.model, Squares()).scores["test"].accuracy == 1
 
 
 @pytest.mark.parametrize("seed", [0, 1])
@@ -371,7 +371,7 @@ def test_a_loss_that_is_no_number_keeps_the_last_good_weights(
     assert "runs/photos/model.safetensors" in str(caught.value.remedy)
     history = read_lines(Path("runs/photos/metrics.jsonl"))
     summary = evaluate("runs/photos", photos, split="validation")
-    assert summary["scores"]["validation"]["accuracy"] == history[0]["validation_accuracy"]
+    assert summary.scores["validation"].accuracy == history[0]["validation_accuracy"]
     journal = Path("runs/photos/journal.jsonl").read_text()
     events = [json.loads(line)["event"] for line in journal.splitlines()]
     assert events == ["start", "diverged"]

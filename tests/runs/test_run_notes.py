@@ -136,7 +136,7 @@ def test_a_classifier_is_measured_on_rows_with_one_1_each(place: Path) -> None:
     run = train((pixels, truth), model="linear", epochs=1)
     rows = evaluate(run.model, (pixels, np.eye(3, dtype=int)[truth]), split="all")
     numbers = evaluate(run.model, (pixels, truth), split="all")
-    assert rows["scores"]["all"]["accuracy"] == numbers["scores"]["all"]["accuracy"]
+    assert rows.scores["all"].accuracy == numbers.scores["all"].accuracy
 
 
 @pytest.mark.parametrize(

@@ -39,7 +39,7 @@ def test_one_hot_rows_are_one_label_or_several(one_hot):
     run = train(one_hot, task="label", **QUICK)
     assert run.model.task.name == "label"
     again = evaluate(run.folder.path, one_hot, split="validation")
-    assert again["scores"]["validation"]["count"] == run.scores["validation"].count
+    assert again.scores["validation"].count == run.scores["validation"].count
 
 
 def test_class_folders_may_be_learned_as_labels(photos):

@@ -59,7 +59,7 @@ def test_it_learns_on_images_of_any_kind(run: Run) -> None:
 
 def test_evaluation_adds_the_same_noise(run: Run) -> None:
     data = from_arrays(smooth(80), np.arange(80) % 2)
-    again = evaluate(run.folder.path, data)["scores"]["test"]
+    again = evaluate(run.folder.path, data).to_json()["scores"]["test"]
     written = read_json(run.folder.scores)["scores"]["test"]
     assert again["psnr"] == pytest.approx(written["psnr"], abs=1e-6)
     assert again["ssim"] == pytest.approx(written["ssim"], abs=1e-6)
@@ -148,7 +148,7 @@ def test_a_folder_of_pictures_that_nobody_has_sorted(place: Path) -> None:
     assert len(found.model.training["examples"]) == 3
     assert "read without classes: holiday" in found.folder.report.read_text()
     again = evaluate(found.folder.path, "holiday", split="all")
-    assert again["scores"]["all"]["count"] == 30
+    assert again.scores["all"].count == 30
     with pytest.raises(DataError, match="in no class folder"):
         train("holiday", out="other")
 

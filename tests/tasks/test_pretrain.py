@@ -100,7 +100,7 @@ def _flat(run: Run) -> torch.Tensor:
 
 
 def test_evaluation_says_the_same(run: Run) -> None:
-    found = evaluate(run.folder.path, digits())["scores"]["test"]
+    found = evaluate(run.folder.path, digits()).to_json()["scores"]["test"]
     scores = run.scores["test"]
     assert (found["found"], found["neighbor"]) == (scores.found, scores.neighbor)
     assert found["loss"] == pytest.approx(scores.loss)
@@ -259,7 +259,7 @@ def test_the_network_tells_the_way(masked: Run, capsys: pytest.CaptureFixture[st
     scores = masked.scores["test"]
     (color,) = scores.baselines
     assert color.score("psnr") is not None
-    found = evaluate(masked.folder.path, digits())["scores"]["test"]
+    found = evaluate(masked.folder.path, digits()).to_json()["scores"]["test"]
     assert found["psnr"] == pytest.approx(scores.psnr)
     again = TASKS["pretrain"].SCORES.from_json(scores.to_json())
     assert again.headline.name == "psnr"

@@ -61,7 +61,7 @@ def evaluate(
         else:
             from vitreous.runs.evaluate import evaluate as measure
 
-            summary = measure(model, data, split=split, progress=shown)
+            summary = measure(model, data, split=split, progress=shown).to_json()
     verdict(summary, json)
 
 

@@ -10,6 +10,7 @@ from cyclopts import Parameter
 
 from vitreous.errors import UsageError
 from vitreous.files import json_text
+from vitreous.labs import syllabus
 from vitreous.labs.writing import Writing
 
 if TYPE_CHECKING:
@@ -61,6 +62,13 @@ def lab(
     temperature
         0 for the likeliest text, 1 for what was learned
     """
+    if name == "list":
+        for row, known, title in syllabus.CHAPTERS:
+            print(f"{row:<5}{known:<16}{title}")
+        for known, claims in syllabus.DEMONSTRATIONS.items():
+            print(f"{'':<5}{known:<16}{claims}")
+        return
+    syllabus.check(name)
     from vitreous.labs.course import COURSE, find
     from vitreous.labs.experiments import (
         DEMONSTRATIONS,
@@ -69,12 +77,6 @@ def lab(
         writes_nothing,
     )
 
-    if name == "list":
-        for each in COURSE:
-            print(f"{each.row:<5}{each.name:<16}{each.title}")
-        for known, experiment in DEMONSTRATIONS.items():
-            print(f"{'':<5}{known:<16}{experiment.claims}")
-        return
     writing = Writing(prompt, length, temperature, seed)
     if name in DEMONSTRATIONS:
         if full or json:
@@ -87,7 +89,7 @@ def lab(
             raise takes_no_data(name)
         show(name, image, out, writing)
         return
-    labs: Sequence[Lab] = COURSE if name == "all" else (find(name, DEMONSTRATIONS),)
+    labs: Sequence[Lab] = COURSE if name == "all" else (find(name),)
     if image is not None:
         raise takes_no_image(name)
     if writing != Writing(seed=seed):
@@ -171,7 +173,7 @@ def show(name: str, image: Path | None, out: Path | None, writing: Writing) -> N
     target = out or Path(experiment.picture or name)
     if experiment.picture is not None:
         check(target, experiment.picture)
-    print(experiment.claims)
+    print(syllabus.DEMONSTRATIONS[name])
     for line in experiment.run(Request(image, target, writing)):
         print(line, flush=True)
     if experiment.picture:

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from vitreous.data.columns import Changes, Column, Ids
 from vitreous.data.images.frame import Frame
 from vitreous.errors import DataError, ImageError, ShapeError
-from vitreous.formats import counted
+from vitreous.formats import counted, percent
 
 if TYPE_CHECKING:
     import torch
@@ -309,7 +309,7 @@ class Maps(Column):
             return f"{known.min():.4g} to {known.max():.4g}" if len(known) else "nothing known"
         counts = histogram(array)[: len(self.classes)]
         shown = [number for number in np.argsort(-counts, kind="stable") if counts[number]]
-        shares = (f"{self.classes[n]} {counts[n] / array.size:.0%}" for n in shown)
+        shares = (f"{self.classes[n]} {percent(counts[n] / array.size, 0)}" for n in shown)
         return ", ".join(shares) or "none"
 
     def header(self, name: str) -> list[str]:

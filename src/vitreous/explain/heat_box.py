@@ -17,7 +17,7 @@ from vitreous.drawing.markers import outlines
 from vitreous.errors import UsageError
 from vitreous.explain.explanation import Explanation
 from vitreous.explain.plate import Picture, Plate
-from vitreous.formats import counted
+from vitreous.formats import counted, percent
 
 SHARE = 0.2  # of the largest heat
 ALL = 0.9  # of an image: a box that covers so much of it says nothing
@@ -61,7 +61,7 @@ def box_plate(found: Sequence[Explanation], names: Sequence[str], share: float =
     ]
     method = found[0].method if found else ""
     says = [
-        f"Around the largest part with {share:.0%} of the greatest heat. What is named was "
+        f"Around the largest part with {percent(share, 0)} of the greatest heat. What is named was "
         "learned without any box."
     ]
     whole = sum(

@@ -25,6 +25,7 @@ from vitreous.explain.looking import fitting, gradient, looking
 from vitreous.explain.parametrization import parametrization_of
 from vitreous.explain.plate import Picture, Plate, to_bytes
 from vitreous.explain.target import Target, scalar_of
+from vitreous.formats import percent
 from vitreous.shapes import Heatmaps, Images
 
 STEPS = 192
@@ -138,7 +139,7 @@ def perception_plate(images: Images, found: Perceived, names: list[str], asked: 
     for number, rest in enumerate(rests):
         pictures += [
             Picture(given[number], names[number], False),
-            Picture(what[number], f"what: all but {rest:.0%} of it", False),
+            Picture(what[number], f"what: all but {percent(rest, 0)} of it", False),
             Picture(laid_over(given[number], heats[number]), f"where: {asked[number]}", False),
             Picture(both[number], "what is perceived there", False),
         ]

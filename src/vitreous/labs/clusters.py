@@ -19,7 +19,7 @@ from scipy.sparse.csgraph import connected_components
 
 from vitreous.drawing.palette import palette
 from vitreous.errors import UsageError
-from vitreous.labs.picture import figure, save
+from vitreous.labs.picture import QUIET, canvas
 
 ROUNDS = 100  # of k-means, at most
 STILL = 1e-6  # share of the distances by which a last round still changes them
@@ -96,18 +96,20 @@ def mean_shift(image: NDArray[np.uint8], place: float = 10, color: float = 20) -
 def plot(path: str | Path, image: NDArray[np.uint8], found: dict[str, Labels]) -> Path:
     """Draw the image beside each partition, each region in its mean color and in one of its own."""
     height, width = image.shape[:2]
-    drawn = figure(3.2 * (1 + len(found)), 6.4 * height / width + 0.6)
-    axes = drawn.subplots(2, 1 + len(found))
-    axes[0, 0].imshow(image)
-    axes[0, 0].set_title("photo")
-    for column, (title, labels) in enumerate(found.items(), 1):
-        axes[0, column].imshow(_mean_colors(image, labels))
-        axes[0, column].set_title(title)
-        numbers = np.random.default_rng(0).permutation(labels.max() + 1)[labels]
-        axes[1, column].imshow(palette(int(labels.max()) + 1)[numbers])
-    for one in axes.flat:
-        one.axis("off")
-    return save(drawn, path, dpi=120)
+    with canvas(path, 3.2 * (1 + len(found)), 6.4 * height / width + 0.6, dpi=120) as drawn:
+        axes = drawn.subplots(2, 1 + len(found))
+        for one in axes.flat:
+            one.axis("off")
+        axes[0, 0].imshow(image)
+        axes[0, 0].set_title("photo")
+        told = "Above: each region\nin its mean color.\nBelow: each in a\ncolor of its own."
+        axes[1, 0].text(1, 0.5, told, ha="right", va="center", color=QUIET, linespacing=1.6)
+        for column, (title, labels) in enumerate(found.items(), 1):
+            axes[0, column].imshow(_mean_colors(image, labels))
+            axes[0, column].set_title(title)
+            numbers = np.random.default_rng(0).permutation(labels.max() + 1)[labels]
+            axes[1, column].imshow(palette(int(labels.max()) + 1)[numbers])
+    return Path(path)
 
 
 def _mean_colors(image: NDArray[np.uint8], labels: Labels) -> NDArray[np.uint8]:

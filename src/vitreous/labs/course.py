@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
-from vitreous.errors import UsageError, unknown
 from vitreous.labs import (
     banana,
     bypass,
@@ -34,6 +31,7 @@ from vitreous.labs import (
     xor,
 )
 from vitreous.labs.lab import Lab
+from vitreous.labs.syllabus import stranger
 
 COURSE: tuple[Lab, ...] = (
     likelihood.LAB,
@@ -71,14 +69,9 @@ def chapters() -> dict[str, Lab]:
     return {lab.row: lab for lab in COURSE} | {lab.name: lab for lab in COURSE}
 
 
-def find(name: str, others: Iterable[str] = ()) -> Lab:
-    """The experiment of that row or name, whatever its case. Raises UsageError with the nearest.
-
-    others  names that are experiments as well
-    """
+def find(name: str) -> Lab:
+    """The experiment of that row or name, whatever its case. Raises UsageError with the nearest."""
     known = {key.lower(): lab for key, lab in chapters().items()}
-    if name.lower() in known:
-        return known[name.lower()]
-    # Of a row, the number is what is mistaken: X44 is nearer to X4 than to a word.
-    error: UsageError = unknown("experiment", name, [*chapters(), *others, "all", "list"])
-    raise error
+    if name.lower() not in known:
+        raise stranger(name)
+    return known[name.lower()]

@@ -1,6 +1,6 @@
-"""Demonstrations that can be run by name: what each claims, and how it is shown.
+"""Demonstrations that can be run by name, and how each is shown.
 
-The experiments that are measured and judged are in `course.py`.
+The experiments that are measured and judged are in `course.py`; what all claim, in `syllabus.py`.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from vitreous.labs.writing import Writing
 from vitreous.training.reproduce import seeded
 
 SIDE, GAUSSIANS, STEPS = 64, 200, 300  # of the painting
-READING_STEPS = 1000
+READING_STEPS = 600
 CLUSTERED, CLUSTERS = 240, 6  # pixels of the longer side, and how many clusters
 LINE = "'Curiouser and curiouser!' cried Alice"  # in which a head's attention is drawn
 
@@ -48,14 +48,12 @@ class Request:
 class Demonstration:
     """One that makes a picture, a film or a text, and has no chapter in the textbook.
 
-    claims    what it shows, in a sentence
     picture   name of the file that it writes, or None
     run       yields lines of what was measured, as they come
     image     whether it takes an image
     writes    whether it writes text
     """
 
-    claims: str
     picture: str | None
     run: Callable[[Request], Iterator[str]]
     image: bool = False
@@ -136,24 +134,20 @@ def run_language(request: Request) -> Iterator[str]:
 
 DEMONSTRATIONS = {
     "painting": Demonstration(
-        "Two hundred Gaussians, moved by gradients alone, paint a photo.",
         "painting.gif",
         run_painting,
         image=True,
     ),
     "clusters": Demonstration(
-        "Pixels that are alike in color and place are regions, without a label: clustering.",
         "clusters.png",
         run_clusters,
         image=True,
     ),
     "multi-task": Demonstration(
-        "The share of the class in α S + (1 − α) R is chosen by a score, not by that loss.",
         None,
         run_multi_task,
     ),
     "language": Demonstration(
-        "A transformer guesses letters better than pairs of letters can, and then writes.",
         "language.png",
         run_language,
         writes=True,

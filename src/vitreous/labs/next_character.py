@@ -22,7 +22,7 @@ from vitreous.data.batches.batches import Batch
 from vitreous.errors import UsageError
 from vitreous.labs import bigram
 from vitreous.labs.book import Book
-from vitreous.labs.picture import figure, save
+from vitreous.labs.picture import FIRST, RIGHT, THIRD, WRONG, canvas, shades
 from vitreous.labs.writing import Writing
 from vitreous.models.language import LanguageTransformer
 from vitreous.training.fit import fit
@@ -69,7 +69,7 @@ class Reading:
 
 
 def reader(
-    book: Book, *, context: int = 64, width: int = 96, depth: int = 2
+    book: Book, *, context: int = 64, width: int = 64, depth: int = 2
 ) -> LanguageTransformer:
     """A transformer for the book's letters that has learned nothing yet."""
     return LanguageTransformer(
@@ -189,34 +189,34 @@ def plot(
     line  a text of T letters
     maps  (depth, heads, T, T), its `attention`; the steadiest head of the first layer is drawn
     """
-    drawn = figure(10, 4.4)
-    curve, picture = drawn.subplots(1, 2, width_ratios=(1.15, 1))
-    lines = (
-        ("unigram", bars.unigram, "#98a2b3"),
-        ("bigram", bars.bigram, "#b54708"),
-        ("entropy of the held-out pairs", bars.entropy, "#c8242f"),
-    )
-    for name, level, color in lines:
-        label = f"{name}: {level:.2f}"
-        curve.axhline(level, color=color, linestyle="--", linewidth=1.2, label=label)
     measured = [(r.step, r.held_out) for r in readings if r.held_out is not None]
-    steps = [r.step for r in readings]
-    curve.plot(steps, [r.train for r in readings], color="#a6d5b4", linewidth=0.8, label="training")
-    last = f"held out: {measured[-1][1]:.2f}"
-    curve.plot(*zip(*measured, strict=True), color="#17803d", marker="o", markersize=4, label=last)
-    curve.set_xlabel("step")
-    curve.set_ylabel("bits a character")
-    curve.set_ylim(bottom=0)
-    curve.set_title("A transformer learns to read")
-    curve.legend(frameon=False, fontsize=8)
-    curve.spines[["top", "right"]].set_visible(False)
-
     shares, back = steady(maps[0])
-    picture.imshow(shares.numpy(), cmap="Greens", vmin=0)
     shown = [letter.replace(" ", "␣") for letter in line]
-    picture.set_xticks(range(len(shown)), shown, fontsize=7)
-    picture.set_yticks(range(len(shown)), shown, fontsize=7)
-    picture.set_xlabel("looks at")
-    picture.set_ylabel("this character")
-    picture.set_title(f"A head of the first layer: {back} back, never ahead")
-    return save(drawn, path, dpi=120)
+    with canvas(path, 10, 4.4, dpi=120) as drawn:
+        curve, picture = drawn.subplots(1, 2, width_ratios=(1.15, 1))
+        lines = (
+            ("unigram", bars.unigram, FIRST),
+            ("bigram", bars.bigram, THIRD),
+            ("entropy of the held-out pairs", bars.entropy, WRONG),
+        )
+        for name, level, color in lines:
+            label = f"{name}: {level:.2f}"
+            curve.axhline(level, color=color, linestyle="--", linewidth=1.4, label=label)
+        steps, losses = [r.step for r in readings], [r.train for r in readings]
+        curve.plot(steps, losses, color=RIGHT, alpha=0.35, linewidth=0.9, label="training")
+        last = f"held out: {measured[-1][1]:.2f}"
+        curve.plot(*zip(*measured, strict=True), color=RIGHT, marker="o", markersize=4, label=last)
+        curve.set_xlabel("step")
+        curve.set_ylabel("bits a character")
+        curve.set_ylim(bottom=0)
+        curve.set_title("A transformer learns to read")
+        curve.grid(axis="y")
+        curve.legend(loc="lower left")
+
+        picture.imshow(shares.numpy(), cmap=shades(), vmin=0)
+        picture.set_xticks(range(len(shown)), shown, fontsize=7)
+        picture.set_yticks(range(len(shown)), shown, fontsize=7)
+        picture.set_xlabel("looks at")
+        picture.set_ylabel("this character")
+        picture.set_title(f"A head of the first layer: {back} back, never ahead")
+    return Path(path)

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 RISE = 0.05  # of the least validation loss; a smaller rise is not worth a word
 SIGMAS = 3.0  # of the noise of the smoothed curve
+LITTLE = 0.02  # of what training has gained; less is not worth a word while the score holds
 LEAST_EPOCHS = 6  # shorter runs show no trend
 
 
@@ -38,12 +39,14 @@ def alarm(
     validation_loss: Sequence[float],
     validation_score: Sequence[float] | None = None,
     name: str = "accuracy",
+    perfect: float | None = None,
 ) -> Overfit | None:
     """Do training and validation diverge? None if there is no good reason to say so.
 
     train_loss, validation_loss  (T,) one value an epoch
     validation_score  (T,) what is hoped for, higher is better; None where it is not known
     name              of that score
+    perfect           the score of a network without mistakes; None where there is none such
     """
     train, validation = np.asarray(train_loss, float), np.asarray(validation_loss, float)
     known = np.isfinite(train) & np.isfinite(validation)
@@ -63,6 +66,11 @@ def alarm(
         return None
 
     fell = _fell(validation_score, least, window)
+    if fell is False and validation_score is not None:
+        gained = float(smooth[: least + 1].max() - smooth[least])
+        flawless = perfect is not None and min(validation_score[-window:]) >= perfect
+        if flawless or rise < LITTLE * gained:
+            return None
     fraction = rise / abs(float(smooth[least]))
     turn = (
         f"After epoch {least + 1} the validation loss rose by {100 * fraction:.0f} % while the"

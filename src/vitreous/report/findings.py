@@ -188,6 +188,7 @@ def _overfit(curves: Sequence[Mapping[str, float]], headline: Score | None) -> l
         [e["validation_loss"] for e in both],
         score if all(map(isfinite, score)) else None,
         headline.title if headline is not None else "score",
+        1.0 if headline is not None and _is_usual(headline) else None,
     )
     return [] if found is None else [Note(found.explanation, "advice")]
 

@@ -48,9 +48,10 @@ def evaluate_ensemble(
     data    whatever `vt.open` takes
     split   train, validation, test or all; which images these are, the first model tells
 
-    Returns what `evaluate` does, with "members", the headline score of each, and "gain" over the
-    best of them: the difference with its paired interval, p, and a verdict. Raises as `ensemble`
-    and `evaluate` do, and DataError where no image is left that no member has learned from.
+    Returns what `Evaluation.to_json` does, with "members", the headline score of each, and "gain"
+    over the best of them: the difference with its paired interval, p, and a verdict. Raises as
+    `ensemble` and `evaluate` do, and DataError where no image is left that no member has learned
+    from.
     """
     with following(progress) as shown:
         return _evaluate(ensemble(models), models, data, split, shown)

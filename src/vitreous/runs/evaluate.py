@@ -32,6 +32,7 @@ from vitreous.progress.choose import following
 from vitreous.progress.progress import Progress
 from vitreous.run_folder import RunFolder
 from vitreous.runs.classic_fit import rivals
+from vitreous.runs.evaluation import Evaluation
 from vitreous.runs.setup import TrainingSetup
 from vitreous.tasks.asked import opened
 from vitreous.tasks.task import Columns, Ids
@@ -117,27 +118,24 @@ def evaluate(
     *,
     split: str = "test",
     progress: Progress | bool | None = None,
-) -> dict[str, Any]:
+) -> Evaluation:
     """Measure a model on one part of data.
 
     model     a run folder, a model file, or a loaded one
     data      whatever `vt.open` takes
     split     train, validation, test or all
-
     progress  as for `train`
 
-    Returns {"run", "model", "task", "seconds", "scores": {split: ...}, "notes": [...]}. Each use of
-    a test part is recorded with the data, and in the run's journal; from the second on there is a
-    note. Raises DataError if that part is empty, if no class is known to the model, or if images or
-    targets are of another kind than its own.
+    `vt.evaluate(run, data).scores["test"].accuracy` is a number. Each use of a test part is
+    recorded with the data, and in the run's journal; from the second on there is a note. Raises
+    DataError if that part is empty, if no class is known to the model, or if images or targets are
+    of another kind than its own.
     """
     with following(progress) as shown:
         return _evaluate(model, data, split, shown)
 
 
-def _evaluate(
-    model: str | Path | Bundle, data: object, split: str, shown: Progress
-) -> dict[str, Any]:
+def _evaluate(model: str | Path | Bundle, data: object, split: str, shown: Progress) -> Evaluation:
     start = time.perf_counter()
     bundle = model if isinstance(model, Bundle) else load(model)
     run = None if isinstance(model, Bundle) else run_of(Path(model))
@@ -147,14 +145,14 @@ def _evaluate(
     notes = [*part.notes]
     if split == "test" and part.parts is not None:
         notes += use_test(part.dataset, part.parts, scores, run)
-    return {
-        "run": str(run.path) if run else None,
-        "model": bundle.architecture,
-        "task": bundle.task.name,
-        "seconds": time.perf_counter() - start,
-        "scores": {split: scores.to_json()},
-        "notes": notes,
-    }
+    return Evaluation(
+        str(run.path) if run else None,
+        bundle.architecture,
+        bundle.task.name,
+        time.perf_counter() - start,
+        {split: scores},
+        tuple(notes),
+    )
 
 
 @dataclass(frozen=True, eq=False)

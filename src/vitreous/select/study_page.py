@@ -9,7 +9,7 @@ from typing import Any
 from vitreous.atomic import write_text
 from vitreous.drawing.chart import Line, line_chart
 from vitreous.drawing.html import page
-from vitreous.formats import plain
+from vitreous.formats import percent, plain
 
 
 def study_page(path: Path, summary: Mapping[str, Any]) -> Path:
@@ -27,7 +27,7 @@ def study_page(path: Path, summary: Mapping[str, Any]) -> Path:
     )
     most = max(summary["importance"].values(), default=0.0) or 1.0
     rows = [
-        (name, f"{share:.0%}", 100 * share / most, told(summary["settings"][name]))
+        (name, percent(share, 0), 100 * share / most, told(summary["settings"][name]))
         for name, share in summary["importance"].items()
     ]
     trials = [

@@ -21,7 +21,7 @@ from vitreous.data.images.frame import Frame
 from vitreous.drawing.markers import colored
 from vitreous.errors import ModelFileError
 from vitreous.fields import misfit
-from vitreous.formats import plain
+from vitreous.formats import percent, plain
 from vitreous.losses.hidden import hidden_error
 from vitreous.metrics.restoration import RestorationScores, restoration
 from vitreous.metrics.score import Rule
@@ -155,7 +155,8 @@ class Masked(Unlabeled):
 
     def meaning(self, scores: RestorationScores) -> list[str]:
         color = next((rule.score("psnr") for rule in scores.baselines), None)
-        told = [f"{SHARE:.0%} of each image was hidden; the score is of these pixels alone."]
+        hidden = percent(SHARE, 0)
+        told = [f"{hidden} of each image was hidden; the score is of these pixels alone."]
         if color is not None:
             gain = scores.psnr - color.value
             told.append(

@@ -125,8 +125,8 @@ def test_the_kind_of_file_tells_the_class(tmp_path):
         noise(tmp_path / "ab"[seed % 2] / f"{seed}.{suffix}", seed)
     finding = check(tmp_path).of("bias")
     assert finding is not None
-    assert "the kind of file alone tells the class of 100% of the images" in finding.message
-    assert "the most frequent class has 50%" in finding.message
+    assert "the kind of file alone tells the class of 100\u202f% of the images" in finding.message
+    assert "the most frequent class has 50\u202f%" in finding.message
 
 
 def test_the_size_tells_the_class(tmp_path):
@@ -151,7 +151,7 @@ def test_parts_whose_classes_are_distributed_otherwise(tmp_path):
     finding = found(tmp_path)["shift"]
     assert "of the test part would have to change its class" in finding.message
     assert finding.examples[0].startswith("a: 8")
-    assert finding.examples[0].endswith("of train, 17% of test")
+    assert finding.examples[0].endswith("of train, 17\u202f% of test")
 
 
 def test_the_shift_that_chance_makes():

@@ -17,6 +17,7 @@ from vitreous.data.check.data_findings import Finding
 from vitreous.data.check.view import LATER, View
 from vitreous.data.columns import classed
 from vitreous.data.dataset import Part
+from vitreous.formats import percent
 
 GAIN = 0.2  # share of images by which a guess from the file beats the most frequent class
 ALIKE = 8  # images of one kind and size: fewer say nothing of their class
@@ -47,8 +48,8 @@ def findings_of_bias(view: View) -> Iterator[Finding]:
             yield Finding(
                 "warning",
                 "bias",
-                f"the {name} alone tells the class of {guess / total:.0%} of the images, of which "
-                f"the most frequent class has {always / total:.0%}",
+                f"the {name} alone tells the class of {percent(guess / total, 0)} of the images, "
+                f"of which the most frequent class has {percent(always / total, 0)}",
                 (),
                 "Save all images in one way: a network may learn this instead of what they show.",
             )
@@ -72,11 +73,11 @@ def findings_of_shift(view: View) -> Iterator[Finding]:
         yield Finding(
             "warning",
             "shift",
-            f"{shift:.0%} of the {word} part would have to change its class to be distributed as "
-            "the training part is",
+            f"{percent(shift, 0)} of the {word} part would have to change its class to be "
+            "distributed as the training part is",
             tuple(
-                f"{view.dataset.classes[label]}: {learned[label] / learned.sum():.0%} of train, "
-                f"{asked[label] / asked.sum():.0%} of {word}"
+                f"{view.dataset.classes[label]}: {percent(learned[label] / learned.sum(), 0)} of "
+                f"train, {percent(asked[label] / asked.sum(), 0)} of {word}"
                 for label in most
             ),
             "Look at balanced accuracy, or let `vitreous split` choose the parts.",

@@ -18,6 +18,7 @@ from vitreous.data.doubt import SERIOUS
 from vitreous.data.formats.image_files import FileDataset
 from vitreous.data.splits.groups import torn
 from vitreous.errors import ImageError
+from vitreous.formats import percent
 
 LEAKING = 0.05  # share of the held-out images from which near copies elsewhere are an error
 PROVEN = 20_000  # pairs of look-alikes that are compared by their pixels
@@ -138,7 +139,7 @@ def pair_findings(
             "error" if share >= LEAKING else "warning",
             "near leak",
             these(len(held), "held-out image", "looks", "look")
-            + f" like images of another part ({share:.1%})",
+            + f" like images of another part ({percent(share)})",
             tuple(view.pair(*pair) + words.get(tuple(pair), "") for pair in across),
             "Name groups in a CSV file (column `group`), so that they stay together.",
         )

@@ -14,7 +14,7 @@ from vitreous.data.dataset import Part
 from vitreous.data.doubt import SERIOUS
 from vitreous.data.maps import Maps, maps_of
 from vitreous.data.outside import outside
-from vitreous.formats import counted
+from vitreous.formats import counted, percent
 
 SKEWED = 10  # times as many images in the largest class as in the smallest
 ABSENT = {sign * nines for sign in (1, -1) for nines in (99, 999, 9999, 99999, 999999)} | {-1.0}
@@ -239,7 +239,7 @@ def _shares(column: Maps, counts: NDArray[np.int64]) -> Iterator[Finding]:
     for share, number in shares:
         stored, name = column.rows.stored_as(number), named[number]
         arrow = f"{stored} → " if stored not in ("", name) else ""
-        lines.append(f"{arrow}{name}: {share:.2%}")
+        lines.append(f"{arrow}{name}: {percent(share, 2)}")
     yield Finding("note", "pixels", "classes by their share of all pixels", tuple(lines))
 
 

@@ -34,6 +34,7 @@ from vitreous.doctor.deep.split_shift import Shift, shift
 from vitreous.doctor.deep.trivial_features import pixel_features, shortcuts, statistics_of
 from vitreous.doctor.deep.witness import SIDE, SMALL, FrozenFeatures, Ids, SmallNet, Witness
 from vitreous.errors import UsageError, VitreousError
+from vitreous.formats import percent
 from vitreous.progress.progress import Progress, silent
 
 FOLDS = 5
@@ -204,8 +205,8 @@ def _able(answers: OutOfFold) -> bool:
 def _suspects(view: View, answers: OutOfFold, skipped: list[str]) -> Iterator[Suspect]:
     if not _able(answers):
         skipped.append(
-            f"label errors and changes of labels: {answers.title} tells {answers.accuracy:.0%} of "
-            "the images, too few for its doubt to mean something"
+            f"label errors and changes of labels: {answers.title} tells "
+            f"{percent(answers.accuracy, 0)} of the images, too few for its doubt to mean something"
         )
         return
     found, names = suspicious(answers.probabilities, answers.labels), view.dataset.classes

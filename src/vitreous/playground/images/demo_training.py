@@ -25,6 +25,7 @@ from vitreous.data.batches.batches import Batches
 from vitreous.data.columns import ClassNumbers
 from vitreous.data.dataset import Part
 from vitreous.data.formats.open import open as open_data
+from vitreous.formats import percent
 from vitreous.inference.model_file import Bundle
 from vitreous.losses.cross_entropy import cross_entropy
 from vitreous.losses.penalty import Penalty
@@ -149,7 +150,7 @@ def main(folder: str, names: list[str]) -> None:
     for name in names or READERS:
         bundle = learned(READERS[name], batches, test)
         path = bundle.save(file_of(name))
-        print(f"{name}: {bundle.training['accuracy']:.2%} of {len(test[0]):,}, {path}")
+        print(f"{name}: {percent(bundle.training['accuracy'], 2)} of {len(test[0]):,}, {path}")
 
 
 if __name__ == "__main__":

@@ -28,6 +28,7 @@ import numpy as np
 import torch
 
 from vitreous.errors import UsageError, unknown
+from vitreous.formats import percent
 from vitreous.playground.images.demo_networks import (
     CONTRACT,
     DIGITS,
@@ -194,7 +195,7 @@ class Look:
                 return Lens(self.run.bundle, self.run.title, f"Trained on {data}.")
             row, bundle = READERS[name], reader(name)
             facts = bundle.training
-            right = f"{facts['accuracy']:.1%} of {facts['held_out']:,} held-out digits right"
+            right = f"{percent(facts['accuracy'])} of {facts['held_out']:,} held-out digits right"
             return Lens(
                 bundle, row.label, f"{row.note.capitalize()}. Trained on {facts['data']}; {right}."
             )

@@ -15,6 +15,7 @@ from vitreous.backprop.conv_as_matrix import matrix_of
 from vitreous.backprop.layers.convolution import Convolution
 from vitreous.backprop.translate.convert import layer as converted
 from vitreous.errors import ModelError, ShapeError
+from vitreous.formats import percent
 
 _STYLE = """
 .vitreous-band { --surface: #ffffff; --paper: #f3f5f8; --line: #dde2ea; --ink: #1c2330;
@@ -72,7 +73,7 @@ def band(layer: nn.Conv2d | Convolution, size: tuple[int, int], *, width: float 
     noun = "kernel" if len(conv.weight) * conv.weight.shape[1] == 1 else "kernels"
     title = f"The matrix of a {sides} convolution, {size[0]}×{size[1]} pixels"
     facts = (
-        f"{outputs:,} × {inputs:,}, {matrix.density:.1%} of it not zero: "
+        f"{outputs:,} × {inputs:,}, {percent(matrix.density)} of it not zero: "
         f"{len(matrix.rows):,} entries from {len(values):,} weights"
     )
     whole = (
