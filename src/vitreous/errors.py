@@ -116,7 +116,8 @@ def unknown(
       Did you mean resnet18?
     """
     options = sorted(options)
-    nearest = difflib.get_close_matches(name, options, n=3, cutoff=0.65)
+    alike = [option for option in options if len(option) < 2 * len(name)]
+    nearest = difflib.get_close_matches(name, alike, n=3, cutoff=0.65)
     known = [*outline] or options
     listed = ", ".join(known[:LISTED])
     more = f" and {len(known) - LISTED} more" if len(known) > LISTED else ""

@@ -31,7 +31,7 @@ from vitreous.data.images.frame import Frame
 from vitreous.data.maps import Maps
 from vitreous.data.points import Points
 from vitreous.distributed import ALONE
-from vitreous.errors import DataError, ModelError, ModelFileError, UsageError
+from vitreous.errors import DataError, ModelFileError, UsageError
 from vitreous.files import read_json, read_table
 from vitreous.inference.model_file import load
 from vitreous.models import create
@@ -387,10 +387,6 @@ def test_an_exported_file_predicts_as_its_run(run: Run, tmp_path: Path) -> None:
     pytest.importorskip("onnxscript")
     from vitreous.export import export
 
-    if run.model.contract.fit == "native":
-        with pytest.raises(ModelError, match="images of any size"):
-            export(run.folder.path, data=data(run.model.task.name), out=tmp_path / "run.onnx")
-        return
     found = export(run.folder.path, data=data(run.model.task.name), out=tmp_path / "run.onnx")
     assert found.parity.holds
     assert found.parity.same == found.parity.images > 0

@@ -1,14 +1,18 @@
-"""Every network that answers for each pixel takes every height and width (pitfall 23)."""
+"""Every network that answers for each pixel takes every height and width (pitfall 23), except for
+those of patches, which say what they take.
+"""
 
 from __future__ import annotations
 
 import pytest
 import torch
 
+from vitreous.errors import ShapeError
 from vitreous.models import MODELS, create
 
 LIGHT = {"fcn32": "resnet18", "fcn16": "resnet18", "fcn8": "resnet18"}
-NAMES = [name for name, row in MODELS.items() if row.output == "map"]
+MAPS = {name: row for name, row in MODELS.items() if row.output == "map"}
+NAMES = [name for name, row in MAPS.items() if row.sizes.multiple == 1]
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -24,3 +28,10 @@ def test_every_height_and_width_from_33_to_65(name: str) -> None:
             outputs = model(image)
             assert outputs.shape == (1, 2, height, width)
             assert bool(outputs.isfinite().all())
+
+
+@pytest.mark.parametrize("name", sorted(MAPS.keys() - {*NAMES}))
+def test_patches_that_do_not_divide_an_image_are_refused(name: str) -> None:
+    model = create(name).eval()
+    with pytest.raises(ShapeError, match="do not divide"):
+        model(torch.rand(1, model.in_channels, 33, 65))

@@ -140,7 +140,7 @@ def test_hub(published: Path, server: str, monkeypatch: pytest.MonkeyPatch) -> N
 
 def test_hub_needs_a_complete_name() -> None:
     with pytest.raises(UsageError, match="names no file"):
-        find("hub:timm/resnet18#sha256=01234567")
+        find("hub:resnet18#sha256=01234567")
 
 
 def test_local_file_with_a_hash(published: Path) -> None:

@@ -147,7 +147,7 @@ def test_surgery() -> None:
     images = torch.rand(2, 3, 20, 20)
     folded = fold(model, images)
     assert not any(isinstance(layer, nn.BatchNorm2d) for layer in folded.modules())
-    assert "3 classes became 5" in with_classes(model, 5)
+    assert "5 classes in place of 3" in with_classes(model, 5)
     assert Output("map", 5).fits(model(images), images)
     frozen = freeze(model, "bottleneck")
     assert frozen == ("normalize", "encoder1", "encoder2", "encoder3", "bottleneck")

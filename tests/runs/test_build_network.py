@@ -61,7 +61,7 @@ def test_a_pretrained_network_brings_its_own_normalization() -> None:
     published = create("efficientnet_lite0", pretrained=True)
     assert torch.equal(network.normalize.mean, published.normalize.mean)
     assert created["mean"] == published.normalize.mean.flatten().tolist()
-    assert any("1000 classes became 5" in note for note in network.notes)
+    assert any("5 classes in place of 1,000" in note for note in network.notes)
 
 
 def test_the_arguments_create_the_same_network_again() -> None:

@@ -88,7 +88,7 @@ def test_idx_and_cifar_folders(root):
     [
         ("pest", "Did you mean pets?"),
         ("digit", "Did you mean digits?"),
-        ("zzz", "Known names: digits, scenes, crowds, pets"),
+        ("zzz", "Known names: digits, scattered, scenes, crowds, pets"),
         ("no/such/folder", "The folder no/such does not exist either"),
         ("../sets/pet", "Did you mean ../sets/pets?"),
     ],
