@@ -21,7 +21,7 @@ VitreousError
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 LISTED = 20  # names that an error lists at most
 
@@ -100,9 +100,16 @@ class StorageError(VitreousError, OSError): ...
 
 
 def unknown(
-    noun: str, name: str, options: Iterable[str], *, where: str | None = None
+    noun: str,
+    name: str,
+    options: Iterable[str],
+    *,
+    where: str | None = None,
+    outline: Sequence[str] = (),
 ) -> UsageError:
     """The error for a name that is not in a table; it offers the nearest three.
+
+    outline  what is listed, in this order, where none is near; () is all options
 
     >>> print(unknown("model", "resnet81", ["resnet18", "lenet5"]))
     unknown model 'resnet81'
@@ -110,8 +117,9 @@ def unknown(
     """
     options = sorted(options)
     nearest = difflib.get_close_matches(name, options, n=3, cutoff=0.65)
-    listed = ", ".join(options[:LISTED])
-    more = f" and {len(options) - LISTED} more" if len(options) > LISTED else ""
+    known = [*outline] or options
+    listed = ", ".join(known[:LISTED])
+    more = f" and {len(known) - LISTED} more" if len(known) > LISTED else ""
     remedy = f"Did you mean {' or '.join(nearest)}?" if nearest else f"Known: {listed}{more}."
     return UsageError(f"unknown {noun} '{name}'", where=where, remedy=remedy)
 

@@ -68,12 +68,13 @@ def test_json_of_one_target(desk: Path, capsys: pytest.CaptureFixture[str]) -> N
         (["pics/0.png", "--layer", "stage7"], 2, "Did you mean stage2"),
         (["pics/0.png", "--layer", "head"], 1, "such as stage2"),
         (["pics/0.png", "--method", "attention_rollout"], 1, "Choose gradcam"),
-        (["pics/0.png", "--method", "lime"], 2, "Did you mean saliency"),
+        (["pics/0.png", "--method", "salency"], 2, "Did you mean saliency"),
         (["pics/0.png", "--unit", "4"], 2, "Name the layer as well"),
         (["pics/0.png", "--out", "model.safetensors"], 2, "Name a folder"),
         ([], 2, "no images are given"),
         (["nowhere.png"], 1, "nowhere.png"),
         (["notes.txt"], 1, "notes.txt: is text"),
+        (["pics/1.png", "--layer", "nosuch"], 2, "Known: normalize, stem, stage1, stage2"),
     ],
 )
 def test_errors_say_what_would_work(
@@ -84,6 +85,16 @@ def test_errors_say_what_would_work(
     error = capsys.readouterr().err
     assert said in error
     assert "Traceback" not in error
+
+
+def test_no_sheet_is_named_where_nothing_was_explained(
+    desk: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (desk / "notes.txt").write_text("no image at all, but a note about them\n")
+    words = ["explain", "model.safetensors", "notes.txt", "--out", "seen", "--quiet"]
+    assert run(words) == 1
+    assert capsys.readouterr().out == ""
+    assert not (desk / "seen/sheet.html").exists()
 
 
 def test_a_certificate_is_refused_to_a_network_that_knows_nothing(

@@ -121,6 +121,17 @@ def test_a_profile_says_what_it_shows() -> None:
     assert "3 classes, from 100 to 5 images" in profile
 
 
+def test_few_classes_of_one_size_are_told_apart() -> None:
+    """A bar each; of many classes one area."""
+    few, many = (
+        re.findall(r'class="area s1" d="([^"]*)"', profile_chart([("", [7] * count)], title=""))[0]
+        for count in (10, 100)
+    )
+    assert (few.count("M"), many.count("M")) == (10, 1)
+    assert few.startswith("M0.0 1000V")
+    assert "H85.0V1000ZM100.0 1000V" in few
+
+
 def test_shares_stand_between_nothing_and_all() -> None:
     """Linear, however small they are, and with a legend."""
     chart = line_chart(

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from vitreous.errors import ShapeError, UsageError
-from vitreous.explain.activating_patches import activating_patches, cut, patch_plate
+from vitreous.explain.activating_patches import Patch, activating_patches, cut, patch_plate
 from vitreous.trace.measure.receptive import measure, support
 
 SHAPE = (3, 20, 24)
@@ -103,3 +103,15 @@ def test_what_cannot_be_searched(model: nn.Sequential) -> None:
         activating_patches(model, [images(2)], "3", units=(5,))
     with pytest.raises(ShapeError, match="has no map"):
         activating_patches(nn.Sequential(nn.Flatten(), nn.Linear(1440, 3)), [images(2)], "1")
+
+
+def test_a_window_cut_by_an_edge_is_not_called_the_whole_image() -> None:
+    """At the edge a unit with a field as large as the image sees a part of it, padded with gray."""
+    given = torch.zeros(4, 1, 4, 4)
+    at_the_edge, whole = Patch(0, (0, 0), (0, 0, 3, 4), 1.0), Patch(1, (1, 1), (0, 0, 4, 4), 1.0)
+    cut_by_it, uncut = (
+        patch_plate({0: found}, "0", lambda n: given[n], str, 4).says[0]
+        for found in ([at_the_edge, whole], [whole])
+    )
+    assert "there: up to the whole image. Plain gray at an edge lies beyond" in cut_by_it
+    assert "there: the whole image. Below" in uncut

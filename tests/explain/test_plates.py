@@ -76,6 +76,14 @@ def test_maps_are_those_of_the_layer_strongest_first(image: Tensor) -> None:
         feature_maps(model, image, "conv")
 
 
+def test_of_maps_that_reach_the_same_end_the_mean_decides(image: Tensor) -> None:
+    model = nn.Sequential(nn.Conv2d(3, 2, 1, bias=False), nn.ReLU6())
+    with torch.no_grad():
+        model[0].weight.copy_(torch.tensor([[8.0, 0, 0], [80, 0, 0]])[..., None, None])
+    assert model(image).amax((0, 2, 3)).tolist() == [6, 6]
+    assert feature_maps(model, image, "1").facts["shown"] == [1, 0]
+
+
 @pytest.mark.parametrize("name", ["resnet20", "vit_nano4", "unet_small"])
 def test_all_stages_of_a_network_are_shown(name: str) -> None:
     torch.manual_seed(0)
@@ -117,6 +125,17 @@ def test_narrow_spaces_are_drawn_as_spaces() -> None:
         for space in ("\u202f", " ")
     ]
     assert np.array_equal(plates[0].image, plates[1].image)
+
+
+def test_pixels_that_do_not_fit_are_enlarged_evenly() -> None:
+    """112 columns on 256: each has its share of them, wherever it is."""
+    columns = np.zeros((8, 112, 112, 1), np.uint8)
+    for number in range(8):
+        columns[number, :, 14 * number + 3] = 255
+    shown = Plate("columns", "columns", [Picture(each) for each in columns]).shown
+    for picture in shown:
+        seen = np.asarray(picture)[100, :, 0].astype(float)
+        assert seen.sum() / 255 == pytest.approx(256 / 112, rel=0.04)
 
 
 def test_a_plate_is_one_picture_and_a_page() -> None:

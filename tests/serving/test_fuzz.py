@@ -222,7 +222,9 @@ async def send(port: int, data: bytes, manner: str, rng: random.Random, seen: Se
         status = int(answer[9:12])
         seen.statuses[status] += 1
         seen.seconds.append(time.perf_counter() - start)
-        told = status < 400 or status == 400 or b"HEAD" in data[:5] or b'{"error"' in answer
+        cut = not answer.partition(b"\r\n\r\n")[2]  # it was not waited for to its end
+        cut = cut and b"Connection: close" not in data
+        told = status <= 400 or b"HEAD" in data[:5] or cut or b'{"error"' in answer
         if status not in EXPECTED or not told:
             seen.wrong.append((data[:300], answer[:600]))
     else:

@@ -10,6 +10,7 @@ import torch
 from PIL import Image
 
 import vitreous as vt
+from vitreous.cli.verdict import verdict
 from vitreous.data.batches.augmentation import keys_of
 from vitreous.data.columns import ClassNumbers
 from vitreous.data.dataset import Dataset
@@ -23,10 +24,11 @@ from vitreous.models import create
 from vitreous.playground.images.inspector import Lens
 from vitreous.recipes.recipe import Recipe
 from vitreous.retrieval import encoder
-from vitreous.runs.divisible import check_divisible
+from vitreous.runs.divisible import divided
 from vitreous.runs.evaluate import evaluate
 from vitreous.runs.robustness import robustness
 from vitreous.runs.run import Run, resume, train
+from vitreous.tasks import TASKS
 from vitreous.tasks.hidden_patches import HiddenPatches
 from vitreous.tasks.other_view import OtherView
 from vitreous.tasks.pretrain import NUMBERS, Pretrain
@@ -215,7 +217,7 @@ def test_several_processes_are_refused() -> None:
     """Each would tell its views from those of its own share alone."""
     recipe, network = Recipe(batch_size=8), create("convnet", projected=True)
     with pytest.raises(UsageError, match="compared with all others"):
-        check_divisible(recipe, network, 100, Ranks(0, 2), views=2)
+        divided(recipe, network, 100, Ranks(0, 2), views=2)
 
 
 def test_the_hidden_layer_counts_as_its_formula_says() -> None:
@@ -250,7 +252,7 @@ def masked(tmp_path_factory: pytest.TempPathFactory) -> Run:
     return train(digits(), out=tmp_path_factory.mktemp("masked") / "run", **recipe)
 
 
-def test_the_network_tells_the_way(masked: Run) -> None:
+def test_the_network_tells_the_way(masked: Run, capsys: pytest.CaptureFixture[str]) -> None:
     assert masked.model.task.criterion == "masked"
     losses = [row["train_loss"] for row in masked.history]
     assert losses[-1] < losses[0]
@@ -259,6 +261,10 @@ def test_the_network_tells_the_way(masked: Run) -> None:
     assert color.score("psnr") is not None
     found = evaluate(masked.folder.path, digits()).to_json()["scores"]["test"]
     assert found["psnr"] == pytest.approx(scores.psnr)
+    again = TASKS["pretrain"].SCORES.from_json(scores.to_json())
+    assert again.headline.name == "psnr"
+    verdict(masked.summary(), False)  # as the command line tells it
+    assert "PSNR" in capsys.readouterr().out
     page = masked.report(digits()).read_text(encoding="utf-8")
     assert "Worst pictures" in page
     assert "mean color of what is seen" in page

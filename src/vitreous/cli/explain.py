@@ -155,8 +155,11 @@ def explain(
     text = _json(found, missed)
     if out is not None:
         _write(out, found, text, bundle)
-    print(text if json else _plain(found, out), end="" if json else "\n")
     failures = [each for _, each in found if isinstance(each, ImageError)]
+    if json:
+        print(text, end="")
+    elif len(failures) < len(found):
+        print(_plain(found, out))
     for error in (*missed, *failures):
         print(f"error: {error}", file=sys.stderr)
     return 1 if failures or missed else 0

@@ -191,6 +191,8 @@ def boxes(asked: Asked) -> Iterator[Plate]:
 
 
 def shortcuts(asked: Asked) -> Iterator[Plate]:
+    import torch
+
     from vitreous.explain.shortcut_plate import answered, shortcut_plate
     from vitreous.explain.shortcut_search import find_shortcuts
     from vitreous.runs.run_images import spread
@@ -198,7 +200,13 @@ def shortcuts(asked: Asked) -> Iterator[Plate]:
     asked.check("--shortcuts", layer=asked.layer, unit=asked.unit is not None, target=asked.target)
     source = _source(asked)
     images = source.some(spread(np.arange(len(source)), MOST).tolist())
-    labels = answered(asked.bundle.task, asked.bundle.outputs(images))
+    # Some at a time: the maps of hundreds of photos at once would fill the memory.
+    labels = torch.cat(
+        [
+            answered(asked.bundle.task, asked.bundle.outputs(part))
+            for part in torch.split(images, MANY)
+        ]
+    )
     found = find_shortcuts(asked.bundle.model, images, labels)
     yield shortcut_plate(found, images, labels, asked.bundle.classes)
 

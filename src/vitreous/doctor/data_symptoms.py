@@ -88,7 +88,9 @@ def labels_unrelated(e: Evidence) -> Symptom | None:
     if found is None or e.steps < 80 or e.labels.neighbors is None:
         return None
     above = e.labels.neighbors - e.labels.chance
-    learned = accuracy(e) - e.labels.chance  # labels of hard images follow them all the same
+    # Labels of hard images follow them all the same; those of training may be learned by heart.
+    held = _held_accuracy(e)
+    learned = (held if isfinite(held) else accuracy(e)) - e.labels.chance
     if above > 0.08 or found.fallen > 0.12 or learned > 0.1:
         return None
     return Symptom(

@@ -21,6 +21,7 @@ from vitreous.drawing.axis import Axis, axis, tight_axis
 from vitreous.formats import Format, plain
 
 MOST_POINTS = 500  # of a line; more could not be told apart on a screen
+SEPARATE = 40  # classes whose bars stand apart, at most
 
 
 @dataclass(frozen=True)
@@ -89,7 +90,7 @@ def line_chart(
 
 
 def profile_chart(parts: Sequence[tuple[str, Sequence[float]]], *, title: str) -> Markup:
-    """Class sizes as stacked steps, largest class first: is there a long tail?
+    """Class sizes as stacked bars, largest class first: is there a long tail?
 
     parts  name and count for each class, in one order of classes
     """
@@ -98,13 +99,18 @@ def profile_chart(parts: Sequence[tuple[str, Sequence[float]]], *, title: str) -
     totals = table[:, order].cumsum(axis=0)
     vertical = axis([*totals[-1].tolist(), 0.0], zero=True)
     edges = np.linspace(0, 1000, len(order) + 1)
+    gap = 0.15 * edges[1] if len(order) <= SEPARATE else 0.0
     areas = []
     for number in reversed(range(len(parts))):
         heights = 1000 * (1 - vertical.place(totals[number]))
-        steps = "".join(f"V{h:.1f}H{e:.1f}" for h, e in zip(heights, edges[1:], strict=True))
-        areas.append(
-            Markup('<path class="area s{}" d="M0 1000{}V1000Z"/>').format(number + 1, steps)
+        bars = zip(edges[:-1], heights, edges[1:] - gap, strict=True)
+        # Without gaps one area, since hairlines would show between bars that touch.
+        steps = (
+            "".join(f"M{start:.1f} 1000V{h:.1f}H{stop:.1f}V1000Z" for start, h, stop in bars)
+            if gap
+            else f"M0 1000{''.join(f'V{h:.1f}H{stop:.1f}' for _, h, stop in bars)}V1000Z"
         )
+        areas.append(Markup('<path class="area s{}" d="{}"/>').format(number + 1, steps))
     sizes = totals[-1]
     words = (
         f"{title}: {len(order)} classes, from {sizes[0]:,.0f} to {sizes[-1]:,.0f} images,"

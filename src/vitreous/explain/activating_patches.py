@@ -167,22 +167,26 @@ def patch_plate(
         for unit, patches in found.items()
         for patch in patches
     ]
-    image = read(every[0].image) if every else torch.zeros(1, 1, 1)
-    everything = whole >= max(image.shape[1:])
-    seen = "the whole image" if everything else f"{whole} by {whole} pixels"
+    size = read(every[0].image).shape[1:] if every else (1, 1)
+    everything = all(patch.window == (0, 0, *size) for patch in every)
+    large = whole >= max(size)
+    seen = "the whole image" if large else f"{whole} by {whole} pixels"
+    if large and not everything:
+        seen = f"up to {seen}"
+    beyond = "" if everything else " Plain gray at an edge lies beyond the image."
     return Plate(
         name=f"patches-{layer}",
         title=f"What excites {counted(len(found), 'unit')} of {layer} most",
         says=[
             f"Of {counted(searched, 'image')} the ones that excite each unit most, cut to what it "
-            f"sees there: {seen}. Below each: the unit, how much it is excited, the image."
+            f"sees there: {seen}.{beyond} Below each: the unit, how much it is excited, the image."
         ],
         pictures=pictures,
         across=len(next(iter(found.values()), ())) or 1,
         facts={
             "layer": layer,
             "searched": searched,
-            "field": None if everything else whole,
+            "field": None if large else whole,
             "units": {
                 str(unit): [
                     {

@@ -35,7 +35,10 @@ def feature_maps(
     maps = layer_map(model, image, layer)[0]  # (K, h, w)
     peaks = maps.abs().amax((1, 2))
     speaking = int((peaks > 0).sum())
-    strongest = peaks.argsort(descending=True, stable=True)[: min(most, speaking)].tolist()
+    # Where an activation ends, as ReLU6 does at 6, many peaks are equal: then the mean decides.
+    by_mean = maps.abs().mean((1, 2)).argsort(descending=True, stable=True)
+    order = by_mean[peaks[by_mean].argsort(descending=True, stable=True)]
+    strongest = order[: min(most, speaking)].tolist()
     low, high = float(maps.min()), float(maps.max())
     signed = low < -0.05 * high or high <= 0
     pictures = [Picture(to_bytes(image[0].float().cpu().numpy()), name, sharp=False)]
@@ -53,7 +56,7 @@ def feature_maps(
     ]
     if silent:
         says.append(f"{silent:,} of the channels are 0 everywhere, and left out.")
-    of = f"the {len(strongest)} strongest of " if len(strongest) < speaking else ""
+    of = f"The {len(strongest)} strongest of " if len(strongest) < speaking else ""
     at = f" for {name}" if name else ""
     return Plate(
         name=f"maps-{layer}",

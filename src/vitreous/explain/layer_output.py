@@ -94,7 +94,7 @@ def mapped(output: Tensor, layer: str, size: tuple[int, int]) -> Features:
     maps = as_map(output, size)
     if maps is None:
         raise ShapeError(
-            f"{layer} has no map: it gives {tuple(output.shape)}",
+            f"{layer.removesuffix('#1')} has no map: it gives {tuple(output.shape)}",
             where="layer",
             remedy="Choose a layer that keeps places apart: a convolution, a stage, a block of "
             "tokens.",

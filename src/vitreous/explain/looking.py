@@ -78,7 +78,9 @@ def layer_of(model: nn.Module, layer: str) -> tuple[nn.Module, int]:
     name, _, call = layer.partition("#")
     modules = dict(model.named_modules(remove_duplicate=False))
     if name not in modules or not name:
-        raise unknown("layer", name, [n for n in modules if n], where="layer")
+        names = [known for known in modules if known]
+        outer = [known for known in names if "." not in known]
+        raise unknown("layer", name, names, where="layer", outline=outer)
     if call and not (call.isdigit() and int(call)):
         raise UsageError(
             f"'{layer}' names no call of a layer",

@@ -111,9 +111,15 @@ def _fitted(picture: Picture, side: int) -> Image.Image:
     height, width = pixels.shape[:2]
     scale = side / max(height, width)
     size = max(1, round(width * scale)), max(1, round(height * scale))
-    enlarging = Image.Resampling.NEAREST if picture.sharp else Image.Resampling.BICUBIC
-    way = enlarging if scale >= 1 else Image.Resampling.LANCZOS
-    return Image.fromarray(np.ascontiguousarray(pixels)).resize(size, way)
+    image = Image.fromarray(np.ascontiguousarray(pixels))
+    if scale < 1:
+        return image.resize(size, Image.Resampling.LANCZOS)
+    if not picture.sharp:
+        return image.resize(size, Image.Resampling.BICUBIC)
+    # Squares of one size, then means of them: 112 pixels on 144 would else show a grid.
+    times = math.ceil(scale)
+    squares = image.resize((width * times, height * times), Image.Resampling.NEAREST)
+    return squares.resize(size, Image.Resampling.BILINEAR)
 
 
 def _cut(text: str, pen: ImageDraw.ImageDraw, width: int) -> str:

@@ -273,7 +273,8 @@ def _choose_learning(
     choices.fill("layer_decay", 1.0, reason)
 
     losses = (loss for loss in task.LOSSES if task.answers_with(loss) == kind)
-    plain = f"{choices['model']} answers for the image as a whole"
+    whole = "each pixel" if kind == "map" else "the image as a whole"
+    plain = f"{choices['model']} answers for {whole}"
     reason = task.explain(facts.classes) if kind == task.answers else plain
     choices.fill("loss", next(losses), reason)
     if choices.frozen:

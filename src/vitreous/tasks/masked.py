@@ -59,7 +59,6 @@ class Masked(Unlabeled):
     side      of the hidden squares, in pixels
     """
 
-    SCORES = RestorationScores
     image_score = ImageScore("psnr", "mean PSNR in dB", share=False)
     answers = "map"
 

@@ -49,7 +49,6 @@ CHUNK = 256
 class Pretrain(Unlabeled):
     """Two views of an image are alike. Nothing is learned from classes, they are measured by."""
 
-    SCORES = ViewScores
     image_score = ImageScore("found", "other views found")
 
     @classmethod

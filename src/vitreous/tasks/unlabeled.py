@@ -16,12 +16,24 @@ from vitreous.errors import UsageError
 from vitreous.formats import counted
 from vitreous.losses.contrastive import nt_xent
 from vitreous.losses.hidden import hidden_error
+from vitreous.metrics.restoration import RestorationScores
+from vitreous.metrics.view_retrieval import ViewScores
 from vitreous.models.network import OutputKind
 from vitreous.tasks.aim import Aim
 from vitreous.tasks.task import Aligned, Columns, Kinds, Task
 
 LOOKS = 1_200_000  # at images
 MASKED = "masked"
+
+
+class UnlabeledScores:
+    """Scores of either way, told by what was measured."""
+
+    @staticmethod
+    def from_json(state: dict[str, Any]) -> ViewScores | RestorationScores:
+        way: Any = ViewScores if "found" in state else RestorationScores
+        read: ViewScores | RestorationScores = way.from_json(state)
+        return read
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -33,6 +45,7 @@ class Unlabeled(Task):
     needs: ClassVar[Kinds] = {}
     unlabeled = True
     window = "crop"
+    SCORES = UnlabeledScores
     LOSSES: ClassVar[Mapping[str, Callable[..., Tensor]]] = {
         "nt_xent": nt_xent,
         MASKED: hidden_error,
