@@ -25,7 +25,7 @@ from vitreous.labs.writing import Writing
 from vitreous.training.reproduce import seeded
 
 SIDE, GAUSSIANS, STEPS = 64, 200, 300  # of the painting
-READING_STEPS = 600
+READING_STEPS = 1000
 CLUSTERED, CLUSTERS = 240, 6  # pixels of the longer side, and how many clusters
 LINE = "'Curiouser and curiouser!' cried Alice"  # in which a head's attention is drawn
 
