@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import torch
 from torch import Tensor, nn
 
@@ -65,3 +67,22 @@ def test_where_and_what_in_one_picture() -> None:
     assert [picture.line for picture in plate.pictures][::2] == ["a.png", "where: cat"]
     assert len(plate.pictures) == 4
     assert not model.mix._forward_hooks
+
+
+def test_a_search_that_failed_is_said_to_have_failed() -> None:
+    """A picture that lacks most of what the layer gives does not tell what the network sees."""
+    model, image = Sees(), photo()
+    found = perceive(model, image, 0, layer="mix", steps=2)
+    names, asked = ["a.png"], ["cat"]
+    failed, well = (
+        perception_plate(
+            image,
+            replace(found, what=replace(found.what, rests=torch.tensor([rest]))),
+            names,
+            asked,
+        )
+        for rest in (0.96, 0.04)
+    )
+    assert "does not show what the network sees" in failed.says[-1]
+    assert failed.pictures[1].line == "what: 96% still missing"
+    assert well.says[-1] == "All else it does not see."

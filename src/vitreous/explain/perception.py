@@ -25,12 +25,13 @@ from vitreous.explain.looking import fitting, gradient, looking
 from vitreous.explain.parametrization import parametrization_of
 from vitreous.explain.plate import Picture, Plate, to_bytes
 from vitreous.explain.target import Target, scalar_of
-from vitreous.formats import percent
+from vitreous.formats import counted, percent
 from vitreous.shapes import Heatmaps, Images
 
 STEPS = 192
 RATE = 0.5
 SMOOTH = 0.1  # λ
+FAILED = 0.5  # of what the layer gives is missing: the image that was found shows little of it
 
 
 @dataclass(frozen=True, eq=False)
@@ -139,17 +140,26 @@ def perception_plate(images: Images, found: Perceived, names: list[str], asked: 
     for number, rest in enumerate(rests):
         pictures += [
             Picture(given[number], names[number], False),
-            Picture(what[number], f"what: all but {percent(rest, 0)} of it", False),
+            Picture(what[number], f"what: {percent(rest, 0)} still missing", False),
             Picture(laid_over(given[number], heats[number]), f"where: {asked[number]}", False),
             Picture(both[number], "what is perceived there", False),
         ]
+    says = [
+        "The second picture was sought from noise alone, to give this layer what the image "
+        "gives it; below it stands what is still missing."
+    ]
+    failed = sum(rest > FAILED for rest in rests)
+    if failed:
+        says.append(
+            f"For {failed} of {counted(len(rests), 'image')} the search found less than half: such "
+            "a picture does not show what the network sees. Try an earlier --layer."
+        )
+    else:
+        says.append("All else it does not see.")
     return Plate(
         name=f"perception-{found.layer}",
         title=f"What {found.layer} keeps, and where the evidence lies",
-        says=[
-            "The second picture was sought from noise alone, to give this layer what the image "
-            "gives it; below it stands what is still missing. All else it does not see."
-        ],
+        says=says,
         pictures=pictures,
         across=4,
         facts={"layer": found.layer, "missing": rests, "asked": asked},
