@@ -84,5 +84,5 @@ def test_a_search_that_failed_is_said_to_have_failed() -> None:
         for rest in (0.96, 0.04)
     )
     assert "does not show what the network sees" in failed.says[-1]
-    assert failed.pictures[1].line == "what: 96% still missing"
+    assert failed.pictures[1].line == "what: 96\u202f% still missing"
     assert well.says[-1] == "All else it does not see."
