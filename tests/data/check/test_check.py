@@ -343,7 +343,8 @@ def test_masks(tmp_path, monkeypatch):
     counts = np.bincount(np.concatenate(masks).ravel(), minlength=256)
     shares = {"sky": 0, "tree": 1, "road": 2, "ignored": 255}
     expected = [
-        f"{value} → {name}: {counts[value] / counts.sum():.2%}" for name, value in shares.items()
+        f"{value} → {name}: {100 * counts[value] / counts.sum():.2f}\u202f%"
+        for name, value in shares.items()
     ]
     assert sorted(pixels.examples) == sorted(expected)
     assert pixels.examples[0].startswith("0 → sky")
@@ -394,8 +395,16 @@ def test_unlabeled_images():
 @pytest.mark.parametrize(
     ("values", "lines"),
     [
-        ([0, 255], {"0 → background: 50.00%", "255 → foreground: 50.00%"}),
-        ([0, 40, 80, 255], {"0: 25.00%", "40: 25.00%", "80: 25.00%", "255 → ignored: 25.00%"}),
+        ([0, 255], {"0 → background: 50.00\u202f%", "255 → foreground: 50.00\u202f%"}),
+        (
+            [0, 40, 80, 255],
+            {
+                "0: 25.00\u202f%",
+                "40: 25.00\u202f%",
+                "80: 25.00\u202f%",
+                "255 → ignored: 25.00\u202f%",
+            },
+        ),
     ],
 )
 def test_the_values_of_masks_and_what_they_are_taken_for(tmp_path, values, lines):
