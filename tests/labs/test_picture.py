@@ -25,7 +25,7 @@ def plot(path: Path) -> Path:
 
 
 def test_colors_are_those_of_the_pages_and_end_with_the_figure(tmp_path: Path) -> None:
-    css = resources.files("vitreous.drawing").joinpath("templates/page.css").read_text("utf-8")
+    css = resources.files("vitreous.drawing").joinpath("templates/colors.css").read_text("utf-8")
     day = css[: css.index("@media")]
     for name in ("paper", "rule", "ink", "quiet"):
         assert f"--{name}: {getattr(picture, name.upper())};" in day

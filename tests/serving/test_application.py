@@ -160,7 +160,7 @@ def test_schema_page_and_health(serve: Any) -> None:
     assert "Drop a picture" in page.text
     assert "default-src 'self'" in page.headers["content-security-policy"]
     assert "http" not in page.text.replace("http-equiv", "")  # nothing from elsewhere
-    for name in ("drop.js", "drop.css"):
+    for name in ("drop.js", "drop.css", "colors.css"):
         assert client.get(f"/{name}").status_code == 200
     assert client.get("/health/live").json() == {"status": "alive"}
     schema = client.get("/openapi.json").json()

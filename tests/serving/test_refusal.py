@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
 from vitreous.cli.main import run as command
 from vitreous.errors import DivergedError, ModelFileError, UsageError
@@ -120,6 +121,8 @@ def test_other_names_where_that_is_meant(serve: Any) -> None:
     client = serve(anywhere=True, token="long enough")
     assert client.get("/health/ready", headers={"host": "models.example"}).status_code == 200
     told(client.get("/", headers={"host": "a.example", "origin": "http://b.example"}), 403, "page")
+    behind_tls = {"host": "a.example", "origin": "https://a.example"}
+    assert client.get("/", headers=behind_tls).status_code == 200
 
 
 @pytest.fixture
@@ -198,8 +201,7 @@ def test_a_failure_is_told_and_logged(
 
     monkeypatch.setattr(Bundle, "decided", failing)
     pictures = [png(k) for k in range(4)]
-    bundle = opened([client.app.state.server.served[0].path])[0].bundle
-    first = bundle.ready(pictures[0]).pixels[0, 0, 0]
+    first = client.app.state.server.served[0].bundle.ready(pictures[0]).pixels[0, 0, 0]
     error: Exception = RuntimeError("boom")
     failed = told(client.post("/predict", content=pictures[0]), 500, "RuntimeError")
     log = [json.loads(line)
@@ -236,6 +238,11 @@ def test_models_that_cannot_be_served(model: Path, tmp_path: Path, classifier: A
     (tmp_path / "broken.safetensors").write_bytes(b"x")
     with pytest.raises(ModelFileError):
         opened([tmp_path / "broken.safetensors"])
+    huge = classifier()
+    for each in huge.model.parameters():
+        torch.nn.init.constant_(each, 3e30)
+    with pytest.raises(DivergedError):
+        opened([huge.save(tmp_path / "huge.safetensors")])
     twin = classifier(1).save(tmp_path / "insects.safetensors")
     assert [one.name for one in opened([model, twin])] == [str(model), str(twin)]
 

@@ -52,3 +52,42 @@ def test_a_new_file_answers_and_a_broken_one_does_not(
     assert "vitreous_reload_failures_total 1" in text
     log = client.app.state.server.journal.stream.getvalue()
     assert '"event": "reload failed"' in log
+
+
+def test_a_file_that_is_replaced_while_it_is_loaded_is_loaded_anew(
+    serve: Any, classifier: Any, png: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shelf, "EVERY", 0.02)
+    path = classifier(0).save(tmp_path / "m.safetensors")
+
+    def replaced(given: Path) -> Any:
+        monkeypatch.setattr(shelf, "load", load)
+        found = load(given)
+        classifier(7).save(path)
+        return found
+
+    monkeypatch.setattr(shelf, "load", replaced)
+    client = serve(path)
+    assert until(lambda: client.app.state.server.shelf.reloads == 1)
+    (found,) = client.post("/predict", content=png()).json()["predictions"]
+    assert found["score"] == load(path).predict(png()).score
+
+
+def test_a_failure_in_loading_does_not_end_the_reloads(
+    serve: Any, classifier: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shelf, "EVERY", 0.02)
+    path = classifier(0).save(tmp_path / "m.safetensors")
+    client = serve(path)
+    served = client.app.state.server.shelf
+
+    def failing(given: Path) -> Any:
+        raise RuntimeError("not enough memory")
+
+    monkeypatch.setattr(shelf, "load", failing)
+    classifier(7).save(path)
+    assert until(lambda: served.failures == 1)
+    assert "not enough memory" in client.app.state.server.journal.stream.getvalue()
+    monkeypatch.setattr(shelf, "load", load)
+    classifier(8).save(path)
+    assert until(lambda: served.reloads == 1)

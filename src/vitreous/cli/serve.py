@@ -9,6 +9,7 @@ from cyclopts import Parameter
 
 from vitreous.cli.network import must_exist
 from vitreous.errors import UsageError, missing
+from vitreous.serving.limits import Limits
 
 
 def serve(
@@ -19,15 +20,15 @@ def serve(
     port: int = 8000,
     token: str = "",
     public: Annotated[bool, Parameter(negative="")] = False,
-    body: float = 16,
-    pixels: float = 40,
-    images: int = 32,
-    queue: int = 128,
-    held: float = 256,
-    client: int = 64,
-    timeout: float = 30,
-    batch: int = 16,
-    wait: float = 5,
+    body: float = Limits.body,
+    pixels: float = Limits.pixels,
+    images: int = Limits.images,
+    queue: int = Limits.queue,
+    held: float = Limits.held,
+    client: int = Limits.client,
+    timeout: float = Limits.timeout,
+    batch: int = Limits.batch,
+    wait: float = Limits.wait,
     quiet: Annotated[bool, Parameter(negative="")] = False,
 ) -> None:
     """Answer images over HTTP until Ctrl-C or SIGTERM: /predict, /explain, /models, /health/live,
@@ -62,13 +63,13 @@ def serve(
     client
         requests of one address that wait (429)
     timeout
-        seconds until an answer (408, 504)
+        seconds for the body, and as many for the answer (408, 504)
     batch
         images that go through the network together
     wait
         milliseconds that an image waits at most for others that are on their way
     quiet
-        no lines for requests that went well
+        only lines about failures of the server
     """
     for path in (run, *further):
         if ":" not in str(path):  # an address is refused by what opens it
@@ -79,7 +80,6 @@ def serve(
     except ImportError as error:
         name = (error.name or "fastapi").partition(".")[0]
         raise missing(name, "serve", "serving") from error
-    from vitreous.serving.limits import Limits
     from vitreous.serving.shelf import opened
 
     limits = Limits(

@@ -60,13 +60,17 @@ class Admission:
     closed: bool = False
     clients: Counter[str] = field(default_factory=Counter)
 
-    @contextlib.contextmanager
-    def entered(self, client: str) -> Iterator[Entry]:
-        """A request of this address, with a place for one image. Raises Refusal."""
+    def insist(self) -> None:
+        """Raises Refusal where nobody is let in any more."""
         if self.closed:
             raise Refusal(
                 503, "the server is ending", where="server", remedy="Ask another one, or later."
             )
+
+    @contextlib.contextmanager
+    def entered(self, client: str) -> Iterator[Entry]:
+        """A request of this address, with a place for one image. Raises Refusal."""
+        self.insist()
         if self.clients[client] >= self.limits.client:
             raise Refusal(
                 429,

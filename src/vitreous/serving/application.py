@@ -16,8 +16,10 @@ from typing import Annotated, Any
 
 import numpy as np
 from fastapi import FastAPI, Query, Request, Response
+from fastapi.responses import FileResponse
 from fastapi.staticfiles import StaticFiles
 
+from vitreous import drawing
 from vitreous.data.images.decode import decode
 from vitreous.data.images.remarks import sentences
 from vitreous.drawing.thumbnail import Thumbnail, thumbnail
@@ -32,7 +34,7 @@ from vitreous.serving.journal import Journal
 from vitreous.serving.limits import Limits
 from vitreous.serving.prometheus import Metrics
 from vitreous.serving.replies import answered, handlers
-from vitreous.serving.shelf import Served, Shelf, warm
+from vitreous.serving.shelf import Served, Shelf
 from vitreous.serving.status import Refusal
 from vitreous.serving.watchman import Watchman
 from vitreous.tasks import Answer
@@ -40,9 +42,12 @@ from vitreous.tasks.answer import Exact, Kept
 from vitreous.version import __version__
 
 STATIC = Path(__file__).parent / "static"
+COLORS = Path(drawing.__file__).parent / "templates" / "colors.css"
 PAGE = 1024  # pixels of the longer side of a drawn answer
 DECODERS = 2  # threads, and so images that are decoded at once
-OPEN = ("/health/live", "/health/ready", "/", "/drop.css", "/drop.js", "/openapi.json")
+OPEN = (
+    "/health/live", "/health/ready", "/openapi.json", "/", "/colors.css", "/drop.css", "/drop.js",
+)  # fmt: skip
 """Paths that need no token: they say nothing of the models."""
 
 Model = Annotated[str | None, Query(description="Name of the model; without it, the first one.")]
@@ -56,20 +61,15 @@ class Server:
         self.served, self.limits, self.journal = models, limits, journal
         self.metrics = Metrics()
         self.admission = Admission(limits)
-        self.ready = False
         self.shelf: Shelf
         self.engine = ThreadPoolExecutor(1, "engine")
         self.decoders = ThreadPoolExecutor(DECODERS, "decoder")
 
     @contextlib.asynccontextmanager
     async def lifespan(self, app: FastAPI) -> AsyncIterator[None]:
-        loop = asyncio.get_running_loop()
-        for one in self.served:
-            await loop.run_in_executor(self.engine, warm, one.bundle)
         tell = self.journal.tell
         self.shelf = Shelf(self.served, self.engine, self.limits, self.metrics.batch, tell)
         watch = asyncio.create_task(self.shelf.watch())
-        self.ready = True
         try:
             yield
         finally:
@@ -82,7 +82,6 @@ class Server:
 
     def drain(self) -> None:
         """Let nobody in any more; who is in is answered."""
-        self.ready = False
         self.admission.closed = True
 
     async def images(self, request: Request, entry: Entry) -> list[Sent]:
@@ -193,7 +192,7 @@ class Server:
 
     def gauges(self) -> dict[str, tuple[str, float]]:
         return {
-            "vitreous_ready": ("Is it ready to answer?", float(self.ready)),
+            "vitreous_ready": ("Is it ready to answer?", not self.admission.closed),
             "vitreous_waiting_images": ("Images that are not answered yet.", self.admission.images),
             "vitreous_held_bytes": ("Bytes of bodies that are held.", self.admission.held),
             "vitreous_reloads_total": ("Models that were loaded anew.", self.shelf.reloads),
@@ -254,8 +253,7 @@ def create_app(
     @app.get("/health/ready")
     def ready() -> Response:
         """200 when models are loaded and requests are taken; 503 while it ends."""
-        if not server.ready:
-            raise Refusal(503, "the server is ending", where="server", remedy="Ask another one.")
+        server.admission.insist()
         return answered({"status": "ready", "models": [*server.shelf.models]})
 
     @app.get("/metrics")
@@ -263,6 +261,10 @@ def create_app(
         """Counters and histograms for Prometheus."""
         text = server.metrics.text(server.gauges())
         return Response(text, media_type="text/plain; version=0.0.4")
+
+    @app.get("/colors.css", include_in_schema=False)
+    def colors() -> Response:
+        return FileResponse(COLORS)
 
     app.mount("/", StaticFiles(directory=STATIC, html=True))
     return app

@@ -57,7 +57,8 @@ def allowed(scope: Scope, *, anywhere: bool = False) -> bool:
     if name not in LOCAL and not anywhere:
         return False
     origin = headers.get(b"origin")
-    return origin is None or origin == f"http://{host}"
+    own = {f"http://{host}", *([f"https://{host}"] if anywhere else [])}  # a proxy may speak TLS
+    return origin is None or origin in own
 
 
 def dressed(send: Send) -> Send:

@@ -107,8 +107,7 @@ def run(
 ) -> None:
     """Serve until SIGTERM or Ctrl-C.
 
-    Raises UsageError where the port cannot be used, DivergedError for a network whose answers are
-    no numbers.
+    Raises UsageError where the port cannot be used.
     """
     limits, journal = limits or Limits(), Journal(quiet=quiet)
     listener = listening(host, port)
@@ -129,7 +128,7 @@ def run(
         server_header=False,
         h11_max_incomplete_event_size=BYTES,
         timeout_keep_alive=IDLE,
-        timeout_graceful_shutdown=int(limits.timeout) + 1,
+        timeout_graceful_shutdown=int(2 * limits.timeout) + 1,
     )
     with listener:
         GracefulServer(config, app.state.server).run(sockets=[listener])

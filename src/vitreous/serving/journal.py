@@ -12,7 +12,7 @@ from typing import Any, TextIO
 
 @dataclass
 class Journal:
-    """Writes lines. Requests that went well are left out where it is quiet."""
+    """Writes lines. Where it is quiet, only warnings and errors."""
 
     quiet: bool = False
     stream: TextIO | None = None

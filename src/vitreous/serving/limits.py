@@ -20,7 +20,7 @@ class Limits:
     queue    images of all requests that wait or are worked on (503)
     held     MiB of the bodies of all of them (503)
     client   requests of one address that wait or are worked on (429)
-    timeout  seconds from the first byte of a request to its answer (408, 504)
+    timeout  seconds for the body of a request, and as many for its answer (408, 504)
     batch    images that go through the network together
     wait     milliseconds that an image waits for others, at most, while the network has nothing to
              do; it waits for nobody where no other image is on its way

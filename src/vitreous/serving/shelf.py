@@ -34,13 +34,13 @@ class Served:
 
     name        by which requests ask for it
     path        of its run folder, or of its file
-    stamp       of the file that was tried last
+    stamp       of the file that was tried last; None: there was none
     generation  how often it has been loaded
     """
 
     name: str
     path: Path
-    stamp: Stamp
+    stamp: Stamp | None
     bundle: Bundle
     generation: int = 1
 
@@ -64,16 +64,20 @@ def file_of(path: Path) -> Path:
     return RunFolder(path).trained if path.is_dir() else path
 
 
-def stamp_of(path: Path) -> Stamp:
-    """What changes when the file does. Raises OSError."""
-    found = os.stat(file_of(path))
+def stamp_of(path: Path) -> Stamp | None:
+    """What changes when the file does; None where there is no file."""
+    try:
+        found = os.stat(file_of(path))
+    except (OSError, RunError):
+        return None
     return found.st_mtime_ns, found.st_size, found.st_ino
 
 
 def opened(paths: Sequence[str | Path]) -> list[Served]:
     """The models at these paths, each under the name of its folder or file.
 
-    Raises UsageError for an address, and for two of one name that cannot be told apart; as `load`.
+    Raises UsageError for an address, and for two of one name that cannot be told apart; as `load`
+    and `warm`.
     """
     found = []
     for given in paths:
@@ -84,8 +88,10 @@ def opened(paths: Sequence[str | Path]) -> list[Served]:
                 remedy="Fetch it first, look at it, and name the file.",
             )
         path = Path(given)
+        stamp = stamp_of(path)  # before: a file that is replaced meanwhile is loaded anew
         bundle = load(path)
-        found.append(Served(name_of(path), path, stamp_of(path), bundle))
+        warm(bundle)
+        found.append(Served(name_of(path), path, stamp, bundle))
     names = [one.name for one in found]
     for one in found:
         if names.count(one.name) > 1:
@@ -143,19 +149,19 @@ class Shelf:
     async def look(self, one: Served) -> None:
         """Load a model anew if its file is another one."""
         loop = asyncio.get_running_loop()
-        try:
-            stamp = await asyncio.to_thread(stamp_of, one.path)
-        except (OSError, RunError):  # between two files: what is loaded goes on
-            return
-        if stamp == one.stamp:
+        stamp = await asyncio.to_thread(stamp_of, one.path)
+        if stamp in (None, one.stamp):  # between two files, what is loaded goes on
             return
         one.stamp = stamp
         try:
             bundle = await asyncio.to_thread(load, one.path)
             await loop.run_in_executor(self.engine, warm, bundle)
-        except VitreousError as error:
+        except Exception as error:  # whatever a file does, the next one is looked at
+            facts = (
+                error.to_json() if isinstance(error, VitreousError) else {"message": repr(error)}
+            )
             self.failures += 1
-            self.tell("reload failed", level="error", model=one.name, **error.to_json())
+            self.tell("reload failed", level="error", model=one.name, **facts)
             return
         before = self.queues[one.name]
         one.bundle = bundle
