@@ -181,7 +181,8 @@ def test_the_card(trained: Run) -> None:
 def test_a_folder_to_look_at(
     trained: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert command(["publish", str(trained.folder.path), "--to", str(tmp_path / "out")]) == 0
+    for _ in range(2):  # the second one in place of the first
+        assert command(["publish", str(trained.folder.path), "--to", str(tmp_path / "out")]) == 0
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [
         "README.md", "model.safetensors",
     ]  # fmt: skip
@@ -196,6 +197,12 @@ def test_what_is_refused(hub: type[Hub], trained: Run, monkeypatch: pytest.Monke
             publish(path, place)
     with pytest.raises(UsageError, match="no name of a license"):
         publish(path, "hub:me/insects", license="all rights: mine")
+    with pytest.raises(UsageError, match="only a repository of the hub"):
+        publish(path, "me/insects", private=True)
+    model = (path / "model.safetensors").read_bytes()
+    with pytest.raises(UsageError, match="holds other files"):
+        publish(path, str(path))
+    assert (path / "model.safetensors").read_bytes() == model
     with pytest.raises(RunError, match="does not exist"):
         publish(path / "no", "hub:me/insects")
     monkeypatch.setattr(hub, "closed", True)

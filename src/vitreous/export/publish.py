@@ -18,7 +18,7 @@ from vitreous.export.model_card import card, checked_license, data_name
 from vitreous.run_folder import RunFolder
 from vitreous.runs.run import Run
 
-FILE = "model.safetensors"
+FILE, CARD = "model.safetensors", "README.md"
 PLACE = re.compile(r"[\w][\w.-]*/[\w][\w.-]*")
 
 
@@ -51,13 +51,21 @@ def publish(
     license  the hub's short name of one, such as apache-2.0
     private  the repository is seen by its owner alone, where it is made
 
-    Raises UsageError for a name that is none, RunError where the hub refuses.
+    Raises UsageError for a name that is none and for a folder with other files, RunError where the
+    hub refuses.
     """
     license = checked_license(license)
     place = to.removeprefix("hub:")
-    if to.startswith("hub:") and not PLACE.fullmatch(place):
+    on_hub = place != to
+    if on_hub and not PLACE.fullmatch(place):
         raise UsageError(
             f"'{to}' names no repository", where="--to", remedy="Write hub:OWNER/NAME."
+        )
+    if private and not on_hub:
+        raise UsageError(
+            "only a repository of the hub can be private",
+            where="--private",
+            remedy="Leave it out, or write --to hub:OWNER/NAME.",
         )
     folder = RunFolder.open(run)
     _ = folder.trained
@@ -65,18 +73,32 @@ def publish(
     training = {**found.model.training, "data": data_name(found.model)}
     blob = replace(found.model, training=training).to_bytes()
     sha256 = hashlib.sha256(blob).hexdigest()
-    if not to.startswith("hub:"):
+    if not on_hub:
         target = Path(to)
         named = f"OWNER/{folder.path.resolve().name}"
+        for_it_alone(target)
         target.mkdir(parents=True, exist_ok=True)
         write_bytes(target / FILE, blob)
-        write_bytes(target / "README.md", card(found, named, license, sha256).encode())
+        write_bytes(target / CARD, card(found, named, license, sha256).encode())
         path = str(target / FILE)
         return Published(place=str(target), model=path, sha256=sha256, license=license)
-    files = {FILE: blob, "README.md": card(found, place, license, sha256).encode()}
+    files = {FILE: blob, CARD: card(found, place, license, sha256).encode()}
     address = upload(place, files, private)
     model = f"hub:{place}#sha256={sha256[:16]}"
     return Published(place=address, model=model, sha256=sha256, license=license)
+
+
+def for_it_alone(folder: Path) -> None:
+    """Raises UsageError for a folder with files, none of which is a card from before."""
+    if not folder.is_dir() or not any(folder.iterdir()):
+        return
+    before = folder / CARD
+    if not before.is_file() or b"library_name: vitreous" not in before.read_bytes():
+        raise UsageError(
+            "holds other files, and two of these names would be overwritten",
+            where=str(folder),
+            remedy="Name a new folder with --to.",
+        )
 
 
 def upload(place: str, files: dict[str, bytes], private: bool) -> str:
