@@ -21,7 +21,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from vitreous.data.batches.batches import Batch
+from vitreous.data.batches.batch import Batch
 from vitreous.distributed import ALONE, Ranks
 from vitreous.errors import UsageError
 from vitreous.losses.penalty import Penalty, weights_of
