@@ -24,7 +24,7 @@ from typing import Any
 import torch
 from torch.nn import functional as F
 
-from vitreous.data.batches.batches import Batch
+from vitreous.data.batches.batch import Batch
 from vitreous.distributed import ALONE, LAUNCHED, Ranks, cores, joined
 from vitreous.models import create
 from vitreous.training.fit import fit

@@ -33,6 +33,7 @@ PATIENCE = timedelta(days=7)  # decoding may take hours; that a process died is 
 LAUNCHED = "VITREOUS_LAUNCHED"  # the folder of whoever began the processes, see `cli.launch`
 STORE = "store"  # the file in it by which they meet
 FOLDER = "run"  # the file in it that holds the path of the run
+PLACE = (("RANK", 0), ("WORLD_SIZE", 1), ("LOCAL_RANK", 0), ("LOCAL_WORLD_SIZE", 1))
 ORPHANED = 2.0  # seconds between two looks at whether whoever began them is still there
 
 
@@ -150,7 +151,7 @@ class Ranks:
                 tensor.data.copy_(value)
 
     def alike(self, network: nn.Module) -> bool:
-        """Has the network the same bits in all processes?"""
+        """Have the bytes of each weight and buffer the same sum in all processes?"""
         if self.size == 1:
             return True
         import torch
@@ -189,9 +190,21 @@ class Ranks:
 ALONE = Ranks()
 
 
-def is_first() -> bool:
-    """Is this process alone, or the first of several?"""
-    return int(os.environ.get("RANK", 0)) == 0
+def world() -> Ranks:
+    """What torchrun or `--processes` has told this process; a world of one where neither began it.
+
+    Raises UsageError for what is no number.
+    """
+    place = [os.environ.get(word, least) for word, least in PLACE]
+    try:
+        rank, size, local, here = map(int, place)
+    except ValueError as error:
+        raise UsageError(
+            f"no numbers, as torchrun gives them: {', '.join(map(str, place))}",
+            where=", ".join(word for word, _ in PLACE),
+            remedy="Unset these variables, or begin the processes by torchrun.",
+        ) from error
+    return Ranks(rank, size, local, here) if size > 1 and "RANK" in os.environ else ALONE
 
 
 def cores() -> int:
@@ -227,17 +240,10 @@ def joined() -> Iterator[Ranks]:
 
     Raises UsageError where torch cannot do it here, PeerError where another does not come.
     """
-    words = {
-        "rank": "RANK",
-        "size": "WORLD_SIZE",
-        "local": "LOCAL_RANK",
-        "here": "LOCAL_WORLD_SIZE",
-    }
-    given = {name: int(os.environ.get(word, -1)) for name, word in words.items()}
-    if given["size"] < 2 or given["rank"] < 0:
+    ranks = world()
+    if ranks.size == 1:
         yield ALONE
         return
-    ranks = Ranks(**{name: max(value, name == "here") for name, value in given.items()})
     import torch
     from torch import distributed
 
@@ -251,9 +257,7 @@ def joined() -> Iterator[Ranks]:
     folder = os.environ.get(LAUNCHED)
     if folder and own:
         stop_when_orphaned()
-    elif (
-        not folder and os.environ.get("OMP_NUM_THREADS", "1") == "1"
-    ):  # which is what torchrun sets
+    elif not folder and os.environ.get("OMP_NUM_THREADS", "1") == "1":  # as torchrun sets it
         torch.set_num_threads(max(1, cores() // ranks.here))
     if torch.cuda.is_available():
         torch.cuda.set_device(ranks.local % torch.cuda.device_count())

@@ -10,7 +10,8 @@ import torch
 from torch import nn
 
 import vitreous as vt
-from vitreous.data.batches.batches import Batch, Batches
+from vitreous.data.batches.batch import Batch
+from vitreous.data.batches.batches import Batches
 from vitreous.data.batches.preprocess import PixelContract
 from vitreous.data.columns import ClassNumbers
 from vitreous.errors import UsageError

@@ -13,7 +13,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from vitreous.data.batches.batches import Batch
+from vitreous.data.batches.batch import Batch
 from vitreous.errors import DivergedError, RunError
 from vitreous.files import read_lines
 from vitreous.metrics.score import Score

@@ -12,6 +12,7 @@ from PIL import Image
 import vitreous as vt
 from vitreous.cli.verdict import verdict
 from vitreous.data.batches.augmentation import keys_of
+from vitreous.data.batches.preprocess import PixelContract
 from vitreous.data.columns import ClassNumbers
 from vitreous.data.dataset import Dataset
 from vitreous.data.formats.arrays import ArrayDataset
@@ -19,6 +20,7 @@ from vitreous.data.splits.split import split
 from vitreous.distributed import Ranks
 from vitreous.errors import ModelFileError, ShapeError, UsageError
 from vitreous.inference.model_file import load
+from vitreous.inference.predictor import Predictor
 from vitreous.losses.hidden import hidden_error
 from vitreous.models import create
 from vitreous.playground.images.inspector import Lens
@@ -30,6 +32,7 @@ from vitreous.runs.robustness import robustness
 from vitreous.runs.run import Run, resume, train
 from vitreous.tasks import TASKS
 from vitreous.tasks.hidden_patches import HiddenPatches
+from vitreous.tasks.masked import Masked
 from vitreous.tasks.other_view import OtherView
 from vitreous.tasks.pretrain import NUMBERS, Pretrain
 
@@ -376,3 +379,13 @@ def test_settings_of_the_masked_come_back_from_json(masked: Run) -> None:
     for broken in ({"pretext": "masked"}, {**task.to_json(), "side": 0}, {"pretext": 1}):
         with pytest.raises(ModelFileError):
             Pretrain.from_json((), broken)
+
+
+def test_an_answer_with_what_led_to_it_is_that_of_predict() -> None:
+    """Both hide the same squares, and fill them in."""
+    contract = PixelContract(height=32, width=32, channels=1)
+    network = torch.nn.Conv2d(1, 1, 3, padding=1)
+    predictor = Predictor(model=network, task=Masked().within(32, 32, 1), contract=contract)
+    image = np.random.default_rng(0).integers(0, 256, (32, 32, 1), np.uint8)
+    found = predictor.answered(image)
+    np.testing.assert_array_equal(found.answer.pixels, predictor.predict(image).pixels)

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import nn
 
-from vitreous.data.batches.batches import Batch
+from vitreous.data.batches.batch import Batch
 
 
 def make_batches(

@@ -11,13 +11,16 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from vitreous.augment.policies import RECIPES
 from vitreous.augment.policy import Augment
 from vitreous.blocks.drop import DropPath
+from vitreous.data.batches import batches as batches_module
 from vitreous.data.batches.batches import Batches
 from vitreous.data.batches.preprocess import PixelContract
 from vitreous.data.columns import ClassNumbers, Column
 from vitreous.data.maps import MapArray, Maps
-from vitreous.distributed import ALONE, Ranks, joined
+from vitreous.distributed import ALONE, Ranks, joined, world
+from vitreous.errors import UsageError
 from vitreous.inference.predictor import Predictor
 from vitreous.losses.penalty import Penalty
 from vitreous.tasks.classify import Classify
@@ -45,7 +48,7 @@ class Doubles(nn.Module):
         return found
 
 
-def data(ranks: Ranks, *, mixup: float) -> Batches:
+def data(ranks: Ranks, augment: Augment, batch_size: int = 13) -> Batches:
     chance = np.random.default_rng(0)
     rows = chance.integers(0, 256, (53, 8, 8, 1), np.uint8)
     targets = {"class": ClassNumbers(chance.integers(0, 3, 53), ["a", "b", "c"])}
@@ -54,8 +57,8 @@ def data(ranks: Ranks, *, mixup: float) -> Batches:
         targets,
         np.arange(53),
         PixelContract(height=8, width=8, channels=1),
-        batch_size=13,  # the last one has 14
-        augment=Augment(flip=0.5, rotate=10.0, mixup=mixup),
+        batch_size=batch_size,  # of 13, the last one has 14
+        augment=augment,
         weights=chance.uniform(0.1, 2, 53).astype(np.float32),
         threads=1,
         ranks=ranks,
@@ -65,7 +68,7 @@ def data(ranks: Ranks, *, mixup: float) -> Batches:
 def trained(ranks: Ranks, mixup: float, accumulate: int) -> dict[str, Tensor]:
     torch.manual_seed(0)
     network = Doubles()
-    batches = data(ranks, mixup=mixup)
+    batches = data(ranks, Augment(flip=0.5, rotate=10.0, mixup=mixup))
     steps = fit(
         network,
         (batch for epoch in range(STEPS) for batch in batches.epoch(epoch)),
@@ -156,6 +159,26 @@ def test_a_world_of_one_does_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
         assert ranks.share(7) == slice(0, 7)
         assert ranks.gathered([1, 2]) == [1, 2]
         assert ranks.highest(3, 4) == [3, 4]
+
+
+def test_a_rank_without_a_world_is_alone_and_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else such a variable of another program would keep a result from being printed."""
+    monkeypatch.delenv("WORLD_SIZE", raising=False)
+    monkeypatch.setenv("RANK", "1")
+    assert world().first
+    monkeypatch.setenv("WORLD_SIZE", "two")
+    with pytest.raises(UsageError, match="two"):
+        world()
+
+
+@pytest.mark.parametrize("policy", RECIPES)
+def test_shares_without_an_example_are_prepared_too(
+    policy: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(batches_module, "BLOCK", 1)  # each batch by itself
+    for augment in RECIPES[policy].values():
+        batches = data(Ranks(0, 3), augment, batch_size=2)
+        assert [len(batch) for batch in batches.epoch(0)] == [0] * (len(batches) - 1) + [1]
 
 
 @pytest.mark.parametrize("size", [2, 3, 5])

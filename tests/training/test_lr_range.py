@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from vitreous.data.batches.batches import Batch
+from vitreous.data.batches.batch import Batch
 from vitreous.errors import TrainingError
 from vitreous.losses import cross_entropy
 from vitreous.runs.lr_search import find_lr as find_for

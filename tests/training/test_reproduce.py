@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import nn
 
-from vitreous.data.batches.batches import Batch
+from vitreous.data.batches.batch import Batch
 from vitreous.training.fit import fit
 from vitreous.training.reproduce import (
     deterministic,

@@ -17,7 +17,7 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from vitreous.data.batches.batches import Batch
+from vitreous.data.batches.batch import Batch
 from vitreous.training import checkpoint
 from vitreous.training.average import Average
 from vitreous.training.fit import fit

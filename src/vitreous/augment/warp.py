@@ -38,7 +38,7 @@ BORDERS = {  # what lies outside of the source: OpenCV's name and torch's
 def matrices(*entries: ArrayLike) -> Matrices:
     """Nine numbers or (B,) arrays, row by row, as (B, 3, 3)."""
     columns = [np.asarray(entry, np.float64) for entry in entries]
-    count = max(column.size for column in columns)
+    count = np.broadcast(*columns).size
     table = np.empty((count, 9))
     for place, column in enumerate(columns):
         table[:, place] = column

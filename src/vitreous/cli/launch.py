@@ -20,7 +20,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from vitreous.distributed import FOLDER, LAUNCHED, cores
+from vitreous.distributed import FOLDER, LAUNCHED, cores, world
 from vitreous.errors import PeerError, RunError, UsageError
 from vitreous.files import read_json
 from vitreous.run_folder import RunFolder
@@ -38,12 +38,12 @@ def asked(arguments: Mapping[str, Any]) -> int:
 
     Raises UsageError for a number that cannot be meant.
     """
-    given, here = arguments.get("processes"), int(os.environ.get("WORLD_SIZE", 1))
+    given, here = arguments.get("processes"), world().size
     if given is not None and not 1 <= given <= MOST:
         raise UsageError(
             f"{given} processes", where="--processes", remedy=f"Give a number from 1 to {MOST}."
         )
-    if "RANK" in os.environ and here > 1:
+    if here > 1:
         if given not in (None, here):
             raise UsageError(
                 f"{given} processes, and torchrun has begun {here}",

@@ -8,7 +8,7 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from vitreous.cli.verdict import verdict
-from vitreous.distributed import is_first
+from vitreous.distributed import world
 
 
 def resume(
@@ -41,5 +41,5 @@ def resume(
 
     with progress(style="none" if quiet else "auto") as shown:
         finished = go_on(run, data, progress=shown)
-    if is_first():
+    if world().first:
         verdict(finished.summary(), json, finished.report_path)

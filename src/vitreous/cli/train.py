@@ -8,7 +8,7 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from vitreous.cli.verdict import verdict
-from vitreous.distributed import is_first
+from vitreous.distributed import world
 from vitreous.recipes.recipe import Recipe
 
 DEFAULT = "scattered"
@@ -54,8 +54,8 @@ def train(
     from vitreous.runs.run import train as learn
 
     with progress(style="none" if quiet else "auto") as shown:
-        if not data and is_first():
+        if not data and world().first:
             shown.note(f"data: {DEFAULT} digits, which come along; name a folder for others")
         finished = learn(data or DEFAULT, recipe, out=out, progress=shown, doctor=doctor)
-    if is_first():
+    if world().first:
         verdict(finished.summary(), json, finished.report_path)

@@ -295,8 +295,8 @@ class Predictor:
         Raises UsageError for an image that `predict` cuts into tiles, and as `predict` does.
         """
         ((images, (picture,), (frame,), _),) = self.seen([source])
-        outputs = self.answers(images)
-        if self.continues:
+        outputs = self.task.completed(*self.heard(images, "answering"))
+        if self.continues or self.task.pretext("answering") is not None:
             self.outputs(images)  # the last pass, which hooks keep, is that of the picture alone
         return Answered(picture, images, frame, outputs, self.task.decode(outputs, [frame])[0])
 

@@ -18,7 +18,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from vitreous.blocks.mode import evaluating
-from vitreous.data.batches.batches import Batch
+from vitreous.data.batches.batch import Batch
 from vitreous.errors import UsageError
 from vitreous.labs import bigram
 from vitreous.labs.book import Book

@@ -17,7 +17,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from vitreous.data.batches.batches import Batch
+from vitreous.data.batches.batch import Batch
 from vitreous.data.batches.counter_random import Stream, uniforms
 from vitreous.data.batches.epoch_batches import EpochBatches
 from vitreous.robust.ascent import ascend

@@ -38,8 +38,8 @@ def divided(
         remedy = "Leave out --compile."
     elif statistics and recipe.engine == "manual":
         reason = "batch norm by hand would see the share of one process"
-    elif statistics and 1 < smallest < ranks.size:
-        reason = f"an epoch ends with a batch of {smallest}, of which not each would have a share"
+    elif statistics and smallest < ranks.size:
+        reason = f"an epoch has a batch of {smallest}, of which not each would have a share"
         remedy = "Use fewer processes, or another --batch-size."
     if reason:
         raise UsageError(

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from vitreous.data.batches.batches import Batch
+from vitreous.data.batches.batch import Batch
 from vitreous.data.batches.pack import pack
 from vitreous.progress.progress import Progress
 from vitreous.recipes.recipe import Recipe

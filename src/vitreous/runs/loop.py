@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import nullcontext
 from typing import Any
 
-from vitreous.data.batches.batches import Batch
+from vitreous.data.batches.batch import Batch
 from vitreous.data.batches.epoch_batches import EpochBatches
 from vitreous.distributed import ALONE, Ranks
 from vitreous.errors import DivergedError, ModelFileError, TrainingError

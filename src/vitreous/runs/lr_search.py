@@ -8,7 +8,7 @@ from typing import Any
 
 from torch import nn
 
-from vitreous.data.batches.batches import Batch
+from vitreous.data.batches.batch import Batch
 from vitreous.data.batches.pack import pack
 from vitreous.progress.progress import Progress, silent
 from vitreous.recipes.recipe import Recipe

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from vitreous.augment.policies import named_policy
 from vitreous.augment.policy import Augment
 from vitreous.backprop.translate.twin import manual_gradients, twin
-from vitreous.data.batches.batches import Batch
+from vitreous.data.batches.batch import Batch
 from vitreous.data.batches.pack import Pack, Rows
 from vitreous.data.dataset import Dataset, Part
 from vitreous.distributed import ALONE, Ranks

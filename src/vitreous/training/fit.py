@@ -21,7 +21,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from vitreous.data.batches.batches import Batch
+from vitreous.data.batches.batch import Batch
 from vitreous.distributed import ALONE, Ranks
 from vitreous.errors import UsageError
 from vitreous.losses.penalty import Penalty, weights_of
@@ -128,7 +128,7 @@ def fit(
         lr = optimizer.param_groups[0]["lr"]
 
         optimizer.zero_grad()
-        examples, total = whole(parts, device, ranks)
+        examples, total = whole(parts, ranks)
         shares = []
         with step_seeded(seed, number, ranks.rank if parts[0].whole is None else 0):
             for batch in filter(len, parts):  # of a small batch, a process may have no share
@@ -203,17 +203,14 @@ def grouped(batches: Iterable[Batch], size: int) -> Iterator[list[Batch]]:
         yield group
 
 
-def whole(parts: Sequence[Batch], device: torch.device, ranks: Ranks) -> tuple[int, Tensor | float]:
+def whole(parts: Sequence[Batch], ranks: Ranks) -> tuple[int, Tensor | float]:
     """How many examples a step has in all processes, and the sum of their weights."""
     examples, total = sum(b.examples for b in parts), sum(b.weight for b in parts)
     if ranks.size == 1 or parts[0].whole is not None:
         return examples, total
-    found = torch.zeros(2, dtype=torch.float64)
-    found[0], found[1] = examples, total
+    found = torch.tensor([examples, float(total)], dtype=torch.float64)
     ranks.add_up([found])
-    return int(found[0]), found[1].to(device, torch.float32) if isinstance(
-        total, Tensor
-    ) else float(found[1])
+    return int(found[0]), float(found[1])
 
 
 def summed(shares: Sequence[Tensor], trained: Sequence[Tensor]) -> Tensor:

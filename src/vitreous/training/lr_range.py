@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from vitreous.data.batches.batches import Batch
+from vitreous.data.batches.batch import Batch
 from vitreous.drawing.chart import Line, line_chart
 from vitreous.errors import DivergedError, TrainingError
 from vitreous.training.fit import fit

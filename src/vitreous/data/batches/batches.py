@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import pairwise
 from typing import Any, Literal
 
@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from vitreous.data.batches.augmentation import Augmentation, Change, Pretext, Renewal
+from vitreous.data.batches.batch import Batch, Whole, total
 from vitreous.data.batches.buffers import Buffers, Scratch
 from vitreous.data.batches.counter_random import Stream, permutation, uniforms
 from vitreous.data.batches.pack import Rows
@@ -36,71 +37,6 @@ BLOCK = 1 << 20  # values of the images that are prepared together, if a batch h
 CHUNK = 2 << 20  # bytes of rows that a thread takes at a time: they stay in its cache
 VIEW = 52  # bit of the keys from which on they count views
 BALANCES = ("none", "sampler")
-
-
-@dataclass(frozen=True)
-class Whole:
-    """The batch of which several processes have a share each.
-
-    first     the place in it of the share's first example
-    examples  how many it has
-    weight    the sum of their weights: their number, unless they have some
-    """
-
-    first: int
-    examples: int
-    weight: Tensor | float
-
-
-@dataclass(frozen=True)
-class Batch:
-    """Some examples, ready for a network.
-
-    images   (B, C, H, W) float32 in [0, 1], channels last; with V views of each example
-             (V·B, C, H, W), first one view of all, then the next of all
-    targets  by the name of their column: (B,) int64 class numbers; (B, L) float32 several labels,
-             or mixed ones; (B, K) float32 numbers; (B, H, W) maps; (B, P, 3) points; a list of B
-             tensors (n, 4) or (n, 5) of boxes
-    ids      (B,) int64 row numbers; always on the CPU
-    weights  (B,) float32, or None: importance of each example in the loss
-    whole    what this is a share of; None: it is whole
-    """
-
-    images: Images
-    targets: Mapping[str, Tensor | list[Tensor]]
-    ids: Tensor
-    weights: Tensor | None = None
-    whole: Whole | None = None
-
-    def __len__(self) -> int:
-        return len(self.ids)
-
-    @property
-    def examples(self) -> int:
-        """How many the whole batch has."""
-        return len(self) if self.whole is None else self.whole.examples
-
-    @property
-    def weight(self) -> Tensor | float:
-        """The sum of the weights of the whole batch: its number of examples, where it has none."""
-        if self.whole is not None:
-            return self.whole.weight
-        return len(self) if self.weights is None else total(self.weights)
-
-    def part(self, taken: slice) -> Batch:
-        """The share of some of its examples."""
-        return Batch(
-            self.images[taken],
-            {name: column[taken] for name, column in self.targets.items()},
-            self.ids[taken],
-            None if self.weights is None else self.weights[taken],
-            Whole(taken.start, len(self), self.weight),
-        )
-
-
-def total(weights: Tensor) -> Tensor:
-    """Their sum, as something to divide by."""
-    return weights.sum().clamp_min(1e-12)
 
 
 class Batches:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Protocol
 
-from vitreous.data.batches.batches import Batch
+from vitreous.data.batches.batch import Batch
 
 
 class EpochBatches(Protocol):

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from vitreous.blocks.dense import Dense
-from vitreous.data.batches.batches import Batch
+from vitreous.data.batches.batch import Batch
 from vitreous.data.synthetic import Points, divide, sample
 from vitreous.errors import DivergedError, UsageError
 from vitreous.losses.penalty import Penalty
