@@ -58,6 +58,14 @@ def test_many_images_are_looked_for_in_groups() -> None:
     assert scores.count == count
 
 
+def test_images_that_lie_class_by_class_do_not_favor_their_neighbors() -> None:
+    """Vectors that know nothing of ten classes: one neighbor in ten is of the same."""
+    count = 2 * AMONG
+    one = unit(np.random.default_rng(0).normal(size=(count, 24)))
+    found = neighbors_agree(one, np.arange(count) * 10 // count)
+    assert found.mean() == pytest.approx(0.1, abs=0.03)
+
+
 def test_back_from_json() -> None:
     one = np.random.default_rng(0).normal(size=(6, 3)).astype(np.float32)
     scores = view_scores(one, one[::-1], np.arange(6) % 2, loss=0.5)

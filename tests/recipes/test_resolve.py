@@ -116,6 +116,15 @@ def test_a_last_layer_that_learns_alone_decays_and_is_not_smoothed(
     )
 
 
+def test_a_network_that_tells_the_loss_gets_what_suits_that_loss() -> None:
+    told, asked = (
+        resolve(Recipe(task="pretrain", model="unet_small", loss=loss), DIGITS).recipe
+        for loss in ("auto", "masked")
+    )
+    assert told == asked
+    assert told.augment == "light"
+
+
 @pytest.mark.parametrize(("name", "epochs"), [("convnet_wide", 1), ("vit_nano4", 4), ("mlp", 4)])
 def test_digits_are_learned_by_one_network_faster_than_by_others(name: str, epochs: int) -> None:
     assert resolve(Recipe(model=name), DIGITS).recipe.epochs == epochs

@@ -126,25 +126,31 @@ def groups(count: int) -> int:
     return max(1, -(-count // AMONG))
 
 
+def grouped(count: int) -> list[slice]:
+    """The rows of each group. Images often lie class by class: a group holds some of each."""
+    step = groups(count)
+    return [slice(start, None, step) for start in range(step)]
+
+
 def view_ranks(one: Vectors, other: Vectors) -> NDArray[np.int64]:
     """(N,) the place of each image's other view among those of its group, by cosine: 1 is the
     first. Of equals it is the last, so that one answer to all images finds nothing.
     """
-    ranks = []
-    for rows in np.array_split(np.arange(len(one)), groups(len(one))):
+    ranks = np.empty(len(one), np.int64)
+    for rows in grouped(len(one)):
         alike = one[rows] @ other[rows].T
-        ranks.append((alike >= alike.diagonal()[:, None]).sum(1))
-    return np.concatenate(ranks).astype(np.int64)
+        ranks[rows] = (alike >= alike.diagonal()[:, None]).sum(1)
+    return ranks
 
 
 def neighbors_agree(one: Vectors, classes: NDArray[np.integer]) -> NDArray[np.bool_]:
     """(N,) is the most alike other image of the group of the same class?"""
-    found = []
-    for rows in np.array_split(np.arange(len(one)), groups(len(one))):
+    same = np.empty(len(one), np.bool_)
+    for rows in grouped(len(one)):
         alike = one[rows] @ one[rows].T
         np.fill_diagonal(alike, -np.inf)
-        found.append(classes[rows][alike.argmax(1)] == classes[rows])
-    return np.concatenate(found)
+        same[rows] = classes[rows][alike.argmax(1)] == classes[rows]
+    return same
 
 
 def spread(one: Vectors) -> float:

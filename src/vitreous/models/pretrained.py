@@ -69,13 +69,10 @@ def load_weights(
     else:
         path, learned = find(str(source)), ()
         usual_mean, usual_std = pixels_of(path) or IMAGENET
-    state = read(path)
-    own = weights is None and (
-        state.keys() >= model.state_dict().keys() or architecture_of(path) == row.name
-    )
+    state, trained = read(path), architecture_of(path)
+    own = weights is None and (state.keys() >= model.state_dict().keys() or trained == row.name)
     taker = model if own else model.published()
     model.notes += (*adopt(taker, state, where=str(path)), *learned)
-    trained = architecture_of(path)
     if trained and trained not in (row.name, taker.name):
         model.notes += (f"the weights are those of {trained}; {row.name} has the same tensors",)
     channels = model.in_channels

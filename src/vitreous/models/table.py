@@ -97,7 +97,8 @@ def create(
     num_classes, in_channels  None is what the network was published with; the first is the number
                 of logits, for each image or, where the row's `output` is "map", for each pixel
     size        side of the images, or (height, width); None is the published one
-    pretrained  True for the weights of the table; or a file (.safetensors, .pth), an address, or
+    pretrained  True for the weights of the table; "imagenet" for those that torchvision publishes;
+                or the folder of a run, a file (.safetensors, .pth), an address, or
                 `hub:OWNER/NAME/FILE`. Layers of another number of classes or channels are adapted;
                 what was done is in `model.notes`
     mean, std   of the pixels; None is that of the weights, ImageNet's for RGB, or 0.5 and 0.25

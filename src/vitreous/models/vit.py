@@ -65,13 +65,17 @@ class ViT(Network):
             ]
         )
         self.norm = LayerNorm(width) if pre_norm else nn.Identity()
-        self.token = ClassToken()
-        self.head = nn.Linear(width, num_classes)
+        self.add_head(width, patch, num_classes)
         self.sizes = Sizes(default=size[0], minimum=patch, multiple=patch)
         for layer in self.blocks.modules():
             if isinstance(layer, nn.Linear):
                 nn.init.trunc_normal_(layer.weight, std=0.02)
                 nn.init.zeros_(layer.bias)
+
+    def add_head(self, width: int, patch: int, num_classes: int) -> None:
+        """The last stages, from tokens (B, 1 + N, D) to logits."""
+        self.token = ClassToken()
+        self.head = nn.Linear(width, num_classes)
 
     def stages(self) -> Iterator[tuple[str, nn.Module]]:
         """Each layer is a stage of its own: `blocks.0`, `blocks.1`, ..."""

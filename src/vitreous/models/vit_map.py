@@ -25,33 +25,8 @@ class ViTMap(ViT):
 
     auxiliary: ClassVar[tuple[str, ...]] = ()
 
-    def __init__(
-        self,
-        *,
-        num_classes: int,
-        in_channels: int,
-        size: tuple[int, int],
-        patch: int = 16,
-        width: int = 768,
-        depth: int = 12,
-        heads: int = 12,
-        dropout: float = 0.0,
-        drop_path: float = 0.0,
-    ) -> None:
-        super().__init__(
-            num_classes=num_classes,
-            in_channels=in_channels,
-            size=size,
-            patch=patch,
-            width=width,
-            depth=depth,
-            heads=heads,
-            dropout=dropout,
-            drop_path=drop_path,
-        )
-        del self.token  # the head reads all tokens but that of the class
+    def add_head(self, width: int, patch: int, num_classes: int) -> None:
         self.patch = patch
-        del self.head
         self.pixels = nn.Sequential(
             nn.Conv2d(width, CHANNELS * patch * patch, 1), nn.PixelShuffle(patch)
         )

@@ -220,6 +220,10 @@ def _choose_network(choices: Choices, facts: DataFacts, kind: OutputKind, longes
 def _choose_learning(
     choices: Choices, facts: DataFacts, task: type[Task], kind: OutputKind
 ) -> None:
+    losses = [loss for loss in task.LOSSES if task.answers_with(loss) == kind]
+    if kind != task.answers:  # the network decides on the loss, and the loss on what suits it
+        whole = "each pixel" if kind == "map" else "the image as a whole"
+        choices.fill("loss", losses[0], f"{choices['model']} answers for {whole}")
     liked = task.prefers(facts.channels, facts.examples, choices["loss"])
     if choices["engine"] == "manual":  # knows the plain losses only
         liked.pop("loss", None)
@@ -272,11 +276,7 @@ def _choose_learning(
         reason = "pretrained layers learn at one rate, that of --backbone-lr"
     choices.fill("layer_decay", 1.0, reason)
 
-    losses = (loss for loss in task.LOSSES if task.answers_with(loss) == kind)
-    whole = "each pixel" if kind == "map" else "the image as a whole"
-    plain = f"{choices['model']} answers for {whole}"
-    reason = task.explain(facts.classes) if kind == task.answers else plain
-    choices.fill("loss", next(losses), reason)
+    choices.fill("loss", losses[0], task.explain(facts.classes))
     if choices.frozen:
         choices.fill("augment", "light", "features are computed once, and once of mirror images")
     elif facts.small:

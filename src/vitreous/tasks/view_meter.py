@@ -17,13 +17,9 @@ TOGETHER = 128  # images whose views are told apart in the loss that is measured
 
 
 class ViewMeter:
-    """Answers (N, 2, K) and class numbers (N,).
+    """Answers (N, 2, K), and class numbers (N,) where the data have a column "class"."""
 
-    name  of the column of classes; images without it have none
-    """
-
-    def __init__(self, name: str = "class") -> None:
-        self.name = name
+    def __init__(self) -> None:
         self._answers: list[Vectors] = []
         self._classes: list[NDArray[np.integer]] = []
 
@@ -33,8 +29,8 @@ class ViewMeter:
     def add(self, outputs: Tensor, targets: Mapping[str, Any]) -> None:
         """outputs: (2·B, K), those to the other views behind those to the images."""
         self._answers.append(torch.stack(outputs.detach().float().cpu().chunk(2), 1).numpy())
-        if self.name in targets:
-            self._classes.append(targets[self.name].cpu().numpy())
+        if "class" in targets:
+            self._classes.append(targets["class"].cpu().numpy())
 
     def merge(self, other: Self) -> None:
         self._answers += other._answers
@@ -50,10 +46,13 @@ class ViewMeter:
 
     @property
     def loss(self) -> float:
-        """The mean of nt_xent over groups of images in their order; 0 for one image alone."""
+        """The mean of nt_xent over groups of images; 0 for one image alone. Images often lie class
+        by class: a group holds some of each, as a batch does.
+        """
         answers = torch.from_numpy(self.answers)
         if len(answers) < 2:
             return 0.0
-        groups = torch.tensor_split(answers, max(1, round(len(answers) / TOGETHER)))
+        step = max(1, round(len(answers) / TOGETHER))
+        groups = (answers[start::step] for start in range(step))
         sums = [nt_xent(torch.cat([*group.unbind(1)]), reduction="none").sum() for group in groups]
         return float(torch.stack(sums).double().sum()) / len(answers)
