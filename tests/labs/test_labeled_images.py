@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from PIL import Image
@@ -13,6 +14,7 @@ from vitreous.errors import UsageError
 from vitreous.labs.chapter import key, measure
 from vitreous.labs.course import find
 from vitreous.labs.labeled_images import NEW, LabeledImages, load
+from vitreous.labs.textbook import make
 
 
 def test_the_digits_are_divided_and_nothing_is_in_both() -> None:
@@ -49,6 +51,33 @@ def test_other_data_are_refused(tmp_path: Path) -> None:
             Image.new("RGB", (8 + number, 8), label).save(tmp_path / label / f"{number}.png")
     with pytest.raises(UsageError, match="images of one size"):
         load(str(tmp_path))
+
+
+def test_too_few_images_are_refused(tmp_path: Path) -> None:
+    """They would not fill a batch of the full sizes."""
+    path, labels = tmp_path / "set.npz", np.arange(99) % 2
+    images = np.zeros((99, 8, 8), np.uint8)
+    np.savez(path, x_train=images, y_train=labels, x_test=images, y_test=labels)
+    with pytest.raises(UsageError, match="99 images to learn are too few"):
+        load(str(path))
+
+
+def test_labels_are_redrawn_in_part() -> None:
+    images = load(seed=1)
+    assert torch.equal(images.redrawn(0.0, 3), images.labels)
+    moved = (images.redrawn(0.2, 3) != images.labels).double().mean()
+    assert 0.13 < float(moved) < 0.23  # 0.2 · 9/10, four deviations
+    assert torch.equal(images.labels, load(seed=1).labels)
+
+
+def test_a_book_refuses_data_before_it_measures(tmp_path: Path) -> None:
+    with pytest.raises(UsageError):
+        next(make([find("G7"), find("X17")], tmp_path, "tiny", data="no-such-data"))
+    assert not [*tmp_path.iterdir()]
+
+
+def test_what_is_told_is_what_was_learned() -> None:
+    assert measure(find("X17"), "tiny").values["data"]["images"] == "200"
 
 
 def test_a_chapter_on_other_images_is_another(tmp_path: Path) -> None:

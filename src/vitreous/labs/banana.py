@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from vitreous.data.synthetic import BANANA, sample
 from vitreous.formats import percent
 from vitreous.labs import gallery
-from vitreous.labs.lab import Finding, Lab, Values, figure
+from vitreous.labs.lab import Finding, Lab, Values, figure, over_seeds
 from vitreous.labs.many_networks import born, squared, train
 from vitreous.metrics.interval import spread
 
@@ -91,38 +91,16 @@ def judge(values: Values) -> list[Finding]:
     straight, bent = (spread(values["accuracies"][n]) for n in ("logistic regression", BEST))
     plane, surface = (spread(values["regression"][n]) for n in ("a plane", BEST))
     return [
-        Finding(
-            name=f"accuracy on new points, {BEST} units",
-            ours=bent.mean,
-            rule="≥",
-            bound=0.99,
-            interval=bent.interval,
-            source="≥ 0.99",
-        ),
-        Finding(
-            name="accuracy of logistic regression",
-            ours=straight.mean,
-            rule="≤",
-            bound=0.9,
-            interval=straight.interval,
-            source="clearly lower",
-        ),
-        Finding(
-            name=f"regression: squared error over the variance, {BEST} units",
-            ours=surface.mean,
-            rule="≤",
-            bound=0.01,
-            interval=surface.interval,
+        over_seeds(f"accuracy on new points, {BEST} units", bent, "≥", 0.99, source="≥ 0.99"),
+        over_seeds("accuracy of logistic regression", straight, "≤", 0.9, source="clearly lower"),
+        over_seeds(
+            f"regression: squared error over the variance, {BEST} units",
+            surface,
+            "≤",
+            0.01,
             source="the surface itself",
         ),
-        Finding(
-            name="regression: the same of a plane",
-            ours=plane.mean,
-            rule="≥",
-            bound=0.1,
-            interval=plane.interval,
-            source="clearly worse",
-        ),
+        over_seeds("regression: the same of a plane", plane, "≥", 0.1, source="clearly worse"),
     ]
 
 

@@ -15,7 +15,7 @@ from markupsafe import Markup
 
 from vitreous.drawing.chart import Line, line_chart
 from vitreous.labs.gallery import table
-from vitreous.labs.gray_image import examples, middle, scene
+from vitreous.labs.gray_image import examples, median_finding, middle, scene
 from vitreous.labs.lab import Finding, Lab, Values, figure
 from vitreous.labs.many_networks import Stack, born, squared, trained
 from vitreous.labs.surface import DOMAINS, grid
@@ -98,15 +98,7 @@ def judge(values: Values) -> list[Finding]:
             bound=581,
             source="581",
         ),
-        Finding(
-            name="median loss on the image, with shortcuts",
-            ours=middle(ours),
-            rule="×",
-            bound=5.30e-2,
-            reach=2.5,
-            source="5.30e-2",
-            interval=(min(ours["losses"]), max(ours["losses"])),
-        ),
+        median_finding("median loss on the image, with shortcuts", ours, "5.30e-2", reach=2.5),
     ]
     for name, rows, decides, why in (
         ("image", image, False, "four layers are not yet deep enough to need them"),

@@ -12,13 +12,12 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 from markupsafe import Markup
-from torch.nn import functional as F
 
 from vitreous.drawing.chart import Line, line_chart
 from vitreous.formats import percent
 from vitreous.labs.gallery import side_by_side, table
 from vitreous.labs.lab import Finding, Lab, Values, figure
-from vitreous.labs.labeled_images import LabeledImages, load
+from vitreous.labs.labeled_images import LabeledImages, load, one_cycle
 from vitreous.models.table import create
 from vitreous.training.reproduce import seeded
 
@@ -46,25 +45,10 @@ def learn(
             size=(height, width),
             widths=widths,
         ).train()
-    count = len(images.images)
-    steps = epochs * (count // batch)
     optimizer = torch.optim.SGD(
         model.parameters(), 0.1, momentum=0.9, weight_decay=1e-4, fused=True
     )
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, 0.1, total_steps=steps)
-    generator = torch.Generator().manual_seed(seed)
-    curve = []
-    for _ in range(epochs):
-        losses = []
-        order = torch.randperm(count, generator=generator)
-        for rows in torch.split(order[: count // batch * batch], batch):
-            loss = F.cross_entropy(model(images.images[rows]), images.labels[rows])
-            optimizer.zero_grad()
-            loss.backward()  # type: ignore[no-untyped-call]
-            optimizer.step()
-            schedule.step()
-            losses.append(float(loss.detach()))
-        curve.append(float(np.mean(losses)))
+    curve = one_cycle(model, optimizer, images, peak=0.1, epochs=epochs, batch=batch, seed=seed)
     model.eval()
     with torch.inference_mode():
         logits = torch.cat([model(part) for part in torch.split(images.images, 500)])

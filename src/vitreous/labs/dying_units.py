@@ -15,7 +15,7 @@ from torch import Tensor
 
 from vitreous.drawing.chart import Line, line_chart
 from vitreous.labs.gallery import side_by_side
-from vitreous.labs.lab import Finding, Lab, Values
+from vitreous.labs.lab import Finding, Lab, Values, over_seeds
 from vitreous.labs.labeled_images import load
 from vitreous.labs.many_networks import Stack, born, cross_entropy, train
 from vitreous.metrics.interval import spread
@@ -60,11 +60,7 @@ def measure(
             if rate == rates[-1] and act == "relu":
                 before = dead(networks, x)
                 for other, again in KINDS.items():
-                    copy = Stack(
-                        [w.clone() for w in networks.weights],
-                        [b.clone() for b in networks.biases],
-                        again,
-                    )
+                    copy = networks.copy(again)
                     _train(copy, x, y, steps, REVIVED_AT, seed)
                     back = (before & ~dead(copy, x)).sum(1) / before.sum(1).clamp(min=1)
                     revived[other] = back.tolist()
@@ -85,22 +81,14 @@ def judge(values: Values) -> list[Finding]:
     relu, leaky = gone["rectifiers"], gone["leaky rectifiers"]
     back = {kind: spread(shares) for kind, shares in values["revived"].items()}
     return [
-        Finding(
-            name=f"share of dead rectifiers at a learning rate of {rates[0]}",
-            ours=relu[0].mean,
-            rule="≤",
-            bound=0.1,
-            interval=relu[0].interval,
+        over_seeds(
+            f"share of dead rectifiers at a learning rate of {rates[0]}",
+            relu[0],
+            "≤",
+            0.1,
             source="few",
         ),
-        Finding(
-            name=f"the same at {rates[-1]}",
-            ours=relu[-1].mean,
-            rule="≥",
-            bound=0.3,
-            interval=relu[-1].interval,
-            source="many",
-        ),
+        over_seeds(f"the same at {rates[-1]}", relu[-1], "≥", 0.3, source="many"),
         Finding(
             name="most that it falls from one rate to the next",
             ours=max(one.mean - other.mean for one, other in pairwise(relu)),
@@ -108,31 +96,28 @@ def judge(values: Values) -> list[Finding]:
             bound=0.05,
             source="grows with the rate",
         ),
-        Finding(
-            name=f"share of leaky ones below 0 for every example at {rates[-1]}",
-            ours=leaky[-1].mean,
-            rule="<",
-            bound=relu[-1].mean,
-            interval=leaky[-1].interval,
+        over_seeds(
+            f"share of leaky ones below 0 for every example at {rates[-1]}",
+            leaky[-1],
+            "<",
+            relu[-1].mean,
             source="fewer",
             decides=False,
             why="steps as long as these throw leaky units about as well; what they can do is "
             "return",
         ),
-        Finding(
-            name="dead rectifiers that return when trained on",
-            ours=back["rectifiers"].mean,
-            rule="≤",
-            bound=0.1,
-            interval=back["rectifiers"].interval,
+        over_seeds(
+            "dead rectifiers that return when trained on",
+            back["rectifiers"],
+            "≤",
+            0.1,
             source="none",
         ),
-        Finding(
-            name="the same, once they have a slope of 0.01",
-            ours=back["leaky rectifiers"].mean,
-            rule="≥",
-            bound=0.2,
-            interval=back["leaky rectifiers"].interval,
+        over_seeds(
+            "the same, once they have a slope of 0.01",
+            back["leaky rectifiers"],
+            "≥",
+            0.2,
             source="revived",
         ),
     ]

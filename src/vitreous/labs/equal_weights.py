@@ -12,7 +12,7 @@ from markupsafe import Markup
 
 from vitreous.drawing.chart import Line, line_chart
 from vitreous.labs.gallery import gallery, gray, table
-from vitreous.labs.gray_image import fit, middle, ratio, scene, shape
+from vitreous.labs.gray_image import fit, median_finding, middle, ratio, scene, shape
 from vitreous.labs.lab import Finding, Lab, Values, figure
 
 SOURCE = {
@@ -41,7 +41,6 @@ def measure(*, seed: int = 0, seeds: int = 5, steps: int = 4000, others: bool = 
 def judge(values: Values) -> list[Finding]:
     """Depth beats width at equal weights, by two at least, and even against twice the weights."""
     found = values["found"]
-    loss = {name: middle(row) for name, row in found.items()}
     claims = (
         ("1 × 125 over 2 × 20, both of 501 weights", "1 × 125", "2 × 20", 2, "2.89"),
         ("1 × 125 over 3 × 14 of 477 weights", "1 × 125", "3 × 14", 2, "3.18"),
@@ -59,14 +58,11 @@ def judge(values: Values) -> list[Finding]:
         for name, one, other, bound, source in claims
     ]
     figures = [
-        Finding(
-            name=f"median loss of {name}, {found[name]['weights']} weights",
-            ours=loss[name],
-            rule="×",
-            bound=float(source),
+        median_finding(
+            f"median loss of {name}, {found[name]['weights']} weights",
+            found[name],
+            source,
             reach=2,
-            source=source,
-            interval=(found[name]["losses"][0], found[name]["losses"][-1]),
             decides=False,
             why="the source's picture is another one",
         )

@@ -133,25 +133,10 @@ def run_language(request: Request) -> Iterator[str]:
 
 
 DEMONSTRATIONS = {
-    "painting": Demonstration(
-        "painting.gif",
-        run_painting,
-        image=True,
-    ),
-    "clusters": Demonstration(
-        "clusters.png",
-        run_clusters,
-        image=True,
-    ),
-    "multi-task": Demonstration(
-        None,
-        run_multi_task,
-    ),
-    "language": Demonstration(
-        "language.png",
-        run_language,
-        writes=True,
-    ),
+    "painting": Demonstration("painting.gif", run_painting, image=True),
+    "clusters": Demonstration("clusters.png", run_clusters, image=True),
+    "multi-task": Demonstration(None, run_multi_task),
+    "language": Demonstration("language.png", run_language, writes=True),
 }
 
 

@@ -17,6 +17,7 @@ from scipy.special import stdtrit
 from torch import Tensor
 
 from vitreous.labs.gallery import gray
+from vitreous.labs.lab import Finding
 from vitreous.labs.many_networks import born, squared, train
 from vitreous.metrics.interval import Interval
 
@@ -92,6 +93,27 @@ def fit(
 def middle(found: dict[str, Any]) -> float:
     """The median loss of the seeds."""
     return float(np.median(found["losses"]))
+
+
+def median_finding(
+    name: str, found: dict[str, Any], source: str, reach: float, **more: Any
+) -> Finding:
+    """Is the median loss of the source's size? Beside it, the least and the largest of the seeds.
+
+    source  its figure, as it is printed there
+    reach   times that ours may be more or less
+    more    other fields of `Finding`
+    """
+    return Finding(
+        name=name,
+        ours=middle(found),
+        rule="×",
+        bound=float(source),
+        reach=reach,
+        source=source,
+        interval=(min(found["losses"]), max(found["losses"])),
+        **more,
+    )
 
 
 def ratio(one: dict[str, Any], other: dict[str, Any]) -> tuple[float, Interval]:

@@ -18,8 +18,8 @@ from torch.nn import functional as F
 
 from vitreous.formats import percent
 from vitreous.labs.gallery import table
-from vitreous.labs.lab import Finding, Lab, Values
-from vitreous.labs.labeled_images import LabeledImages, load
+from vitreous.labs.lab import Finding, Lab, Values, over_seeds
+from vitreous.labs.labeled_images import LabeledImages, load, one_cycle
 from vitreous.metrics.interval import Spread, spread
 from vitreous.training.reproduce import seeded
 
@@ -51,18 +51,7 @@ def learn(
         dense = nn.Linear(maps * places, images.classes)
         model = nn.Sequential(*LAYERS[kind](channels, maps), nn.Flatten(), dense)
     optimizer = torch.optim.Adam(model.parameters(), 0.003, fused=True)
-    count = len(images.images)
-    steps = epochs * (count // batch)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, 0.006, total_steps=steps)
-    generator = torch.Generator().manual_seed(seed)
-    for _ in range(epochs):
-        order = torch.randperm(count, generator=generator)
-        for rows in torch.split(order[: count // batch * batch], batch):
-            loss = F.cross_entropy(model(images.images[rows]), images.labels[rows])
-            optimizer.zero_grad()
-            loss.backward()  # type: ignore[no-untyped-call]
-            optimizer.step()
-            schedule.step()
+    one_cycle(model, optimizer, images, peak=0.006, epochs=epochs, batch=batch, seed=seed)
     return tuple(  # type: ignore[return-value]
         right(model, *part)
         for part in ((images.images, images.labels), (images.new_images, images.new_labels))
@@ -128,12 +117,11 @@ def judge(values: Values) -> list[Finding]:
     for name, one, other, points, decides in pairs:
         less = spread(100 * np.subtract(one, other))
         found.append(
-            Finding(
-                name=f"points of accuracy: {name}",
-                ours=less.mean,
-                rule=">",
-                bound=0,
-                interval=less.interval,
+            over_seeds(
+                f"points of accuracy: {name}",
+                less,
+                ">",
+                0,
                 source=f"{points:.2f} on MNIST",
                 decides=decides,
                 why="two convolutions can say more than one and a maximum; the source's own "

@@ -17,7 +17,7 @@ from vitreous.baselines.nearest import Nearest
 from vitreous.drawing.chart import Line, line_chart
 from vitreous.formats import percent
 from vitreous.labs.gallery import table
-from vitreous.labs.lab import Finding, Lab, Values
+from vitreous.labs.lab import Finding, Lab, Values, over_seeds
 from vitreous.labs.labeled_images import LabeledImages, load
 from vitreous.labs.many_networks import born, cross_entropy, train
 from vitreous.metrics.interval import spread
@@ -85,12 +85,11 @@ def judge(values: Values) -> list[Finding]:
     few, many = (spread(rows[str(width)]) for width in (widths[0], widths[-1]))
     gain = spread(np.subtract(rows[str(widths[-1])], rows[str(widths[0])]))
     found = [
-        Finding(
-            name=f"accuracy of {widths[-1]} units less that of {widths[0]}",
-            ours=gain.mean,
-            rule=">",
-            bound=0,
-            interval=gain.interval,
+        over_seeds(
+            f"accuracy of {widths[-1]} units less that of {widths[0]}",
+            gain,
+            ">",
+            0,
             source="rises with the hidden units",
         )
     ]
@@ -121,28 +120,15 @@ def judge(values: Values) -> list[Finding]:
     return [
         *counts,
         *found,
-        Finding(
-            name=f"accuracy of {widths[0]} units",
-            ours=few.mean,
-            rule="<",
-            bound=NEIGHBORS,
-            interval=few.interval,
-            source="below 96.8 %",
+        over_seeds(f"accuracy of {widths[0]} units", few, "<", NEIGHBORS, source="below 96.8 %"),
+        over_seeds(
+            f"accuracy of {widths[-1]} units", many, ">", NEIGHBORS, source="crosses 96.8 %"
         ),
-        Finding(
-            name=f"accuracy of {widths[-1]} units",
-            ours=many.mean,
-            rule=">",
-            bound=NEIGHBORS,
-            interval=many.interval,
-            source="crosses 96.8 %",
-        ),
-        Finding(
-            name=f"accuracy of {widths[-1]} units against the SVM",
-            ours=many.mean,
-            rule="<",
-            bound=SVM,
-            interval=many.interval,
+        over_seeds(
+            f"accuracy of {widths[-1]} units against the SVM",
+            many,
+            "<",
+            SVM,
             source="98.6 %",
             decides=False,
             why="the source has no curve; its place is what is told here",

@@ -8,7 +8,7 @@ from markupsafe import Markup
 
 from vitreous.formats import counted
 from vitreous.labs.gallery import gallery, gray, table
-from vitreous.labs.gray_image import examples, fit, middle, ratio, scene
+from vitreous.labs.gray_image import examples, fit, median_finding, middle, ratio, scene
 from vitreous.labs.lab import Finding, Lab, Values, figure
 
 SOURCE = {50: "3.65e-01", 100: "2.50e-01", 125: "2.40e-01", 300: "1.92e-01"}
@@ -48,14 +48,11 @@ def judge(values: Values) -> list[Finding]:
         for fewer, more in PAIRS
     ]
     figures = [
-        Finding(
-            name=f"median loss with {units} units",
-            ours=middle(found[units]),
-            rule="×",
-            bound=float(source),
+        median_finding(
+            f"median loss with {units} units",
+            found[units],
+            source,
             reach=2,
-            source=source,
-            interval=(found[units]["losses"][0], found[units]["losses"][-1]),
             decides=False,
             why="the source's picture is another one",
         )

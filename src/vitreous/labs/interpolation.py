@@ -7,7 +7,7 @@ from functools import partial
 from markupsafe import Markup
 
 from vitreous.labs.gallery import gallery, gray, table
-from vitreous.labs.gray_image import SIDE, fit, middle, ratio, scene, shape
+from vitreous.labs.gray_image import SIDE, fit, median_finding, middle, ratio, scene, shape
 from vitreous.labs.lab import Finding, Lab, Values, figure
 
 SOURCE = {(10, 20, 10): "6.43e-02", (10, 20, 10, 10): "5.30e-02"}
@@ -41,17 +41,8 @@ def judge(values: Values) -> list[Finding]:
         for name, count in WEIGHTS.items()
     ]
     figures = [
-        Finding(
-            name=f"median loss of {shape(hidden)}",
-            ours=middle(values["found"][shape(hidden)]),
-            rule="×",
-            bound=float(source),
-            reach=3,
-            source=source,
-            interval=(
-                values["found"][shape(hidden)]["losses"][0],
-                values["found"][shape(hidden)]["losses"][-1],
-            ),
+        median_finding(
+            f"median loss of {shape(hidden)}", values["found"][shape(hidden)], source, reach=3
         )
         for hidden, source in SOURCE.items()
     ]

@@ -15,7 +15,7 @@ from typing import Any, Literal
 
 from markupsafe import Markup
 
-from vitreous.metrics.interval import Interval
+from vitreous.metrics.interval import Interval, Spread
 
 Values = dict[str, Any]
 """What was measured, as JSON can hold it."""
@@ -91,6 +91,16 @@ class Finding:
 
     def to_json(self) -> dict[str, Any]:
         return {**asdict(self), "holds": self.holds}
+
+
+def over_seeds(name: str, ours: Spread, rule: Rule, bound: float, **more: Any) -> Finding:
+    """A finding about a mean over seeds, with its interval.
+
+    more  other fields of `Finding`
+    """
+    return Finding(
+        name=name, ours=ours.mean, rule=rule, bound=bound, interval=ours.interval, **more
+    )
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -11,7 +11,8 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
+from torch.nn import functional as F
 
 from vitreous.data.columns import ClassNumbers
 from vitreous.data.dataset import Part
@@ -20,6 +21,7 @@ from vitreous.errors import UsageError
 
 DIGITS = "digits"
 NEW = 500  # images to test on, of a set without a test part
+LEAST = 100  # images to learn: a batch at the full sizes
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,6 +48,13 @@ class LabeledImages:
         """The images as rows, (N, pixels): those to learn, and those to test on."""
         return self.images.flatten(1), self.new_images.flatten(1)
 
+    def redrawn(self, share: float, seed: int) -> Tensor:
+        """(N,) labels of which about this share is drawn anew, rightly or wrongly."""
+        labels, generator = self.labels.clone(), torch.Generator().manual_seed(seed)
+        drawn = torch.rand(len(labels), generator=generator) < share
+        labels[drawn] = torch.randint(0, self.classes, (int(drawn.sum()),), generator=generator)
+        return labels
+
     def told(self) -> dict[str, Any]:
         """What a chapter keeps: the name, the counts, and whether it is MNIST."""
         return {
@@ -63,7 +72,7 @@ def load(data: str = DIGITS, *, seed: int = 0, most: int | None = None) -> Label
     most  of the images to learn, drawn
     seed  of what is drawn
 
-    Raises UsageError for data of another kind, and what opening it raises.
+    Raises UsageError for data of another kind or too few images, and what opening it raises.
     """
     found = open(data)
     labels = found.targets.get("class")
@@ -79,6 +88,12 @@ def load(data: str = DIGITS, *, seed: int = 0, most: int | None = None) -> Label
     if not len(test):
         order = random.permutation(others)
         test, others = np.sort(order[:NEW]), np.sort(order[NEW:])
+    if len(others) < LEAST:
+        raise UsageError(
+            f"{len(others)} images to learn are too few",
+            where=f"--data {data}",
+            remedy=f"Give {LEAST}, and {NEW} more to test on where they have no test part.",
+        )
     if most is not None and most < len(others):
         others = np.sort(random.choice(others, most, replace=False))
 
@@ -94,3 +109,37 @@ def load(data: str = DIGITS, *, seed: int = 0, most: int | None = None) -> Label
         images(test),
         torch.from_numpy(labels.array[test]),
     )
+
+
+def one_cycle(
+    model: nn.Module,
+    optimizer: torch.optim.Optimizer,
+    images: LabeledImages,
+    *,
+    peak: float,
+    epochs: int,
+    batch: int,
+    seed: int,
+) -> list[float]:
+    """Train on the images; (epochs,) the mean loss of each epoch.
+
+    peak   the learning rate rises to it and falls to 0
+    batch  images of a step; each epoch has its own order and leaves out what fills no batch
+    """
+    count = len(images.images)
+    steps = epochs * (count // batch)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, peak, total_steps=steps)
+    generator = torch.Generator().manual_seed(seed)
+    curve = []
+    for _ in range(epochs):
+        losses = []
+        order = torch.randperm(count, generator=generator)
+        for rows in torch.split(order[: count // batch * batch], batch):
+            loss = F.cross_entropy(model(images.images[rows]), images.labels[rows])
+            optimizer.zero_grad()
+            loss.backward()  # type: ignore[no-untyped-call]
+            optimizer.step()
+            schedule.step()
+            losses.append(float(loss.detach()))
+        curve.append(float(np.mean(losses)))
+    return curve

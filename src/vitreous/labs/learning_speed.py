@@ -10,13 +10,12 @@ from __future__ import annotations
 from math import log
 
 import numpy as np
-import torch
 from markupsafe import Markup
 
 from vitreous.drawing.chart import Line, line_chart
 from vitreous.labs.gallery import side_by_side
-from vitreous.labs.lab import Finding, Lab, Values, figure
-from vitreous.labs.labeled_images import load
+from vitreous.labs.lab import Finding, Lab, Values, figure, over_seeds
+from vitreous.labs.labeled_images import LabeledImages, load
 from vitreous.labs.many_networks import born, cross_entropy, trained
 from vitreous.metrics.interval import spread
 
@@ -37,14 +36,10 @@ def saddle(start: tuple[float, float], steps: int) -> list[list[float]]:
 
 
 def speeds(
-    data: str, *, seeds: int, steps: int, wrong: float, seed: int
+    images: LabeledImages, *, seeds: int, steps: int, wrong: float, seed: int
 ) -> dict[str, dict[str, list[float]]]:
     """For each rate: training loss early and at the end, loss and accuracy on new images."""
-    images = load(data, seed=seed, most=FEW)
-    (x, new_x), y = images.vectors, images.labels.clone()
-    generator = torch.Generator().manual_seed(seed)
-    drawn = torch.rand(len(y), generator=generator) < wrong
-    y[drawn] = torch.randint(0, images.classes, (int(drawn.sum()),), generator=generator)
+    (x, new_x), y = images.vectors, images.redrawn(wrong, seed)
     found = {}
     for rate in RATES:
         stack = born((x.shape[1], 64, images.classes), seeds, init="he", seed=seed)
@@ -77,17 +72,18 @@ def measure(
     *, seed: int = 0, data: str = "digits", seeds: int = 8, steps: int = 2000, others: bool = True
 ) -> Values:
     """The rates with a fifth of the labels drawn and with none; descents on the saddle."""
+    images = load(data, seed=seed, most=FEW)
     kinds = (WRONG, 0.0)[: 1 + others]
     found = {
         f"{wrong:.0%} of the labels drawn": speeds(
-            data, seeds=seeds, steps=steps, wrong=wrong, seed=seed
+            images, seeds=seeds, steps=steps, wrong=wrong, seed=seed
         )
         for wrong in kinds
     }
     starts = np.random.default_rng(seed).uniform(-2, 2, (200, 2))
     ends = [saddle((float(x), float(y)), 400)[-1] for x, y in starts]
     return {
-        "data": load(data, seed=seed).told(),
+        "data": images.told(),
         "found": found,
         "ridge": saddle((0.0, 1.5), 400)[-1],
         "left": {
@@ -114,13 +110,8 @@ def judge(values: Values) -> list[Finding]:
             bound=1,
             source="speed is not everything",
         ),
-        Finding(
-            name="accuracy on new images that it gains",
-            ours=gained.mean,
-            rule=">",
-            bound=0,
-            interval=gained.interval,
-            source="speed is not everything",
+        over_seeds(
+            "accuracy on new images that it gains", gained, ">", 0, source="speed is not everything"
         ),
         Finding(
             name="distance to the saddle of a descent along its ridge",

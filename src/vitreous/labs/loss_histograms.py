@@ -20,7 +20,7 @@ from torch.nn import functional as F
 from vitreous.drawing.chart import Line, line_chart
 from vitreous.labs.gallery import table
 from vitreous.labs.lab import Finding, Lab, Values, figure
-from vitreous.labs.labeled_images import load
+from vitreous.labs.labeled_images import LabeledImages, load
 from vitreous.labs.many_networks import born, cross_entropy, train
 
 WIDTHS = (4, 8, 16, 32, 64)
@@ -37,10 +37,16 @@ def vectors(images: Tensor) -> Tensor:
 
 
 def ends(
-    width: int, count: int, *, data: str, steps: int, rate: float, seed: int, method: str = "sgd"
+    width: int,
+    count: int,
+    *,
+    images: LabeledImages,
+    steps: int,
+    rate: float,
+    seed: int,
+    method: str = "sgd",
 ) -> dict[str, list[float]]:
     """The loss on test images, and on those trained on, of each of `count` trainings."""
-    images = load(data, seed=seed)
     x = {"train": vectors(images.images), "test": vectors(images.new_images)}
     y = {"train": images.labels, "test": images.new_labels}
     found: dict[str, list[float]] = {part: [] for part in PARTS}
@@ -79,7 +85,8 @@ def measure(
     others: bool = True,
 ) -> Values:
     """The losses of all trainings of each width; the ends of the widths by other rates."""
-    run = partial(ends, data=data, seed=seed)
+    images = load(data, seed=seed)
+    run = partial(ends, images=images, seed=seed)
     found = {str(width): run(width, trainings, steps=steps, rate=0.3) for width in widths}
     moved = {}
     if others:
@@ -89,7 +96,7 @@ def measure(
             ("momentum 0.9", partial(run, steps=steps, rate=0.03, method="momentum")),
         ):
             moved[name] = [other(width, some)["test"] for width in (narrow, wide)]
-    return {"data": load(data, seed=seed).told(), "found": found, "moved": moved}
+    return {"data": images.told(), "found": found, "moved": moved}
 
 
 def shares(

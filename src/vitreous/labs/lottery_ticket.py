@@ -11,13 +11,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 
+import numpy as np
 import torch
 from markupsafe import Markup
 from torch import Tensor
 
 from vitreous.drawing.chart import Line, line_chart
 from vitreous.labs.gallery import side_by_side
-from vitreous.labs.lab import Finding, Lab, Values
+from vitreous.labs.lab import Finding, Lab, Values, over_seeds
 from vitreous.labs.labeled_images import LabeledImages, load
 from vitreous.labs.many_networks import Stack, born, cross_entropy, trained
 from vitreous.metrics.interval import spread
@@ -34,10 +35,6 @@ class Training:
 
     accuracies: Tensor
     fastest: Tensor
-
-
-def copied(stack: Stack) -> Stack:
-    return Stack([w.clone() for w in stack.weights], [b.clone() for b in stack.biases], stack.act)
 
 
 def learn(
@@ -109,7 +106,7 @@ def measure(
         masks = [torch.ones_like(weight) for weight in first.weights]
         rows = []
         for number in range(rounds + 1):
-            ticket, control = copied(first), copied(others)
+            ticket, control = first.copy(), others.copy()
             run = partial(learn, masks=masks, images=images, steps=steps, rate=rate, seed=seed)
             one = run(ticket)
             other = run(control) if number else one
@@ -133,14 +130,9 @@ def judge(values: Values) -> list[Finding]:
     whole = rows[0]["ticket"]
     good = [row for row in rows[1:] if sum(row["ticket"][0]) >= sum(whole[0])]
     last = good[-1] if good else rows[1]
-    less = spread([a - b for a, b in zip(last["ticket"][0], whole[0], strict=True)])
-    sooner = spread([a / b for a, b in zip(last["ticket"][1], whole[1], strict=True)])
-    better = spread(
-        [a - b for a, b in zip(*(last[k][0] for k in ("ticket", "control")), strict=True)]
-    )
-    faster = spread(
-        [a / b for a, b in zip(*(last[k][1] for k in ("ticket", "control")), strict=True)]
-    )
+    ticket, control = last["ticket"], last["control"]
+    less, better = (spread(np.subtract(ticket[0], other[0])) for other in (whole, control))
+    sooner, faster = (spread(np.divide(ticket[1], other[1])) for other in (whole, control))
     return [
         Finding(
             name="weights left in the smallest ticket that is as accurate as the whole network, "
@@ -150,38 +142,30 @@ def judge(values: Values) -> list[Finding]:
             bound=0.25,
             source="10 to 20 % and less",
         ),
-        Finding(
-            name="its accuracy less that of the whole network",
-            ours=less.mean,
-            rule="≥",
-            bound=-0.01,
-            interval=less.interval,
-            source="≥ original",
+        over_seeds(
+            "its accuracy less that of the whole network", less, "≥", -0.01, source="≥ original"
         ),
-        Finding(
-            name="its accuracy less that of the same gaps with other first weights",
-            ours=better.mean,
-            rule=">",
-            bound=0,
-            interval=better.interval,
+        over_seeds(
+            "its accuracy less that of the same gaps with other first weights",
+            better,
+            ">",
+            0,
             source="random re-init worse",
         ),
-        Finding(
-            name="steps to the least loss on new images, over those of the control",
-            ours=faster.mean,
-            rule="<",
-            bound=1,
-            interval=faster.interval,
+        over_seeds(
+            "steps to the least loss on new images, over those of the control",
+            faster,
+            "<",
+            1,
             source="learns faster",
             decides=False,
             why="the ticket's gain is in where it ends; both learn about as fast",
         ),
-        Finding(
-            name="the same over those of the whole network",
-            ours=sooner.mean,
-            rule="≤",
-            bound=1,
-            interval=sooner.interval,
+        over_seeds(
+            "the same over those of the whole network",
+            sooner,
+            "≤",
+            1,
             source="≤ iterations",
             decides=False,
             why="one training is looked at 25 times, and when the loss was least differs much from "

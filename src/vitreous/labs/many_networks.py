@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 import torch
@@ -61,6 +61,14 @@ class Stack:
     def count(self) -> int:
         """Parameters of one network."""
         return sum(tensor[0].numel() for tensor in self.parameters)
+
+    def copy(self, act: str | None = None) -> Stack:
+        """The same networks with tensors of their own.
+
+        act  another row of the activation table; None keeps theirs
+        """
+        weights, biases = ([t.clone() for t in part] for part in (self.weights, self.biases))
+        return replace(self, weights=weights, biases=biases, act=act or self.act)
 
     def rows(self, chosen: Tensor) -> Stack:
         """Some of the networks."""

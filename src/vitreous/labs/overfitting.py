@@ -12,8 +12,8 @@ from markupsafe import Markup
 
 from vitreous.drawing.chart import Line, line_chart
 from vitreous.labs.gallery import side_by_side
-from vitreous.labs.lab import Finding, Lab, Values, figure
-from vitreous.labs.labeled_images import load
+from vitreous.labs.lab import Finding, Lab, Values, figure, over_seeds
+from vitreous.labs.labeled_images import LabeledImages, load
 from vitreous.labs.many_networks import born, cross_entropy, trained
 from vitreous.metrics.interval import spread
 
@@ -23,18 +23,14 @@ RATE = 0.5
 
 
 def curves(
-    data: str, *, seeds: int, steps: int, every: int, wrong: float, seed: int
+    images: LabeledImages, *, seeds: int, steps: int, every: int, wrong: float, seed: int
 ) -> dict[str, list[list[float]]]:
     """Losses and errors of each network at every so many steps of gradient descent on all images.
 
     train, new, error  (times, S): the loss on what is learned, on new images, and the share of
     these that is told wrongly
     """
-    images = load(data, seed=seed, most=FEW)
-    (x, new_x), y = images.vectors, images.labels.clone()
-    generator = torch.Generator().manual_seed(seed)
-    drawn = torch.rand(len(y), generator=generator) < wrong
-    y[drawn] = torch.randint(0, images.classes, (int(drawn.sum()),), generator=generator)
+    (x, new_x), y = images.vectors, images.redrawn(wrong, seed)
     stack = born((x.shape[1], WIDTH, images.classes), seeds, init="he", seed=seed)
     found: dict[str, list[list[float]]] = {"train": [], "new": [], "error": []}
     watched = trained(
@@ -55,14 +51,15 @@ def measure(
     *, seed: int = 0, data: str = "digits", seeds: int = 5, steps: int = 3000, others: bool = True
 ) -> Values:
     """The curves with a fifth of the labels drawn, and with none."""
+    images = load(data, seed=seed, most=FEW)
     every = max(steps // 100, 1)
     found = {
         f"{wrong:.0%} of the labels drawn": curves(
-            data, seeds=seeds, steps=steps, every=every, wrong=wrong, seed=seed
+            images, seeds=seeds, steps=steps, every=every, wrong=wrong, seed=seed
         )
         for wrong in (WRONG, 0.0)[: 1 + others]
     }
-    return {"data": load(data, seed=seed).told(), "every": every, "found": found}
+    return {"data": images.told(), "every": every, "found": found}
 
 
 def judge(values: Values) -> list[Finding]:
@@ -82,28 +79,21 @@ def judge(values: Values) -> list[Finding]:
             bound=0.0,
             source="monotone",
         ),
-        Finding(
-            name="loss on new images: the least over that at the beginning",
-            ours=fallen.mean,
-            rule="≤",
-            bound=0.8,
-            interval=fallen.interval,
+        over_seeds(
+            "loss on new images: the least over that at the beginning",
+            fallen,
+            "≤",
+            0.8,
             source="falls",
         ),
-        Finding(
-            name="loss on new images: at the end over the least",
-            ours=risen.mean,
-            rule="≥",
-            bound=1.1,
-            interval=risen.interval,
-            source="and rises",
+        over_seeds(
+            "loss on new images: at the end over the least", risen, "≥", 1.1, source="and rises"
         ),
-        Finding(
-            name="share of errors on new images that stopping saves",
-            ours=saved.mean,
-            rule=">",
-            bound=0,
-            interval=saved.interval,
+        over_seeds(
+            "share of errors on new images that stopping saves",
+            saved,
+            ">",
+            0,
             decides=False,
             source="the best model is the earlier one",
             why="the loss rises because wrong answers become surer, while the answers stay",

@@ -17,7 +17,7 @@ from torch.nn import functional as F
 
 from vitreous.drawing.chart import Line, line_chart
 from vitreous.labs.gallery import side_by_side
-from vitreous.labs.lab import Finding, Lab, Values
+from vitreous.labs.lab import Finding, Lab, Values, over_seeds
 from vitreous.labs.labeled_images import LabeledImages, load
 from vitreous.metrics.interval import spread
 from vitreous.training.reproduce import seeded
@@ -131,52 +131,42 @@ def judge(values: Values) -> list[Finding]:
             bound=1e-12,
             source="invariant",
         ),
-        Finding(
-            name=f"change of the features by {FARTHEST} pixels, {pooled}",
-            ours=change[pooled].mean,
-            rule="≤",
-            bound=0.001,
-            interval=change[pooled].interval,
+        over_seeds(
+            f"change of the features by {FARTHEST} pixels, {pooled}",
+            change[pooled],
+            "≤",
+            0.001,
             source="invariant",
         ),
-        Finding(
-            name=f"change of the features by {FARTHEST} pixels, {flat}",
-            ours=change[flat].mean,
-            rule="≥",
-            bound=0.5,
-            interval=change[flat].interval,
+        over_seeds(
+            f"change of the features by {FARTHEST} pixels, {flat}",
+            change[flat],
+            "≥",
+            0.5,
             source="not invariant",
         ),
-        Finding(
-            name=f"accuracy where nothing is shifted, {pooled}",
-            ours=knows.mean,
-            rule="≥",
-            bound=0.5,
-            interval=knows.interval,
-            source="it has learned",
+        over_seeds(
+            f"accuracy where nothing is shifted, {pooled}", knows, "≥", 0.5, source="it has learned"
         ),
-        Finding(
-            name=f"accuracy lost by {FARTHEST} pixels, {pooled}",
-            ours=lost[pooled].mean,
-            rule="≤",
-            bound=0.05,
-            interval=lost[pooled].interval,
+        over_seeds(
+            f"accuracy lost by {FARTHEST} pixels, {pooled}",
+            lost[pooled],
+            "≤",
+            0.05,
             source="invariant",
         ),
-        Finding(
-            name=f"accuracy lost by {FARTHEST} pixels, {flat}",
-            ours=lost[flat].mean,
-            rule="≥",
-            bound=0.2,
-            interval=lost[flat].interval,
+        over_seeds(
+            f"accuracy lost by {FARTHEST} pixels, {flat}",
+            lost[flat],
+            "≥",
+            0.2,
             source="not invariant",
         ),
-        Finding(
-            name=f"accuracy lost by {FARTHEST} pixels at the border, {pooled}",
-            ours=border.mean,
-            rule="≤",
-            bound=0.05,
-            interval=border.interval,
+        over_seeds(
+            f"accuracy lost by {FARTHEST} pixels at the border, {pooled}",
+            border,
+            "≤",
+            0.05,
             source="invariant",
             decides=False,
             why="what moves up to the border is seen in part: the zeros of padding are not the "

@@ -10,6 +10,7 @@ from vitreous.drawing import html
 from vitreous.errors import StorageError
 from vitreous.labs.chapter import Chapter, measure, recall
 from vitreous.labs.lab import Lab, Size, held
+from vitreous.labs.labeled_images import load
 
 PLAYGROUND = "http://127.0.0.1:7007/#"  # where `vitreous play` serves it
 INDEX = "index.html"
@@ -57,7 +58,7 @@ def make(
     begin  told which experiment is about to be measured
     page   the name of the page
 
-    Raises StorageError, also for a folder that is a file.
+    Raises StorageError, also for a folder that is a file; before all else, what `load` raises.
     """
     if folder.exists() and not folder.is_dir():
         raise StorageError(
@@ -65,6 +66,8 @@ def make(
             where=str(folder),
             remedy="Choose another place with --out.",
         )
+    if data is not None:
+        load(data)  # refused here, not after chapters that take none
     chapters: list[Chapter] = []
     for lab in labs:
         chapter, fresh = recall(lab, folder, size, seed, data), False

@@ -15,7 +15,7 @@ from torch import Tensor
 from vitreous.blocks.activation import ACTIVATIONS
 from vitreous.blocks.init import INITIALIZERS
 from vitreous.drawing.chart import Line, line_chart
-from vitreous.labs.lab import Finding, Lab, Values, figure
+from vitreous.labs.lab import Finding, Lab, Values, figure, over_seeds
 from vitreous.metrics.interval import spread
 
 DEPTHS = (2, 4, 6, 8, 10, 14, 20)
@@ -90,21 +90,15 @@ def judge(values: Values) -> list[Finding]:
         Finding(
             name="largest ‖δ₁‖/‖δ_L‖ over ¼^(L−1) Π‖W‖", ours=worst, rule="≤", bound=1, source="≤ 1"
         ),
-        Finding(
-            name="a logistic layer multiplies the gradient by",
-            ours=fades.mean,
-            rule="≤",
-            bound=0.25,
-            interval=fades.interval,
-            source="≤ 0.25 ‖W‖",
+        over_seeds(
+            "a logistic layer multiplies the gradient by", fades, "≤", 0.25, source="≤ 0.25 ‖W‖"
         ),
-        Finding(
-            name="a rectified layer with He's weights multiplies it by",
-            ours=flat.mean,
-            rule="±",
-            bound=1,
+        over_seeds(
+            "a rectified layer with He's weights multiplies it by",
+            flat,
+            "±",
+            1,
             reach=0.1,
-            interval=flat.interval,
             source="flat",
         ),
     ]
