@@ -14,6 +14,7 @@ import shutil
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -22,14 +23,11 @@ from PIL import Image
 import vitreous as vt
 from vitreous.export.exporting import export
 
-sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 pytest.importorskip("onnxscript", reason="exporting needs the extra [export]")
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("chrome")
 DIST = Path(os.environ.get("ONNXRUNTIME_WEB", "nowhere"))
 PAGE = Path(__file__).parents[2] / "docs" / "export.md"
 pytestmark = [
     pytest.mark.slow,
-    pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine"),
     pytest.mark.skipif(not DIST.is_dir(), reason="$ONNXRUNTIME_WEB names no folder"),
 ]
 NEEDED = ("ort.wasm.bundle.min.mjs", "ort-wasm-simd-threaded.mjs", "ort-wasm-simd-threaded.wasm")
@@ -50,11 +48,7 @@ Files.extensions_map = {
 @pytest.fixture
 def place(tmp_path: Path) -> Iterator[tuple[Path, str]]:
     """A folder, and the address at which a browser finds it."""
-    for name in (
-        "ort.wasm.bundle.min.mjs",
-        "ort-wasm-simd-threaded.mjs",
-        "ort-wasm-simd-threaded.wasm",
-    ):
+    for name in NEEDED:
         shutil.copy(DIST / name, tmp_path)
     handler = functools.partial(Files, directory=str(tmp_path))
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as running:
@@ -74,7 +68,7 @@ def colors() -> tuple[np.ndarray, np.ndarray]:
 
 
 @pytest.mark.parametrize("kind", ["gray", "color"])
-def test_the_program_of_the_page(kind: str, place: tuple[Path, str]) -> None:
+def test_the_program_of_the_page(browser: Any, kind: str, place: tuple[Path, str]) -> None:
     folder, address = place
     (program,) = PROGRAM.findall(PAGE.read_text("utf-8"))
     assert len(program.splitlines()) <= 40
@@ -86,17 +80,13 @@ def test_the_program_of_the_page(kind: str, place: tuple[Path, str]) -> None:
     icon = "<link rel=icon href='data:,'>"
     (folder / "index.html").write_text(f"{icon}<script type='module'>{program}</script>")
     shown = []
-    with sync_api.sync_playwright() as playwright:
-        flags = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=flags)
-        for image in images:
-            row = run.model.contract.load(image)
-            Image.fromarray(row[..., 0] if row.shape[2] == 1 else row).save(folder / "3.png")
-            page = browser.new_page()
-            with page.expect_console_message(timeout=30_000) as said:
-                page.goto(address)
-            shown.append((said.value.text, run.model.predict(row).label))
-            page.close()
-        browser.close()
+    for image in images:
+        row = run.model.contract.load(image)
+        Image.fromarray(row[..., 0] if row.shape[2] == 1 else row).save(folder / "3.png")
+        page = browser.new_page()
+        with page.expect_console_message(timeout=30_000) as said:
+            page.goto(address)
+        shown.append((said.value.text, run.model.predict(row).label))
+        page.close()
     assert [one for one, _ in shown] == [other for _, other in shown]
     assert len({one for one, _ in shown}) > 1

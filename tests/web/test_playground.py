@@ -303,6 +303,8 @@ def test_a_new_lesson_begins_with_nothing_of_the_one_before(visit):
     page.wait_for_timeout(200)
     assert page.inner_text("#map-title").startswith("Draw here")
     assert page.inner_text("#test-loss") == "–"
+    page.click('[data-key="output"]')  # no number of it is known: nothing to set
+    assert not page.is_visible("#tip input")
 
 
 def test_an_address_that_was_cut_off(visit):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import shutil
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -28,9 +27,6 @@ from vitreous.serving.port import listening
 from vitreous.serving.shelf import opened
 from vitreous.tasks import Classify
 
-sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("chrome")
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine")
 TOKEN = "long enough"
 
 
@@ -65,39 +61,36 @@ def address(model: Path) -> Iterator[str]:
 
 
 def test_a_picture_is_answered_on_a_phone_in_the_dark(
-    address: str, model: Path, tmp_path: Path
+    browser: Any, address: str, model: Path, tmp_path: Path
 ) -> None:
     picture = tmp_path / "a picture with a long name and no end 2026.png"
     random = np.random.default_rng(0)
     Image.fromarray(random.integers(0, 256, (60, 80, 3), dtype=np.uint8)).save(picture)
     (tmp_path / "notes.txt").write_text("no picture")
     wrong: list[str] = []
-    with sync_api.sync_playwright() as playwright:
-        flags = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=flags)
-        context = browser.new_context(
-            viewport={"width": 360, "height": 740}, color_scheme="dark", reduced_motion="reduce"
-        )
-        page: Any = context.new_page()
-        page.on("pageerror", lambda error: wrong.append(str(error)))
-        page.on("request", lambda asked: asked.url.startswith((address, "data:", "blob:"))
-                or wrong.append(asked.url))  # fmt: skip
-        page.goto(address)
-        page.fill("#token", TOKEN)
-        page.click("#token-form button")
-        page.locator("#facts", has_text="3 classes").wait_for()
-        assert page.locator("#token-form").is_hidden()
-        page.check("#why")
-        page.set_input_files("#file", [picture])
-        page.locator("figcaption", has_text="evidence").wait_for()
-        (answer,) = opened([model])[0].bundle.predict([picture])
-        assert page.locator("article h2").inner_text() == answer.label
-        assert f"{100 * answer.score:.1f} %" in page.locator(".bars").inner_text()
-        page.set_input_files("#file", [tmp_path / "notes.txt"])
-        page.locator("#error", has_text="notes.txt: is text").wait_for()
-        assert page.evaluate("document.documentElement.scrollWidth") <= 360
-        dark = page.evaluate("getComputedStyle(document.body).backgroundColor")
-        page.emulate_media(color_scheme="light")
-        assert page.evaluate("getComputedStyle(document.body).backgroundColor") != dark
-        browser.close()
+    context = browser.new_context(
+        viewport={"width": 360, "height": 740}, color_scheme="dark", reduced_motion="reduce"
+    )
+    page: Any = context.new_page()
+    page.on("pageerror", lambda error: wrong.append(str(error)))
+    page.on("request", lambda asked: asked.url.startswith((address, "data:", "blob:"))
+            or wrong.append(asked.url))  # fmt: skip
+    page.goto(address)
+    page.fill("#token", TOKEN)
+    page.click("#token-form button")
+    page.locator("#facts", has_text="3 classes").wait_for()
+    assert page.locator("#token-form").is_hidden()
+    page.check("#why")
+    page.set_input_files("#file", [picture])
+    page.locator("figcaption", has_text="evidence").wait_for()
+    (answer,) = opened([model])[0].bundle.predict([picture])
+    assert page.locator("article h2").inner_text() == answer.label
+    assert f"{100 * answer.score:.1f} %" in page.locator(".bars").inner_text()
+    page.set_input_files("#file", [tmp_path / "notes.txt"])
+    page.locator("#error", has_text="notes.txt: is text").wait_for()
+    assert page.evaluate("document.documentElement.scrollWidth") <= 360
+    dark = page.evaluate("getComputedStyle(document.body).backgroundColor")
+    page.emulate_media(color_scheme="light")
+    assert page.evaluate("getComputedStyle(document.body).backgroundColor") != dark
+    context.close()
     assert not wrong

@@ -183,6 +183,26 @@ def test_the_same_frames(engine, name):
             assert (off <= bound + 1e-4 + 1e-3 * size * (key in ("losses", "embedding"))).all(), key
 
 
+def test_weights_set_by_hand_outlive_a_rate_and_have_a_landscape(engine):
+    found = engine.evaluate(
+        """async (vocabulary) => {
+            const { Live } = await import("/engine/live.js");
+            const live = new Live(vocabulary, () => {});
+            const turn = () => new Promise((resolve) => setTimeout(resolve, 5));
+            const drawn = async () => { while (live.inside.pending(live.session)) await turn(); };
+            live.handle({ type: "look", layer: null, landscape: true });
+            await drawn();
+            live.handle({ type: "weigh", layer: 0, unit: 0, source: 0, value: 5 });
+            const pending = live.inside.pending(live.session);
+            await drawn();
+            live.handle({ type: "set", changes: { lr: 0.1 } });
+            return [pending, live.session.network.layers[0].weight[0], live.session.state.lr];
+        }""",
+        vocabulary(),
+    )
+    assert found == [True, 5, 0.1]
+
+
 @pytest.fixture(scope="module")
 def site(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("site") / "new" / "folder"
@@ -315,6 +335,9 @@ def test_no_other_page_is_overwritten(site, tmp_path, capsys):
     (tmp_path / "index.html").write_text("<h1>My school</h1>")
     with pytest.raises(StorageError, match="another page"):
         export_site(tmp_path)
+    (tmp_path / "folder" / "index.html").mkdir(parents=True)
+    with pytest.raises(StorageError, match="directory"):
+        export_site(tmp_path / "folder")
     with pytest.raises(StorageError, match="is a file"):
         export_site(tmp_path / "index.html")
     assert run(["play", str(tmp_path / "index.html"), "--export", str(tmp_path / "new")]) == 2

@@ -10,7 +10,6 @@ from __future__ import annotations
 import base64
 import json
 import re
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -43,7 +42,8 @@ def export_site(folder: Path) -> Path:
         )
     with storage_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)
-    if page.exists() and MARK not in page.read_text(encoding="utf-8", errors="replace"):
+        foreign = page.exists() and MARK not in page.read_text(encoding="utf-8", errors="replace")
+    if foreign:
         raise StorageError(
             "holds another page, which would be lost",
             where=str(page),
@@ -73,7 +73,7 @@ def standalone_page() -> str:
 def joined(folder: Path, entry: str) -> str:
     """A script and all that it imports as one script: each module is a block that gives its names.
 
-    Modules come before those that import them, as files of this folder do without exception.
+    No two modules may import each other.
     """
     blocks = ["const modules = {};"]
     for name in in_order(folder, entry):
@@ -92,15 +92,14 @@ def in_order(folder: Path, entry: str) -> list[str]:
     """The entry and what it imports, directly or not, in the order in which they can run."""
     found: list[str] = []
 
-    def visit(name: str) -> Iterator[str]:
-        for _, other in IMPORT.findall((folder / name).read_text(encoding="utf-8")):
-            if other not in found:
-                yield from visit(other)
+    def visit(name: str) -> None:
         if name not in found:
+            for _, other in IMPORT.findall((folder / name).read_text(encoding="utf-8")):
+                visit(other)
             found.append(name)
-            yield name
 
-    return list(visit(entry))
+    visit(entry)
+    return found
 
 
 def _style(link: Any) -> str:

@@ -109,6 +109,8 @@ def test_a_landscape_is_of_the_moment_when_it_was_begun():
     assert inside.pending(session)  # the network has moved on
     landscape(session, inside)
     assert not inside.pending(session)
+    session.assign(0, 0, 0, 5.0)
+    assert inside.pending(session)  # so it has by hand
 
 
 def test_another_network_begins_another_landscape():

@@ -124,6 +124,16 @@ def test_live_settings_do_not_start_again():
     assert not session.change({"hidden": [3]})
 
 
+def test_a_weight_set_before_the_first_step_outlives_a_live_setting():
+    session = Session(State())
+    session.assign(0, 0, 0, 5.0)
+    assert not session.change({"lr": 0.1})
+    assert session.linears[0].weight[0, 0] == 5
+    session.advance(1)
+    assert session.optimizer.param_groups[0]["lr"] == 0.1
+    assert session.change({"seed": 1})
+
+
 def test_a_failed_change_leaves_the_session_as_it_was():
     session = Session(State())
     session.advance(5)

@@ -22,6 +22,8 @@ SHOWN = 1000  # training points that are embedded, or that a landscape is the lo
 STEPS = torch.linspace(-1, 1, 21)
 SHARE = 0.2  # of the time, while training goes on
 
+Moment = tuple[object, int, int]  # network, steps, and weights set by hand
+
 
 class Inside:
     """What a page looks at inside of a session.
@@ -36,7 +38,7 @@ class Inside:
         self._axes: Tensor | None = None  # of the embedding before, so that the film does not flip
         self._rows: Iterator[Tensor] | None = None
         self._done: list[Tensor] = []
-        self._of: tuple[object, int] | None = None  # network and step of the landscape
+        self._of: Moment | None = None  # of the landscape
         self._next = 0.0  # when the next row may be computed
 
     def pending(self, session: Session) -> bool:
@@ -75,8 +77,8 @@ class Inside:
         return facts, {"losses": losses.numpy().astype(np.float32)}
 
 
-def moment(session: Session) -> tuple[object, int]:
-    return session.network, session.steps
+def moment(session: Session) -> Moment:
+    return session.network, session.steps, len(session.edits)
 
 
 def rows_of(session: Session) -> Iterator[Tensor]:

@@ -127,7 +127,8 @@ class Session:
         if state == self.state:
             return False
         differing = {name for name in changes if getattr(state, name) != getattr(self.state, name)}
-        if self.steps == 0 or not differing <= LIVE or self.failure:
+        begun = self.steps or self.edits
+        if not begun or not differing <= LIVE or self.failure:
             self.restart(state)
             return True
         self.state = state
@@ -156,7 +157,11 @@ class Session:
                 limits["source"] = (source, linears[layer].in_features)
         for name, (index, count) in limits.items():
             if not 0 <= index < count:
-                raise UsageError(f"there is no {name} {index}", where=name)
+                raise UsageError(
+                    f"there is no {name} {index}",
+                    where=name,
+                    remedy=f"Give a number from 0 to {count - 1}.",
+                )
         with torch.no_grad():
             if source is None:
                 linears[layer].bias[unit] = value

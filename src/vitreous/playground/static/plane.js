@@ -153,7 +153,8 @@ export class Plane {
     this.network.select(...(this.pinned ?? [null]));
     this.unit.choose(layer, unit);
     this.ask(...(this.pinned ?? [null, null]));
-    if (this.latest) this.unit.update(this.current, this.latest, this.vocabulary.features);
+    if (!this.latest) return;
+    this.unit.update(this.current, this.latest, this.vocabulary.features);
     this.pointer.editBias(layer, unit, tile);
   }
 

@@ -40,7 +40,6 @@ export class Tip {
   /** An entry of the glossary; it stays until something else is done. */
   tell({ title, text }, x, y) {
     this.close();
-    this.before = document.activeElement;
     this.edits = true;
     this.root.innerHTML = "<b></b><p></p>";
     this.root.firstChild.textContent = title;

@@ -15,7 +15,7 @@ export class Inside {
   }
 
   /** Is there a landscape to begin or to go on with? */
-  pending(session) { return this.landscape && (Boolean(this.rows) || this.network !== session.network || this.steps !== session.steps); }
+  pending(session) { return this.landscape && (Boolean(this.rows) || ["network", "steps", "edits"].some((name) => this[name] !== session[name])); }
 
   due() { return performance.now() >= this.next; }
 
@@ -35,7 +35,8 @@ export class Inside {
   advance(session) {
     const start = performance.now();
     if (!this.rows || this.network !== session.network) {
-      Object.assign(this, { network: session.network, steps: session.steps, rows: rowsOf(session), done: [] });
+      const { network, steps, edits } = session;
+      Object.assign(this, { network, steps, edits, rows: rowsOf(session), done: [] });
     }
     this.done.push(...this.rows.next().value);
     const now = performance.now();

@@ -25,8 +25,8 @@ export class Live {
   /** Carry out one message. */
   handle({ type, ...content }) {
     try {
-      if (!(type in HANDLERS)) throw new UsageError(`unknown message '${type}'`, "message");
-      this[HANDLERS[type]](content);
+      if (!MESSAGES.has(type)) throw new UsageError(`unknown message '${type}'`, "message");
+      this[type](content);
     } catch (error) {
       if (!(error instanceof UsageError)) throw error;
       this.page(error.facts, {});
@@ -46,7 +46,7 @@ export class Live {
       this.wanted = false;
       const [facts, arrays] = snapshot(this.session, this.selected);
       const [more, places] = this.inside.embedding(this.session);
-      this.frame("frame", [{ ...facts, ...more }, { ...arrays, ...places }]);
+      this.tell("frame", [{ ...facts, ...more }, { ...arrays, ...places }]);
     }
     if (this.inside.pending(this.session) && (this.inside.due() || !this.playing)) {
       const picture = this.inside.advance(this.session);
@@ -74,12 +74,12 @@ export class Live {
     }
   }
 
-  frame(type, [facts, arrays]) { this.page({ type, ...facts, playing: this.playing, rate: Math.round(this.rate) }, arrays); }
+  tell(type, [facts, arrays]) { this.page({ type, ...facts, playing: this.playing, rate: Math.round(this.rate) }, arrays); }
 
   scene() {
     this.rate = 0;
     this.mark = [performance.now(), this.session.steps];
-    this.frame("scene", scene(this.session, this.settings));
+    this.tell("scene", scene(this.session, this.settings));
     this.wanted = true;
   }
 
@@ -87,7 +87,8 @@ export class Live {
     const { session, settings } = this;
     const state = settings.change(session.state, changes);
     const differing = Object.keys(changes).filter((name) => JSON.stringify(state[name]) !== JSON.stringify(session.state[name]));
-    const restarts = differing.length && (!session.steps || session.failure || differing.some((name) => !this.live.has(name)));
+    const begun = session.steps || session.edits;
+    const restarts = differing.length && (!begun || session.failure || differing.some((name) => !this.live.has(name)));
     if (restarts) {
       session.restart(state);
       return this.scene();
@@ -117,7 +118,7 @@ export class Live {
 
   step() {
     this.playing = false;
-    this.frame("flow", flow(this.session));
+    this.tell("flow", flow(this.session));
     this.wanted = true;
   }
 
@@ -128,7 +129,7 @@ export class Live {
   }
 
   /** The page waits for a frame. */
-  draw() { this.wanted = true; }
+  frame() { this.wanted = true; }
 
   select({ layer, unit }) { Object.assign(this, { selected: layer === null ? null : [layer, unit], wanted: true }); }
 
@@ -138,6 +139,5 @@ export class Live {
   }
 }
 
-// What a message asks for, by its type; `frame` is the name of what is sent.
-const HANDLERS = Object.fromEntries(["scene", "set", "load", "restart", "play", "pause", "speed", "step", "weigh", "select", "look"].map((name) => [name, name]));
-HANDLERS.frame = "draw";
+// The types of messages, each a method.
+const MESSAGES = new Set(["scene", "set", "load", "restart", "play", "pause", "speed", "step", "weigh", "frame", "select", "look"]);

@@ -1,8 +1,9 @@
 // The losses by name: of an output z and a target t, the slope by z, and the answer that is drawn.
 // The rows are those of plane/plane_losses.py.
 
-const logistic = (x) => 1 / (1 + Math.exp(-x));
-const softplus = (x) => (x > 20 ? x : Math.log1p(Math.exp(x)));
+import { ACTIVATIONS } from "./activations.js";
+
+const { softplus } = ACTIVATIONS;
 
 export const LOSSES = {
   squared: {
@@ -11,8 +12,8 @@ export const LOSSES = {
     squash: Math.tanh,
   },
   cross_entropy: {
-    of: (z, t) => softplus(-t * z),
-    slope: (z, t) => -t * (-t * z > 20 ? 1 : logistic(-t * z)),
+    of: (z, t) => softplus.of(-t * z),
+    slope: (z, t) => -t * softplus.slope(-t * z),
     squash: (z) => Math.tanh(z / 2),
   },
 };

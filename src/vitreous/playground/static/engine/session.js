@@ -18,7 +18,7 @@ export class Session {
   restart(state = this.state) {
     const { task, window } = this.kind(state);
     const [train, test] = divide(pointsOf(state, task, window), state.ratio);
-    Object.assign(this, { state, task, window, steps: 0, failure: null, gradients: null, kept: new Map() });
+    Object.assign(this, { state, task, window, steps: 0, edits: 0, failure: null, gradients: null, kept: new Map() });
     [this.train, this.test] = [train, test].map((rows) => this.part(rows));
     this.loss = lossFor(task, state.loss);
     this.sizes = [state.features.length, ...state.hidden, 1];
@@ -29,7 +29,7 @@ export class Session {
   part(rows) {
     const places = Float64Array.from(rows.flatMap(([x, y]) => [x, y]));
     const targets = Float64Array.from(rows, ([, , target]) => target);
-    return { rows, places, targets, count: rows.length, inputs: featuresOf(this.state?.features, places) };
+    return { rows, places, targets, count: rows.length, inputs: featuresOf(this.state.features, places) };
   }
 
   get epoch() { return Math.floor(this.steps / Math.ceil(this.train.count / this.state.batch_size)); }
@@ -50,6 +50,7 @@ export class Session {
     if (!weight || !(unit < units) || (source !== null && !(source < inputs))) throw new RangeError("there is no such weight");
     if (source === null) bias[unit] = value;
     else weight[unit * inputs + source] = value;
+    this.edits++;
   }
 
   /** Take one step; what went through the network is returned, or null where training has failed. */
