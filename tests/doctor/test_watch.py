@@ -298,6 +298,15 @@ def test_evidence_comes_back_from_json() -> None:
     assert [one.key for one in diagnose(again)] == ["lr_too_high"]
 
 
+def test_evidence_from_before_contradictions_were_told_is_read() -> None:
+    written = Evidence().to_json()
+    del written["labels"]["contradicted"]
+    written["labels"] |= {"doubts": [[20, 0.1, 0.5]], "neighbors": 0.7}
+    again = Evidence.from_json(written)
+    assert again.labels.contradicted == []
+    assert again.labels.neighbors == 0.7
+
+
 def test_gradients_through_sigmoids_vanish_as_they_must() -> None:
     """Never more than the bound, on weights of any size, by the gradients that autograd has."""
     for scale in (0.5, 1.0, 8.0):
@@ -330,6 +339,16 @@ def test_the_bound_of_sigmoids_is_told_and_relus_have_none() -> None:
         assert (0.1 < ratio < 10) if flat else ratio < 1e-4
         assert (doctor.evidence.samples[0].bound is None) == flat
         assert ("sigmoids and these weights let through" in str(doctor)) == (not flat)
+
+
+@pytest.mark.parametrize("between", [nn.BatchNorm1d(32), nn.GELU()])
+def test_no_bound_is_told_where_more_than_sigmoids_lies_between(between: nn.Module) -> None:
+    """Batch norm of outputs that hardly differ enlarges gradients; a GELU has slopes over 1."""
+    net = scaled(1.0, nn.Sigmoid)
+    net[1] = between if isinstance(between, nn.GELU) else nn.Sequential(between, nn.Sigmoid())
+    doctor = vt.doctor(net)
+    train(net, doctor, steps=1, lr=0.01)
+    assert doctor.evidence.samples[0].bound is None
 
 
 def test_high_rates_kill_relus_and_leaky_ones_revive_them() -> None:

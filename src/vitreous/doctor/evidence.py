@@ -249,7 +249,8 @@ class Evidence:
         fields["samples"] = [_sample(sample) for sample in fields["samples"]]
         fields["head"] = Head(**fields["head"]) if fields["head"] else None
         labels = dict(fields["labels"])
-        labels["contradicted"] = [tuple(doubt) for doubt in labels["contradicted"]]
+        labels.pop("doubts", None)  # of files from before `contradicted`, which is told otherwise
+        labels["contradicted"] = [tuple(look) for look in labels.get("contradicted", ())]
         fields["labels"] = Labels(**labels)
         held = dict(fields["held"])
         held["confidence"] = tuple(held["confidence"]) if held["confidence"] else None

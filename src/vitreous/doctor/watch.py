@@ -25,7 +25,7 @@ from torch.optim.optimizer import (
 
 from vitreous.doctor.diagnoses import Diagnosis, diagnose, in_words
 from vitreous.doctor.evidence import Evidence, Layer, Sample
-from vitreous.doctor.forward_pass import ForwardPass, differs_between_modes
+from vitreous.doctor.forward_pass import ForwardPass, differs_between_modes, is_layer
 from vitreous.doctor.leftover_gradient import leftover
 from vitreous.doctor.memory import Memory
 from vitreous.doctor.sampling import THUMBNAILS, followed, sampled, surveyed
@@ -269,9 +269,13 @@ class Watch:
                 ever = torch.stack([mask for mask, _ in same]).any(0)
                 units.dead = 1 - float(ever.float().mean())
         first = [f"{name}.weight" if name else "weight" for name in seen.order]
-        if sample.step == 1 and seen.units and {units.kind for units in seen.units} == {"sigmoid"}:
-            before = self._before or {}
-            sample.bound = sigmoid_bound([before[name] for name in first if name in before])
+        before = self._before or {}
+        weights = [before[name] for name in first if name in before]
+        # A sigmoid between all layers, and nothing else that could enlarge a gradient.
+        between = ["sigmoid"] * (len(weights) - 1)
+        bare = all(is_layer(module) or not module._parameters for module in self._names)
+        if sample.step == 1 and bare and [units.kind for units in seen.units] == between:
+            sample.bound = sigmoid_bound(weights)
         names = dict.fromkeys([*first, *sample.layers])
         sample.layers = {name: sample.layers[name] for name in names if name in sample.layers}
         return sample

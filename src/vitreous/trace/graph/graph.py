@@ -8,6 +8,7 @@ parameters, and, given images, how large activations and gradients are.
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
@@ -95,21 +96,7 @@ class Graph:
                 f"a depth of {depth}", where="depth", remedy="Use 1 or more; 1 shows the stages."
             )
         place = {node.id: ".".join(node.id.split(".")[:depth]) for node in self.nodes}
-        folded: dict[str, list[Node]] = {}
-        for node in self.nodes:
-            folded.setdefault(place[node.id], []).append(node)
-        edges = {
-            (place[e.source], place[e.target]): replace(
-                e, source=place[e.source], target=place[e.target]
-            )
-            for e in self.edges
-            if place[e.source] != place[e.target]
-        }
-        nodes = [
-            members[0] if members[0].id == id else self._merged(id, members)
-            for id, members in folded.items()
-        ]
-        return replace(self, nodes=tuple(nodes), edges=tuple(edges.values()))
+        return self._joined(place, self._merged)
 
     def readable(self, limit: int = 48) -> Graph:
         """Folded as little as is needed for at most `limit` nodes, but not further than stages."""
@@ -149,17 +136,24 @@ class Graph:
             inside = module_of(edge.source) == module_of(edge.target)
             if alone and inside and not ends & {edge.source, edge.target}:
                 first[edge.target] = first[edge.source]
-        runs: dict[str, list[Node]] = {}
+        return self._joined(first, _run)
+
+    def _joined(self, place: dict[str, str], merge: Callable[[str, list[Node]], Node]) -> Graph:
+        """The same network with all nodes of one place as one node; place: by the node's id."""
+        joined: dict[str, list[Node]] = {}
         for node in self.nodes:
-            runs.setdefault(first[node.id], []).append(node)
+            joined.setdefault(place[node.id], []).append(node)
         edges = {
-            (first[edge.source], first[edge.target]): replace(
-                edge, source=first[edge.source], target=first[edge.target]
+            (place[e.source], place[e.target]): replace(
+                e, source=place[e.source], target=place[e.target]
             )
-            for edge in self.edges
-            if first[edge.source] != first[edge.target]
+            for e in self.edges
+            if place[e.source] != place[e.target]
         }
-        nodes = [_run(id, members) for id, members in runs.items()]
+        nodes = [
+            members[0] if [node.id for node in members] == [id] else merge(id, members)
+            for id, members in joined.items()
+        ]
         return replace(self, nodes=tuple(nodes), edges=tuple(edges.values()))
 
     def _merged(self, id: str, members: list[Node]) -> Node:
@@ -184,8 +178,6 @@ def module_of(id: str) -> str:
 
 def _run(id: str, members: list[Node]) -> Node:
     """One node for layers that follow one another: it is called after those that do the work."""
-    if len(members) == 1:
-        return members[0]
     work = [node for node in members if node.family not in QUIET] or members
     counts = Counter(node.label for node in work)
     words = (f"{count} {label}" if count > 1 else label for label, count in counts.items())
