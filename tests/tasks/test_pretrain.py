@@ -360,6 +360,12 @@ def test_its_answer_is_the_image_with_what_was_hidden_filled_in(masked: Run) -> 
     assert answer.text == masked.model.predict([image, digits()[1].image])[0].text
 
 
+def test_tiles_in_which_nothing_is_hidden_are_refused(masked: Run) -> None:
+    tiles = masked.model._tiles(digits()[0].image[..., None])
+    with pytest.raises(UsageError, match="hides parts of whole images"):
+        next(tiles)
+
+
 def test_a_transformer_of_classes_takes_its_weights(masked: Run) -> None:
     network = create(
         "vit_nano4", num_classes=10, in_channels=1, size=8, pretrained=masked.folder.path

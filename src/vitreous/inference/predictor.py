@@ -307,14 +307,8 @@ class Predictor:
             image = with_channels(decode(source, channels=channels), channels)
         height, width = image.shape[:2]
         wanted = max(1, round(height * scale)), max(1, round(width * scale))
-        image = resize(image, *wanted)
-
-        def pieces() -> Iterator[tuple[tuple[slice, slice], Any]]:
-            for tile, crop in Tiling.of(self.model, channels).tiles(image):
-                yield crop.image, crop(self.answers(tile))
-
-        answer = self.task.assemble(pieces(), resize_frame((height, width), wanted))
-        return answer, merged(remarks)
+        pieces = self._tiles(resize(image, *wanted))
+        return self.task.assemble(pieces, resize_frame((height, width), wanted)), merged(remarks)
 
     def _whole(self, one: Ready, top: int) -> tuple[Answer, int]:
         """The answer to an image of any size, none of whose pixels is resized or left out; and the
@@ -331,13 +325,26 @@ class Predictor:
     def _map(self, image: NDArray[np.uint8]) -> Tensor:
         """(1, L, H, W) of an image (H, W, C), tile by tile."""
         made: Tensor | None = None
-        for tile, crop in Tiling.of(self.model, image.shape[2]).tiles(image):
-            part = crop(self.answers(tile))
+        for place, part in self._tiles(image):
             if made is None:
                 made = part.new_empty(*part.shape[:2], *image.shape[:2])
-            made[(..., *crop.image)] = part
+            made[(..., *place)] = part
         assert made is not None
         return made
+
+    def _tiles(self, image: NDArray[np.uint8]) -> Iterator[tuple[tuple[slice, slice], Any]]:
+        """(place, what is answered there) of an image (H, W, C), tile by tile.
+
+        Raises UsageError where the task changes an image as a whole before it is shown.
+        """
+        if self.task.pretext("answering") is not None:
+            raise UsageError(
+                f"{self.task.name} has no answer in tiles: it hides parts of whole images",
+                where="image",
+                remedy=f"Show an image of at most {WHOLE:,} pixels, without a scale.",
+            )
+        for tile, crop in Tiling.of(self.model, image.shape[2]).tiles(image):
+            yield crop.image, crop(self.answers(tile))
 
     def seen(self, sources: Sequence[Image]) -> Iterator[Fitted]:
         """What `predict` shows the network of images, as `fitted` tells it: all in one batch, or
