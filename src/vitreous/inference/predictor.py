@@ -249,16 +249,18 @@ class Predictor:
             return [self._predict_tiles(channels_last(source), scale) for source in sources]
         return self.decided(map(self.ready, sources), top=top)
 
+    def picture(self, source: Image) -> NDArray[np.uint8]:
+        """One image (h, w, C), decoded as `predict` does it, and not fitted. Raises ImageError."""
+        contract: PixelContract = self.contract
+        at_least = 0 if self.keeps_size else contract.at_least
+        return decode(channels_last(source), channels=contract.channels, at_least=at_least)
+
     def ready(self, source: Image) -> Ready:
         """One image, decoded and fitted as `predict` does it. Raises ImageError."""
         contract: PixelContract = self.contract
         whole = self.keeps_size
         with listening() as remarks:
-            image = decode(
-                channels_last(source),
-                channels=contract.channels,
-                at_least=0 if whole else contract.at_least,
-            )
+            image = self.picture(source)
             pixels = image if whole else contract.row(image)
         height, width = image.shape[:2]
         frame = Frame.identity((height, width)) if whole else contract.frame(height, width)
@@ -374,9 +376,9 @@ class Predictor:
         """
         contract: PixelContract = self.contract
         pictures, rows, told = [], [], []
-        for source in map(channels_last, sources):
+        for source in sources:
             with listening() as remarks:
-                image = decode(source, channels=contract.channels, at_least=contract.at_least)
+                image = self.picture(source)
                 rows.append(contract.row(image))
             pictures.append(image)
             told.append(merged(remarks))
