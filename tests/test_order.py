@@ -14,10 +14,10 @@ from pathlib import Path
 import pytest
 
 ORDER = """
-    version errors fields shapes formats atomic files run_folder distributed trackers progress
-    drawing
+    version threads errors fields shapes formats atomic files run_folder distributed trackers
+    progress drawing
     data augment backprop blocks baselines models trace losses metrics tasks training
-    explain robust inference recipes doctor report runs select labs export serving retrieval
+    explain robust infer inference recipes doctor report runs select labs export serving retrieval
     playground cli __main__
 """.split()
 SOURCE = Path(__file__).parent.parent / "src" / "vitreous"

@@ -17,7 +17,8 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from vitreous.atomic import replacing
+from vitreous.atomic import replacing, write_bytes
+from vitreous.errors import StorageError
 
 T = TypeVar("T")
 
@@ -115,3 +116,10 @@ def save_array(path: Path, array: NDArray[Any]) -> None:
     if no_room(path.parent, array.nbytes, "an array") is None:
         with contextlib.suppress(OSError), replacing(path) as file:
             np.save(file, array, allow_pickle=False)
+
+
+def save_bytes(path: Path, content: bytes, noun: str) -> None:
+    """The same for any file; noun: what it holds, such as "a graph"."""
+    if no_room(path.parent, len(content), noun) is None:
+        with contextlib.suppress(OSError, StorageError):
+            write_bytes(path, content)
