@@ -6,6 +6,7 @@ import subprocess
 import sys
 import tarfile
 import zlib
+from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -20,6 +21,7 @@ from vitreous.data.batches.pack import pack
 from vitreous.data.batches.preprocess import PixelContract
 from vitreous.data.check.check import check
 from vitreous.data.dataset import Part
+from vitreous.data.formats import parquet as parquet_format
 from vitreous.data.formats.parquet import Table
 from vitreous.data.formats.shard_names import expanded
 from vitreous.data.images.decode import decode
@@ -133,8 +135,8 @@ def test_the_second_opening_reads_no_shard(tmp_path: Path, kind: str, monkeypatc
     place = shards(tmp_path / "in", kind)
     monkeypatch.setattr("vitreous.data.cache.file_cache.MIN_AGE", 0.0)
     first = vt.open(place)
+    assert first.channels == 3
     monkeypatch.setattr("vitreous.data.formats.shards.FORMATS", {f".{kind}": None})
-    monkeypatch.setattr("vitreous.data.formats.shards.ShardDataset._sniff_channels", lambda _: 3)
     second = vt.open(place)
     assert [second.id(n) for n in range(40)] == [first.id(n) for n in range(40)]
     assert second.fingerprint == first.fingerprint
@@ -226,7 +228,7 @@ def test_numbers_are_named_by_a_file_beside(tmp_path: Path) -> None:
         ({"1.png": b"", "1.json": '{"label": [1]}'}, "1.json has a list as its label"),
         ({"1.png": b"", "1.cls": b"\xff"}, "1.cls is not UTF-8"),
         ({"1.png": b"", "1.txt": "word " * 100}, "1.txt holds a text of 499 letters"),
-        ({"1.cls": "4", "2.cls": "4"}, "holds no image: a.tar: 2 of 2 samples have no image"),
+        ({"1.cls": "4", "2.cls": "4"}, "holds no image: not read: 2 samples without"),
     ],
 )
 def test_what_cannot_be_meant_is_named(tmp_path: Path, members, message: str) -> None:
@@ -260,8 +262,7 @@ def test_what_is_left_out_is_said(tmp_path: Path) -> None:
     data = vt.open(tmp_path)
     assert len(data) == 4
     assert [str(note) for note in data.notes] == [
-        "a.tar: members that are not read: 1 .wav",
-        "a.tar: 1 of 6 samples have no image, left out",
+        "not read: 1 .wav, 1 samples without an image",
         "1 of 5 images have no label and are left out: a.tar: 9.png",
     ]
 
@@ -307,13 +308,25 @@ def test_rows_in_any_order(tmp_path: Path) -> None:
     reader = Table(table(tmp_path / "a.parquet", range(60), group=25))
     for row in [0, 59, 3, 3, 24, 25, 26, 1, 40, 58, *range(60)]:
         assert reader.read(row, 0) == picture(row)
-    reader = Table(tmp_path / "a.parquet")
-    reader._keep = lambda row, image: (  # type: ignore[method-assign]
-        reader._kept.clear(),
-        Table._keep(reader, row, image),
-    )[1]
     for row in np.random.default_rng(0).permutation(60).tolist():
         assert reader.read(row, 0) == picture(row)
+
+
+def test_threads_do_not_send_each_other_back(tmp_path: Path, monkeypatch) -> None:
+    """Four threads in turns decode each row four times at most, whatever the order of turns."""
+    data, decoded = vt.open(table(tmp_path / "a.parquet", range(400), group=400)), Counter[int]()
+    batches = parquet_format._batches
+
+    def counted(*arguments):
+        for number, batch in enumerate(batches(*arguments)):
+            decoded[number] += 1
+            yield batch
+
+    monkeypatch.setattr(parquet_format, "_batches", counted)
+    found = pack(data, WINDOW, threads=4)
+    assert len(found.rows) == 400
+    assert not found.bad
+    assert max(decoded.values()) <= 4
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ import threading
 import zipfile
 from collections import Counter
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from hashlib import blake2b
 from http.server import BaseHTTPRequestHandler, SimpleHTTPRequestHandler, ThreadingHTTPServer
@@ -23,6 +24,7 @@ from vitreous.data.batches.pack import pack
 from vitreous.data.batches.preprocess import PixelContract
 from vitreous.data.cache import cache_folder
 from vitreous.data.remote import download
+from vitreous.data.remote.address import file_system
 from vitreous.errors import DataError, RunError, StorageError, UsageError
 from vitreous.progress.progress import Progress, silent
 from vitreous.run_folder import RunFolder
@@ -88,7 +90,7 @@ def server() -> Iterator[Server]:
         def answer(self, body: bool) -> None:
             path = self.path.lstrip("/")
             state.asked.append(f"{self.command} {path}")
-            waiting = state.faults.get(path, []) if body else []
+            waiting = state.faults.get(path if body else f"HEAD {path}", [])
             fault = waiting.pop(0) if waiting else None
             if path not in state.files or isinstance(fault, int):
                 self.send_response(fault if isinstance(fault, int) else 404)
@@ -164,6 +166,10 @@ def test_shards_of_a_server_are_those_of_a_folder(
     again = vt.open(f"{server.address}/s/a-{{0..2}}.tar")
     pack(again, WINDOW)
     assert server.sent.total() == sum(map(len, server.files.values()))  # not a byte more
+    for copy in (tmp_path / "cache" / "downloads").iterdir():
+        copy.unlink()
+    vt.open(f"{server.address}/s/a-{{0..2}}.tar")  # the index is enough
+    assert server.sent.total() == sum(map(len, server.files.values()))
     assert not said.notes
 
 
@@ -203,6 +209,16 @@ def images(archive: bytes) -> list[bytes]:
         return [file.extractfile(m).read() for m in file if m.name.endswith("png")]
 
 
+def test_several_who_want_one_file_fetch_it_once(server: Server, said: Noted) -> None:
+    server.files["a.tar"] = tar(4, filled=500_000)
+    system, path = file_system(f"{server.address}/a.tar")
+    file = download.look(system, path, f"{server.address}/a.tar", "a.tar")
+    with ThreadPoolExecutor(4) as executor:
+        places = {*executor.map(lambda _: file.local(), range(4))}
+    assert [place.read_bytes() for place in places] == [server.files["a.tar"]]
+    assert server.sent["a.tar"] == len(server.files["a.tar"])
+
+
 def test_what_was_fetched_is_kept_for_the_next_attempt(server: Server, said: Noted) -> None:
     server.files["a.tar"] = tar(8, filled=500_000)
     server.faults["a.tar"] = ["break", *[502] * 5]
@@ -225,6 +241,25 @@ def test_refusals_are_final(server: Server, said: Noted, status: int, message: s
     assert caught.value.where == f"{server.address}/a.tar"
     assert len([line for line in server.asked if line.startswith("GET")]) <= 1
     assert not said.notes
+
+
+def test_a_server_that_is_not_there(said: Noted) -> None:
+    with pytest.raises(DataError, match=r"onnect.*5 times in a row") as caught:
+        vt.open("http://127.0.0.1:9/a.tar")
+    assert "Check the connection" in caught.value.remedy
+    assert len(said.notes) == 4
+
+
+@pytest.mark.parametrize("status", [403, 500])
+def test_a_first_look_that_fails(server: Server, said: Noted, status: int) -> None:
+    server.files["a.tar"] = tar(2)
+    server.faults = {"HEAD a.tar": [status] * 2, "a.tar": [status] * 2}
+    if status == 500:
+        assert len(vt.open(f"{server.address}/a.tar")) == 2
+        assert "the server answered 500; try 2 of 5" in said.notes[0]
+    else:
+        with pytest.raises(DataError, match="403: it may not be read"):
+            vt.open(f"{server.address}/a.tar")
 
 
 def test_a_changed_file_is_another_one(server: Server, said: Noted) -> None:

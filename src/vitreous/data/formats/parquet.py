@@ -9,12 +9,10 @@ from __future__ import annotations
 
 import json
 from bisect import bisect_right
-from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from hashlib import blake2b
 from pathlib import Path
-from threading import Lock
 from typing import Any, NoReturn
 
 import numpy as np
@@ -26,7 +24,6 @@ from vitreous.data.manifest_words import SYNONYMS
 from vitreous.errors import DataError, missing
 
 ROWS = 16  # that are decoded at a time
-KEPT = 256 << 20  # bytes of rows that are kept: several threads read near each other
 BUFFER = 1 << 20  # bytes of a column that are read at a time
 IMAGE_WORDS = {"image", "img", "picture", "photo", "pixel_values"}
 LABEL_WORDS = {"label", *(word for word, column in SYNONYMS.items() if column == "label")}
@@ -49,44 +46,29 @@ class _Columns:
 
 
 class Table:
-    """An open shard: rows are decoded in order, and the last ones kept for other threads."""
+    """An open shard, for one thread: rows are decoded in order, and the last few are kept."""
 
     def __init__(self, path: Path):
-        self._file, where = _opened(path), printable(path)
-        self._columns = _columns(self._file, where)
+        self._file = _opened(path)
+        self._image = _columns(self._file, printable(path)).image
         groups = range(self._file.metadata.num_row_groups)
         sizes = [self._file.metadata.row_group(group).num_rows for group in groups]
         self._groups = np.cumsum([0, *sizes]).tolist()
-        self._lock = Lock()
-        self._kept: OrderedDict[int, bytes] = OrderedDict()
-        self._size = 0
-        self._rows: Iterator[tuple[int, bytes]] = iter(())
-        self._next = -1  # the row that follows
+        self._first, self._kept = 0, list[Any]()  # rows that are kept, and the number of the first
+        self._following: Iterator[list[list[Any]]] = iter(())
 
     def read(self, start: int, size: int) -> bytes:
         """The image in row `start`."""
-        with self._lock:
-            if start not in self._kept:
-                group = bisect_right(self._groups, start) - 1
-                if not self._groups[group] <= self._next <= start:
-                    self._rows, self._next = self._from(group), self._groups[group]
-                while start not in self._kept:
-                    self._keep(*next(self._rows))
-            return self._kept[start]
-
-    def _keep(self, row: int, image: bytes) -> None:
-        self._kept[row], self._next = image, row + 1
-        self._size += len(image)
-        while self._size > KEPT and len(self._kept) > ROWS:
-            self._size -= len(self._kept.popitem(last=False)[1])
-
-    def _from(self, group: int) -> Iterator[tuple[int, bytes]]:
-        groups = [*range(group, len(self._groups) - 1)]
-        row = self._groups[group]
-        for (images,) in _batches(self._file, [self._columns.image], groups):
-            for image in images:
-                yield row, _bytes(image)
-                row += 1
+        group = bisect_right(self._groups, start) - 1
+        after = self._first + len(self._kept)
+        if start < self._first or after < self._groups[group] or not self._kept:
+            groups = [*range(group, len(self._groups) - 1)]
+            self._following = _batches(self._file, [self._image], groups)
+            self._first, self._kept = self._groups[group], []
+        while start >= self._first + len(self._kept):
+            self._first += len(self._kept)
+            (self._kept,) = next(self._following)
+        return _bytes(self._kept[start - self._first])
 
 
 def index(path: Path, where: str, passed: Callable[[int], None]) -> ShardIndex:
@@ -105,6 +87,7 @@ def index(path: Path, where: str, passed: Callable[[int], None]) -> ShardIndex:
                 data = _bytes(image)
                 word = _word(label, columns.classes, row, where)
                 digest = blake2b(data, digest_size=SIZE).digest()
+                made.look(data)
                 made.add(f"row {row}", row, len(data), digest, word)
                 row += 1
             passed(total * row // count - total * (row - len(images)) // count)
@@ -112,12 +95,7 @@ def index(path: Path, where: str, passed: Callable[[int], None]) -> ShardIndex:
         if isinstance(error, DataError):
             raise
         _fail(where, f"is damaged behind row {row:,}: {_first_line(error)}", "Fetch it again.")
-    notes = []
-    if columns.unused:
-        notes.append(
-            f"labels are the column '{columns.label}'; not read: {', '.join(columns.unused)}"
-        )
-    return made.index(columns.classes, notes)
+    return made.index(columns.classes, {f"labels '{name}'": row for name in columns.unused})
 
 
 def _opened(path: Path, where: str = "") -> Any:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import contextlib
 import os
 from array import array
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from hashlib import blake2b
 from pathlib import Path
@@ -22,8 +22,11 @@ from numpy.typing import NDArray
 from vitreous.atomic import replacing
 from vitreous.data.cache import cache_folder
 from vitreous.data.cache.file_cache import SIZE
+from vitreous.data.images.decode import header
 from vitreous.data.names import Names
+from vitreous.errors import ImageError
 
+FIRST, EVERY = 16, 16  # images whose headers are looked at
 VERSION = 1  # of what is found in a shard
 LARGEST = (1 << 32) - 1  # bytes: what is larger is refused when it is read
 UNLABELED = -1  # the number of the word of an image without a label
@@ -41,7 +44,9 @@ class ShardIndex:
     labels   (N,) int32 positions in `words`, UNLABELED where there is none
     words    the labels that occur, as they are written
     classes  names that the shard itself gives to its numbers; none in most
-    notes    what was left out or looks odd, in words
+    channels numbers of channels that some of the images have
+    unread   what else lies there and is not read
+    unread_counts  (M,) how much of each
     """
 
     names: Names
@@ -51,8 +56,10 @@ class ShardIndex:
     keys: NDArray[np.uint64]
     labels: NDArray[np.int32]
     words: tuple[str, ...]
+    channels: NDArray[np.int64]
     classes: tuple[str, ...] = ()
-    notes: tuple[str, ...] = ()
+    unread: tuple[str, ...] = ()
+    unread_counts: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
 
     def __len__(self) -> int:
         return len(self.starts)
@@ -75,6 +82,15 @@ class Gathered:
     keys: array[int] = field(default_factory=lambda: array("Q"))
     labels: array[int] = field(default_factory=lambda: array("i"))
     words: dict[str, int] = field(default_factory=dict)
+    channels: set[int] = field(default_factory=set)
+    seen: int = 0
+
+    def look(self, image: bytes) -> None:
+        """At the headers of some: the first ones, and then every so many."""
+        self.seen += 1
+        if self.seen <= FIRST or self.seen % EVERY == 0:
+            with contextlib.suppress(ImageError):  # it is named later, when it is to be decoded
+                self.channels.add(header(image).channels)
 
     def add(
         self, name: str, start: int, size: int, digest: bytes, word: str | None, key: str = ""
@@ -93,7 +109,7 @@ class Gathered:
         known = UNLABELED if word is None else self.words.setdefault(word, len(self.words))
         self.labels.append(known)
 
-    def index(self, classes: Iterable[str] = (), notes: Iterable[str] = ()) -> ShardIndex:
+    def index(self, classes: Iterable[str], unread: Mapping[str, int]) -> ShardIndex:
         return ShardIndex(
             Names(self.names),
             np.frombuffer(self.starts, np.uint64),
@@ -102,8 +118,10 @@ class Gathered:
             np.frombuffer(self.keys, np.uint64),
             np.frombuffer(self.labels, np.int32),
             tuple(self.words),
+            np.array(sorted(self.channels), np.int64),
             tuple(classes),
-            tuple(notes),
+            tuple(unread),
+            np.array([*unread.values()], np.int64),
         )
 
 
@@ -113,7 +131,7 @@ def recall(mark: bytes) -> ShardIndex | None:
     def read(path: Path) -> ShardIndex:
         with np.load(path, allow_pickle=False) as found:
             texts = {name: Names.of(*(found[f"{name} {kind}"] for kind in KINDS)) for name in TEXTS}
-            numbers: dict[str, Any] = {name: found[name] for name in NUMBERS}
+            numbers: dict[str, Any] = {name: found[name] for name in (*NUMBERS, *OTHERS)}
         lists: dict[str, Any] = {name: tuple(texts[name]) for name in TEXTS[1:]}
         return ShardIndex(texts["names"], **numbers, **lists)
 
@@ -122,7 +140,7 @@ def recall(mark: bytes) -> ShardIndex | None:
 
 def keep(mark: bytes, index: ShardIndex) -> None:
     """Into the cache; one that cannot be written is none."""
-    arrays: dict[str, NDArray[Any]] = {name: getattr(index, name) for name in NUMBERS}
+    arrays: dict[str, NDArray[Any]] = {name: getattr(index, name) for name in (*NUMBERS, *OTHERS)}
     for name in TEXTS:
         texts = getattr(index, name)
         texts = texts if isinstance(texts, Names) else Names(texts)
@@ -134,8 +152,9 @@ def keep(mark: bytes, index: ShardIndex) -> None:
         np.savez(file, allow_pickle=False, **arrays)
 
 
-TEXTS = ("names", "words", "classes", "notes")
+TEXTS = ("names", "words", "classes", "unread")
 NUMBERS = ("starts", "sizes", "digests", "keys", "labels")
+OTHERS = ("channels", "unread_counts")
 KINDS = ("letters", "ends")
 
 

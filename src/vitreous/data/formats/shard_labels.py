@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -41,6 +42,15 @@ def labeled(shards: Shards) -> tuple[list[ShardIndex], list[Doubt]]:
     )
     pairs = zip(indexes, lacking, strict=True)
     return [index.without(missing) for index, missing in pairs], [doubt]
+
+
+def unread(indexes: Iterable[ShardIndex]) -> list[str]:
+    """What else lies in all shards together, in a sentence."""
+    counts = Counter[str]()
+    for index in indexes:
+        counts.update(dict(zip(index.unread, index.unread_counts.tolist(), strict=True)))
+    listed = ", ".join(f"{count:,} {kind}" for kind, count in counts.items())
+    return [f"not read: {listed}"] if counts else []
 
 
 def columns(shards: Shards, class_names: Sequence[str], where: str) -> Found:

@@ -10,11 +10,11 @@ from __future__ import annotations
 import os
 import re
 from bisect import bisect_right
-from collections import Counter, OrderedDict
+from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from threading import Lock
+from threading import Lock, get_ident
 from typing import Protocol
 
 import numpy as np
@@ -23,17 +23,17 @@ from numpy.typing import NDArray
 from vitreous.data.cache.file_cache import is_cacheable, stamp
 from vitreous.data.dataset import Dataset, Part, Pixels
 from vitreous.data.formats import parquet, webdataset
-from vitreous.data.formats.image_files import SNIFFED
 from vitreous.data.formats.part_words import likely_parts
 from vitreous.data.formats.shard_index import ShardIndex, keep, recall
-from vitreous.data.formats.shard_labels import columns, keys_twice, labeled
-from vitreous.data.images.decode import decode, header
+from vitreous.data.formats.shard_labels import columns, keys_twice, labeled, unread
+from vitreous.data.images.decode import decode
 from vitreous.data.images.read_file import MAX_BYTES, printable
 from vitreous.data.names import Names
 from vitreous.errors import DataError, ImageError, OversizeError
 from vitreous.progress.progress import under_way
 
-OPEN = 8  # shards that are open at a time
+Told = Callable[[int], None]
+OPEN = 16  # readers of shards at a time
 
 
 class Stored(Protocol):
@@ -48,12 +48,18 @@ class Stored(Protocol):
     def mark(self) -> bytes:
         """What tells of a change of its content."""
 
-    def local(self) -> Path:
-        """Where it lies on this machine, now."""
+    def local(self, told: Told | None = None) -> Path:
+        """Where it lies on this machine, now.
+
+        told  hears of the bytes that had to be fetched
+        """
+
+    def work(self) -> int:
+        """Bytes that are to be read, and those that are to be fetched before."""
 
 
 class Reader(Protocol):
-    """An open shard. `read` is called from several threads."""
+    """A shard that one thread has open."""
 
     def read(self, start: int, size: int) -> bytes: ...
 
@@ -66,7 +72,7 @@ class ShardFormat:
     open    a shard for reading from the places of its index
     """
 
-    index: Callable[[Path, str, Callable[[int], None]], ShardIndex]
+    index: Callable[[Path, str, Told], ShardIndex]
     open: Callable[[Path], Reader]
 
 
@@ -87,8 +93,11 @@ class LocalFile:
     def mark(self) -> bytes:
         return stamp(str(self.local()))
 
-    def local(self) -> Path:
+    def local(self, told: Told | None = None) -> Path:
         return Path(self.root, self.name)
+
+    def work(self) -> int:
+        return os.path.getsize(self.local())
 
 
 class ShardDataset(Dataset):
@@ -116,17 +125,18 @@ class ShardDataset(Dataset):
         found, notes = labeled([*zip(names, (index for _, index in shards), strict=True)])
         named = [*zip(names, found, strict=True)]
         self.targets, told = columns(named, class_names, printable(root))
-        several = Counter(note for index in found for note in index.notes)
-        self.notes = (*several, *notes, *told, *keys_twice(named, given))
+        self.notes = (*unread(found), *notes, *told, *keys_twice(named, given))
         self._ends = np.cumsum([0, *map(len, found)]).tolist()
         self.names = Names.joined([index.names for index in found])
         self._starts = np.concatenate([index.starts for index in found])
         self._sizes = np.concatenate([index.sizes for index in found])
         self.contents = np.concatenate([index.digests for index in found])
         self.parts = np.repeat(given, [len(index) for index in found]).astype(np.int8)
-        self._open: OrderedDict[int, Reader] = OrderedDict()
+        self._open: OrderedDict[tuple[int, int], Reader] = OrderedDict()
         self._lock = Lock()
-        self.channels = self._sniff_channels()
+        # As of files: 1 if all are gray, C if all have the same many, else 3.
+        channels = {*np.concatenate([index.channels for index in found]).tolist()}
+        self.channels = channels.pop() if len(channels) == 1 else 3
 
     def _shard(self, index: int) -> int:
         return bisect_right(self._ends, index) - 1
@@ -155,32 +165,20 @@ class ShardDataset(Dataset):
         return bytes(self.contents[index])
 
     def _reader(self, number: int) -> Reader:
-        """Of an open shard; of those that are open the one that was not used longest is closed."""
-        shard = self.shards[number]
+        """Of this thread; of all that are open, the one that was not used longest is closed.
+
+        Threads go through a shard in turns: with one reader they would send it to and fro.
+        """
+        shard, key = self.shards[number], (get_ident(), number)
         with self._lock:
-            if number not in self._open:
+            if key not in self._open:
                 if shard.mark() != self._marks[number]:
-                    raise DataError(
-                        "has changed since it was opened",
-                        where=printable(shard.name),
-                        remedy="Begin again: its images are read anew.",
-                    )
-                self._open[number] = format_of(shard.name).open(shard.local())
-            self._open.move_to_end(number)
+                    raise changed(shard.name)
+                self._open[key] = format_of(shard.name).open(shard.local())
+            self._open.move_to_end(key)
             if len(self._open) > OPEN:
                 self._open.popitem(last=False)
-            return self._open[number]
-
-    def _sniff_channels(self) -> int:
-        """As of files: 1 if all of a sample are gray, C if all have the same many, else 3."""
-        sample = np.unique(np.linspace(0, len(self) - 1, min(SNIFFED, len(self))).astype(np.int64))
-        found = set()
-        for index in sample.tolist():
-            try:
-                found.add(header(self.encoded(index)).channels)
-            except ImageError:
-                continue  # named later, when it is to be decoded
-        return found.pop() if len(found) == 1 else 3
+            return self._open[key]
 
 
 def format_of(name: str) -> ShardFormat:
@@ -201,41 +199,53 @@ def open_shards(
     Raises DataError for a shard that is damaged, with its name and the byte; UsageError where the
     package is missing that reads it.
     """
-    found = [(file, _index(file)) for file in files]
-    if not any(len(index) for _, index in found):
-        notes = "; ".join(dict.fromkeys(note for _, index in found for note in index.notes))
+    keys = [key_of(root, file) for file in files]
+    known = [recall(key) for key in keys]
+    new = [file for file, index in zip(files, known, strict=True) if index is None]
+    task, done, total = under_way().task("reading shards (bytes)"), 0, sum(f.work() for f in new)
+
+    def passed(count: int) -> None:
+        nonlocal done
+        done = max(0, done + count)
+        task(done, max(done, total))
+
+    indexes = [
+        _read_through(file, key, passed) if index is None else index
+        for file, key, index in zip(files, keys, known, strict=True)
+    ]
+    if not any(map(len, indexes)):
+        notes = "".join(f": {note}" for note in unread(indexes))
         raise DataError(
-            f"holds no image{': ' if notes else ''}{notes}",
+            f"holds no image{notes}",
             where=printable(root),
             remedy="A sample of a tar shard is 0001.jpg beside 0001.cls; a Parquet shard has a "
             "column of images.",
         )
-    return ShardDataset(root, name, found, class_names)
+    return ShardDataset(root, name, [*zip(files, indexes, strict=True)], class_names)
 
 
-def _index(file: Stored) -> ShardIndex:
+def _read_through(file: Stored, key: bytes, passed: Told) -> ShardIndex:
+    """One pass over a shard; what it has found is kept, unless the shard was just written."""
     mark = file.mark()
-    known = recall(mark_of(file, mark))
-    if known is not None:
-        return known
-    path = file.local()
-    total, done = os.path.getsize(path), 0
-    task = under_way().task(f"reading {printable(file.name)} (bytes)")
-
-    def passed(count: int) -> None:
-        nonlocal done
-        done += count
-        task(done, total)
-
-    made = format_of(file.name).index(path, printable(file.name), passed)
-    if is_cacheable(mark) and file.mark() == mark:
-        keep(mark_of(file, mark), made)
+    made = format_of(file.name).index(file.local(passed), printable(file.name), passed)
+    if file.mark() != mark:
+        raise changed(file.name)
+    if is_cacheable(mark):
+        keep(key, made)
     return made
 
 
-def mark_of(file: Stored, mark: bytes) -> bytes:
-    """A shard is found again by its name and what tells of its change."""
-    return os.fsencode(file.name) + b"\0" + mark
+def changed(name: str) -> DataError:
+    return DataError(
+        "has changed since it was opened",
+        where=printable(name),
+        remedy="Begin again: its images are read anew.",
+    )
+
+
+def key_of(root: str, file: Stored) -> bytes:
+    """By which the index of a shard is found again: its place, and what tells of its change."""
+    return os.fsencode(f"{root}\0{file.name}\0") + file.mark()
 
 
 NUMBERING = re.compile(r"[-_]?(\d+([-_]of[-_]\d+)?|\{.*\})$", re.IGNORECASE)

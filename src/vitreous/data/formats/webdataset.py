@@ -20,8 +20,8 @@ from typing import BinaryIO, NoReturn
 from vitreous.data.cache.file_cache import SIZE
 from vitreous.data.formats.image_files import SUFFIXES
 from vitreous.data.formats.shard_index import Gathered, ShardIndex
-from vitreous.data.formats.tar_members import AT_ONCE, Member, members
-from vitreous.data.images.read_file import printable
+from vitreous.data.formats.tar_members import Member, members
+from vitreous.data.images.read_file import MAX_BYTES, printable
 from vitreous.data.manifest_words import SYNONYMS
 from vitreous.errors import DataError
 
@@ -56,7 +56,7 @@ class Archive:
 
 def index(path: Path, where: str, passed: Callable[[int], None]) -> ShardIndex:
     """What a shard holds, from one pass over it. Raises DataError with the member or the byte."""
-    samples: dict[str, _Sample] = {}
+    made, samples = Gathered(), dict[str, _Sample]()
     others, names = Counter[str](), set[str]()
     with open(path, "rb") as file:
         before = 0
@@ -76,7 +76,7 @@ def index(path: Path, where: str, passed: Callable[[int], None]) -> ShardIndex:
             kind = kind.lower()
             sample = samples.setdefault(f"{folder}/{stem}" if folder else stem, _Sample())
             if kind in IMAGES:
-                _add_image(sample, member, file, where)
+                _add_image(made, sample, member, file, where)
             elif kind in LABELS:
                 _add_label(sample, member, file, LABELS.index(kind), where)
             else:
@@ -89,21 +89,15 @@ def index(path: Path, where: str, passed: Callable[[int], None]) -> ShardIndex:
                     )
         file.seek(0, os.SEEK_END)
         passed(file.tell() - before)
-    made = Gathered()
     for key, sample in samples.items():
         if image := sample.image:
             made.add(image.name, image.start, image.size, sample.digest, sample.word, key)
     lone = sum(sample.image is None for sample in samples.values())
-    notes = []
-    if others:
-        counted = ", ".join(f"{count:,} {kind}" for kind, count in sorted(others.items()))
-        notes.append(f"{where}: members that are not read: {counted}")
-    if lone:
-        notes.append(f"{where}: {lone:,} of {len(samples):,} samples have no image, left out")
-    return made.index(notes=notes)
+    unread = dict(sorted(others.items())) | ({"samples without an image": lone} if lone else {})
+    return made.index((), unread)
 
 
-def _add_image(sample: _Sample, member: Member, file: BinaryIO, where: str) -> None:
+def _add_image(made: Gathered, sample: _Sample, member: Member, file: BinaryIO, where: str) -> None:
     if sample.image is not None:
         _fail(
             where,
@@ -112,13 +106,10 @@ def _add_image(sample: _Sample, member: Member, file: BinaryIO, where: str) -> N
             "Give each image a name of its own before the first dot.",
         )
     sample.image = member
-    state, left = blake2b(digest_size=SIZE), member.size
     file.seek(member.start)
-    while left:
-        piece = file.read(min(left, AT_ONCE))
-        state.update(piece)
-        left -= len(piece)
-    sample.digest = state.digest()
+    data = file.read(min(member.size, MAX_BYTES))  # a larger one is refused when it is read
+    sample.digest = blake2b(data, digest_size=SIZE).digest()
+    made.look(data)
 
 
 def _add_label(sample: _Sample, member: Member, file: BinaryIO, rank: int, where: str) -> None:

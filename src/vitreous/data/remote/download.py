@@ -20,7 +20,7 @@ from typing import Any, BinaryIO
 from vitreous.atomic import storage_errors
 from vitreous.data.cache import cache_folder
 from vitreous.data.images.read_file import printable
-from vitreous.data.remote.address import base_name, differs, mark_of, suffix, tells_of_changes
+from vitreous.data.remote.address import differs, mark_of, suffix, tells_of_changes
 from vitreous.errors import DataError, StorageError, VitreousError
 from vitreous.formats import counted
 from vitreous.progress.progress import under_way
@@ -34,6 +34,7 @@ BLOCK = 4 << 20  # bytes that are read at a time
 TRIES = 5  # in a row, without a byte
 FIRST_WAIT, LONGEST_WAIT = 0.5, 8.0  # seconds before another try; each is twice the last
 FINAL = {400, 401, 402, 403, 404, 405, 410, 451}  # answers that do not change by asking again
+NO_ROOM = "Make room, or let VITREOUS_CACHE name a folder on another disk."
 Told = Callable[[int], None]
 
 
@@ -58,29 +59,28 @@ class RemoteFile:
         return size
 
     def mark(self) -> bytes:
-        return self.address.encode("utf-8", "surrogateescape") + b"\n" + mark_of(self.info)
+        told = self.address.encode("utf-8", "surrogateescape") + b"\n" + mark_of(self.info)
+        return blake2b(told, digest_size=16).digest()
 
-    def local(self) -> Path:
-        """The copy in the cache, which is fetched where it is not there. Raises DataError."""
-        name = f"{blake2b(self.mark(), digest_size=16).hexdigest()}{suffix(self.address)}"
-        target = cache_folder.folder() / "downloads" / name
+    @property
+    def copy(self) -> Path:
+        """Where its copy lies, if it was fetched."""
+        name = f"{self.mark().hex()}{suffix(self.address)}"
+        return cache_folder.folder() / "downloads" / name
+
+    def work(self) -> int:
+        size = self.size or 0
+        return size if self.copy.is_file() else 2 * size
+
+    def local(self, told: Told | None = None) -> Path:
+        """The copy in the cache, which is fetched where it is not there. Raises DataError,
+        StorageError.
+        """
+        target = self.copy
         if not target.is_file():
-            note = cache_folder.no_room(target.parent, self.size or 0, "a copy")
-            if note:
-                raise StorageError(
-                    note,
-                    where=printable(self.address),
-                    remedy="Make room, or let VITREOUS_CACHE name a folder on another disk.",
-                )
-            task = under_way().task(f"fetching {printable(base_name(self.address))} (bytes)")
-            done = 0
-
-            def told(count: int) -> None:
-                nonlocal done
-                done = max(0, done + count)
-                task(done, max(done, self.size or 0))
-
-            fetch(self, target, told)
+            if note := cache_folder.no_room(target.parent, self.size or 0, "a copy"):
+                raise StorageError(note, where=printable(self.address), remedy=NO_ROOM)
+            fetch(self, target, told or (lambda _: None))
         with contextlib.suppress(OSError):
             os.utime(target)  # what was used last is evicted last
         return target
@@ -149,11 +149,9 @@ def _fill(out: BinaryIO, file: RemoteFile, told: Told) -> None:
         except _Whole:  # the server gives no parts of files, or more than it promised
             told(-out.tell())
             out.truncate(0)
-            tries = wait(tries, "the download begins anew", file.address)
+            tries = again(tries, OSError("the download begins anew"), file.address)
         except Exception as error:  # each file system has errors of its own
-            if is_final(error):
-                raise failed(error, file.address) from error
-            tries = wait(tries, reason(error), file.address, error)
+            tries = again(tries, error, file.address)
 
 
 class _Whole(Exception):
@@ -192,18 +190,20 @@ def attempt(call: Callable[[], Any], address: str) -> Any:
         try:
             return call()
         except Exception as error:  # each file system has errors of its own
-            if is_final(error):
-                raise failed(error, address) from error
-            tries = wait(tries, reason(error), address, error)
+            tries = again(tries, error, address)
 
 
-def wait(tries: int, why: str, address: str, error: Exception | None = None) -> int:
-    """Before another try, which is said; one more than `tries`. Raises DataError after the last."""
-    if tries + 1 >= TRIES:
-        raise failed(error or OSError(why), address, tries=tries + 1) from error
+def again(tries: int, error: Exception, address: str) -> int:
+    """Wait before another try, which is said; one more than `tries`. Raises DataError where that
+    would not help, and after the last.
+    """
+    while isinstance(error, FileNotFoundError) and isinstance(error.__cause__, Exception):
+        error = error.__cause__  # fsspec calls everything so that keeps a server from answering
+    if is_final(error) or tries + 1 >= TRIES:
+        raise failed(error, address, tries=tries + 1) from error
     seconds = min(LONGEST_WAIT, FIRST_WAIT * 2**tries)
     under_way().note(
-        f"{printable(address)}: {why}; try {tries + 2} of {TRIES} in {seconds:g} seconds"
+        f"{printable(address)}: {reason(error)}; try {tries + 2} of {TRIES} in {seconds:g} seconds"
     )
     time.sleep(seconds)
     return tries + 1

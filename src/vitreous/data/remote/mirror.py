@@ -22,7 +22,7 @@ from vitreous.atomic import replacing
 from vitreous.data.cache import cache_folder
 from vitreous.data.images.read_file import MAX_BYTES, printable
 from vitreous.data.remote.address import base_name
-from vitreous.data.remote.download import RemoteFile, attempt, fetch, look
+from vitreous.data.remote.download import NO_ROOM, RemoteFile, attempt, fetch, look
 from vitreous.errors import DataError, StorageError
 from vitreous.files import read_json, write_json
 from vitreous.progress.progress import under_way
@@ -105,11 +105,7 @@ class Mirror:
         }
         total, done, lock = sum(file.size or 0 for file in lacking.values()), 0, Lock()
         if note := cache_folder.no_room(self._folder, total, "a copy"):
-            raise StorageError(
-                note,
-                where=printable(self.path.name),
-                remedy="Make room, or let VITREOUS_CACHE name a folder on another disk.",
-            )
+            raise StorageError(note, where=printable(self.path.name), remedy=NO_ROOM)
         task = under_way().task(f"fetching {printable(self.path.name)} (bytes)")
 
         def told(count: int) -> None:
@@ -168,7 +164,7 @@ def _unpack(archive: Path, folder: Path, address: str) -> None:
             members = [each for each in file.infolist() if not each.is_dir()]
             total = sum(each.file_size for each in members)
             if note := cache_folder.no_room(folder.parent, total, "the archive's content"):
-                raise StorageError(note, where=where, remedy="Make room on the disk.")
+                raise StorageError(note, where=where, remedy=NO_ROOM)
             task, done = under_way().task(f"unpacking {printable(archive.name)} (bytes)"), 0
             for member in members:
                 name = safe(member.filename, address)
