@@ -30,7 +30,6 @@ def trial(**changed: Any) -> Trial:
         "network": network(),
         "signature": "linear",
         "examples": examples,
-        "work": 1e12,
         "count": 1000,
         "precision": "float32",
         "task": TASK,
@@ -93,13 +92,6 @@ def test_speeds_are_kept_and_agreement_is_not(runtimes: dict[str, int]) -> None:
     assert trial(precision="bfloat16").known() is None
     trial().speeds.write_text('{"network": [1]}')
     assert trial().known() is None
-
-
-def test_little_work_is_not_worth_a_trial(runtimes: dict[str, int]) -> None:
-    found = trial(work=choosing.WORTH / 2).choose()
-    assert found.runtime == NETWORK
-    assert not found.speeds
-    assert runtimes == {"right": 0, "wrong": 0}
 
 
 def test_what_it_takes_to_begin_counts(

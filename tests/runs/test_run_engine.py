@@ -10,12 +10,12 @@ import pytest
 from torch import Tensor
 
 from vitreous.files import read_json, read_table
-from vitreous.infer import runtime_choice as choosing
 from vitreous.infer.engine import Engine
 from vitreous.infer.runtime_choice import Trial
 from vitreous.infer.runtimes import NETWORK
 from vitreous.inference import load
 from vitreous.retrieval.encoder import encoder
+from vitreous.runs import run_engine
 from vitreous.runs.evaluate import evaluate
 from vitreous.runs.run import resume, train
 
@@ -30,7 +30,7 @@ def faster(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
     def make(name: str) -> None:
         speeds = {NETWORK: (1.0, 0.0), name: (100.0, 0.0)}
         monkeypatch.setattr(Trial, "known", lambda _: speeds)
-        monkeypatch.setattr(choosing, "WORTH", 0.0)
+        monkeypatch.setattr(run_engine, "WORTH", 0.0)
 
     return make
 

@@ -64,13 +64,13 @@ class Engine:
         with self._lock:
             # A forked process has none of the threads that a runtime had.
             if self._made is None or self._made[0] != os.getpid():
-                self._made = self._make(images)
+                self._made = self._make(images.detach())
         if self._made is None:
             return None
         _, compute, watch = self._made
-        if not watch.holds(network):
+        if not watch.holds():
             return None
-        return compute(images)
+        return compute(images.detach())
 
     def _make(self, images: Images) -> tuple[int, Compute, WeightWatch] | None:
         """What computes, if it gives what the network gives for the first of the images."""

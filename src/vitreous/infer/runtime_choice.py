@@ -35,8 +35,6 @@ from vitreous.shapes import Images
 from vitreous.tasks import Task
 from vitreous.training.precision import forward_context, has_bfloat16, widened
 
-WORTH = 2e11
-"""Multiply-accumulates below which nothing is tried: 500 images through EfficientNet-Lite0."""
 TRIED = 8  # images that a trial takes at once
 COMPARED = 32  # images whose answers are compared
 PASSES = 5  # of a trial
@@ -115,8 +113,7 @@ class Trial:
     network    in evaluation mode, on the processor
     signature  tells its architecture; its weights do not change how long it takes
     examples   (B, C, H, W) real images, B at most COMPARED
-    work       multiply-accumulates of all images that are going to be answered
-    count      of these images
+    count      of images that are going to be answered
     precision  the number format in which the network computes
     task       what its outputs mean
     features   are computed, in place of outputs
@@ -126,7 +123,6 @@ class Trial:
     network: nn.Module
     signature: object
     examples: Images
-    work: float
     count: int
     precision: str
     task: Task
@@ -137,8 +133,6 @@ class Trial:
         """What has answered all images first, counting what it takes to begin with, and agrees with
         the network in float32.
         """
-        if self.work < WORTH:
-            return self.choice(NETWORK, "so little work does not repay a trial")
         built: dict[str, Compute] = {}
         speeds = self.known() or self.tried(built)
         seconds = {name: self.count / found[0] + found[1] for name, found in speeds.items()}

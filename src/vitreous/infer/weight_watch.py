@@ -5,8 +5,6 @@ What was made from it would go on to answer as the network did before.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -19,35 +17,41 @@ class WeightWatch:
     """What was seen of a network when the watch began."""
 
     def __init__(self, network: nn.Module) -> None:
-        self.versions = _versions(network)
+        self.modules = [*network.modules()]
+        self.tensors = [*network.parameters(), *network.buffers()]
+        self.parts, self.versions = self._parts(), self._versions()
         # Whoever writes through `.data` changes no version: some numbers are looked at as well.
-        self.samples = [_sample(tensor) for tensor in _tensors(network)]
-        self.numbers = self._read()
+        self.samples = [_sample(tensor) for tensor in self.tensors]
+        self.numbers = self._numbers()
 
-    def holds(self, network: nn.Module) -> bool:
-        """Is it the network that was seen, unchanged, and does nothing look on or intervene?"""
+    def holds(self) -> bool:
+        """Is the network unchanged, and does nothing look on or intervene?"""
         return (
-            not any(m._forward_hooks or m._forward_pre_hooks for m in network.modules())
-            and _versions(network) == self.versions
-            and bool(np.array_equal(self._read(), self.numbers))
+            not any(module._forward_hooks or module._forward_pre_hooks for module in self.modules)
+            and self._parts() == self.parts
+            and self._versions() == self.versions
+            and bool(np.array_equal(self._numbers(), self.numbers))
         )
 
-    def _read(self) -> NDArray[np.uint8]:
+    def _parts(self) -> list[int]:
+        """Of all modules the parts, each by its identity."""
+        return [
+            id(part)
+            for module in self.modules
+            for parts in (module._modules, module._parameters, module._buffers)
+            for part in parts.values()
+        ]
+
+    def _versions(self) -> list[tuple[int, int]]:
+        return [
+            (tensor.data_ptr(), 0 if tensor.is_inference() else tensor._version)
+            for tensor in self.tensors
+        ]
+
+    def _numbers(self) -> NDArray[np.uint8]:
         return np.concatenate(
             [np.empty(0, np.uint8), *(found.reshape(-1) for found in self.samples)]
         )
-
-
-def _tensors(network: nn.Module) -> Iterator[Tensor]:
-    yield from network.parameters()
-    yield from network.buffers()
-
-
-def _versions(network: nn.Module) -> list[tuple[int, int]]:
-    return [
-        (tensor.data_ptr(), 0 if tensor.is_inference() else tensor._version)
-        for tensor in _tensors(network)
-    ]
 
 
 def _sample(tensor: Tensor) -> NDArray[np.uint8]:

@@ -1,48 +1,40 @@
-"""The engine of a model file: what can answer in the place of its network."""
+"""The engine of a predictor: what can answer in the place of its network."""
 
 from __future__ import annotations
 
 import hashlib
-from typing import TYPE_CHECKING
-
-from torch import Tensor
+from collections.abc import Mapping
+from typing import Any
 
 from vitreous.infer.engine import Engine
 from vitreous.infer.weight_digest import digest
+from vitreous.inference.predictor import Predictor
 from vitreous.models.classic import Classic
 
-if TYPE_CHECKING:
-    from vitreous.inference.model_file import Bundle
 
+def engine_of(
+    predictor: Predictor,
+    architecture: str | None,
+    arguments: Mapping[str, Any],
+    runtime: str,
+    *,
+    features: bool = False,
+) -> Engine | None:
+    """What answers in the network's place; None where nothing can: it has to be known what the
+    network computes, and images need to be of one size.
 
-def has_engine(bundle: Bundle) -> bool:
-    """Can anything else compute what this network computes? It has to be known what that is, and
-    images need to be of one size.
+    architecture  its name in the table of models, or None; arguments: what `create` was called with
+    runtime       its name in RUNTIMES
+    features      are computed, in place of outputs
     """
-    return (
-        bundle.architecture is not None
-        and not isinstance(bundle.model, Classic)
-        and not bundle.keeps_size
-        and bundle.device.type == "cpu"
-    )
-
-
-def engine_of(bundle: Bundle, runtime: str, *, features: bool = False) -> Engine | None:
-    """What answers in the network's place; None where nothing can.
-
-    runtime   its name in RUNTIMES
-    features  are computed, in place of outputs
-    """
-    if not has_engine(bundle):
+    network = predictor.model
+    if architecture is None or isinstance(network, Classic) or predictor.keeps_size:
         return None
-    height, width, channels = bundle.contract.shape
-    return Engine(
-        runtime, bundle.model, (channels, height, width), features=features, key=key_of(bundle)
-    )
-
-
-def key_of(bundle: Bundle) -> str:
-    """Tells the network and its weights, and numbers that no state holds, such as pixel means."""
-    tensors: dict[str, Tensor] = bundle.model.state_dict() | dict(bundle.model.named_buffers())
-    known = [bundle.architecture, sorted(bundle.arguments.items()), digest(tensors)]
-    return hashlib.sha256(repr(known).encode()).hexdigest()
+    if predictor.device.type != "cpu":
+        return None
+    height, width, channels = predictor.contract.shape
+    # Numbers that no state holds, such as the mean of pixels, decide as well.
+    weights = digest(network.state_dict() | dict(network.named_buffers()))
+    known = [architecture, sorted(arguments.items()), weights]
+    key = hashlib.sha256(repr(known).encode()).hexdigest()
+    return Engine(runtime, network, (channels, height, width), features=features, key=key)

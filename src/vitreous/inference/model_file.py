@@ -27,6 +27,7 @@ from vitreous.data.batches.preprocess import PixelContract
 from vitreous.drawing.notebook import facts
 from vitreous.errors import ModelFileError, UsageError
 from vitreous.formats import counted, quantity
+from vitreous.infer.engine import Engine
 from vitreous.infer.runtime_choice import recorded
 from vitreous.infer.runtimes import NETWORK
 from vitreous.infer.weight_digest import digest
@@ -85,6 +86,10 @@ class Bundle(RejectingPredictor):
             return ()
         epoch = self.training.get("best_epoch")
         return (f"its training broke off ({diverged}); these are the weights of epoch {epoch}",)
+
+    def engine_by(self, runtime: str, *, features: bool = False) -> Engine | None:
+        """What answers in the network's place, see `engine_of`."""
+        return engine_of(self, self.architecture, self.arguments, runtime, features=features)
 
     def save(self, path: str | Path) -> Path:
         """Write the file atomically; raises StorageError where it cannot be written."""
@@ -148,7 +153,7 @@ def load(path: str | Path, module: nn.Module | None = None) -> Bundle:
     choice = recorded(RunFolder(path.parent).runtime)
     if choice is None or choice.runtime == NETWORK:
         return bundle
-    return replace(bundle, engine=engine_of(bundle, choice.runtime))
+    return replace(bundle, engine=bundle.engine_by(choice.runtime))
 
 
 def parse(blob: bytes, where: str, module: nn.Module | None = None) -> Bundle:

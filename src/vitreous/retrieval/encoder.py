@@ -23,7 +23,6 @@ from vitreous.data.dataset import Dataset
 from vitreous.data.images.decode import Source
 from vitreous.errors import UsageError
 from vitreous.infer.engine import Engine
-from vitreous.inference.engine_of import engine_of
 from vitreous.inference.features import features
 from vitreous.inference.model_file import Bundle, load
 from vitreous.inference.predictor import finite
@@ -110,7 +109,7 @@ def encoder(model: str | Path | Bundle) -> Encoder:
         precision=Precision(bundle.precision, device),
         training=bundle.training,
         architecture=(bundle.architecture, bundle.arguments) if bundle.architecture else None,
-        engine=bundle.engine and engine_of(bundle, bundle.engine.runtime, features=True),
+        engine=bundle.engine and bundle.engine_by(bundle.engine.runtime, features=True),
     )
 
 

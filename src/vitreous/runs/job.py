@@ -111,7 +111,7 @@ class Job:
 
 def prepare(
     data: object,
-    recipe: Recipe | None = None,
+    recipe: Recipe | str | None = None,
     *,
     model: str | nn.Module | None = None,
     parts: Split | None = None,
@@ -129,7 +129,8 @@ def prepare(
     module = model if isinstance(model, nn.Module) else None
     if isinstance(model, str):
         fields["model"] = model
-    recipe = (recipe or Recipe()).replace(**fields)
+    recipe = Recipe(recipe=recipe) if isinstance(recipe, str) else recipe or Recipe()
+    recipe = recipe.replace(**fields)
     check_one_network(recipe, module)
     dataset = opened(data, recipe.task, recipe.noise, bad_images=recipe.bad_images)
     given = parts is not None

@@ -13,10 +13,12 @@ from vitreous.data.dataset import Part
 from vitreous.infer.engine import Engine
 from vitreous.infer.runtime_choice import COMPARED, Trial, record, recorded
 from vitreous.infer.runtimes import NETWORK
-from vitreous.inference.engine_of import engine_of, has_engine
 from vitreous.inference.model_file import Bundle
 from vitreous.runs.setup import TrainingSetup
 from vitreous.tasks.task import Ids
+
+WORTH = 2e11
+"""Multiply-accumulates below which nothing is tried: 500 images through EfficientNet-Lite0."""
 
 
 def trial(
@@ -28,7 +30,6 @@ def trial(
         network=bundle.model.eval(),
         signature=(bundle.architecture, sorted(bundle.arguments.items())),
         examples=bundle.contract.images(rows[chosen]),
-        work=float(count) * int(bundle.training["macs"]),
         count=count,
         precision=bundle.precision,
         task=bundle.task,
@@ -55,11 +56,13 @@ def choose(
     rows, ids  some of these images
     say        is told a choice that is new
     """
-    if not has_engine(bundle) or "macs" not in bundle.training or not len(ids):
+    before, work = recorded(told), float(count) * bundle.training.get("macs", 0)
+    if not len(ids) or (before is None and work < WORTH):
         return None
-    engine = engine_of(bundle, NETWORK, features=features)
-    assert engine is not None
-    tried, before = trial(bundle, engine, rows, ids, count, features), recorded(told)
+    engine = bundle.engine_by(NETWORK, features=features)
+    if engine is None:
+        return None
+    tried = trial(bundle, engine, rows, ids, count, features)
     found = tried.choose() if before is None else tried.confirmed(before)
     if found.speeds and found != before:
         record(told, found)
