@@ -3,9 +3,9 @@
     python benchmarks/tune.py --data $VITREOUS_DATA --trials 30 --out runs/tune
 
 A search of each set sees its training and validation images alone. What it found and the usual
-settings are then trained with as many further seeds, and both answer the same test images: a margin
-counts where its interval, over the images and the seeds, leaves out 0. A search that was stopped
-goes on.
+settings are then trained with some further seeds, and both answer the same test images: a margin
+counts where Student's interval of it over the seeds leaves out 0. A search that was stopped goes
+on.
 """
 
 from __future__ import annotations
@@ -24,8 +24,7 @@ import vitreous as vt
 from vitreous.data.columns import ClassNumbers
 from vitreous.data.dataset import Dataset, Part
 from vitreous.data.formats.arrays import ArrayDataset
-from vitreous.files import read_table
-from vitreous.metrics.interval import paired
+from vitreous.metrics.interval import spread
 from vitreous.run_folder import RunFolder
 from vitreous.runs.run import Run, train
 
@@ -59,21 +58,15 @@ def opened(folder: str, images: int | None, data: Path) -> Dataset:
     )
 
 
-def right(run: Run) -> NDArray[np.float64]:
-    """(N,) 1 where a test image was answered rightly."""
-    rows = [row for row in read_table(run.folder.predictions) if row["part"] == "test"]
-    return np.asarray(type(run.model.task).of_images(rows), np.float64)
-
-
 def trained(out: Path, data: Dataset, seeds: Sequence[int], **recipe: Any) -> NDArray[np.float64]:
-    """(N,) how often each test image was answered rightly, over the seeds."""
+    """(S,) accuracy on the test images of each seed."""
     found = []
     for seed in seeds:
         folder = RunFolder(out / f"{seed}")
         done = folder.finished
         run = Run.read(folder) if done else train(data, out=folder.path, seed=seed, **recipe)
-        found.append(right(run))
-    return np.asarray(np.mean(found, axis=0), np.float64)
+        found.append(run.scores["test"].headline.value)
+    return np.array(found)
 
 
 def spent() -> float:
@@ -101,7 +94,7 @@ def main() -> None:
         shared = {"model": model, "doctor": False, "progress": False}
         usual = trained(out / "usual", data, seeds, **shared)
         best = trained(out / "best", data, seeds, **{**shared, **tuned.settings})
-        gap = paired(best, usual)
+        gap = spread(best - usual)
         low, high = gap.interval
         settings = ", ".join(
             f"{key} {value:.2g}" if isinstance(value, float) else f"{key} {value}"
@@ -109,7 +102,7 @@ def main() -> None:
         )
         verdict = "yes" if low > 0 else "no, worse" if high < 0 else "not shown"
         print(
-            f"| {name} | {usual.mean():.2%} | {best.mean():.2%} | {100 * gap.difference:+.2f} "
+            f"| {name} | {usual.mean():.2%} | {best.mean():.2%} | {100 * gap.mean:+.2f} "
             f"({100 * low:+.2f} to {100 * high:+.2f}) | {verdict} | {settings} | {searched:.0f} |",
             flush=True,
         )

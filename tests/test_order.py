@@ -84,6 +84,7 @@ SEARCHED = {
     "preprocessing": "data/batches/preprocess.py",
     "pretrained weights": "models/pretrained.py",
     "receptive field": "trace/measure/receptive.py",
+    "parquet": "data/formats/parquet.py",
     "occlusion": "explain/occlusion.py",
     "reproducibility": "training/reproduce.py",
     "regression": "tasks/regress.py",
@@ -95,6 +96,7 @@ SEARCHED = {
     "throughput": "progress/throughput.py",
     "time budget": "training/budget.py",
     "training loop": "training/fit.py",
+    "webdataset": "data/formats/webdataset.py",
     "weight averaging": "training/average.py",
     "weight initialization": "blocks/init.py",
 }
@@ -194,7 +196,7 @@ for module in sys.argv[2].split(","):
 """
     extras = (
         "sklearn optuna matplotlib tifffile fastapi uvicorn onnx onnxruntime onnxscript "
-        "huggingface_hub"
+        "huggingface_hub pyarrow fsspec aiohttp"
     )
     servers = ("vitreous.playground.server", "vitreous.serving")
     modules = [name for name in MODULES if not name.startswith(servers)]

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -269,3 +270,20 @@ def test_every_kind_has_a_strength():
     assert {kind.removesuffix("_x").removesuffix("_y") for kind in KINDS} <= set(
         Augment.__dataclass_fields__
     )
+
+
+def test_two_epochs_in_a_row_show_both_sides():
+    """The alternating flip: mirrored or not is drawn once, and turned from epoch to epoch."""
+    keys, slot = np.arange(500), PLACE["flip"]
+    turns = Augment(flip=0.5, alternate=True, shift=0.1)
+    chance = Augment(flip=0.5, shift=0.1)
+    drawn = [turns.draw(3, epoch, keys) for epoch in range(4)]
+    mirrored = [numbers[:, slot] < 0.5 for numbers in drawn]
+    assert 200 < mirrored[0].sum() < 300
+    for one, other in pairwise(mirrored):
+        assert np.array_equal(one, ~other)
+    for epoch, numbers in enumerate(drawn):  # nothing else has changed
+        independent = chance.draw(3, epoch, keys)
+        assert np.array_equal(np.delete(numbers, slot, 1), np.delete(independent, slot, 1))
+    assert "alternates" in turns.describe()
+    assert "alternates" not in chance.describe()

@@ -159,3 +159,15 @@ def test_unet_with_a_transformer() -> None:
     tokens, channels = 64, 256
     layer = 12 * tokens * channels**2 + 2 * tokens**2 * channels
     assert MODELS["unet_transformer"].macs == convolutions + 4 * layer
+
+
+@pytest.mark.parametrize(
+    ("name", "widths"), [("airbench_small", (32, 128, 128)), ("airbench94", (64, 256, 256))]
+)
+def test_airbench(name: str, widths: tuple[int, ...]) -> None:
+    """Patches of 2 × 2 leave 31² places; then 15², 7² and 3² are left of them."""
+    total, channels = 12 * 24 * 31**2, 24
+    for width, side, half in zip(widths, (31, 15, 7), (15, 7, 3), strict=True):
+        total += 9 * width * (channels * side**2 + width * half**2)
+        channels = width
+    assert counted(name) == total + 10 * channels == MODELS[name].macs

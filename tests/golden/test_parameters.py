@@ -239,6 +239,14 @@ def convnet(stem: int, *widths: int) -> int:
     return total + fc(channels, 10)
 
 
+def airbench(*widths: int) -> int:
+    total, channels = conv(3, 24, 2), 24
+    for width in widths:
+        total += conv_bn(channels, width, 3) + conv_bn(width, width, 3)
+        channels = width
+    return total + 10 * channels
+
+
 EFFICIENT = ((1.0, 1.0), (1.0, 1.1), (1.1, 1.2), (1.2, 1.4), (1.4, 1.8), (1.6, 2.2), (1.8, 2.6))
 
 CLOSED: dict[str, int] = {
@@ -321,6 +329,8 @@ CLOSED: dict[str, int] = {
     "convnet": convnet(16, 32, 64),
     "convnet_medium": convnet(16, 32, 64, 128),
     "convnet_wide": convnet(32, 64, 128, 256),
+    "airbench_small": airbench(32, 128, 128),
+    "airbench94": airbench(64, 256, 256),
 }
 
 # What papers and libraries state (STYLE's table of golden numbers).

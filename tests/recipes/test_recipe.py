@@ -28,7 +28,7 @@ def test_keyword_arguments_have_the_types_of_the_fields() -> None:
     """`keywords.py` says again what `Recipe` says, for type checkers, which read no dataclass."""
     fields = get_type_hints(Recipe)
     model = fields.pop("model")
-    assert model == str | None
+    assert model == fields.pop("recipe") == str | None
     assert get_type_hints(RecipeFields) == fields
     assert list(RecipeFields.__annotations__) == list(fields)
 

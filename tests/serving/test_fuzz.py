@@ -189,7 +189,7 @@ async def send(port: int, data: bytes, manner: str, rng: random.Random, seen: Se
     except OSError:  # beyond the number of connections
         seen.statuses[0] += 1
         return
-    start, answer = time.perf_counter(), b""
+    start, answer, left = time.perf_counter(), b"", False
     try:
         if manner == "slowly":
             for first in range(0, min(len(data), 600), 60):
@@ -214,8 +214,10 @@ async def send(port: int, data: bytes, manner: str, rng: random.Random, seen: Se
                     answer += part
         elif manner == "stalled":
             await asyncio.sleep(0.01)
-    except (OSError, TimeoutError):
-        pass
+    except TimeoutError:
+        left = manner == "half closed"  # it was not waited for to its end
+    except OSError:
+        left = True  # refused while the body was still on its way, so that the rest was lost
     finally:
         writer.close()
     answer = answer.removeprefix(b"HTTP/1.1 100 Continue\r\n\r\n")
@@ -223,8 +225,8 @@ async def send(port: int, data: bytes, manner: str, rng: random.Random, seen: Se
         status = int(answer[9:12])
         seen.statuses[status] += 1
         seen.seconds.append(time.perf_counter() - start)
-        cut = not answer.partition(b"\r\n\r\n")[2]  # it was not waited for to its end
-        cut = cut and b"Connection: close" not in data
+        left = left or b"Connection: close" not in data
+        cut = left and not answer.partition(b"\r\n\r\n")[2]
         told = status <= 400 or b"HEAD" in data[:5] or cut or b'{"error"' in answer
         if status not in EXPECTED or not told:
             seen.wrong.append((data[:300], answer[:600]))

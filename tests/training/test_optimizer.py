@@ -172,3 +172,13 @@ def test_an_unknown_name_offers_the_nearest(net) -> None:
 def test_momentum_is_passed_on(net) -> None:
     assert optimizer("momentum", net(), momentum=0.5).param_groups[0]["momentum"] == 0.5
     assert "momentum" not in optimizer("adam", net(), momentum=0.5).param_groups[0]
+
+
+def test_shifts_of_norms_have_a_rate_of_their_own() -> None:
+    model = nn.Sequential(nn.Conv2d(1, 2, 3), nn.BatchNorm2d(2), nn.Flatten(), nn.Linear(8, 2))
+    groups = optimizer("nesterov", model, lr=0.5, bias_lr=64).param_groups
+    rates = {id(p): group["lr"] for group in groups for p in group["params"]}
+    assert len(rates) == len([*model.parameters()])
+    assert {rates.pop(id(model[1].bias))} == {32.0}
+    assert {*rates.values()} == {0.5}
+    assert groups[0]["lr"] == 0.5  # the rate that is shown

@@ -96,3 +96,9 @@ def test_wrong_choices_are_named() -> None:
     with pytest.raises(UsageError, match=r"from 0.2 of the run on, .* until 0.5") as caught:
         Schedule("cosine", 10, 0.5, hold=0.2)
     assert caught.value.where == "--warmup, --swa"
+
+
+def test_triangle_by_its_corners() -> None:
+    schedule = Schedule("triangle", 1000)
+    corners = [schedule.at(progress) for progress in (0, 0.115, 0.23, 0.615, 1)]
+    assert corners == pytest.approx([0.2, 0.6, 1, 0.535, 0.07])

@@ -38,6 +38,11 @@ RECIPES: dict[str, dict[str, Augment]] = {
         "tiny": Augment(**MIRROR, shift=1 / 16),
         "symbols": Augment(shift=1 / 16, border="edge"),
     },
+    "alternate": {  # every image mirrored in every other epoch
+        "photos": Augment(**MIRROR, alternate=True, shift=1 / 16),
+        "tiny": Augment(**MIRROR, alternate=True, shift=1 / 16),
+        "symbols": Augment(shift=1 / 16, border="edge"),
+    },
     "pieces": {  # at the image's own scale, for what is told of each pixel by those about it
         "photos": Augment(**MIRROR, piece=64),
         "tiny": Augment(**MIRROR, shift=1 / 16),

@@ -8,14 +8,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from vitreous.augment import mix
 from vitreous.augment.changes import Blend, Changes
 from vitreous.augment.elastic import DRAWS
-from vitreous.augment.sample import SLOTS, Uniforms, blended, changes
+from vitreous.augment.sample import PLACE, SLOTS, Uniforms, blended, changes
 from vitreous.augment.strengths import Strengths
+from vitreous.data.batches.counter_random import uniforms
 from vitreous.shapes import Images
 
 
@@ -32,6 +35,14 @@ class Augment(Strengths):
         """How often an image of this size is drawn in an epoch: its pieces would cover it."""
         (height, width), (tall, wide) = size, self.window(size)
         return max(1, height * width // (tall * wide))
+
+    def draw(self, seed: int, epoch: int, keys: NDArray[np.int64]) -> Uniforms:
+        """(B, self.num_uniforms) numbers for these examples in this epoch."""
+        numbers = uniforms(seed, epoch, keys, self.num_uniforms)
+        if self.alternate:
+            first = uniforms(seed, 0, keys, PLACE["flip"] + 1)[:, PLACE["flip"]]
+            numbers[:, PLACE["flip"]] = (first + epoch / 2) % 1
+        return numbers
 
     @property
     def num_uniforms(self) -> int:

@@ -33,6 +33,9 @@ class Strengths:
     name: str = "none"
     flip: float = 0.0
     """probability of mirroring left and right"""
+    alternate: bool = False
+    """draw the mirror once for all epochs, and in every other one the opposite: with a flip of 0.5
+    two epochs in a row show each image both ways"""
     flip_vertical: float = 0.0
     """probability of mirroring top and bottom"""
     crop: float = 1.0
@@ -121,6 +124,7 @@ class Strengths:
             for name, (_, words) in LIMITS.items()
             if getattr(self, name) != getattr(default, name)
         ]
+        told += ["the mirror alternates from epoch to epoch"] * (self.alternate and self.flip > 0)
         return ", ".join(told) or "none"
 
     def to_json(self) -> dict[str, Any]:

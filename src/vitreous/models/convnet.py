@@ -8,7 +8,7 @@ CIFAR-10 in 3.29 seconds on a single GPU", arXiv:2404.00498: pooling early is wh
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from torch import nn
 
@@ -65,12 +65,18 @@ class ConvNet(Network):
 class ConvPool(nn.Sequential):
     """Children `conv`, `pool`, `norm`, `act`: normalizing after pooling costs a quarter."""
 
-    def __init__(self, in_channels: int, out_channels: int, act: str) -> None:
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        act: str,
+        norm: Callable[[int], nn.Module] = nn.BatchNorm2d,
+    ) -> None:
         super().__init__(
             OrderedDict(
                 conv=nn.Conv2d(in_channels, out_channels, 3, padding=1, bias=False),
                 pool=nn.MaxPool2d(2),
-                norm=nn.BatchNorm2d(out_channels),
+                norm=norm(out_channels),
                 act=activation(act),
             )
         )

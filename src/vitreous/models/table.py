@@ -13,6 +13,7 @@ from vitreous.blocks.normalize import Normalize, Statistic
 from vitreous.errors import UsageError, unknown
 from vitreous.fields import checked
 from vitreous.models import (
+    airbench,
     alexnet,
     classic,
     convnet,
@@ -61,6 +62,7 @@ MODELS: dict[str, Variant] = {
         vit_map.VARIANTS,
         unet_transformer.VARIANTS,
         convnet.VARIANTS,
+        airbench.VARIANTS,
     )
 }
 

@@ -15,6 +15,7 @@ from vitreous.errors import UsageError, unknown
 from vitreous.models import ARCHITECTURES, learns_at_once, variant
 from vitreous.models.classic import check_library
 from vitreous.models.pretrained import remedy
+from vitreous.recipes.named import NAMED
 from vitreous.recipes.recipe import Recipe, flag
 from vitreous.tasks import TASKS, Task
 from vitreous.trackers import LOGS, check_installed
@@ -141,10 +142,11 @@ def check_together(choices: Mapping[str, Any], task: type[Task]) -> None:
         raise UsageError(
             reason, where=f"--augment {choices['augment']}", remedy="Choose light or none."
         )
-    if choices["ema"] and choices["swa"]:
+    averages = [name for name in ("ema", "swa", "lookahead") if choices[name]]
+    if len(averages) > 1:
         raise UsageError(
             "there are two averages of the weights, and one is evaluated and saved",
-            where="--ema, --swa",
+            where=", ".join(map(flag, averages[:2])),
             remedy="Leave one of them out.",
         )
     for idle in IDLE:
@@ -236,6 +238,7 @@ def check_names(values: dict[str, Any]) -> None:
 
 TABLES: dict[str, Iterable[str]] = {
     "model": ARCHITECTURES,
+    "recipe": NAMED,
     "optimizer": OPTIMIZERS,
     "schedule": SCHEDULES,
     "augment": RECIPES,

@@ -1,7 +1,7 @@
 """The fields of a recipe as keyword arguments, so that a type checker knows their names and types.
 
-`Recipe` is where they are explained; a test holds the two against each other. The model is missing,
-because it may be a module as well.
+`Recipe` is where they are explained; a test holds the two against each other. Model and recipe are
+missing, because they may be a module or a value as well.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ class RecipeFields(TypedDict, total=False):
     fit: Literal["auto", "crop", "squash", "pad", "native"]
     optimizer: str | None
     lr: float | None
-    momentum: float
+    momentum: float | None
     weight_decay: float | None
     schedule: str | None
     milestones: tuple[float, ...]
@@ -26,6 +26,7 @@ class RecipeFields(TypedDict, total=False):
     warmup: float
     backbone_lr: float
     layer_decay: float | None
+    bias_lr: float | None
     loss: str
     alpha: float | None
     label_smoothing: float | None
@@ -36,6 +37,7 @@ class RecipeFields(TypedDict, total=False):
     accumulate: int
     ema: float | None
     swa: float | None
+    lookahead: int | None
     bn_recalibrate: bool
     dropout: float | None
     init: str | None

@@ -27,6 +27,7 @@ MODELS = (
     *("vit_ti16", "vit_ti16_post_norm", "vit_s16", "vit_s32", "vit_b16", "vit_b32"),
     *("vit_l16", "vit_l32", "vit_nano4", "vit_ti4", "vit_nano4_map", "unet_transformer"),
     *("convnet", "convnet_medium", "convnet_wide"),
+    *("airbench_small", "airbench94"),
 )
 
 LOSSES = {
@@ -47,9 +48,21 @@ LOSSES = {
 FIELDS = {
     "task": ("auto", *LOSSES),
     "optimizer": ("sgd", "momentum", "nesterov", "adam", "adamw", "nadam", "rmsprop", "adagrad"),
-    "schedule": ("constant", "step", "cosine", "one_cycle"),
+    "recipe": ("speedrun",),
+    "schedule": ("constant", "step", "cosine", "one_cycle", "triangle"),
     "augment": (
-        *("none", "light", "pieces", "standard", "strong", "scenes", "elastic", "turn", "zoom"),
+        *(
+            "none",
+            "light",
+            "alternate",
+            "pieces",
+            "standard",
+            "strong",
+            "scenes",
+            "elastic",
+            "turn",
+            "zoom",
+        ),
         *("randaugment", "views", "augmix"),
     ),
     "init": ("zero", "normal", "xavier", "glorot", "he"),

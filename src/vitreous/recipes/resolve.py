@@ -25,6 +25,7 @@ from vitreous.recipes.contradictions import (
     devices,
 )
 from vitreous.recipes.data_facts import SMALL, TINY, DataFacts
+from vitreous.recipes.named import fields_of
 from vitreous.recipes.recipe import Recipe
 from vitreous.recipes.resolved import STEPPED, ResolvedRecipe
 from vitreous.tasks import TASKS, Task
@@ -45,6 +46,10 @@ def resolve(recipe: Recipe, facts: DataFacts, *, own_module: bool = False) -> Re
     choices = Choices(recipe.to_mapping())
     task = _choose_task(choices, facts)
     check_names(choices.values)
+    if choices["recipe"] is not None:
+        for name, value in fields_of(choices["recipe"], choices["batch_size"]).items():
+            if name != "model" or not own_module:
+                choices.fill(name, value, f"of the recipe {choices['recipe']}")
     if choices["against"]:
         wanted = (USUAL if one == "all" else (one,) for one in choices["against"])
         choices.values["against"] = tuple(dict.fromkeys(chain.from_iterable(wanted)))
@@ -237,6 +242,8 @@ def _choose_learning(
         choices.fill("freeze", "backbone", "its features serve as they are; see --fine-tune")
     choices.fill("optimizer", "adamw", "robust without tuning")
     method = choices["optimizer"]
+    if "momentum" in OPTIMIZERS[method].arguments:
+        choices.fill("momentum", OPTIMIZERS[method].arguments["momentum"], "usual")
     if choices.frozen and not choices["fine_tune"]:
         liked |= task.prefers_of_head(method, choices["loss"])
     if choices["balance"] != "none":  # the loss of validation images knows of no balance

@@ -27,17 +27,19 @@ WRITTEN: dict[str, type | UnionType] = {
 }
 """What a recipe.yaml has to hold."""
 
-LATER = ("alpha", "noise", "adversarial", "adversarial_steps", "against", "keep")
+LATER = (
+    "recipe", "alpha", "noise", "adversarial", "adversarial_steps", "against", "keep", "bias_lr",
+    "lookahead",
+)  # fmt: skip
 """Fields that runs of earlier versions did not have: where they are empty, nothing has changed."""
 
 STEPPED = (
-    "epochs", "time", "batch_size", "optimizer", "lr", "momentum", "weight_decay", "schedule",
-    "milestones", "step_factor", "warmup", "backbone_lr", "layer_decay", "loss", "alpha",
-    "label_smoothing", "l1", "l2", "penalty_from", "clip", "accumulate", "ema", "swa",
-    "bn_recalibrate", "dropout", "init", "patience", "keep", "augment", "mixup", "cutmix",
-    "adversarial", "adversarial_steps", "pretrained", "freeze", "fine_tune", "engine",
-    "precision", "compile", "checkpoint",
-    "log",
+    "recipe", "epochs", "time", "batch_size", "optimizer", "lr", "momentum", "weight_decay",
+    "schedule", "milestones", "step_factor", "warmup", "backbone_lr", "layer_decay", "bias_lr",
+    "loss", "alpha", "label_smoothing", "l1", "l2", "penalty_from", "clip", "accumulate", "ema",
+    "swa", "lookahead", "bn_recalibrate", "dropout", "init", "patience", "keep", "augment",
+    "mixup", "cutmix", "adversarial", "adversarial_steps", "pretrained", "freeze", "fine_tune",
+    "engine", "precision", "compile", "checkpoint", "log",
 )  # fmt: skip
 """Fields that say how a network learns step by step: a classic method, which does not, has none."""
 

@@ -11,6 +11,7 @@ from torch import nn
 
 from vitreous.atomic import write_text
 from vitreous.data.dataset import Dataset, Part
+from vitreous.data.formats.open import located
 from vitreous.data.splits.content_hashes import digests
 from vitreous.data.splits.split import Split
 from vitreous.data.splits.split import split as assign
@@ -110,7 +111,7 @@ class Job:
 
 def prepare(
     data: object,
-    recipe: Recipe | None = None,
+    recipe: Recipe | str | None = None,
     *,
     model: str | nn.Module | None = None,
     parts: Split | None = None,
@@ -128,7 +129,8 @@ def prepare(
     module = model if isinstance(model, nn.Module) else None
     if isinstance(model, str):
         fields["model"] = model
-    recipe = (recipe or Recipe()).replace(**fields)
+    recipe = Recipe(recipe=recipe) if isinstance(recipe, str) else recipe or Recipe()
+    recipe = recipe.replace(**fields)
     check_one_network(recipe, module)
     dataset = opened(data, recipe.task, recipe.noise, bad_images=recipe.bad_images)
     given = parts is not None
@@ -288,4 +290,4 @@ def where(data: object) -> str | None:
     """How `resume` finds the data again: an absolute path, a name, or None for data in memory."""
     if not isinstance(data, str | Path):
         return None
-    return str(Path(data).resolve()) if Path(data).exists() else str(data)
+    return located(data)

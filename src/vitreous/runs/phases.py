@@ -31,6 +31,7 @@ from vitreous.training.average import Average
 from vitreous.training.budget import Budget
 from vitreous.training.compiler import compiled
 from vitreous.training.fit import Gradients
+from vitreous.training.lookahead import Lookahead
 from vitreous.training.optimizer import optimizer
 from vitreous.training.precision import Precision
 from vitreous.training.schedule import Schedule
@@ -150,6 +151,7 @@ def whole(setup: TrainingSetup, epochs: int, lr: float | None, *, share: float) 
         head=anew(network) if warm else None,
         backbone_lr=recipe.backbone_lr if warm else 1.0,
         layer_decay=recipe.layer_decay or 1.0,
+        bias_lr=recipe.bias_lr or 1.0,
     )
     predictor = Predictor(
         model=network, task=setup.task, contract=setup.contract, precision=setup.precision.name
@@ -257,8 +259,10 @@ def schedule_of(
     )
     end = math.inf if recipe.time is None else share * seconds(recipe.time)
     schedule = full if recipe.time is None else Budget(full, end)
-    average = None
-    if recipe.ema or recipe.swa:
+    average: Average | None = None
+    if recipe.lookahead:
+        average = Lookahead(network, recipe.lookahead, schedule.progress)
+    elif recipe.ema or recipe.swa:
         average = Average(
             network,
             recipe.ema or None,

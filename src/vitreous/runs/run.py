@@ -113,7 +113,7 @@ class Run:
 
 def train(
     data: object = "scattered",
-    recipe: Recipe | None = None,
+    recipe: Recipe | str | None = None,
     *,
     model: str | nn.Module | None = None,
     parts: Split | None = None,
@@ -125,6 +125,7 @@ def train(
     """Train a network, measure it on data it has not seen, write a report.
 
     data      whatever `vt.open` takes: a path, a name, arrays, a torch Dataset
+    recipe    a value, or the name of one, such as "speedrun"
     model     a name from `vt.models()`, or a module of your own: images (B, C, H, W) in [0, 1] to
               what the task needs, such as logits (B, L)
     parts     the part of every example, such as one fold; None assigns them by the recipe's shares

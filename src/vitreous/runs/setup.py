@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from vitreous.augment.policies import named_policy
 from vitreous.augment.policy import Augment
 from vitreous.backprop.translate.twin import manual_gradients, twin
+from vitreous.blocks.whiten import whiten
 from vitreous.data.batches.batch import Batch
 from vitreous.data.batches.pack import Pack, Rows
 from vitreous.data.dataset import Dataset, Part
@@ -40,6 +41,7 @@ from vitreous.training.recalibrate import recalibrate
 from vitreous.training.reproduce import seeded
 from vitreous.version import __version__
 
+WHITENED = 5000  # images whose patches a whitening layer is computed from
 CHUNK = 64  # batch size of the batch-norm recalibration pass
 
 
@@ -180,6 +182,9 @@ def build(job: Job, packed: Pack, progress: Progress, ranks: Ranks = ALONE) -> T
         rows = chunks(packed.rows, ids[Part.TRAIN], 1024)
         with seeded(recipe.seed):
             network, arguments = build_network(recipe, contract, task.output(), rows)
+        if recipe.pretrained == "no":
+            some = ids[Part.TRAIN][:: max(1, len(ids[Part.TRAIN]) // WHITENED)]
+            whiten(network, chunks(packed.rows, some, CHUNK))
         for note in network.notes:
             progress.note(note)
     at_once = isinstance(network, Classic)

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from torch import nn
+from torch.nn.modules.batchnorm import _BatchNorm
 from torch.optim import NAdam, Optimizer, RMSprop
 from torch.optim.adagrad import Adagrad
 from torch.optim.adam import Adam
@@ -41,6 +42,8 @@ class OptimizerSpec:
     arguments: dict[str, Any] = field(default_factory=dict)
 
 
+NORMS = (_BatchNorm, nn.LayerNorm, nn.GroupNorm)
+
 # Fused and grouped ("foreach") kernels take half the time of a loop over small tensors or less.
 OPTIMIZERS = {
     "sgd": OptimizerSpec(SGD, 0.1, 5e-4, {"fused": True}),
@@ -64,6 +67,7 @@ def optimizer(
     head: nn.Module | None = None,
     backbone_lr: float = 1.0,
     layer_decay: float = 1.0,
+    bias_lr: float = 1.0,
 ) -> Optimizer:
     """An optimizer of the model's trainable parameters.
 
@@ -74,6 +78,7 @@ def optimizer(
     head          the part that learns at the full rate, if `backbone_lr` is not 1
     backbone_lr   factor on the rate of all other parts
     layer_decay   factor on the rate from each layer to the one before it, see `depths`
+    bias_lr       factor on the rate of the shifts of normalization layers
 
     Raises UsageError for an unknown name, or if nothing is left to train.
     """
@@ -86,7 +91,13 @@ def optimizer(
     if momentum is not None and "momentum" in arguments:
         arguments["momentum"] = momentum
     groups = parameter_groups(
-        model, peak, decay, head=head, backbone_lr=backbone_lr, layer_decay=layer_decay
+        model,
+        peak,
+        decay,
+        head=head,
+        backbone_lr=backbone_lr,
+        layer_decay=layer_decay,
+        bias_lr=bias_lr,
     )
     return spec.build(groups, lr=peak, **arguments)
 
@@ -99,23 +110,28 @@ def parameter_groups(
     head: nn.Module | None = None,
     backbone_lr: float = 1.0,
     layer_decay: float = 1.0,
+    bias_lr: float = 1.0,
 ) -> list[dict[str, Any]]:
-    """Parameters of equal rate and decay together, those of the highest rate first.
+    """Parameters of equal rate and decay together, those of the highest rate first; but shifts of
+    normalization layers last, where they have a rate of their own.
 
     Each group has "params", "weight_decay" and "initial_lr", the peak rate that `fit` multiplies by
     the schedule. A parameter that occurs twice in the model is taken once.
     """
     in_head = {id(p) for p in head.parameters()} if head is not None else set()
     depth = depths(model)
-    groups: dict[tuple[float, float], list[nn.Parameter]] = {}
+    shifts = {id(m.bias) for m in model.modules() if isinstance(m, NORMS)} if bias_lr != 1 else ()
+    groups: dict[tuple[bool, float, float], list[nn.Parameter]] = {}
     for parameter in model.parameters():
         if not parameter.requires_grad:
             continue
         rate = lr * layer_decay ** depth[parameter]
         if head is not None and id(parameter) not in in_head:
             rate *= backbone_lr
+        apart = id(parameter) in shifts
         decay = weight_decay if decays(parameter) else 0.0
-        groups.setdefault((rate, decay), []).append(parameter)
+        key = apart, -rate * (bias_lr if apart else 1), -decay
+        groups.setdefault(key, []).append(parameter)
     if not groups:
         raise UsageError(
             "no parameter of the network is trainable",
@@ -123,8 +139,8 @@ def parameter_groups(
             remedy="Freeze the backbone alone, or nothing.",
         )
     return [
-        {"params": groups[key], "lr": key[0], "initial_lr": key[0], "weight_decay": key[1]}
-        for key in sorted(groups, reverse=True)
+        {"params": groups[key], "lr": -key[1], "initial_lr": -key[1], "weight_decay": -key[2]}
+        for key in sorted(groups)
     ]
 
 

@@ -4,7 +4,8 @@ A schedule is a pure function of the step number: nothing is stored, so nothing 
 when a run is resumed. Shapes are functions of progress in [0, 1], of which step k of n has reached
 (k + ½) / n; the mean factor of a run is then the area under the shape, and no step is wasted at 0.
 Loshchilov & Hutter (2017), "SGDR", arXiv:1608.03983 (cosine);
-Smith & Topin (2018), "Super-convergence", arXiv:1708.07120 (one cycle).
+Smith & Topin (2018), "Super-convergence", arXiv:1708.07120 (one cycle);
+Jordan (2024), "94% on CIFAR-10 in 3.29 seconds", arXiv:2404.00498 (triangle).
 """
 
 from __future__ import annotations
@@ -40,6 +41,14 @@ def one_cycle(progress: float) -> float:
     return 1e-5 + (1 - 1e-5) * cosine((progress - RISE) / (1 - RISE))
 
 
+def triangle(progress: float) -> float:
+    """Straight from 0.2 to 1 in the first 23 hundredths, then straight to 0.07."""
+    if progress < PEAK:
+        return 0.2 + 0.8 * progress / PEAK
+    return 1 - 0.93 * (progress - PEAK) / (1 - PEAK)
+
+
+PEAK = 0.23  # share of the triangle in which the rate rises
 RISE = 0.3  # share of one cycle in which the rate rises
 
 SCHEDULES: dict[str, Shape] = {
@@ -47,6 +56,7 @@ SCHEDULES: dict[str, Shape] = {
     "step": step,
     "cosine": cosine,
     "one_cycle": one_cycle,
+    "triangle": triangle,
 }
 
 

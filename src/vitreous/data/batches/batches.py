@@ -259,7 +259,7 @@ class Batches:
         """What happens to these examples in this epoch."""
         if self.augment is None or self.augment.is_identity:
             return None
-        numbers = uniforms(self.seed, epoch, keys, self.augment.num_uniforms)
+        numbers = self.augment.draw(self.seed, epoch, keys)
         height, width, channels = self.rows.shape[1:]
         size = self.contract.height, self.contract.width
         return self.augment.sample(numbers, (height, width, channels), size)

@@ -1,0 +1,68 @@
+"""Recipes by name: they fill what is left open, and their rates follow the size of a batch."""
+
+from __future__ import annotations
+
+import pytest
+
+import vitreous as vt
+from vitreous.errors import UsageError
+from vitreous.recipes.data_facts import DataFacts
+from vitreous.recipes.named import NAMED
+from vitreous.recipes.recipe import Recipe
+from vitreous.recipes.resolve import resolve
+from vitreous.recipes.resolved import LATER, STEPPED
+
+FACTS = DataFacts(3, 32, 32, True, ("cat", "dog"), 50_000)
+
+
+@pytest.mark.parametrize("name", NAMED)
+def test_it_fills_what_is_left_open(name: str) -> None:
+    resolved = resolve(Recipe(recipe=name, epochs=3), FACTS)
+    fields = {**NAMED[name].fields, "epochs": 3, "recipe": name}
+    assert fields.items() <= resolved.recipe.to_mapping().items()
+    assert "epochs" not in resolved.reasons
+    assert resolved.reasons["model"] == f"of the recipe {name}"
+
+
+@pytest.mark.parametrize("name", NAMED)
+def test_all_its_fields_can_be_left_open(name: str) -> None:
+    """Or what is given could not be told from what is not."""
+    assert all(getattr(Recipe, field) is None for field in NAMED[name].fields)
+    assert NAMED[name].fields.keys() <= {*STEPPED, "model"}
+    assert "recipe" in LATER
+
+
+def test_rates_follow_the_batch() -> None:
+    own = NAMED["speedrun"].fields["lr"]
+    assert resolve(Recipe(recipe="speedrun", batch_size=250), FACTS).recipe.lr == own / 2
+    asked = Recipe(recipe="speedrun", batch_size=250, lr=0.3)
+    assert resolve(asked, FACTS).recipe.lr == 0.3
+    # As published: 11.5 for 1,024 examples, whatever the momentum; 0.0153 of weights a step.
+    assert own == pytest.approx(11.5 * 500 / 1024 / (1 + 1 / 0.15), rel=1e-3)
+    assert NAMED["speedrun"].fields["weight_decay"] == pytest.approx(0.0153 / 11.5, rel=1e-3)
+
+
+def test_a_module_of_ones_own_stays() -> None:
+    resolved = resolve(Recipe(recipe="speedrun"), FACTS, own_module=True)
+    assert resolved.recipe.model is None
+    assert resolved.recipe.lookahead == 5
+
+
+def test_an_unknown_one_is_refused() -> None:
+    with pytest.raises(UsageError, match="speedrun"):
+        resolve(Recipe(recipe="speedrum"), FACTS)
+    with pytest.raises(UsageError, match="averages"):
+        resolve(Recipe(recipe="speedrun", ema=0.99), FACTS)
+
+
+def test_names_are_given_in_place_of_a_recipe(tmp_path_factory: pytest.TempPathFactory) -> None:
+    run = vt.train(
+        "digits",
+        "speedrun",
+        batch_size=64,
+        epochs=2,
+        out=tmp_path_factory.mktemp("named") / "run",
+        progress=False,
+    )
+    assert run.model.architecture == "airbench94"
+    assert run.scores["test"].headline.value > 0.9
