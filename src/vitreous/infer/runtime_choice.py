@@ -39,7 +39,7 @@ TRIED = 8  # images that a trial takes at once
 COMPARED = 32  # images whose answers are compared
 PASSES = 5  # of a trial
 LONG = 0.4  # seconds after which it has no further pass
-GAIN = 1.1  # times as fast as the network, which it has to be at least
+GAIN = 1.05  # times as fast as the network, which it has to be at least
 
 
 @dataclass(frozen=True, kw_only=True)
