@@ -32,8 +32,9 @@ nitpicky = True
 PAGES = {
     "Start": ("tutorial", "how-to", "gallery", "glossary", "faq"),
     "Guide": (
-        *("data", "augment", "models", "training", "doctor", "tasks-and-scores", "segmentation"),
-        *("detection", "points-and-boxes", "denoising", "depth-and-counts", "pretrain"),
+        *("data", "shards", "augment", "models", "training", "doctor", "tasks-and-scores"),
+        *("segmentation", "detection", "points-and-boxes", "denoising", "depth-and-counts"),
+        *("pretrain",),
         *("runs", "export", "serving", "scale"),
         *("classic", "selection", "explain", "robust"),
         *("playground", "labs", "backprop", "trace", "design"),

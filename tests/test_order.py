@@ -14,10 +14,10 @@ from pathlib import Path
 import pytest
 
 ORDER = """
-    version errors fields shapes formats atomic files run_folder distributed trackers progress
-    drawing
+    version threads errors fields shapes formats atomic files run_folder distributed trackers
+    progress drawing
     data augment backprop blocks baselines models trace losses metrics tasks training
-    explain robust inference recipes doctor report runs select labs export serving retrieval
+    explain robust infer inference recipes doctor report runs select labs export serving retrieval
     playground cli __main__
 """.split()
 SOURCE = Path(__file__).parent.parent / "src" / "vitreous"
@@ -84,6 +84,7 @@ SEARCHED = {
     "preprocessing": "data/batches/preprocess.py",
     "pretrained weights": "models/pretrained.py",
     "receptive field": "trace/measure/receptive.py",
+    "parquet": "data/formats/parquet.py",
     "occlusion": "explain/occlusion.py",
     "reproducibility": "training/reproduce.py",
     "regression": "tasks/regress.py",
@@ -95,6 +96,7 @@ SEARCHED = {
     "throughput": "progress/throughput.py",
     "time budget": "training/budget.py",
     "training loop": "training/fit.py",
+    "webdataset": "data/formats/webdataset.py",
     "weight averaging": "training/average.py",
     "weight initialization": "blocks/init.py",
 }
@@ -194,7 +196,7 @@ for module in sys.argv[2].split(","):
 """
     extras = (
         "sklearn optuna matplotlib tifffile fastapi uvicorn onnx onnxruntime onnxscript "
-        "huggingface_hub"
+        "huggingface_hub pyarrow fsspec aiohttp"
     )
     servers = ("vitreous.playground.server", "vitreous.serving")
     modules = [name for name in MODULES if not name.startswith(servers)]

@@ -12,6 +12,7 @@ journal.jsonl       what happened when: starts, resumes, uses of the test part
 checkpoints/        where to go on
 model.safetensors   the network that was measured
 doctor.json         what the doctor has measured of the training, see `vitreous doctor`
+runtime.json        what computes the answers on which processor, and why; absent if none was tried
 scores.json         what was measured
 robustness.json     what attacks and corruptions leave, and robustness.html: see `vitreous robust`
 predictions.csv     the answer to every validation and test image
@@ -164,6 +165,10 @@ class RunFolder:
     @property
     def doctor(self) -> Path:
         return self.path / "doctor.json"
+
+    @property
+    def runtime(self) -> Path:
+        return self.path / "runtime.json"
 
     @property
     def report(self) -> Path:

@@ -6,6 +6,7 @@ import json
 import re
 import subprocess
 import sys
+from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -20,11 +21,12 @@ from vitreous.cli.main import run as command
 from vitreous.errors import DataError, ModelError, ModelFileError, UsageError
 from vitreous.export import exporting
 from vitreous.export.exporting import export, worth
+from vitreous.export.quantize import normalized_at_once
 from vitreous.files import read_json
 from vitreous.runs.run import Run
 
 runtime = pytest.importorskip("onnxruntime")
-pytest.importorskip("onnx")
+onnx = pytest.importorskip("onnx")
 pytest.importorskip("onnxscript")
 PAGE = Path(__file__).parents[2] / "docs" / "export.md"
 
@@ -126,6 +128,20 @@ def test_eight_bits_tell_what_they_cost(trained: Run) -> None:
     with pytest.raises(ModelError, match="eight bits lose too much"):
         worth(before, replace(before, accuracy=before.accuracy - 0.02), 0.01)
     assert worth(before, replace(before, accuracy=before.accuracy - 0.02), 0.03)
+
+
+def test_normalization_is_one_operator(written: exporting.Exported) -> None:
+    model = onnx.load(written.path)
+    made = normalized_at_once(onnx.load(written.path))
+    before, after = (Counter(node.op_type for node in each.graph.node) for each in (model, made))
+    assert before - after == {"Div": 2, "Sub": 1}
+    assert after - before == {"BatchNormalization": 1}
+    pixels = np.random.default_rng(0).integers(0, 256, (5, 16, 16, 1), dtype=np.uint8)
+    expected, found = (
+        runtime.InferenceSession(each.SerializeToString()).run(None, {"pixels": pixels})
+        for each in (model, made)
+    )
+    np.testing.assert_allclose(found[0], expected[0], atol=1e-5)
 
 
 @pytest.mark.parametrize(

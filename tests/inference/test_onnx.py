@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
+import logging
 import sys
 from pathlib import Path
 from typing import Any
@@ -165,6 +167,19 @@ def test_the_missing_extra_is_named(
 def test_it_is_silent(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     to_onnx(Shift(), tmp_path / "shift.onnx", images=torch.rand(2, 3, 5, 4))
     assert capfd.readouterr() == ("", "")
+
+
+def test_torchvision_is_not_missed(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Torch would tell of each of its operators, where it is not installed."""
+    find = importlib.util.find_spec
+    monkeypatch.setattr(
+        importlib.util, "find_spec", lambda name: None if name == "torchvision" else find(name)
+    )
+    logging.getLogger("torch.onnx._internal.exporter._registration").addHandler(caplog.handler)
+    to_onnx(Shift(), tmp_path / "shift.onnx", images=torch.rand(2, 3, 5, 4))
+    assert "torchvision" not in caplog.text
 
 
 def test_a_network_with_several_outputs_is_refused(tmp_path: Path) -> None:

@@ -105,6 +105,11 @@ def test_models_are_compared_on_the_same_examples() -> None:
         paired([True], [True, False])
 
 
+def test_means_over_seeds_are_no_answers() -> None:
+    with pytest.raises(UsageError, match="right or wrong"):
+        paired([0.4, 1.0], [0.2, 1.0])
+
+
 def test_a_spread_over_seeds_is_students() -> None:
     runs = [0.91, 0.93, 0.92, 0.95]
     result = spread(runs)

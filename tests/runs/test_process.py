@@ -17,7 +17,8 @@ import numpy as np
 import pytest
 import torch
 
-from vitreous.inference.model_file import digest, load
+from vitreous.infer.weight_digest import digest
+from vitreous.inference.model_file import load
 from vitreous.runs.evaluate import evaluate
 from vitreous.runs.run import Run, train
 

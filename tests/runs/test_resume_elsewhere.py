@@ -13,7 +13,7 @@ import torch
 from vitreous.cli.main import run as command
 from vitreous.errors import RunError
 from vitreous.files import write_json
-from vitreous.inference.model_file import digest
+from vitreous.infer.weight_digest import digest
 from vitreous.progress.progress import Progress
 from vitreous.runs.interrupt import Interrupted
 from vitreous.runs.run import resume, train

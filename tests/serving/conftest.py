@@ -48,11 +48,11 @@ def classifier(seed: int = 0, channels: int = 3) -> Bundle:
     )
 
 
-def png(seed: int = 0, size: tuple[int, int] = (32, 24)) -> bytes:
+def png(seed: int = 0, size: tuple[int, int] = (32, 24), kind: str = "PNG") -> bytes:
     """A picture of noise, as a file."""
     random = np.random.default_rng(seed)
     file = io.BytesIO()
-    Image.fromarray(random.integers(0, 256, (*size[::-1], 3), dtype=np.uint8)).save(file, "PNG")
+    Image.fromarray(random.integers(0, 256, (*size[::-1], 3), dtype=np.uint8)).save(file, kind)
     return file.getvalue()
 
 
@@ -132,8 +132,16 @@ class Process:
     @property
     def memory(self) -> float:
         """Resident, in MiB."""
+        return self._mebibytes("VmRSS")
+
+    @property
+    def peak(self) -> float:
+        """The most that was resident, in MiB."""
+        return self._mebibytes("VmHWM")
+
+    def _mebibytes(self, name: str) -> float:
         status = Path(f"/proc/{self.process.pid}/status").read_text()
-        found = re.search(r"VmRSS:\s+(\d+) kB", status)
+        found = re.search(rf"{name}:\s+(\d+) kB", status)
         assert found
         return int(found[1]) / 1024
 

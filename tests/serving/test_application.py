@@ -123,9 +123,10 @@ def test_several_models(serve: Any, tmp_path: Path, model: Path, classifier: Any
 
 
 def test_evidence(serve: Any, png: Any, model: Path) -> None:
-    found = serve().post("/explain?method=saliency&target=bee", files={"a": ("x.png", png())})
+    photo = png(1, (640, 400), "JPEG")  # large enough to be decoded at a smaller scale
+    found = serve().post("/explain?method=saliency&target=bee", files={"a": ("x.jpg", photo)})
     (each,) = found.json()["explanations"]
-    expected = load(model).explain(png(), method="saliency", target="bee")
+    expected = load(model).explain(photo, method="saliency", target="bee")
     assert each["peak"] == [*expected.peak]
     assert each["target"] == "bee"
     assert base64.b64decode(each["overlay"].partition(",")[2]) == expected.png()

@@ -224,6 +224,26 @@ def test_a_failure_is_told_and_logged(
     assert sorted(found) == [200, 200, 200, 503]
 
 
+def test_explanations_for_want_of_memory(
+    serve: Any, png: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They are told as busy; and their images are decoded where nobody's answer waits for it."""
+    client, threads, picture = serve(), [], Bundle.picture
+
+    def decoded(self: Bundle, source: Any) -> Any:
+        threads.append(threading.current_thread().name.partition("_")[0])
+        return picture(self, source)
+
+    def failing(self: Bundle, *given: Any, **options: Any) -> Any:
+        raise MemoryError
+
+    monkeypatch.setattr(Bundle, "picture", decoded)
+    assert client.post("/explain?method=saliency", content=png()).status_code == 200
+    assert threads[0] == "decoder"
+    monkeypatch.setattr(Bundle, "explain", failing)
+    told(client.post("/explain", content=png()), 503, "the memory is not enough")
+
+
 @pytest.mark.parametrize("address", ["https://h.co/m.safetensors", "hub:me/it", "http://x/y"])
 def test_no_model_comes_from_an_address(address: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(UsageError, match="loads files of its own machine alone"):

@@ -547,18 +547,12 @@ def test_what_is_taken_away(visit, tmp_path):
     assert Path(download.value.path()).stat().st_size > 500
 
 
-def test_frames_a_second(visit):
-    """Thirty on two idle cores (see benchmarks/playground.py); here only that it is a film."""
+def test_playing_is_a_film(visit):
+    """How many frames a second is measured in benchmarks/playground.py."""
     page = visit("hidden=8,8,8&activation=relu")
     page.click("#play")
-    rates = []
-    for _ in range(30):
-        before = page.evaluate("playground.plane.frames")
-        page.wait_for_timeout(500)
-        rates.append(2 * (page.evaluate("playground.plane.frames") - before))
-        if max(rates) >= 12:
-            break
-    assert max(rates) >= 12
+    before = page.evaluate("playground.plane.frames")
+    until(lambda: page.evaluate("playground.plane.frames") >= before + 12)
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])

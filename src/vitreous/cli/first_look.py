@@ -33,17 +33,27 @@ def look(arguments: Mapping[str, Any]) -> None:
         if not is_path(word):
             check_model(word)
     if isinstance(data := arguments.get("data"), str) and data:
-        must_be_data(Path(data))
+        must_be_data(data)
 
 
-def must_be_data(path: Path) -> None:
+def must_be_data(data: str) -> None:
     """Raises UsageError for data that are not there, DataError for an empty folder, and for a file
     that is none.
     """
+    from vitreous.data.remote.address import check_address, is_address
+
+    if is_address(data):
+        check_address(data)
+        return
+    path = Path(data)
     if path.is_dir() and any(path.iterdir()):
         return
     from vitreous.data.formats.open import FILES, named, open
+    from vitreous.data.formats.shard_names import is_pattern, matched
 
+    if is_pattern(data):
+        matched(data)
+        return
     known = path.is_file() and any(row.recognizes(path) for row in FILES)
     if not known and str(path) not in named():
         open(path)

@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vitreous.data.columns import Column, classed
+from vitreous.data.images.read_file import printable, read_bytes
 from vitreous.drawing.notebook import row
 from vitreous.errors import UsageError
 from vitreous.formats import counted
@@ -73,6 +74,8 @@ class Dataset(ABC):
     groups    (N,) int64, or None: examples of one group (a patient, a scene) stay in one part
     weights   (N,) float32, or None: importance of each example in the loss
     pixels    (N, H, W, channels) uint8 where all images lie in memory already, else None
+    root      the folder, or the address, below which its files lie; None for images in memory
+    contents  (N, 16) what `digest` says of each, where that is known already
     notes     what was left out when it was opened or looks odd, in words
     noise     what was done to clean images to make these, such as gaussian:25; "" if nothing was
     alternatives  by the name of a column that is not among the targets: how to open the same data
@@ -86,6 +89,8 @@ class Dataset(ABC):
     groups: NDArray[np.int64] | None = None
     weights: NDArray[np.float32] | None = None
     pixels: NDArray[np.uint8] | None = None
+    root: str | None = None
+    contents: NDArray[np.uint8] | None = None
     notes: tuple[str, ...] = ()
     noise: str = ""
     alternatives: Mapping[str, Callable[[], Dataset]] = MappingProxyType({})
@@ -118,6 +123,17 @@ class Dataset(ABC):
     def source(self, index: int) -> str | None:
         """The path of an image that lies in a file of its own."""
         return None
+
+    def encoded(self, index: int) -> bytes | None:
+        """An image as it is stored, in a file or in a part of one; None where it has no such form.
+        Raises ImageError.
+        """
+        source = self.source(index)
+        return None if source is None else read_bytes(source)
+
+    def place(self, index: int) -> str:
+        """Where an image lies, for a person: the path of its file, or else its id."""
+        return printable(self.source(index) or self.id(index))
 
     @property
     def classes(self) -> tuple[str, ...]:

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from vitreous.data.columns import Changes, Column, Ids
 from vitreous.data.images.frame import Frame
+from vitreous.data.parted_rows import PartedRows
 from vitreous.errors import DataError, ImageError, ShapeError
 from vitreous.formats import counted, percent
 
@@ -95,7 +96,7 @@ class MapRows(ABC):
 class MapArray(MapRows):
     """Maps of one size that lie in memory, or in a file that is mapped: (N, H, W[, K])."""
 
-    def __init__(self, array: NDArray[Any]):
+    def __init__(self, array: NDArray[Any] | PartedRows):
         self.array = array
 
     def __len__(self) -> int:
@@ -111,6 +112,8 @@ class MapArray(MapRows):
         return MapArray(self.array[ids])
 
     def gather(self, ids: Ids) -> NDArray[Any]:
+        if isinstance(self.array, PartedRows):
+            return self.array[ids]
         # Without Python's lock, which a slow disk would hold.
         return np.take(self.array, ids, axis=0)
 
@@ -168,14 +171,14 @@ class Maps(Column):
 
     def __init__(
         self,
-        rows: MapRows | NDArray[Any],
+        rows: MapRows | NDArray[Any] | PartedRows,
         classes: Sequence[str] = (),
         *,
         interpolation: Literal["nearest", "linear"] = "nearest",
         ignore: int | None = IGNORED,
         channels: int | None = None,
     ):
-        self.rows = MapArray(rows) if isinstance(rows, np.ndarray) else rows
+        self.rows = MapArray(rows) if isinstance(rows, np.ndarray | PartedRows) else rows
         self.classes, self.interpolation, self.ignore = tuple(classes), interpolation, ignore
         self.channels = channels
         most = VALUES if ignore is None else VALUES - 1
@@ -210,7 +213,7 @@ class Maps(Column):
         """The shape of a map of this height and width."""
         return (height, width) if self.channels is None else (height, width, self.channels)
 
-    def over(self, rows: MapRows | NDArray[Any]) -> Self:
+    def over(self, rows: MapRows | NDArray[Any] | PartedRows) -> Self:
         """Maps of the same kind in other rows, such as those of a pack."""
         return type(self)(
             rows,

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Sequence
-from typing import overload
+from typing import Any, Self, overload
 
 import numpy as np
+from numpy.typing import NDArray
 
 
 class Names(Sequence[str]):
@@ -47,6 +48,34 @@ class Names(Sequence[str]):
             raise IndexError(f"name {index} of {len(self)}")
         index %= len(self)
         return os.fsdecode(self._letters[self._ends[index] : self._ends[index + 1]])
+
+    @classmethod
+    def of(cls, letters: NDArray[np.uint8], ends: NDArray[Any]) -> Self:
+        """Names from their `arrays`. Raises ValueError where these do not fit together."""
+        if not len(ends) or ends[0] or ends[-1] != len(letters) or (np.diff(ends) < 0).any():
+            raise ValueError("letters and ends do not fit together")
+        names = cls.__new__(cls)
+        names._letters, names._ends = letters.tobytes(), ends
+        return names
+
+    @classmethod
+    def joined(cls, lists: Sequence[Names]) -> Self:
+        """All of them in a row."""
+        sizes = [len(each._letters) for each in lists]
+        kind = np.dtype(np.uint32 if sum(sizes) < 1 << 32 else np.int64)
+        names = cls.__new__(cls)
+        names._letters = b"".join(each._letters for each in lists)
+        names._ends = np.zeros(1 + sum(map(len, lists)), kind)
+        place, before = 1, 0
+        for each, size in zip(lists, sizes, strict=True):
+            names._ends[place : place + len(each)] = np.add(each._ends[1:], before, dtype=kind)
+            place, before = place + len(each), before + size
+        return names
+
+    @property
+    def arrays(self) -> tuple[NDArray[np.uint8], NDArray[Any]]:
+        """All letters, and where each name ends, behind a 0."""
+        return np.frombuffer(self._letters, np.uint8), self._ends
 
     @property
     def nbytes(self) -> int:

@@ -28,7 +28,8 @@ from vitreous.export.parity import IMAGES, Parity, insist, parity
 from vitreous.export.quantize import quantized
 from vitreous.files import read_yaml, write_json
 from vitreous.formats import counted
-from vitreous.inference.model_file import Bundle, digest, load
+from vitreous.infer.weight_digest import digest
+from vitreous.inference.model_file import Bundle, load
 from vitreous.inference.onnx import OPSET, convert, packages
 from vitreous.inference.onnx_network import HEADER, PIXELS
 from vitreous.progress.progress import Progress

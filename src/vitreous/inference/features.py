@@ -23,7 +23,9 @@ from vitreous.data.batches.preprocess import PixelContract
 from vitreous.data.cache import cache_folder as caches
 from vitreous.data.columns import Column
 from vitreous.distributed import ALONE, Ranks
-from vitreous.inference.model_file import digest
+from vitreous.infer.engine import Engine
+from vitreous.infer.runtime_choice import processor
+from vitreous.infer.weight_digest import digest
 from vitreous.inference.predictor import finite
 from vitreous.training.precision import Precision
 
@@ -90,6 +92,7 @@ def features(
     architecture: tuple[str, Mapping[str, Any]] | None,
     progress: Callable[[int, int], None] | None = None,
     ranks: Ranks = ALONE,
+    engine: Engine | None = None,
 ) -> NDArray[np.float16]:
     """(N, V, K) features of the rows `ids`: V = 2 with the mirror image, else 1.
 
@@ -99,10 +102,12 @@ def features(
     architecture  name in the table of models, and arguments; None for a module of the user's own,
                   whose features are not kept: its weights do not tell what it does with them
     ranks         processes that compute a share each
+    engine        what computes them in place of the backbone, where it can
     """
     # Buffers that no state_dict holds, such as the pixels' mean, decide as well.
     tensors = state.state_dict() | dict(state.named_buffers())
     depends_on = [key, architecture, digest(tensors), precision.name, mirrored, torch.__version__]
+    depends_on += [] if engine is None else [engine.runtime, processor()]
     name = hashlib.sha256(repr(depends_on).encode() + ids.tobytes()).hexdigest()[:40]
     path = caches.folder() / "features" / f"{name}.npy"
     kept = caches.load_array(path, np.float16, (len(ids), None, None)) if architecture else None
@@ -116,7 +121,10 @@ def features(
         for first in firsts:
             images = contract.images(rows[ids[first : first + CHUNK]]).to(precision.device)
             views = [images, images.flip(3)] if mirrored else [images]
-            seen = torch.stack([backbone(view) for view in views], dim=1)  # (B, V, K)
+            given = [None if engine is None else engine(state, view) for view in views]
+            made_of = zip(given, views, strict=True)
+            found = [backbone(view) if one is None else one for one, view in made_of]
+            seen = torch.stack(found, dim=1)  # (B, V, K)
             parts.append(finite(seen.to("cpu", torch.float16), "features").numpy())
             if progress:
                 progress(*(min(last, len(ids)) for last in (first + CHUNK, firsts.stop)))

@@ -7,11 +7,10 @@ runs nothing: no pickle, no import by a name from the file.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +27,11 @@ from vitreous.data.batches.preprocess import PixelContract
 from vitreous.drawing.notebook import facts
 from vitreous.errors import ModelFileError, UsageError
 from vitreous.formats import counted, quantity
+from vitreous.infer.engine import Engine
+from vitreous.infer.runtime_choice import recorded
+from vitreous.infer.runtimes import NETWORK
+from vitreous.infer.weight_digest import digest
+from vitreous.inference.engine_of import engine_of
 from vitreous.inference.header import FORMAT, Header, damaged
 from vitreous.inference.onnx_network import read_onnx
 from vitreous.inference.probe import agrees, probe
@@ -82,6 +86,10 @@ class Bundle(RejectingPredictor):
             return ()
         epoch = self.training.get("best_epoch")
         return (f"its training broke off ({diverged}); these are the weights of epoch {epoch}",)
+
+    def engine_by(self, runtime: str, *, features: bool = False) -> Engine | None:
+        """What answers in the network's place, see `engine_of`."""
+        return engine_of(self, self.architecture, self.arguments, runtime, features=features)
 
     def save(self, path: str | Path) -> Path:
         """Write the file atomically; raises StorageError where it cannot be written."""
@@ -141,7 +149,11 @@ def load(path: str | Path, module: nn.Module | None = None) -> Bundle:
     if path.suffix.lower() == ".onnx":
         network, header = read_onnx(path)
         return bundle_of(network, header)
-    return parse(_read(path), str(path), module)
+    bundle = parse(_read(path), str(path), module)
+    choice = recorded(RunFolder(path.parent).runtime)
+    if choice is None or choice.runtime == NETWORK:
+        return bundle
+    return replace(bundle, engine=bundle.engine_by(choice.runtime))
 
 
 def parse(blob: bytes, where: str, module: nn.Module | None = None) -> Bundle:
@@ -213,16 +225,6 @@ def check_answer(bundle: Bundle, header: Header, where: str) -> None:
             if header.architecture is None
             else f"Load it with vitreous {writer}, or train again.",
         )
-
-
-def digest(state: dict[str, Tensor]) -> str:
-    """SHA-256 over names, types, shapes and bytes of the tensors, in the order of the names."""
-    total = hashlib.sha256()
-    for name in sorted(state):
-        tensor = state[name].detach().cpu().contiguous()
-        total.update(f"{name}\0{tensor.dtype}\0{tuple(tensor.shape)}\0".encode())
-        total.update(tensor.reshape(-1).view(torch.uint8).numpy().data)
-    return total.hexdigest()
 
 
 def renamed(state: dict[str, Tensor], own: Iterable[str]) -> dict[str, Tensor]:

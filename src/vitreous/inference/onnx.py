@@ -6,10 +6,12 @@ the network. A file is written only if onnxruntime computes from it what the net
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import json
+import logging
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -96,7 +98,7 @@ def convert(
             f"{type(module).__name__} gives a {type(outputs).__name__}, and ONNX gets tensors",
             remedy="Let its forward pass return one tensor.",
         )
-    with torch.no_grad(), warnings.catch_warnings():
+    with torch.no_grad(), warnings.catch_warnings(), quietly():
         # About torch's own description of the arguments, whenever torch copies it.
         warnings.filterwarnings("ignore", r"`isinstance\(treespec", FutureWarning)
         try:
@@ -134,6 +136,18 @@ def convert(
         for found, wanted in zip(answers, expected, strict=True):
             compare(torch.from_numpy(found), wanted, tolerance)
     return blob
+
+
+@contextlib.contextmanager
+def quietly() -> Iterator[None]:
+    """Without torch's word for each operator of torchvision, where that is not installed."""
+    logger = logging.getLogger("torch.onnx._internal.exporter._registration")
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
 
 
 def in_a_row(outputs: Any) -> tuple[Any, ...]:

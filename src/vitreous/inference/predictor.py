@@ -2,7 +2,8 @@
 
 This is the one place that runs a network to hear its answer: validation after each epoch, the final
 measurement, `evaluate`, `predict`, `explain` and the lens of the playground all come here, so they
-cannot disagree; an export's comparison runs it itself. No answer leaves here that is not a number:
+cannot disagree; an export's comparison runs it itself. Where nobody looks inside, an engine may
+compute the answers in the network's place: see `infer`. No answer leaves here that is not a number:
 see `finite`.
 """
 
@@ -34,6 +35,7 @@ from vitreous.distributed import ALONE, Ranks
 from vitreous.errors import DataError, DivergedError, UsageError
 from vitreous.fields import Between, checked
 from vitreous.formats import counted
+from vitreous.infer.engine import Engine
 from vitreous.inference import forked  # noqa: F401  (whoever predicts may be forked)
 from vitreous.inference.answered import Answered
 from vitreous.inference.ready import Ready
@@ -73,12 +75,14 @@ class Predictor:
     task       what its outputs mean
     contract   how an image becomes its input
     precision  number format of its forward pass
+    engine     what answers in its place, faster; None: the network itself
     """
 
     model: nn.Module
     task: Task
     contract: Any  # a Preprocess; a PixelContract where images are predicted
     precision: str = "float32"
+    engine: Engine | None = None
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -113,7 +117,7 @@ class Predictor:
         return self.keeps_size and given.kind == "map" and given.stride == 1
 
     def outputs(self, images: Images) -> Any:
-        """What the network gives for images (B, C, H, W) in [0, 1], at least in float32.
+        """What the network itself gives for images (B, C, H, W) in [0, 1], at least in float32.
 
         Raises DivergedError where that is not finite.
         """
@@ -126,8 +130,12 @@ class Predictor:
 
     def answers(self, images: Images) -> Any:
         """What is answered to images: `outputs`, and where they have a scale of their own those for
-        images that are continued by their mirror images, without what lies there.
+        images that are continued by their mirror images, without what lies there. An engine may
+        have computed it: nothing can look on.
         """
+        found = None if self.engine is None else self.engine(self.model, images)
+        if found is not None:
+            return finite(found)
         if not self.continues or min(images.shape[2:]) <= AROUND:
             return self.outputs(images)
         wide = F.pad(images, [AROUND] * 4, mode="reflect")
@@ -135,7 +143,7 @@ class Predictor:
 
     def probabilities(self, images: Images) -> NDArray[np.float64]:
         """(B, C, H, W) in [0, 1] to (B, L), where the task is about classes, else UsageError."""
-        found = self.task.probabilities(self.outputs(images))
+        found = self.task.probabilities(self.answers(images))
         if found is None:
             raise UsageError(
                 f"the answers of the task '{self.task.name}' are no probabilities of classes",
@@ -241,16 +249,18 @@ class Predictor:
             return [self._predict_tiles(channels_last(source), scale) for source in sources]
         return self.decided(map(self.ready, sources), top=top)
 
+    def picture(self, source: Image) -> NDArray[np.uint8]:
+        """One image (h, w, C), decoded as `predict` does it, and not fitted. Raises ImageError."""
+        contract: PixelContract = self.contract
+        at_least = 0 if self.keeps_size else contract.at_least
+        return decode(channels_last(source), channels=contract.channels, at_least=at_least)
+
     def ready(self, source: Image) -> Ready:
         """One image, decoded and fitted as `predict` does it. Raises ImageError."""
         contract: PixelContract = self.contract
         whole = self.keeps_size
         with listening() as remarks:
-            image = decode(
-                channels_last(source),
-                channels=contract.channels,
-                at_least=0 if whole else contract.at_least,
-            )
+            image = self.picture(source)
             pixels = image if whole else contract.row(image)
         height, width = image.shape[:2]
         frame = Frame.identity((height, width)) if whole else contract.frame(height, width)
@@ -366,9 +376,9 @@ class Predictor:
         """
         contract: PixelContract = self.contract
         pictures, rows, told = [], [], []
-        for source in map(channels_last, sources):
+        for source in sources:
             with listening() as remarks:
-                image = decode(source, channels=contract.channels, at_least=contract.at_least)
+                image = self.picture(source)
                 rows.append(contract.row(image))
             pictures.append(image)
             told.append(merged(remarks))

@@ -17,7 +17,7 @@ from vitreous.data.columns import ClassNumbers
 from vitreous.data.dataset import Dataset
 from vitreous.data.formats.open import open
 from vitreous.drawing.chart import Line, line_chart
-from vitreous.formats import plain
+from vitreous.formats import plain, round_percent
 from vitreous.labs.gallery import side_by_side, table
 from vitreous.labs.lab import Finding, Lab, Values, figure
 
@@ -87,7 +87,7 @@ def measure(*, seed: int = 0, seeds: int = 40, networks: int = 3) -> Values:
         for noise in (0.1, 0.5)
     }
     widths = {
-        f"{noise:.0%} wrong labels": np.median(
+        f"{round_percent(noise)} wrong labels": np.median(
             [network_errors(1000 * seed + n, noise) for n in range(networks)], axis=0
         ).tolist()
         for noise in (0.0, 0.2)

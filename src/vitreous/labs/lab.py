@@ -167,15 +167,16 @@ def excerpt(function: Callable[..., Any], most: int = LINES) -> str:
         first = next(n for n, line in enumerate(lines) if line.lstrip().startswith('"""'))
         last = first + document.count("\n")
         lines = lines[:first] + lines[last + 1 :]
+    lines = [line.partition("  # type: ignore")[0] for line in lines]  # says nothing of the subject
     if len(lines) > most:
         lines = [*lines[:most], "    ..."]
     return "\n".join(lines)
 
 
 def figure(value: float) -> str:
-    """Three digits that matter, and powers of ten as the sources print them: 2.51e-04."""
+    """Three digits that matter, and powers of ten as the sources print them: 2.51e-04, 1e-05."""
     if value and isfinite(value) and not 1e-2 <= abs(value) < 1e9:
-        return f"{value:.2e}"
+        return f"{value:.2e}".replace(".00e", "e")
     if float(value).is_integer():
         return f"{value:,.0f}"
     return f"{value:,.4g}" if abs(value) < 1000 else f"{value:,.1f}"

@@ -13,6 +13,7 @@ import numpy as np
 from markupsafe import Markup
 
 from vitreous.drawing.chart import Line, line_chart
+from vitreous.formats import round_percent
 from vitreous.labs.gallery import side_by_side
 from vitreous.labs.lab import Finding, Lab, Values, figure, over_seeds
 from vitreous.labs.labeled_images import LabeledImages, load
@@ -75,7 +76,7 @@ def measure(
     images = load(data, seed=seed, most=FEW)
     kinds = (WRONG, 0.0)[: 1 + others]
     found = {
-        f"{wrong:.0%} of the labels drawn": speeds(
+        f"{round_percent(wrong)} of the labels drawn": speeds(
             images, seeds=seeds, steps=steps, wrong=wrong, seed=seed
         )
         for wrong in kinds

@@ -11,6 +11,7 @@ import torch
 from markupsafe import Markup
 
 from vitreous.drawing.chart import Line, line_chart
+from vitreous.formats import round_percent
 from vitreous.labs.gallery import side_by_side
 from vitreous.labs.lab import Finding, Lab, Values, figure, over_seeds
 from vitreous.labs.labeled_images import LabeledImages, load
@@ -54,7 +55,7 @@ def measure(
     images = load(data, seed=seed, most=FEW)
     every = max(steps // 100, 1)
     found = {
-        f"{wrong:.0%} of the labels drawn": curves(
+        f"{round_percent(wrong)} of the labels drawn": curves(
             images, seeds=seeds, steps=steps, every=every, wrong=wrong, seed=seed
         )
         for wrong in (WRONG, 0.0)[: 1 + others]

@@ -119,11 +119,11 @@ def judge(values: Values) -> list[Finding]:
     """Lines cut the plane as the formula has it; folds give Π wₙ, and nothing exceeds the bound."""
     found = [
         Finding(
-            name=f"regions of {n} hyperplanes in the plane",
+            name=f"regions of {counted(n, 'hyperplane')} in the plane",
             ours=values["regions"][str(n)],
             rule="=",
             bound=1 + n + comb(n, 2),
-            source=f"{n} hyperplane{'s' * (n > 1)}",
+            source=counted(n, "hyperplane"),
         )
         for n in (1, 2, 3)
     ]

@@ -154,6 +154,9 @@ def paired(first: ArrayLike, second: ArrayLike, confidence: float = 0.95) -> Pai
 
     first, second  (N,) bool: was each example answered rightly?
 
+    Raises UsageError for answers to other examples, and for numbers other than 0 and 1, such as
+    means over seeds.
+
     McNemar (1947), "Note on the sampling error of the difference between correlated
     proportions". Agresti and Min (2005), "Simple improved confidence intervals for comparing
     matched proportions".
@@ -164,6 +167,9 @@ def paired(first: ArrayLike, second: ArrayLike, confidence: float = 0.95) -> Pai
             f"two models can be compared on the same examples only (got {a.shape} and {b.shape})",
             remedy="Evaluate both on the same part of the same data.",
         )
+    for given, read in ((first, a), (second, b)):
+        if not np.array_equal(given, read):  # 0.4 would count as true
+            raise UsageError("an answer is right or wrong: 1 or 0", where="paired")
     only_first, only_second = int((a & ~b).sum()), int((~a & b).sum())
     disagreements = only_first + only_second
     tail = sum(comb(disagreements, k) for k in range(min(only_first, only_second) + 1))

@@ -40,13 +40,11 @@ class LiveProgress(Progress):
 
     def __enter__(self) -> Self:
         self.live.start()
-        return self
+        return super().__enter__()
 
     def __exit__(self, *error: object) -> None:
-        if self.phases:
-            self.end()
-        else:
-            self.live.transient = True  # of other work nothing stays
+        self.live.transient = not self.phases  # of other work nothing stays
+        super().__exit__(*error)
         self.live.stop()
 
     def step(self, step: Stepped, total_steps: int | None = None) -> None:

@@ -15,6 +15,7 @@ from typing import Self, TextIO
 from vitreous.formats import decimals, duration
 from vitreous.progress.throughput import Meter, Shown, StepMeter, Stepped
 
+_begun: list[Progress] = []
 HEARTBEAT = 60.0  # seconds after which a plain line tells that an epoch goes on
 
 
@@ -39,9 +40,11 @@ class Progress:
         return StepMeter("", self.clock, epoch=1)
 
     def __enter__(self) -> Self:
+        _begun.append(self)
         return self
 
     def __exit__(self, *error: object) -> None:
+        _begun.remove(self)
         self.end()
 
     def end(self) -> None:
@@ -121,6 +124,13 @@ class Progress:
 def silent() -> Progress:
     """Progress that shows nothing."""
     return Progress()
+
+
+def under_way() -> Progress:
+    """The progress that was begun last and goes on, for work deep inside of a call that anybody may
+    make, such as opening data; silent where there is none.
+    """
+    return _begun[-1] if _begun else silent()
 
 
 class PlainProgress(Progress):

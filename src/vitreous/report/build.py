@@ -23,6 +23,7 @@ from vitreous.drawing.thumbnail import thumbnail
 from vitreous.errors import ImageError, RunError, VitreousError
 from vitreous.files import read_json, read_lines, read_table, read_yaml, understood
 from vitreous.formats import counted
+from vitreous.infer.runtime_choice import entries
 from vitreous.inference.explaining import ExplainingPredictor
 from vitreous.inference.header import Header
 from vitreous.recipes.recipe import Recipe
@@ -92,6 +93,8 @@ def report_data(
     with suppress(RunError):  # nothing depends on it
         read = read_json(folder.environment)
         surroundings = read if isinstance(read, dict) else {}
+    for choice in entries(folder.runtime):
+        surroundings[f"answers computed by, on {choice.processor}"] = choice.text
     notes = [Note(text) for text in summary["notes"]]
     if judged:
         notes += task.remarks(judged, scores[judged])

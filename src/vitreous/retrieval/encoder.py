@@ -22,6 +22,7 @@ from vitreous.data.batches.preprocess import PixelContract
 from vitreous.data.dataset import Dataset
 from vitreous.data.images.decode import Source
 from vitreous.errors import UsageError
+from vitreous.infer.engine import Engine
 from vitreous.inference.features import features
 from vitreous.inference.model_file import Bundle, load
 from vitreous.inference.predictor import finite
@@ -40,6 +41,7 @@ class Encoder:
     name          of the architecture
     training      summary of the training from the model file, if it was trained here
     architecture  name and arguments of a network of the table, whose features are kept
+    engine        what computes the features in the network's place, as its run has chosen
     """
 
     name: str
@@ -48,6 +50,7 @@ class Encoder:
     precision: Precision
     training: Mapping[str, Any] = field(default_factory=dict)
     architecture: tuple[str, Mapping[str, Any]] | None = None
+    engine: Engine | None = None
 
     def of(self, sources: Sequence[Source]) -> Vectors:
         """Files, bytes or arrays to (B, K). Raises ImageError for what cannot be read, and
@@ -56,8 +59,10 @@ class Encoder:
         rows = np.stack([self.contract.load(source) for source in sources])
         backbone, _ = backbone_and_head(self.model)
         images = self.contract.images(rows).to(self.precision.device)
+        seen = None if self.engine is None else self.engine(self.model, images)
         with torch.inference_mode(), self.precision.autocast():
-            found = finite(backbone(images).to("cpu", torch.float16), "features")
+            seen = backbone(images) if seen is None else seen
+            found = finite(seen.to("cpu", torch.float16), "features")
         vectors: Vectors = found.numpy()
         return vectors
 
@@ -81,6 +86,7 @@ class Encoder:
             key=key(dataset, self.contract, {}),
             architecture=self.architecture,
             progress=progress,
+            engine=self.engine,
         )
         return views[:, 0]
 
@@ -103,6 +109,7 @@ def encoder(model: str | Path | Bundle) -> Encoder:
         precision=Precision(bundle.precision, device),
         training=bundle.training,
         architecture=(bundle.architecture, bundle.arguments) if bundle.architecture else None,
+        engine=bundle.engine and bundle.engine_by(bundle.engine.runtime, features=True),
     )
 
 

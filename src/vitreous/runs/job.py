@@ -11,6 +11,7 @@ from torch import nn
 
 from vitreous.atomic import write_text
 from vitreous.data.dataset import Dataset, Part
+from vitreous.data.formats.open import located
 from vitreous.data.splits.content_hashes import digests
 from vitreous.data.splits.split import Split
 from vitreous.data.splits.split import split as assign
@@ -289,4 +290,4 @@ def where(data: object) -> str | None:
     """How `resume` finds the data again: an absolute path, a name, or None for data in memory."""
     if not isinstance(data, str | Path):
         return None
-    return str(Path(data).resolve()) if Path(data).exists() else str(data)
+    return located(data)

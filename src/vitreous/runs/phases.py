@@ -25,6 +25,7 @@ from vitreous.progress.progress import Progress
 from vitreous.recipes.recipe import Recipe, seconds
 from vitreous.robust.adversarial_training import AdversarialBatches
 from vitreous.robust.epsilon import LEVELS
+from vitreous.runs.run_engine import of_features
 from vitreous.runs.setup import TrainingSetup
 from vitreous.training.average import Average
 from vitreous.training.budget import Budget
@@ -176,7 +177,7 @@ def head(setup: TrainingSetup, progress: Progress, *, share: float) -> TrainingP
     """The last layer alone, on features. The backbone is frozen, its statistics too."""
     recipe, epochs = setup.recipe, setup.recipe.epochs or 1
     backbone, last = backbone_and_head(setup.network.eval())
-    identity = key(setup.dataset, setup.contract)
+    identity, engine = key(setup.dataset, setup.contract), of_features(setup, progress.note)
     seen = {
         part: features(
             backbone,
@@ -190,6 +191,7 @@ def head(setup: TrainingSetup, progress: Progress, *, share: float) -> TrainingP
             architecture=(recipe.model, setup.arguments) if recipe.model else None,
             progress=progress.task(f"features of the {part.name.lower()} part"),
             ranks=setup.ranks,
+            engine=engine,
         )
         for part in (Part.TRAIN, Part.VALIDATION)
         if len(setup.ids[part])

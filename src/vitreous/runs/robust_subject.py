@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -102,6 +102,8 @@ def open_subject(
     bundle  what the model file holds, where it was read before
     """
     bundle = bundle or (model if isinstance(model, Bundle) else load(model))
+    # Attacks follow the network's own gradients: what they reach is judged by itself as well.
+    bundle = replace(bundle, engine=None)
     run = None if isinstance(model, Bundle) else run_of(Path(model))
     part = open_part(bundle, own_data(run) if data is None else data, split, run, progress)
     chosen, parts = spread(part.ids, most), part.parts

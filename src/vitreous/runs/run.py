@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Unpack
 
@@ -28,6 +28,7 @@ from vitreous.run_folder import RunFolder
 from vitreous.runs.evaluate import measure, use_test, used_before
 from vitreous.runs.interrupt import Interrupt, Interrupted
 from vitreous.runs.job import Job, prepare, take_up
+from vitreous.runs.run_engine import measured_by
 from vitreous.runs.run_stages import Clock, learn, read_images, summary
 from vitreous.runs.setup import build
 from vitreous.tasks.asked import opened
@@ -194,10 +195,11 @@ def go_on(
                 clock = Clock()
                 images = read_images(job, folder, progress, ranks)
                 clock.lap("reading")
-                setup = build(job, images, progress, ranks)
+                setup = replace(build(job, images, progress, ranks), runtime=folder.runtime)
                 history = learn(setup, folder, progress, interrupt, doctor)
                 clock.lap("training")
-                found = measure(setup, setup.bundle(history), progress)
+                bundle = measured_by(setup, setup.bundle(history), progress.note)
+                found = measure(setup, bundle, progress)
                 write_table(folder.predictions, found.columns, found.rows)
                 found.bundle.save(folder.model)
                 clock.lap("measuring")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -56,6 +57,8 @@ class TrainingSetup:
     notes      what a reader of the scores should know, one sentence each
     gradients  computes them by hand; None is autograd
     ranks      processes that train it together
+    runtime    the file that says what computes in the network's place where nothing is learned;
+               None: nothing does
     """
 
     job: Job
@@ -70,6 +73,7 @@ class TrainingSetup:
     notes: tuple[str, ...]
     gradients: Gradients | None = None
     ranks: Ranks = ALONE
+    runtime: Path | None = None
 
     @property
     def recipe(self) -> Recipe:

@@ -14,14 +14,15 @@ from vitreous.formats import percent, plain
 
 def study_page(path: Path, summary: Mapping[str, Any]) -> Path:
     """Write what `tune.json` holds as one HTML file; returns its path."""
-    ended = [trial for trial in summary["trials"] if trial["value"] is not None]
+    # The score of one that was broken off is that of an epoch, not that of its settings.
+    ended = [trial for trial in summary["trials"] if trial["state"] == "complete"]
     numbers = [float(trial["number"] + 1) for trial in ended]
     values = [float(trial["value"]) for trial in ended]
     better = max if summary["better"] == "higher" else min
     so_far = [better(values[: i + 1]) for i in range(len(values))]
     title = summary["score"].replace("_", " ")
     chart = line_chart(
-        [Line("trial", numbers, values, 2), Line("best so far", numbers, so_far, 1)],
+        [Line("trial that ended", numbers, values, 2), Line("best so far", numbers, so_far, 1)],
         title=f"Validation {title}",
         x_label="trial",
     )
@@ -54,6 +55,7 @@ def study_page(path: Path, summary: Mapping[str, Any]) -> Path:
         chart=chart,
         importance=rows,
         trials=trials,
+        broken_off=sum(trial["state"] == "pruned" for trial in summary["trials"]),
         told=told,
         plain=plain,
     )

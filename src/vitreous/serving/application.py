@@ -18,6 +18,7 @@ import numpy as np
 from fastapi import FastAPI, Query, Request, Response
 from fastapi.responses import FileResponse
 from fastapi.staticfiles import StaticFiles
+from numpy.typing import NDArray
 
 from vitreous import drawing
 from vitreous.data.images.decode import decode
@@ -175,15 +176,20 @@ class Server:
         explanations = []
         async with self.admitted(request) as sent:
             one, queue = self.shelf.find(model)
+            bundle = queue.bundle
+
+            def decoded(data: bytes) -> NDArray[np.uint8]:
+                within(data, self.limits.pixels)
+                return bundle.picture(data)
+
+            def explained(picture: NDArray[np.uint8]) -> dict[str, Any]:
+                found = bundle.explain(picture, method=method, target=target)
+                return {**found.to_json(), "overlay": data_url(found.png())}
+
             for each in sent:
-
-                def explained(each: Sent = each, bundle: Bundle = queue.bundle) -> dict[str, Any]:
-                    within(each.data, self.limits.pixels)
-                    found = bundle.explain(each.data, method=method, target=target)
-                    return {**found.to_json(), "overlay": data_url(found.png())}
-
                 try:
-                    told = await loop.run_in_executor(self.engine, explained)
+                    picture = await loop.run_in_executor(self.decoders, decoded, each.data)
+                    told = await loop.run_in_executor(self.engine, explained, picture)
                 except ImageError as error:
                     error.where = error.where or each.name
                     raise

@@ -15,11 +15,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from vitreous.data.images.decode import header
-from vitreous.errors import OversizeError, VitreousError
+from vitreous.errors import OversizeError
 from vitreous.inference.model_file import Bundle
 from vitreous.inference.ready import Ready
 from vitreous.serving.limits import Limits
-from vitreous.serving.status import Refusal
 from vitreous.tasks import Answer
 
 Told = tuple[Answer, int]
@@ -138,7 +137,7 @@ class Batcher:
                 found |= zip(places, told, strict=True)
             except Exception as error:
                 if len(places) == 1:
-                    found[places[0]] = _told(error)
+                    found[places[0]] = error
                     continue
                 alone = [self._decided([batch[place]])[0] for place in places]
                 found |= zip(places, alone, strict=True)
@@ -157,12 +156,3 @@ def within(data: bytes, most: float) -> None:
             f"has {head.width:,} × {head.height:,} pixels; {most:g} million are allowed",
             remedy="Make the image smaller.",
         )
-
-
-def _told(error: Exception) -> Exception:
-    """What the client is told of it."""
-    if isinstance(error, VitreousError):
-        return error
-    if isinstance(error, MemoryError) or "not enough memory" in str(error):
-        return Refusal(503, "the memory is not enough", where="server", remedy="Ask for less.")
-    return error

@@ -55,3 +55,10 @@ def status_of(error: VitreousError) -> int:
     if isinstance(error, OversizeError):
         return 413
     return 415 if isinstance(error, ImageError) else 422
+
+
+def shortage(error: Exception) -> Refusal | None:
+    """What is told of a failure for want of memory; None of any other."""
+    if isinstance(error, MemoryError) or "not enough memory" in str(error):
+        return Refusal(503, "the memory is not enough", where="server", remedy="Ask for less.")
+    return None

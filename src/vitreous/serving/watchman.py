@@ -19,7 +19,7 @@ from vitreous.serving.guard import allowed, dressed
 from vitreous.serving.journal import Journal
 from vitreous.serving.prometheus import Metrics
 from vitreous.serving.replies import refused
-from vitreous.serving.status import Refusal
+from vitreous.serving.status import Refusal, shortage
 
 ROUTES = ("/predict", "/explain", "/models", "/metrics", "/health/live", "/health/ready", "/")
 
@@ -74,7 +74,7 @@ class Watchman:
                 "failed", level="error", request=name, trace=traceback.format_exc(limit=-8)
             )
             if not status:
-                fault = Refusal(
+                fault = shortage(error) or Refusal(
                     500,
                     f"the server failed ({type(error).__name__})",
                     where="server",

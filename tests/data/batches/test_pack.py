@@ -336,7 +336,7 @@ def test_a_disk_that_fills_up_means_streaming(folder, cache, monkeypatch, flush)
     def full(*_):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("vitreous.data.batches.pack.FLUSH", flush)
+    monkeypatch.setattr("vitreous.data.batches.pack_files.FLUSH", flush)
     monkeypatch.setattr(os, "fsync", full)
     made = pack(Files(folder), CONTRACT, cache=cache)
     assert isinstance(made.rows, Streaming)
@@ -352,7 +352,7 @@ def test_the_disk_writes_before_the_end(folder, cache, monkeypatch):
         sync(descriptor)
 
     monkeypatch.setattr(os, "fsync", counted)
-    monkeypatch.setattr("vitreous.data.batches.pack.FLUSH", 1)
+    monkeypatch.setattr("vitreous.data.batches.pack_files.FLUSH", 1)
     made = pack(Files(folder), CONTRACT, cache=cache)
     assert sizes[0] == made.rows.nbytes  # all rows, without the footer
     assert sizes[1] == made.path.stat().st_size

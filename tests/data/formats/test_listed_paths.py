@@ -74,7 +74,7 @@ def test_paths_of_other_bytes_are_paths(table, tmp_path):
         (b"PK\3\4" + bytes(40), "labels.xlsx", "an Excel workbook"),
         (b"PK\3\4" + bytes(40), "labels.csv", "an Excel workbook"),
         (b"\xd0\xcf\x11\xe0" + bytes(40), "labels.xls", "an old Excel workbook"),
-        (b"PAR1" + bytes(40), "labels.parquet", "a Parquet file"),
+        (b"PAR1" + bytes(40), "labels.csv", "a Parquet file"),
         (gzip.compress(TEXT.encode(), mtime=0), "labels.csv", "a gzip archive"),
         (gzip.compress(TEXT.encode(), mtime=0), "labels.csv.gz", "a gzip archive"),
         (TEXT.encode(), "labels.txt", "is text"),

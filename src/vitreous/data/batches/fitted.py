@@ -15,6 +15,7 @@ from vitreous.data.columns import Column
 from vitreous.data.dots import Dots
 from vitreous.data.images.frame import Frame
 from vitreous.data.maps import MapRows, Maps
+from vitreous.data.parted_rows import PartedRows
 from vitreous.data.points import Points
 from vitreous.errors import ImageError, UsageError
 
@@ -88,7 +89,9 @@ def moving(targets: Mapping[str, Column], contract: PixelContract) -> bool:
 
 
 def fitted(
-    targets: Mapping[str, Column], frames: Frames, maps: Mapping[str, MapRows | NDArray[Any]]
+    targets: Mapping[str, Column],
+    frames: Frames,
+    maps: Mapping[str, MapRows | NDArray[Any] | PartedRows],
 ) -> Mapping[str, Column]:
     """All columns, in the pixels of the window.
 

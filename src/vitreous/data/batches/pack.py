@@ -1,4 +1,4 @@
-"""The pack: every image decoded once, as rows of bytes in one file that is mapped into memory.
+"""The pack: every image decoded once, as rows of bytes in files that are mapped into memory.
 
 The first epoch pays for decoding, every later one and every later run gathers rows. A pack's name
 is a hash of all that its content depends on; it appears under that name only when it is complete,
@@ -11,8 +11,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import math
-import os
 import struct
 from collections.abc import Mapping
 from dataclasses import astuple, dataclass, field, replace
@@ -25,27 +23,25 @@ import numpy as np
 import PIL
 from numpy.typing import NDArray
 
-from vitreous.atomic import replacing
+from vitreous.data.batches import pack_files as files
 from vitreous.data.batches.decoding import Decoding, damaged
 from vitreous.data.batches.fitted import Frames, fitted, moving
+from vitreous.data.batches.pack_files import Block
 from vitreous.data.batches.preprocess import PixelContract
 from vitreous.data.batches.streaming import Streaming
 from vitreous.data.cache import cache_folder as caches
-from vitreous.data.cache.file_cache import is_cacheable, sample_digest
+from vitreous.data.cache.file_cache import is_cacheable, sample_digest, settled
 from vitreous.data.columns import Column
 from vitreous.data.dataset import Dataset, Progress
 from vitreous.data.images.unreadable import BadImage
 from vitreous.data.maps import MapRows, maps_of
 from vitreous.data.outside import cut_off
+from vitreous.data.parted_rows import PartedRows
 from vitreous.errors import DataError, ImageError, StorageError
 
 VERSION = 4  # of the file's layout and of the rules by which rows are made
-FLUSH = 32 << 20  # bytes after which the disk has to write, while threads go on decoding
-END = struct.Struct("<Q8s")  # length of the footer, and a mark that the file is complete
-MARK = b"vitreous"
 
-
-Rows: TypeAlias = NDArray[np.uint8] | Streaming
+Rows: TypeAlias = NDArray[np.uint8] | Streaming | PartedRows
 
 
 @dataclass(frozen=True)
@@ -151,7 +147,7 @@ def key(
     state = blake2b(digest_size=20)
     rules = [VERSION, cv2.__version__, PIL.__version__, contract.to_json()]
     # Unpacking can give other files the same names, sizes and times, in another folder.
-    place = os.path.abspath(getattr(dataset, "root", ""))
+    place = settled(dataset.root) if dataset.root else ""
     state.update(json.dumps([type(dataset).__name__, place, len(dataset), *rules]).encode())
     maps = maps_of(columns)
     if moving(columns, contract):
@@ -182,48 +178,30 @@ def _stamp(images: Dataset | MapRows, index: int) -> bytes:
     return stamp
 
 
-@dataclass(frozen=True)
-class _Block:
-    """Some rows of the file, which follow each other without gaps."""
-
-    kind: np.dtype[Any]
-    shape: tuple[int, ...]
-
-    @property
-    def size(self) -> int:
-        """In bytes."""
-        return self.kind.itemsize * math.prod(self.shape)
-
-
-def _blocks(decoding: Decoding) -> list[_Block]:
+def _blocks(decoding: Decoding) -> list[Block]:
     """What the file holds: images, maps, and where targets move, the sizes of the images."""
     count, shape = len(decoding.dataset), decoding.contract.shape
-    blocks = [_Block(np.dtype(np.uint8), (count, *shape))]
+    blocks = [Block(np.dtype(np.uint8), (count, *shape))]
     for column in maps_of(decoding.targets).values():
-        blocks.append(_Block(column.dtype, (count, *column.shape(*shape[:2]))))
+        blocks.append(Block(column.dtype, (count, *column.shape(*shape[:2]))))
     if decoding.moved:
-        blocks.append(_Block(decoding.sizes.dtype, decoding.sizes.shape))
+        blocks.append(Block(decoding.sizes.dtype, decoding.sizes.shape))
     return blocks
 
 
 def _write(path: Path, decoding: Decoding) -> Pack:
-    """The file: all rows, then a footer of JSON, its length and a mark."""
-    flushed = 0
-    pieces = decoding.pieces()
-    with replacing(path) as file, contextlib.closing(pieces):
-        for rows in pieces:
-            file.write(rows.data)
-            if file.tell() - flushed >= FLUSH:
-                file.flush()
-                os.fsync(file.fileno())
-                flushed = file.tell()
-        footer = {
-            "shape": _blocks(decoding)[0].shape,
+    """The rows of all images, and then what was found while they were decoded."""
+    blocks = _blocks(decoding)
+
+    def footer() -> dict[str, Any]:
+        return {
+            "shape": blocks[0].shape,
             "bad": [astuple(image) for image in decoding.bad],
             "remarks": decoding.remarks,
         }
-        text = json.dumps(footer).encode()
-        file.write(text + END.pack(len(text), MARK))
+
+    with contextlib.closing(decoding.pieces()) as pieces:
+        files.write(path, blocks, pieces, footer)
     made = _find(path, decoding)
     if made is None:
         raise StorageError("disappeared right after it was written", where=str(path))
@@ -235,25 +213,12 @@ def _find(path: Path, decoding: Decoding) -> Pack | None:
     blocks = _blocks(decoding)
 
     def read(path: Path) -> Pack:
-        with open(path, "rb") as file:
-            size = file.seek(-END.size, os.SEEK_END) + END.size
-            length, mark = END.unpack(file.read(END.size))
-            if mark != MARK or size != sum(block.size for block in blocks) + length + END.size:
-                raise ValueError("not whole")
-            file.seek(-END.size - length, os.SEEK_END)
-            footer = json.loads(file.read(length))
-        if tuple(footer["shape"]) != blocks[0].shape:
-            raise ValueError("of another shape")
-        mapped, start = [], 0
-        for block in blocks:
-            whole = np.memmap(path, block.kind, "r", start, block.shape)
-            mapped.append(whole.view(np.ndarray))
-            start += block.size
+        footer, mapped = files.read(path, blocks)
         bad = tuple(BadImage(*image) for image in footer["bad"])
         made = Pack(mapped[0], bad, path, remarks=tuple(footer["remarks"]))
         if not decoding.moved:
             return replace(made, targets=decoding.targets)
-        frames = Frames(decoding.contract, mapped[-1])
+        frames = Frames(decoding.contract, np.asarray(mapped[-1]))
         maps = dict(zip(maps_of(decoding.targets), mapped[1:-1], strict=True))
         return replace(made, targets=fitted(decoding.targets, frames, maps), frames=frames)
 

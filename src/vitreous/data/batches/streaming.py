@@ -52,8 +52,13 @@ class Streaming:
 
 def decoded(dataset: Dataset, contract: PixelContract, index: int) -> Pixels:
     """One decoded image, as the contract wants to have it before it makes a row of it."""
-    source = dataset.source(index)
-    if source is None:
+    stored = dataset.encoded(index)
+    if stored is None:
         return dataset.read(index, contract.at_least)
     # As prediction does it: the number of channels that `read` gives was told from a sample.
-    return decode(source, channels=contract.channels, at_least=contract.at_least)
+    return decode(
+        stored,
+        channels=contract.channels,
+        at_least=contract.at_least,
+        where=dataset.place(index),
+    )

@@ -17,12 +17,14 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from vitreous.atomic import replacing
+from vitreous.atomic import replacing, write_bytes
+from vitreous.errors import StorageError
 
 T = TypeVar("T")
 
 BUDGET = 64 << 30  # bytes that the files of one kind, such as packs, may take
 RESERVE = 1 << 30  # bytes of the disk that stay free
+PART = ".part"  # the suffix of files that belong to another, and go with it: X-000.part to X.rows
 STALE = 3600.0  # seconds without a write after which a half-written file has no writer any more
 
 
@@ -71,23 +73,25 @@ def evict(place: Path, room: int, *, free: int) -> int:
     room  bytes that are about to be written
     free  bytes of the disk that may be used now
     """
-    files = []
+    files: dict[str, list[tuple[float, int, Path]]] = {}
     for path in place.iterdir():
         with contextlib.suppress(OSError):  # another process may have deleted it
             state = path.stat()
             if path.suffix != ".tmp":
-                files.append((state.st_mtime, state.st_size, path))
+                together = path.stem.partition("-")[0] if path.suffix == PART else path.stem
+                files.setdefault(together, []).append((state.st_mtime, state.st_size, path))
             elif time.time() - state.st_mtime > STALE:
                 path.unlink()
-    taken = sum(size for _, size, _ in files)
+    taken = sum(size for some in files.values() for _, size, _ in some)
     if room > free + taken:
         return free
-    for _, size, path in sorted(files):
+    for some in sorted(files.values(), key=max):
         if taken + room <= BUDGET and room <= free:
             break
-        with contextlib.suppress(OSError):
-            path.unlink()
-            taken, free = taken - size, free + size
+        for _, size, path in some:
+            with contextlib.suppress(OSError):
+                path.unlink()
+                taken, free = taken - size, free + size
     return free
 
 
@@ -112,3 +116,10 @@ def save_array(path: Path, array: NDArray[Any]) -> None:
     if no_room(path.parent, array.nbytes, "an array") is None:
         with contextlib.suppress(OSError), replacing(path) as file:
             np.save(file, array, allow_pickle=False)
+
+
+def save_bytes(path: Path, content: bytes, noun: str) -> None:
+    """The same for any file; noun: what it holds, such as "a graph"."""
+    if no_room(path.parent, len(content), noun) is None:
+        with contextlib.suppress(OSError, StorageError):
+            write_bytes(path, content)

@@ -13,7 +13,7 @@ import struct
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, TypeGuard
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,7 +36,7 @@ class Digested(Protocol):
 
 
 class Files(Digested, Protocol):
-    """Files below one folder, by number, such as a `FileDataset`."""
+    """What is stored below one folder or address, by number, such as a `FileDataset`."""
 
     root: str
     name: str
@@ -46,6 +46,11 @@ class Files(Digested, Protocol):
     def stamp(self, index: int) -> bytes: ...
 
 
+def is_stored(data: Digested) -> TypeGuard[Files]:
+    """Do they lie in files, so that what was learned of them can be kept?"""
+    return getattr(data, "root", None) is not None
+
+
 class Ledger:
     """The rows of one kind about the files of one data set.
 
@@ -53,7 +58,7 @@ class Ledger:
     """
 
     def __init__(self, kind: str, dataset: Files):
-        place = os.fsencode(os.path.realpath(dataset.root)) + b"\0" + os.fsencode(dataset.name)
+        place = os.fsencode(settled(dataset.root)) + b"\0" + os.fsencode(dataset.name)
         name = hashlib.blake2b(place, digest_size=SIZE).hexdigest()
         self.path: Path = cache.folder() / kind / f"{name}.npy"
 
@@ -77,6 +82,11 @@ class Ledger:
         cache.save_array(self.path, np.hstack([keys, rows]))
 
 
+def settled(root: str) -> str:
+    """A folder without links in its path; an address as it is."""
+    return root if "://" in root else os.path.realpath(root)
+
+
 def stamp(path: str) -> bytes:
     """What tells of a change of a file without reading it.
 
@@ -92,7 +102,11 @@ def stamp(path: str) -> bytes:
 
 
 def is_cacheable(stamp: bytes) -> bool:
-    """Is the file of this stamp old enough for its times to tell of its next change?"""
+    """Is the file of this stamp old enough for its times to tell of its next change? A digest in
+    its place tells of every change.
+    """
+    if len(stamp) == SIZE:
+        return True
     latest = time.time_ns() - int(MIN_AGE * 1e9)
     return len(stamp) == STAMP.size and max(STAMP.unpack(stamp)[1:3]) < latest
 

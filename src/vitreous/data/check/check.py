@@ -98,7 +98,7 @@ def _memory(view: View) -> Finding | None:
     stored = int(view.seen.stored.sum())
     decoded = int(view.seen.sizes.astype(np.int64).prod(axis=1).sum()) * view.dataset.channels
     memory = _physical_memory()
-    place = "on disk" if view.dataset.source(0) is not None else "in memory"
+    place = "in memory" if view.dataset.root is None else "on disk"
     return Finding(
         "note",
         "memory",

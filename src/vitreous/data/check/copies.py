@@ -8,14 +8,13 @@ from hashlib import blake2b
 import numpy as np
 from numpy.typing import NDArray
 
-from vitreous.data.cache.file_cache import SIZE, Ledger, as_words
+from vitreous.data.cache.file_cache import SIZE, Ledger, as_words, is_stored
 from vitreous.data.check import perceptual_hash as likeness
 from vitreous.data.check.data_findings import Finding
 from vitreous.data.check.scan import rules
 from vitreous.data.check.view import LATER, View, these
 from vitreous.data.dataset import Dataset, Part
 from vitreous.data.doubt import SERIOUS
-from vitreous.data.formats.image_files import FileDataset
 from vitreous.data.splits.groups import torn
 from vitreous.errors import ImageError
 from vitreous.formats import percent
@@ -159,8 +158,9 @@ def _proven(
     """The pairs whose pixels are alike; for files, what was seen once is kept."""
     seen = np.zeros((len(pairs), 1), np.uint8)
     known = np.zeros(len(pairs), bool)
-    if isinstance(dataset, FileDataset):
-        ledger, salt = Ledger("pairs", dataset), rules(dataset)
+    salt = rules(dataset)
+    if is_stored(dataset):
+        ledger = Ledger("pairs", dataset)
         keys = np.zeros((len(pairs), SIZE), np.uint8)
         for key, pair in zip(keys, pairs, strict=True):
             both = b"".join(sorted(contents[index].tobytes() for index in pair))
@@ -168,7 +168,7 @@ def _proven(
         known = ledger.recall(keys, seen)
     for index in np.flatnonzero(~known).tolist():
         seen[index] = _alike(dataset, *pairs[index].tolist())
-    if isinstance(dataset, FileDataset) and not known.all():
+    if is_stored(dataset) and not known.all():
         ledger.keep(keys, seen)
     chosen: list[list[int]] = pairs[seen[:, 0] > 0].tolist()
     return chosen

@@ -10,15 +10,13 @@ import numpy as np
 import PIL
 from numpy.typing import NDArray
 
-from vitreous.data.cache.file_cache import Ledger, file_keys
+from vitreous.data.cache.file_cache import Ledger, file_keys, is_stored
 from vitreous.data.check import perceptual_hash as likeness
 from vitreous.data.dataset import Dataset, Pixels, Progress
-from vitreous.data.formats.image_files import FileDataset
 from vitreous.data.images import png
 from vitreous.data.images.decode import decode, header
 from vitreous.data.images.map_images import map_images
 from vitreous.data.images.pixels import one_color
-from vitreous.data.images.read_file import printable, read_bytes
 from vitreous.data.images.remarks import Remark, listening, merged, tell
 from vitreous.data.images.unreadable import BadImage
 
@@ -86,9 +84,9 @@ def survey(
     count = len(dataset)
     rows = np.zeros(count, ROW)
     good = np.zeros(count, bool)
-    ledger = None
-    if isinstance(dataset, FileDataset):
-        ledger, (keys, cacheable) = Ledger("surveys", dataset), file_keys(dataset, rules(dataset))
+    ledger, salt = None, rules(dataset)
+    if is_stored(dataset):
+        ledger, (keys, cacheable) = Ledger("surveys", dataset), file_keys(dataset, salt)
         good |= ledger.recall(keys, as_bytes(rows))
     unknown = np.flatnonzero(~good)
 
@@ -135,11 +133,10 @@ def as_bytes(rows: NDArray[np.void]) -> NDArray[np.uint8]:
 
 def _read(dataset: Dataset, index: int) -> tuple[Pixels, tuple[int, int], str, int]:
     """The image, its size as stored, its mode, its bytes."""
-    path = dataset.source(index)
-    if path is None:
+    data, where = dataset.encoded(index), dataset.place(index)
+    if data is None:
         image = dataset.read(index)
         return image, image.shape[:2], f"array of {image.shape[2]} channels", image.nbytes
-    data, where = read_bytes(path), printable(path)
     head = header(data, where=where)
     if head.format == "PNG" and not png.is_whole(data):  # which decoding does not look at
         tell(Remark.SKIPPED)

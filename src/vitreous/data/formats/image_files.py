@@ -35,6 +35,8 @@ class FileDataset(Dataset):
     notes     what was left out or looks odd, in words
     """
 
+    root: str
+
     def __init__(
         self,
         root: Path,

@@ -1,8 +1,8 @@
 """Open data of any form, told from what lies there: `vt.open`.
 
-Folders (class folders, images and masks, IDX, CIFAR), manifests, `.npz` files, arrays, torch data
-sets, and names: `digits` and `scattered` come along, `scenes` and `crowds` are rendered, every
-other name is looked for below the folder that VITREOUS_DATA names.
+Folders (class folders, images and masks, IDX, CIFAR), manifests, shards (tar archives, Parquet),
+`.npz` files, arrays, torch data sets, and names: `digits` and `scattered` come along, `scenes` and
+`crowds` are rendered, every other name is looked for below the folder that VITREOUS_DATA names.
 """
 
 from __future__ import annotations
@@ -25,16 +25,26 @@ from vitreous.data.formats.foreign_layouts import refuse_foreign
 from vitreous.data.formats.image_files import SUFFIXES
 from vitreous.data.formats.manifest import BadImages, open_manifest
 from vitreous.data.formats.scattered import scattered
+from vitreous.data.formats.shard_names import (
+    is_pattern,
+    is_shards,
+    open_file,
+    open_folder_of_shards,
+    open_pattern,
+)
+from vitreous.data.formats.shards import is_shard
 from vitreous.data.formats.table_rows import refuse_other_kinds
 from vitreous.data.formats.torch_dataset import TorchDataset
 from vitreous.data.images.file_type import recognize
 from vitreous.data.images.read_file import printable
+from vitreous.data.remote.address import is_address
+from vitreous.data.remote.places import resolved
 from vitreous.data.rendered import RENDERED
 from vitreous.errors import DataError, UsageError
 
 MNIST_5000 = "mnist-5000"  # MNIST with the first 5,000 test images only
 TABLES = {".csv", ".tsv"}
-SHEETS = {".xlsx", ".xlsm", ".xls", ".parquet", ".txt", ".tab", ".dat"}  # of other programs
+SHEETS = {".xlsx", ".xlsm", ".xls", ".txt", ".tab", ".dat"}  # of other programs
 NPZ = ".npz"
 ALONG: Mapping[str, Callable[[], Dataset]] = {
     "digits": arrays.digits,
@@ -65,7 +75,7 @@ class FolderFormat:
 
 
 def open(source: Any, *, bad_images: BadImages = "skip") -> Dataset:
-    """A data set from a path, a name, a pair (images, labels), or a torch `Dataset`.
+    """A data set from a path, an address, a name, a pair (images, labels), or a torch `Dataset`.
 
     Labels may be None: images without labels are data, too.
 
@@ -76,6 +86,9 @@ def open(source: Any, *, bad_images: BadImages = "skip") -> Dataset:
     """
     if isinstance(source, Dataset):
         return source
+    if isinstance(source, str) and is_address(source):
+        found = resolved(source)
+        return found if isinstance(found, Dataset) else _open_path(found, bad_images)
     if isinstance(source, str | os.PathLike):
         return _open_path(Path(source), bad_images)
     if isinstance(source, tuple) and len(source) == 2:
@@ -96,6 +109,16 @@ def open(source: Any, *, bad_images: BadImages = "skip") -> Dataset:
     )
 
 
+def located(data: str | Path) -> str:
+    """Data of this path, address, pattern or name as they can be found again from any folder."""
+    text = str(data)
+    if is_address(text):
+        return text
+    if is_pattern(text):
+        return os.path.abspath(text)
+    return os.path.realpath(text) if os.path.exists(text) else text
+
+
 def named() -> dict[str, Path | None]:
     """Names that can be opened and where they lie; None for what comes along."""
     names: dict[str, Path | None] = dict.fromkeys(ALONG)
@@ -113,6 +136,8 @@ def named() -> dict[str, Path | None]:
 
 def _open_path(path: Path, bad_images: BadImages) -> Dataset:
     if not os.path.lexists(path):
+        if is_pattern(str(path)):
+            return open_pattern(str(path))
         return _open_name(path, bad_images)
     if path.is_dir():
         return _open_folder(path)
@@ -184,6 +209,7 @@ FILES = (
     FileFormat(_is_array_beside_images, lambda path, _: joints.open_joints(path.parent)),
     FileFormat(yolo_yaml.is_yolo_yaml, lambda path, _: yolo.open_yolo(path)),
     FileFormat(lambda path: idx.is_idx(path.name), lambda path, _: idx.open_idx(path.parent)),
+    FileFormat(lambda path: is_shard(path.name), lambda path, _: open_file(path)),
 )
 
 FOLDERS = (
@@ -195,6 +221,7 @@ FOLDERS = (
     FolderFormat(yolo.is_yolo, yolo.open_yolo_folder, "YOLO's"),
     FolderFormat(joints.is_joints, joints.open_joints, "points"),
     FolderFormat(masks.is_masks, masks.open_masks, "masks"),
+    FolderFormat(is_shards, open_folder_of_shards),
     FolderFormat(lambda *_: True, _open_classes),
 )
 

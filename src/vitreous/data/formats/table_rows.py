@@ -58,7 +58,10 @@ def refuse_other_kinds(head: bytes, where: str) -> None:
     if kind:
         raise DataError(f"is {kind}", where=where, remedy="Save the sheet as CSV in UTF-8.")
     if head.startswith(PARQUET):
-        remedy = "Write it as CSV: pandas.read_parquet(...).to_csv(..., index=False)."
+        remedy = (
+            "Write it as CSV: pandas.read_parquet(...).to_csv(..., index=False). If it holds the "
+            "images themselves, rename it to .parquet."
+        )
         raise DataError("is a Parquet file", where=where, remedy=remedy)
     even, odd = (head[start::2].count(b"\0") > len(head) // 4 for start in (0, 1))
     if head.startswith(UTF_16) or even or odd:  # where letters of Europe have their zeros

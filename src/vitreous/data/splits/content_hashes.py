@@ -8,9 +8,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from vitreous.data.cache.file_cache import SIZE, Ledger, file_keys
+from vitreous.data.cache.file_cache import SIZE, Ledger, file_keys, is_stored
 from vitreous.data.dataset import Dataset, Progress
-from vitreous.data.formats.image_files import FileDataset
 from vitreous.data.images.map_images import map_images
 from vitreous.data.images.unreadable import BadImage
 
@@ -21,9 +20,11 @@ def digests(
     dataset: Dataset, *, threads: int | None = None, progress: Progress | None = None
 ) -> tuple[NDArray[np.uint8], tuple[BadImage, ...]]:
     """(N, 16) digests, and the examples that cannot be read; their rows are zero."""
+    if dataset.contents is not None:
+        return dataset.contents, ()
     result = np.zeros((len(dataset), SIZE), np.uint8)
     unknown = np.arange(len(dataset))
-    if isinstance(dataset, FileDataset):
+    if is_stored(dataset):
         ledger, (keys, cacheable) = Ledger("digests", dataset), file_keys(dataset)
         unknown = np.flatnonzero(~ledger.recall(keys, result))
 
@@ -38,7 +39,7 @@ def digests(
     for indices, rows, damaged in passing:
         result[indices] = rows
         bad += damaged
-    if isinstance(dataset, FileDataset) and len(unknown) > len(bad):
+    if is_stored(dataset) and len(unknown) > len(bad):
         cacheable[[image.index for image in bad]] = False
         if cacheable.any():
             ledger.keep(keys[cacheable], result[cacheable])

@@ -1,0 +1,190 @@
+"""Mirror: remote folders, tables and zip archives as files in the cache, opened from there.
+
+What lies at an address is listed each time it is opened: files that have changed are fetched anew,
+files that have vanished go, and the others stay as they are, with their times, so that packs and
+digests are found again. Shards are not mirrored: they are fetched one by one as they are read.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import posixpath
+import zipfile
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from hashlib import blake2b
+from pathlib import Path, PurePosixPath
+from threading import Lock
+from typing import Any
+from urllib.parse import unquote
+
+from vitreous.atomic import replacing
+from vitreous.data.cache import cache_folder
+from vitreous.data.images.read_file import MAX_BYTES, printable
+from vitreous.data.remote.address import base_name
+from vitreous.data.remote.download import RemoteFile, attempt, fetch, look
+from vitreous.errors import DataError, StorageError
+from vitreous.files import read_json, write_json
+from vitreous.progress.progress import under_way
+
+THREADS = 8  # that ask a server
+DEEPEST = 6  # folders in each other
+MOST = 1_000_000  # files
+AT_ONCE = 1 << 20  # bytes of a member that are unpacked at a time
+
+
+def listed(system: Any, path: str, address: str) -> list[RemoteFile]:
+    """All files below a folder, in order; hidden ones are left out. Raises DataError."""
+    root = path.rstrip("/")
+    found: dict[str, Any] = {}
+
+    def walk(folder: str, depth: int) -> None:
+        for info in attempt(lambda: system.ls(folder, detail=True), address):
+            name = str(info["name"]).rstrip("/")
+            inside = name.removeprefix(f"{root}/")
+            # A page may link to what lies above, and to other servers.
+            if inside == name or name.rstrip("/") == folder.rstrip("/") or "?" in inside:
+                continue
+            if any(part.startswith(".") for part in PurePosixPath(inside).parts):
+                continue
+            if info.get("type") == "directory" or str(info["name"]).endswith("/"):
+                if depth < DEEPEST:
+                    walk(f"{name}/", depth + 1)
+            else:
+                found[inside] = info
+            if len(found) > MOST:
+                raise DataError(
+                    f"lists more than {MOST:,} files",
+                    where=printable(address),
+                    remedy="Put the images into shards: tar archives or Parquet tables.",
+                )
+
+    walk(f"{root}/" if root else root, 0)
+    base = address.rstrip("/")
+    complete = all(info.get("size") is not None for info in found.values())
+
+    def file(name: str) -> RemoteFile:
+        info = found[name]
+        place = str(info["name"])
+        if complete:
+            return RemoteFile(system, place, f"{base}/{name}", unquote(name), info)
+        return look(system, place, f"{base}/{name}", unquote(name))
+
+    with ThreadPoolExecutor(THREADS) as executor:
+        return list(executor.map(file, sorted(found)))
+
+
+class Mirror:
+    """The copies of the files at one address, in a folder of the cache.
+
+    path  where they lie, each under its own name
+    """
+
+    def __init__(self, address: str):
+        place = address.rstrip("/").encode("utf-8", "surrogateescape")
+        key = blake2b(place, digest_size=16).hexdigest()
+        self._folder = cache_folder.folder() / "mirrors" / key
+        self.path = self._folder / safe(base_name(address), address)
+        self._list = self._folder / "files.json"
+
+    def take(self, files: Sequence[RemoteFile], *, others: bool = False) -> None:
+        """Fetch what is not there as it is told now; what is not among `files` goes.
+
+        others  may there be more, which stay?
+        """
+        known = self._known()
+        wanted = {safe(file.name, file.address): file for file in files}
+        if not others:
+            for name in known.keys() - wanted.keys():
+                (self.path / name).unlink(missing_ok=True)
+                del known[name]
+        lacking = {
+            name: file
+            for name, file in wanted.items()
+            if known.get(name) != file.mark().hex() or not (self.path / name).is_file()
+        }
+        total, done, lock = sum(file.size or 0 for file in lacking.values()), 0, Lock()
+        if note := cache_folder.no_room(self._folder, total, "a copy"):
+            raise StorageError(
+                note,
+                where=printable(self.path.name),
+                remedy="Make room, or let VITREOUS_CACHE name a folder on another disk.",
+            )
+        task = under_way().task(f"fetching {printable(self.path.name)} (bytes)")
+
+        def told(count: int) -> None:
+            nonlocal done
+            with lock:
+                done = max(0, done + count)
+                task(done, max(done, total))
+
+        def get(item: tuple[str, RemoteFile]) -> None:
+            name, file = item
+            target = self.path / name
+            target.unlink(missing_ok=True)
+            fetch(file, target, told, fresh=True)
+            with lock:
+                known[name] = file.mark().hex()
+
+        try:
+            with ThreadPoolExecutor(THREADS) as executor:
+                for _ in executor.map(get, lacking.items()):
+                    pass
+        finally:
+            if lacking or not self._list.is_file():
+                write_json(self._list, known)
+
+    def unpack(self, archive: Path, address: str, mark: bytes) -> Path:
+        """What a zip archive holds, as files; it is read once, until it changes."""
+        folder = self.path.with_suffix("")
+        if self._known() != {"archive": mark.hex()}:
+            _unpack(archive, folder, address)
+            write_json(self._list, {"archive": mark.hex()})
+        return folder
+
+    def _known(self) -> dict[str, str]:
+        with contextlib.suppress(Exception):
+            known: dict[str, str] = read_json(self._list)
+            return known
+        return {}
+
+
+def safe(name: str, address: str) -> str:
+    """A relative path that stays below its folder. Raises DataError for any other."""
+    parts = PurePosixPath(name).parts
+    if not parts or name.startswith("/") or ".." in parts or "\\" in name or "\0" in name:
+        raise DataError(
+            f"names the file {printable(name)}, which lies outside of its folder",
+            where=printable(address),
+            remedy="Paths have to be relative, and may not climb.",
+        )
+    return posixpath.join(*parts)
+
+
+def _unpack(archive: Path, folder: Path, address: str) -> None:
+    where, remedy = printable(address), "Fetch or write the archive again."
+    try:
+        with zipfile.ZipFile(archive) as file:
+            members = [each for each in file.infolist() if not each.is_dir()]
+            total = sum(each.file_size for each in members)
+            if note := cache_folder.no_room(folder.parent, total, "the archive's content"):
+                raise StorageError(note, where=where, remedy="Make room on the disk.")
+            task, done = under_way().task(f"unpacking {printable(archive.name)} (bytes)"), 0
+            for member in members:
+                name = safe(member.filename, address)
+                if member.file_size > MAX_BYTES:
+                    raise DataError(
+                        f"{printable(name)} has {member.file_size:,} bytes; {MAX_BYTES:,} are "
+                        "allowed",
+                        where=where,
+                        remedy="Leave it out of the archive.",
+                    )
+                (folder / name).parent.mkdir(parents=True, exist_ok=True)
+                with file.open(member) as source, replacing(folder / name) as target:
+                    while piece := source.read(AT_ONCE):
+                        target.write(piece)
+                done += member.file_size
+                task(done, total)
+    except (zipfile.BadZipFile, RuntimeError, NotImplementedError, EOFError) as error:
+        message = f"is no zip archive that can be read: {error}"
+        raise DataError(message, where=where, remedy=remedy) from error

@@ -1,0 +1,1 @@
+"""What computes answers where nothing is learned: the network itself, or something faster."""

@@ -1,0 +1,395 @@
+"""Remote data, from servers on this machine that break off, refuse, change, or give no parts."""
+
+from __future__ import annotations
+
+import io
+import re
+import tarfile
+import threading
+import zipfile
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from hashlib import blake2b
+from http.server import BaseHTTPRequestHandler, SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import vitreous as vt
+from vitreous.data.batches.pack import pack
+from vitreous.data.batches.preprocess import PixelContract
+from vitreous.data.cache import cache_folder
+from vitreous.data.remote import download
+from vitreous.errors import DataError, RunError, StorageError, UsageError
+from vitreous.progress.progress import Progress, silent
+from vitreous.run_folder import RunFolder
+from vitreous.runs.job import prepare, take_up
+
+WINDOW = PixelContract(height=8, width=8, channels=3)
+
+
+def picture(seed: int) -> bytes:
+    pixels = np.random.default_rng(seed).integers(0, 256, (12, 12, 3), dtype=np.uint8)
+    stream = io.BytesIO()
+    Image.fromarray(pixels).save(stream, "PNG")
+    return stream.getvalue()
+
+
+def tar(count: int, first: int = 0, filled: int = 0) -> bytes:
+    """Samples of two classes, with so many bytes more behind each picture."""
+    stream, random = io.BytesIO(), np.random.default_rng(first)
+    with tarfile.open(fileobj=stream, mode="w") as archive:
+        for number in range(first, first + count):
+            data = picture(number) + random.bytes(filled)
+            for kind, content in (("png", data), ("cls", b"ab"[number % 2 :][:1])):
+                info = tarfile.TarInfo(f"{number:04d}.{kind}")
+                info.size = len(content)
+                archive.addfile(info, io.BytesIO(content))
+    return stream.getvalue()
+
+
+@dataclass
+class Server:
+    """Files in memory, and what goes wrong with them.
+
+    faults  by path: answers that are given first, one after the other: a number of HTTP, or
+            "break" after half of the bytes
+    """
+
+    files: dict[str, bytes]
+    faults: dict[str, list[int | str]] = field(default_factory=dict)
+    ranges: bool = True
+    etags: bool = True
+    asked: list[str] = field(default_factory=list)
+    began: list[int] = field(default_factory=list)
+    sent: Counter[str] = field(default_factory=Counter)
+    address: str = ""
+
+
+@pytest.fixture
+def server() -> Iterator[Server]:
+    state = Server({})
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+        def do_HEAD(self) -> None:
+            self.answer(body=False)
+
+        def do_GET(self) -> None:
+            self.answer(body=True)
+
+        def answer(self, body: bool) -> None:
+            path = self.path.lstrip("/")
+            state.asked.append(f"{self.command} {path}")
+            waiting = state.faults.get(path, []) if body else []
+            fault = waiting.pop(0) if waiting else None
+            if path not in state.files or isinstance(fault, int):
+                self.send_response(fault if isinstance(fault, int) else 404)
+                self.send_header("Content-Length", "0")
+                self.end_headers()
+                return
+            content = state.files[path]
+            start, wanted = 0, self.headers.get("Range")
+            if state.ranges and wanted and body:
+                start, end = map(int, re.fullmatch(r"bytes=(\d+)-(\d+)", wanted).groups())
+                part = content[start : end + 1]
+                self.send_response(206)
+                self.send_header("Content-Range", f"bytes {start}-{end}/{len(content)}")
+            else:
+                part = content
+                self.send_response(200)
+            self.send_header("Content-Length", str(len(part)))
+            if state.etags:
+                self.send_header("ETag", blake2b(content, digest_size=8).hexdigest())
+            self.end_headers()
+            if body:
+                state.began.append(start)
+                part = part[: len(part) // 2] if fault == "break" else part
+                state.sent[path] += len(part)
+                self.wfile.write(part)
+                if fault == "break":
+                    self.close_connection = True
+
+    httpd = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    state.address = f"http://127.0.0.1:{httpd.server_port}"
+    thread = threading.Thread(target=httpd.serve_forever, daemon=True)
+    thread.start()
+    yield state
+    httpd.shutdown()
+    httpd.server_close()
+    thread.join()
+
+
+class Noted(Progress):
+    def __init__(self) -> None:
+        self.notes: list[str] = []
+
+    def note(self, text: str) -> None:
+        self.notes.append(text)
+
+
+@pytest.fixture
+def said(monkeypatch: pytest.MonkeyPatch) -> Iterator[Noted]:
+    """What is noted; nobody waits."""
+    monkeypatch.setattr(download, "FIRST_WAIT", 0.01)
+    with Noted() as noted:
+        yield noted
+
+
+@pytest.fixture(autouse=True)
+def empty_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("VITREOUS_CACHE", str(tmp_path / "cache"))
+
+
+@pytest.mark.parametrize("ranges", [True, False])
+def test_shards_of_a_server_are_those_of_a_folder(
+    server: Server, said: Noted, tmp_path: Path, ranges: bool
+) -> None:
+    server.ranges = ranges
+    for number in range(3):
+        server.files[f"s/a-{number}.tar"] = tar(6, 6 * number)
+        (tmp_path / f"a-{number}.tar").write_bytes(tar(6, 6 * number))
+    local, remote = vt.open(tmp_path), vt.open(f"{server.address}/s/a-{{0..2}}.tar")
+    assert [remote.id(n) for n in range(18)] == [local.id(n) for n in range(18)]
+    assert remote.fingerprint == local.fingerprint
+    np.testing.assert_array_equal(pack(remote, WINDOW).rows, pack(local, WINDOW).rows)
+    assert server.sent == {name: len(content) for name, content in server.files.items()}
+    again = vt.open(f"{server.address}/s/a-{{0..2}}.tar")
+    pack(again, WINDOW)
+    assert server.sent.total() == sum(map(len, server.files.values()))  # not a byte more
+    assert not said.notes
+
+
+def test_a_run_finds_its_address_again(server: Server, tmp_path: Path) -> None:
+    server.files["a.tar"] = tar(40)
+    place = f"{server.address}/a.tar"
+    job = prepare(place, model="linear", epochs=2, progress=silent())
+    folder = RunFolder.create(job.dataset.name, tmp_path / "run")
+    job.write(folder)
+    assert f"data: {place}" in folder.recipe.read_text()
+    again = take_up(folder, None, None, silent())
+    assert again.fingerprint == job.fingerprint
+    np.testing.assert_array_equal(again.parts.parts, job.parts.parts)
+    server.files["a.tar"] = tar(40, 1)
+    with pytest.raises(RunError, match="the data are not those"):
+        take_up(folder, None, None, silent())
+
+
+@pytest.mark.parametrize("ranges", [True, False])
+def test_a_download_that_breaks_off_goes_on(server: Server, said: Noted, ranges: bool) -> None:
+    """Where the server gives parts of a file, only what lacks is fetched again."""
+    server.ranges = ranges
+    server.files["a.tar"] = tar(8, filled=500_000)
+    server.faults["a.tar"] = ["break", 500, 503]
+    data = vt.open(f"{server.address}/a.tar")
+    assert [data.digest(n) for n in range(8)] == [
+        blake2b(content, digest_size=16).digest() for content in images(server.files["a.tar"])
+    ]
+    assert len(said.notes) >= 3
+    assert "try 2 of 5" in said.notes[0]
+    assert any("the server answered 500" in note for note in said.notes)
+    assert (server.began[-1] > 0) == ranges
+
+
+def images(archive: bytes) -> list[bytes]:
+    with tarfile.open(fileobj=io.BytesIO(archive)) as file:
+        return [file.extractfile(m).read() for m in file if m.name.endswith("png")]
+
+
+def test_what_was_fetched_is_kept_for_the_next_attempt(server: Server, said: Noted) -> None:
+    server.files["a.tar"] = tar(8, filled=500_000)
+    server.faults["a.tar"] = ["break", *[502] * 5]
+    with pytest.raises(DataError, match="the server answered 502, 5 times in a row") as caught:
+        vt.open(f"{server.address}/a.tar")
+    assert "kept" in caught.value.remedy
+    assert len(vt.open(f"{server.address}/a.tar")) == 8
+    assert server.began[-1] > 0, (server.asked, server.began, said.notes)
+
+
+@pytest.mark.parametrize(
+    ("status", "message"), [(403, "403: it may not be read"), (404, "there is no such file")]
+)
+def test_refusals_are_final(server: Server, said: Noted, status: int, message: str) -> None:
+    if status == 403:
+        server.files["a.tar"] = tar(2)
+        server.faults["a.tar"] = [403] * 9
+    with pytest.raises(DataError, match=message) as caught:
+        vt.open(f"{server.address}/a.tar")
+    assert caught.value.where == f"{server.address}/a.tar"
+    assert len([line for line in server.asked if line.startswith("GET")]) <= 1
+    assert not said.notes
+
+
+def test_a_changed_file_is_another_one(server: Server, said: Noted) -> None:
+    """Of the same size even: another ETag is another copy, index and pack."""
+    server.files["a.tar"] = tar(4)
+    first = vt.open(f"{server.address}/a.tar")
+    rows = np.array(pack(first, WINDOW).rows)
+    server.files["a.tar"] = tar(4, 100)
+    second = vt.open(f"{server.address}/a.tar")
+    assert not np.array_equal(pack(second, WINDOW).rows, rows)
+    for copy in (cache_folder.folder() / "downloads").iterdir():
+        copy.unlink()
+    first._open.clear()
+    with pytest.raises(DataError, match="has changed since it was opened"):
+        first.read(0)  # it was thrown out of the cache, and is not the same any more
+
+
+def test_a_file_that_changes_while_it_is_fetched_is_not_mixed(
+    server: Server, said: Noted, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(download, "BLOCK", 1 << 16)
+    server.files["a.tar"] = tar(8, filled=50_000)
+    blocks = download._blocks
+
+    def changing(file, start):
+        for block in blocks(file, start):
+            server.files["a.tar"] = tar(8, 1, filled=50_000)
+            yield block
+
+    monkeypatch.setattr(download, "_blocks", changing)
+    with pytest.raises(DataError, match="has changed since it was opened"):
+        vt.open(f"{server.address}/a.tar")
+    assert not [*(cache_folder.folder() / "downloads").glob("*.tar*")]
+
+
+def test_a_server_that_tells_only_sizes_is_said(server: Server, said: Noted) -> None:
+    server.etags, server.files["a.tar"] = False, tar(2)
+    vt.open(f"{server.address}/a.tar")
+    assert "the server tells its size alone" in said.notes[0]
+
+
+def test_no_room_is_said(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    server.files["a.tar"] = tar(2)
+    monkeypatch.setattr(cache_folder, "RESERVE", 1 << 60)
+    with pytest.raises(StorageError, match=r"a copy of 0\.0 GB would leave less"):
+        vt.open(f"{server.address}/a.tar")
+
+
+@pytest.fixture
+def listing(tmp_path: Path) -> Iterator[tuple[Path, str]]:
+    """A folder, and the server of Python's library that lists it."""
+    root = tmp_path / "served"
+
+    class Quiet(SimpleHTTPRequestHandler):
+        def log_message(self, *_: object) -> None:
+            pass
+
+    root.mkdir()
+    httpd = ThreadingHTTPServer(
+        ("127.0.0.1", 0), lambda *arguments: Quiet(*arguments, directory=str(root))
+    )
+    thread = threading.Thread(target=httpd.serve_forever, daemon=True)
+    thread.start()
+    yield root, f"http://127.0.0.1:{httpd.server_port}"
+    httpd.shutdown()
+    httpd.server_close()
+    thread.join()
+
+
+def plant(root: Path, count: int = 6) -> Path:
+    for number in range(count):
+        path = root / ("größe", "b c")[number % 2] / f"{number}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(picture(number))
+    return root
+
+
+def test_folders_are_mirrored_and_kept(listing: tuple[Path, str]) -> None:
+    root, address = listing
+    plant(root / "photos")
+    data = vt.open(f"{address}/photos")
+    assert data.name == "photos"
+    assert data.classes == ("b c", "größe")
+    first = {data.id(n): data.stamp(n) for n in range(6)}
+    assert {data.id(n): data.stamp(n) for n in range(6)} == first
+    (root / "photos" / "b c" / "1.png").write_bytes(picture(77))
+    (root / "photos" / "b c" / "3.png").unlink()
+    (root / "photos" / "b c" / "9.png").write_bytes(picture(9))
+    data = vt.open(f"{address}/photos/")
+    now = {data.id(n): data.stamp(n) for n in range(len(data))}
+    assert now.keys() == first.keys() - {"b c/3.png"} | {"b c/9.png"}
+    assert [name for name in now.keys() & first.keys() if now[name] != first[name]] == ["b c/1.png"]
+
+
+def test_folders_of_shards(listing: tuple[Path, str]) -> None:
+    root, address = listing
+    (root / "wds" / "train").mkdir(parents=True)
+    (root / "wds" / "train" / "a.tar").write_bytes(tar(4))
+    (root / "wds" / "val").mkdir()
+    (root / "wds" / "val" / "a.tar").write_bytes(tar(2, 4))
+    (root / "wds" / "README.md").write_text("words")
+    data = vt.open(f"{address}/wds")
+    assert repr(data).count("train 4, validation 2") == 1
+    data = vt.open(f"{address}/wds/train/*.tar")
+    assert len(data) == 4
+
+
+def test_manifests_and_what_they_list(listing: tuple[Path, str]) -> None:
+    root, address = listing
+    plant(root / "in")
+    lines = [f"{path.relative_to(root)},{path.parent.name}" for path in root.rglob("*.png")]
+    (root / "list.csv").write_text("\n".join(["path,label", *lines]))
+    data = vt.open(f"{address}/list.csv")
+    assert (len(data), data.classes, data.name) == (6, ("b c", "größe"), "list")
+    assert data[0].image.shape == (12, 12, 3)
+    for path in ("../secret.png", "/etc/passwd", "..\\x.png"):
+        (root / "list.csv").write_text(f"path,label\n{path},a\n")
+        with pytest.raises(DataError, match="lies outside of its folder"):
+            vt.open(f"{address}/list.csv")
+
+
+def test_zip_archives(listing: tuple[Path, str]) -> None:
+    root, address = listing
+    with zipfile.ZipFile(root / "photos.zip", "w") as archive:
+        for path in plant(root.parent / "in").rglob("*.png"):
+            archive.write(path, path.relative_to(root.parent / "in"))
+    data = vt.open(f"{address}/photos.zip")
+    assert (len(data), data.name) == (6, "photos")
+    first = data.stamp(0)
+    assert vt.open(f"{address}/photos.zip").stamp(0) == first
+    with zipfile.ZipFile(root / "evil.zip", "w") as archive:
+        archive.writestr("../../evil.png", picture(1))
+    with pytest.raises(DataError, match=r"evil.png, which lies outside of its folder"):
+        vt.open(f"{address}/evil.zip")
+    assert not [*root.parent.rglob("evil.png")]
+    (root / "cut.zip").write_bytes((root / "photos.zip").read_bytes()[:200])
+    with pytest.raises(DataError, match="is no zip archive that can be read"):
+        vt.open(f"{address}/cut.zip")
+
+
+def test_other_file_systems(tmp_path: Path) -> None:
+    import fsspec
+
+    memory = fsspec.filesystem("memory")
+    for number in range(2):
+        memory.pipe(f"/bucket/s/train-{number}.tar", tar(4, 4 * number))
+    plant(tmp_path / "photos")
+    assert len(vt.open("memory://bucket/s")) == 8
+    assert len(vt.open("memory://bucket/s/train-{0..1}.tar")) == 8
+    assert len(vt.open("memory://bucket/s/train-*.tar")) == 8
+    assert len(vt.open((tmp_path / "photos").as_uri())) == 6
+    with pytest.raises(DataError, match="there is no such file"):
+        vt.open("memory://bucket/other.tar")
+
+
+@pytest.mark.parametrize(
+    ("address", "message", "remedy"),
+    [
+        ("s3://bucket/a.tar", "this address needs s3fs", "pip install s3fs"),
+        ("gs://bucket/a.tar", "this address needs gcsfs", "pip install gcsfs"),
+        ("htp://host/a.tar", "'htp'", "Did you mean http"),
+        ("zip://a::http://host/a.zip", "'zip'", "Known"),
+    ],
+)
+def test_what_is_missing_is_named(address: str, message: str, remedy: str) -> None:
+    with pytest.raises(UsageError, match=message) as caught:
+        vt.open(address)
+    assert remedy in caught.value.remedy
