@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import Any
+
 import pytest
 
 import vitreous as vt
 from vitreous.errors import UsageError
 from vitreous.recipes.data_facts import DataFacts
-from vitreous.recipes.named import NAMED
+from vitreous.recipes.named import NAMED, PICTURES
 from vitreous.recipes.recipe import Recipe
 from vitreous.recipes.resolve import resolve
 from vitreous.recipes.resolved import LATER, STEPPED
@@ -66,3 +69,41 @@ def test_names_are_given_in_place_of_a_recipe(tmp_path_factory: pytest.TempPathF
     )
     assert run.model.architecture == "airbench94"
     assert run.scores["test"].headline.value > 0.9
+
+
+def test_many_small_color_pictures_get_one_unasked() -> None:
+    resolved = resolve(Recipe(), FACTS)
+    assert NAMED[PICTURES].fields.items() <= resolved.recipe.to_mapping().items()
+    assert resolved.recipe.recipe is None
+    assert resolved.recipe.epochs == 12
+    assert "many small color pictures" in resolved.reasons["model"]
+    assert resolve(Recipe(time="25m"), FACTS).recipe.epochs == 60
+    assert resolve(Recipe(time="25m", epochs=9), FACTS).recipe.epochs == 9
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        {"model": "resnet20"},
+        {"optimizer": "adamw"},
+        {"lr": 0.01},
+        {"dropout": 0.3},
+        {"loss": "hinge"},
+        {"engine": "manual"},
+    ],
+)
+def test_what_belongs_to_other_settings_gets_these(asked: dict[str, Any]) -> None:
+    recipe = resolve(Recipe(**asked), FACTS).recipe
+    assert recipe.optimizer == "adamw"
+    assert recipe.model == asked.get("model", "convnet_medium")
+    assert (recipe.bias_lr, recipe.lookahead) == (None, None)
+
+
+def test_another_average_takes_the_place_of_lookahead() -> None:
+    recipe = resolve(Recipe(ema=0.99), FACTS).recipe
+    assert (recipe.model, recipe.ema, recipe.lookahead) == ("airbench_small", 0.99, None)
+
+
+@pytest.mark.parametrize("change", [{"examples": 9_000}, {"channels": 1}, {"height": 96}])
+def test_other_images_are_learned_as_before(change: dict[str, Any]) -> None:
+    assert resolve(Recipe(), replace(FACTS, **change)).recipe.lookahead is None

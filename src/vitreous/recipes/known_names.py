@@ -48,7 +48,7 @@ LOSSES = {
 FIELDS = {
     "task": ("auto", *LOSSES),
     "optimizer": ("sgd", "momentum", "nesterov", "adam", "adamw", "nadam", "rmsprop", "adagrad"),
-    "recipe": ("speedrun",),
+    "recipe": ("speedrun", "small_pictures"),
     "schedule": ("constant", "step", "cosine", "one_cycle", "triangle"),
     "augment": (
         *(

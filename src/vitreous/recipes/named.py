@@ -1,15 +1,19 @@
 """Named recipes: settings that were found together, as a table; `--recipe NAME` takes one.
 
 A field that is given beside the name counts more. Rates are those of the recipe's own batches, and
-follow the size of others in proportion, as the mean gradient of a larger batch is one of as many
-steps: Goyal et al. (2017), "Accurate, large minibatch SGD", arXiv:1706.02677.
+follow the size of others in proportion: Goyal et al. (2017), "Accurate, large minibatch SGD",
+arXiv:1706.02677. Many small color pictures get one of them without a name.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
+
+from vitreous.recipes.data_facts import DataFacts
+
+MANY = 20_000  # pictures
 
 
 @dataclass(frozen=True)
@@ -24,33 +28,75 @@ class NamedRecipe:
     fields: Mapping[str, Any]
 
 
+# Published in units that depend neither on the batch nor on the momentum μ: a rate of 11.5 for
+# 1,024 examples is 11.5 · B / 1,024 / (1 + 1 / (1 - μ)) for the mean of B, and the decay of 0.0153
+# is one of 0.0153 / 11.5 for each unit of the rate.
+AIRBENCH: dict[str, Any] = {
+    "optimizer": "nesterov",
+    "momentum": 0.85,
+    "weight_decay": 0.00133,
+    "bias_lr": 64.0,
+    "schedule": "triangle",
+    "label_smoothing": 0.2,
+    "lookahead": 5,
+    "augment": "alternate",
+}
+PICTURES = "small_pictures"
 NAMED = {
-    # Published in units that depend neither on the batch nor on the momentum μ: a rate of 11.5 for
-    # 1,024 examples is 11.5 · B / 1,024 / (1 + 1 / (1 - μ)) for the mean of B, and the decay of
-    # 0.0153 is one of 0.0153 / 11.5 for each unit of the rate.
     "speedrun": NamedRecipe(
         "94 % on CIFAR-10 with little arithmetic; Jordan (2024), arXiv:2404.00498",
-        {
-            "model": "airbench94",
-            "epochs": 10,
-            "batch_size": 500,
-            "optimizer": "nesterov",
-            "lr": 0.7324,
-            "momentum": 0.85,
-            "weight_decay": 0.00133,
-            "bias_lr": 64.0,
-            "schedule": "triangle",
-            "label_smoothing": 0.2,
-            "lookahead": 5,
-            "augment": "alternate",
-        },
+        {**AIRBENCH, "model": "airbench94", "epochs": 10, "batch_size": 500, "lr": 0.7324},
+    ),
+    PICTURES: NamedRecipe(
+        "many small color pictures in minutes: the same with a narrower network",
+        {**AIRBENCH, "model": "airbench_small", "batch_size": 250, "lr": 0.3662},
     ),
 }
 
 
-def fields_of(name: str, batch_size: int | None) -> dict[str, Any]:
-    """The fields of a named recipe for batches of this size; None is its own."""
+def named_fields(
+    values: Mapping[str, Any], facts: DataFacts, *, own_module: bool = False
+) -> Iterator[tuple[str, Any, str]]:
+    """Field, value and reason of each setting that a named recipe brings: the one that is asked
+    for, or the one that these data get unasked.
+
+    values      the fields of the recipe as it was given
+    own_module  the network is the user's
+    """
+    name, reason = values["recipe"], f"of the recipe {values['recipe']}"
+    if name is None:
+        if own_module or not suits(values, facts):
+            return
+        name, reason = PICTURES, f"many small color pictures: of the recipe {PICTURES}"
     fields = dict(NAMED[name].fields)
-    if batch_size is not None:
-        fields["lr"] *= batch_size / fields["batch_size"]
-    return fields
+    if own_module:
+        del fields["model"]
+    elif values["recipe"] is None and (values["ema"] or values["swa"]):
+        del fields["lookahead"]  # the user has chosen another average
+    if values["batch_size"] is not None:
+        fields["lr"] *= values["batch_size"] / fields["batch_size"]
+    if "epochs" not in fields and values["time"] is not None:
+        yield "epochs", 60, "at most; the time ends it"
+    for field, value in fields.items():
+        yield field, value, reason
+
+
+def suits(values: Mapping[str, Any], facts: DataFacts) -> bool:
+    """Are these many small color pictures of one class each, and nothing is asked for that belongs
+    to another network or optimizer?
+    """
+    told = ("model", "optimizer", "lr", "dropout")
+    usual = {
+        "task": ("classify",),
+        "loss": ("auto", "cross_entropy"),
+        "engine": ("autograd",),
+        "freeze": ("auto", "none"),
+        "pretrained": (None, "no"),
+    }
+    return (
+        facts.small
+        and facts.channels == 3
+        and facts.examples >= MANY
+        and all(values[name] is None for name in told)
+        and all(values[name] in words for name, words in usual.items())
+    )

@@ -39,7 +39,7 @@ class Recipe:
 
     recipe: str | None = None
     """settings that were found together, by name: speedrun (94 % on CIFAR-10 with little
-    arithmetic); any other field that is given counts more"""
+    arithmetic) or small_pictures; any other field that is given counts more"""
     model: str | None = None
     """architecture, a name from `vitreous models`; default: chosen from the images"""
     task: str = "auto"

@@ -25,7 +25,7 @@ from vitreous.recipes.contradictions import (
     devices,
 )
 from vitreous.recipes.data_facts import SMALL, TINY, DataFacts
-from vitreous.recipes.named import fields_of
+from vitreous.recipes.named import named_fields
 from vitreous.recipes.recipe import Recipe
 from vitreous.recipes.resolved import STEPPED, ResolvedRecipe
 from vitreous.tasks import TASKS, Task
@@ -46,10 +46,8 @@ def resolve(recipe: Recipe, facts: DataFacts, *, own_module: bool = False) -> Re
     choices = Choices(recipe.to_mapping())
     task = _choose_task(choices, facts)
     check_names(choices.values)
-    if choices["recipe"] is not None:
-        for name, value in fields_of(choices["recipe"], choices["batch_size"]).items():
-            if name != "model" or not own_module:
-                choices.fill(name, value, f"of the recipe {choices['recipe']}")
+    for filled in [*named_fields(choices.values, facts, own_module=own_module)]:
+        choices.fill(*filled)
     if choices["against"]:
         wanted = (USUAL if one == "all" else (one,) for one in choices["against"])
         choices.values["against"] = tuple(dict.fromkeys(chain.from_iterable(wanted)))
