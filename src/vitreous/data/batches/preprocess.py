@@ -63,10 +63,10 @@ class PixelContract:
         image = with_channels(image, self.channels)
         if image.shape[:2] == (self.height, self.width):
             return image
-        if self.fit == "native":
-            return center(image, self.height, self.width)
-        part, inner = self._sizes(image.shape[0], image.shape[1])
-        return center(resize(center(image, *part), *inner), self.height, self.width)
+        if self.fit != "native":
+            part, inner = self._sizes(image.shape[0], image.shape[1])
+            image = resize(center(image, *part), *inner)
+        return np.ascontiguousarray(center(image, self.height, self.width))
 
     def frame(self, height: int, width: int) -> Frame:
         """Where `row` puts the pixels of a decoded image of this size.
@@ -176,16 +176,16 @@ def _interpolate(image: Pixels, height: int, width: int, method: int) -> Pixels:
     if channels > 4:  # more than OpenCV averages at once
         parts = (image[..., first : first + 4] for first in range(0, channels, 4))
         return np.concatenate([_interpolate(p, height, width, method) for p in parts], axis=2)
-    resized = cv2.resize(np.ascontiguousarray(image), (width, height), interpolation=method)
+    resized = cv2.resize(image, (width, height), interpolation=method)
     return resized.reshape(height, width, channels).astype(np.uint8, copy=False)
 
 
 def center(image: Pixels, height: int, width: int) -> Pixels:
-    """The central height × width window; where the image is smaller, black borders."""
+    """The central height × width window, a view; where the image is smaller, black borders."""
     top, left = _offsets((image.shape[0], image.shape[1]), (height, width))
     window = image[max(top, 0) : max(top, 0) + height, max(left, 0) : max(left, 0) + width]
     if window.shape[:2] == (height, width):
-        return np.ascontiguousarray(window)
+        return window
     framed = np.zeros((height, width, image.shape[2]), np.uint8)
     y, x = max(-top, 0), max(-left, 0)
     framed[y : y + window.shape[0], x : x + window.shape[1]] = window

@@ -37,10 +37,10 @@ RARE = {
 
 # Scale: flags for gray and for color. Orientation is left to the caller.
 REDUCED = {
-    1: (cv2.IMREAD_GRAYSCALE, cv2.IMREAD_COLOR),
-    2: (cv2.IMREAD_REDUCED_GRAYSCALE_2, cv2.IMREAD_REDUCED_COLOR_2),
-    4: (cv2.IMREAD_REDUCED_GRAYSCALE_4, cv2.IMREAD_REDUCED_COLOR_4),
-    8: (cv2.IMREAD_REDUCED_GRAYSCALE_8, cv2.IMREAD_REDUCED_COLOR_8),
+    1: (cv2.IMREAD_GRAYSCALE, cv2.IMREAD_COLOR_RGB),
+    2: (cv2.IMREAD_REDUCED_GRAYSCALE_2, cv2.IMREAD_REDUCED_GRAYSCALE_2 | cv2.IMREAD_COLOR_RGB),
+    4: (cv2.IMREAD_REDUCED_GRAYSCALE_4, cv2.IMREAD_REDUCED_GRAYSCALE_4 | cv2.IMREAD_COLOR_RGB),
+    8: (cv2.IMREAD_REDUCED_GRAYSCALE_8, cv2.IMREAD_REDUCED_GRAYSCALE_8 | cv2.IMREAD_COLOR_RGB),
 }
 
 
@@ -119,9 +119,7 @@ def decode_jpeg(data: bytes, head: JpegHeader, at_least: int = 0) -> Pixels:
             other = cv2.imdecode(np.frombuffer(longer, np.uint8), flags)
         if other is None or not np.array_equal(other, image):
             raise ImageError("the JPEG lacks data for its last rows", remedy=REMOVE)
-    if head.components == 3:
-        return np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2RGB), np.uint8)
-    return np.asarray(image, np.uint8)[:, :, None]
+    return np.asarray(image, np.uint8).reshape(*image.shape[:2], -1)
 
 
 def check_end(data: bytes, head: JpegHeader) -> None:

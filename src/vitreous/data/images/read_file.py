@@ -43,7 +43,8 @@ def read_bytes(path: str | Path) -> bytes:
             message = f"has {status.st_size:,} bytes; {MAX_BYTES:,} are allowed"
             raise ImageError(message, where=where, remedy="Make the image smaller.")
         with open(path, "rb") as file:
-            data = file.read(MAX_BYTES)
+            # Not MAX_BYTES: so much memory would be reserved and given back for each file.
+            data = file.read(status.st_size or MAX_BYTES)
     except OSError as error:
         reason = error.strerror or str(error)
         if error.errno == errno.ENOENT and os.path.islink(path):
