@@ -138,7 +138,7 @@ def test_every_choice_has_a_reason_and_none_is_left_open() -> None:
     # What stays empty is off unless it is asked for.
     empty = {name for name, value in after.items() if value is None}
     unasked = {"time", "alpha", "clip", "swa", "init", "patience", "mixup", "cutmix", "noise"}
-    unasked |= {"adversarial", "adversarial_steps"}
+    unasked |= {"adversarial", "adversarial_steps", "model_parallel"}
     assert empty == unasked
 
 

@@ -27,7 +27,7 @@ WRITTEN: dict[str, type | UnionType] = {
 }
 """What a recipe.yaml has to hold."""
 
-LATER = ("alpha", "noise", "adversarial", "adversarial_steps", "against", "keep")
+LATER = ("alpha", "noise", "adversarial", "adversarial_steps", "against", "keep", "model_parallel")
 """Fields that runs of earlier versions did not have: where they are empty, nothing has changed."""
 
 STEPPED = (
@@ -36,8 +36,7 @@ STEPPED = (
     "label_smoothing", "l1", "l2", "penalty_from", "clip", "accumulate", "ema", "swa",
     "bn_recalibrate", "dropout", "init", "patience", "keep", "augment", "mixup", "cutmix",
     "adversarial", "adversarial_steps", "pretrained", "freeze", "fine_tune", "engine",
-    "precision", "compile", "checkpoint",
-    "log",
+    "precision", "compile", "model_parallel", "shard", "checkpoint", "log",
 )  # fmt: skip
 """Fields that say how a network learns step by step: a classic method, which does not, has none."""
 
@@ -114,6 +113,7 @@ class ResolvedRecipe:
         for name in LATER:
             if recipe[name] in (None, (), "auto"):
                 del recipe[name]
+        del recipe["shard"]  # the numbers do not depend on it
         decisive = {
             "data": data,
             "recipe": recipe,
