@@ -151,12 +151,13 @@ class Ranks:
                 tensor.data.copy_(value)
 
     def alike(self, network: nn.Module) -> bool:
-        """Have the bytes of each weight and buffer the same sum in all processes?"""
+        """Have the bytes of each weight and buffer that all hold the same sum in all processes?"""
         if self.size == 1:
             return True
         import torch
 
         tensors = [*network.parameters(), *network.buffers()]
+        tensors = [tensor for tensor in tensors if not hasattr(tensor, "full_tensor")]  # sharded
         with torch.no_grad():
             each = [t.contiguous().view(-1).view(torch.uint8).sum().cpu() for t in tensors]
         found = self.stacked(torch.stack([torch.zeros((), dtype=torch.int64), *each]))

@@ -220,6 +220,7 @@ CASES: dict[str, tuple[Make, str]] = {
         "train . --model alexnet --size 20 --epochs 1",
     ),
     "a network for masks": (CLASSES, "train . --model unet_small --epochs 1"),
+    "no towers": (CLASSES, f"train . {QUICK} --model-parallel 2"),
     "no accelerator": (CLASSES, f"train . {QUICK} --device mps"),
     "a file of settings that is none": (
         both(CLASSES, lambda place: (place / "r.yaml").write_text("- 3\n")),

@@ -227,6 +227,7 @@ def test_an_error_of_all_is_told_once(place: Path) -> None:
     ("words", "said"),
     [
         (["train", "digits", "--processes", "0"], "0 processes"),
+        (["train", "digits", "--processes", "4000"], "4000 processes"),
         (["train", "digits", "--processes", "two"], "two"),
     ],
 )

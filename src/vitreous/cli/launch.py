@@ -9,6 +9,7 @@ each of them once, whether it came from a terminal or from another program.
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 import signal
 import subprocess
@@ -23,13 +24,15 @@ from typing import Any
 from vitreous.distributed import FOLDER, LAUNCHED, cores, world
 from vitreous.errors import PeerError, RunError, UsageError
 from vitreous.files import read_json
+from vitreous.formats import counted
 from vitreous.run_folder import RunFolder
 from vitreous.runs.interrupt import SIGNALS, Interrupted
 
 LOOK = 0.05  # seconds between two looks at the processes
 GRACE = 15.0  # seconds in which the others may end by themselves when one has died
 WORDS = 6  # last lines of one that died
-MOST = 4096
+WAKE: int | None = getattr(signal, "SIGCONT", None)
+STOPPED = 10.0  # seconds after which a process that was stopped is named
 
 
 def asked(arguments: Mapping[str, Any]) -> int:
@@ -39,9 +42,11 @@ def asked(arguments: Mapping[str, Any]) -> int:
     Raises UsageError for a number that cannot be meant.
     """
     given, here = arguments.get("processes"), world().size
-    if given is not None and not 1 <= given <= MOST:
+    if given is not None and not 1 <= given <= most():
         raise UsageError(
-            f"{given} processes", where="--processes", remedy=f"Give a number from 1 to {MOST}."
+            f"{given} processes, on {counted(cores(), 'core')}",
+            where="--processes",
+            remedy=f"Give a number from 1 to {most()}.",
         )
     if here > 1:
         if given not in (None, here):
@@ -64,7 +69,21 @@ def began(run: RunFolder) -> int:
         return 1
     number = found.get("processes") if isinstance(found, dict) else None
     alone = isinstance(found, dict) and found.get("machines") == 1
-    return number if alone and type(number) is int and 1 <= number <= MOST else 1
+    return number if alone and type(number) is int and 1 <= number <= most() else 1
+
+
+def most() -> int:
+    """Processes that may be meant: a few more than cores, to try something out."""
+    return max(8, 2 * cores())
+
+
+def stopped(process: subprocess.Popen[bytes]) -> bool:
+    """Has it been stopped, as by SIGSTOP or a debugger? Known on Linux."""
+    try:
+        told = Path(f"/proc/{process.pid}/stat").read_text("utf-8", "replace")
+    except OSError:
+        return False
+    return told.rpartition(")")[2].split()[0] in ("T", "t")
 
 
 @dataclass
@@ -73,11 +92,15 @@ class Crew:
 
     folder   where they meet, and leave their last words
     signals  that were passed on
+    looked   when was it last looked for processes that were stopped?
+    still    by rank, since when they are; infinity where it was told
     """
 
     folder: Path
     processes: list[subprocess.Popen[bytes]] = field(default_factory=list)
     signals: int = 0
+    looked: float = 0.0
+    still: dict[int, float] = field(default_factory=dict)
 
     def begin(self, arguments: Sequence[str], number: int) -> None:
         threads = str(max(1, cores() // number))
@@ -111,6 +134,8 @@ class Crew:
         for process in self.processes:
             if process.poll() is None:
                 process.kill() if self.signals > 2 else process.send_signal(number)
+                if WAKE is not None:
+                    process.send_signal(WAKE)  # one that was stopped hears nothing else
 
     @contextlib.contextmanager
     def signaled(self) -> Iterator[None]:
@@ -136,8 +161,28 @@ class Crew:
                 until = until or time.monotonic() + GRACE
                 if time.monotonic() > until:
                     break
+            self.watch()
             time.sleep(LOOK)
         return self.first_dead() if died is None else died
+
+    def watch(self) -> None:
+        """Name a process that was stopped, and that all others wait for."""
+        now = time.monotonic()
+        if now < self.looked + STOPPED / 5:
+            return
+        self.looked = now
+        for rank, process in enumerate(self.processes):
+            since = self.still.setdefault(rank, now) if stopped(process) else None
+            if since is None:
+                self.still.pop(rank, None)
+            elif now >= since + STOPPED:
+                self.still[rank] = math.inf  # told once
+                print(
+                    f"the process of rank {rank}, of {len(self.processes)}, was stopped from "
+                    "outside, and the others wait for it\n"
+                    f"  `kill -CONT {process.pid}` lets it go on; Ctrl-C ends all.",
+                    file=sys.stderr,
+                )
 
     def first_dead(self) -> int | None:
         """One that has ended otherwise than well, and not because another had gone."""

@@ -33,7 +33,12 @@ class Penalty:
         # A factor of 0 is left out: its gradient would cost as much as any other.
         sizes = [(self.l1, Tensor.abs), (self.l2, Tensor.square)]
         terms = [factor * size(w).sum() for w in weights for factor, size in sizes if factor]
-        return torch.stack(terms).sum() if terms else torch.zeros(())
+        # The weights of a network may lie on several devices.
+        return (
+            torch.stack([term.to(terms[0].device) for term in terms]).sum()
+            if terms
+            else torch.zeros(())
+        )
 
 
 def decays(parameter: Tensor) -> bool:

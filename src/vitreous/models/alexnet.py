@@ -31,7 +31,8 @@ class AlexNet(Network):
     widths    filters of the five convolutions
     towers    2 for the split over two GPUs, 1 without it
     response  local response normalization after the first two convolutions
-    dropout   of the two hidden dense layers
+    hidden    units of each of the two dense layers before the last
+    dropout   of these two
 
     The paper's images of 224 pixels give its maps of 55 only with a frame of 2, which is used here.
     Images of other sizes are averaged to the 6×6 maps that the dense layers expect.
@@ -45,9 +46,11 @@ class AlexNet(Network):
         widths: Sequence[int] = (96, 256, 384, 384, 256),
         towers: int = 1,
         response: bool = True,
+        hidden: int = 4096,
         dropout: float = 0.5,
     ) -> None:
         super().__init__(in_channels)
+        self.towers = towers
         w1, w2, w3, w4, w5 = widths
         conv = partial(ConvNormAct, norm=None)
         self.conv1 = conv(in_channels, w1, 11, stride=4, padding=2)
@@ -64,9 +67,9 @@ class AlexNet(Network):
         self.pool5 = nn.MaxPool2d(3, 2)
         self.resize = nn.AdaptiveAvgPool2d(6)
         self.flatten = nn.Flatten()
-        self.fc6 = Dense(w5 * 36, 4096, dropout=dropout)
-        self.fc7 = Dense(4096, 4096, dropout=dropout)
-        self.head = nn.Linear(4096, num_classes)
+        self.fc6 = Dense(w5 * 36, hidden, dropout=dropout)
+        self.fc7 = Dense(hidden, hidden, dropout=dropout)
+        self.head = nn.Linear(hidden, num_classes)
 
 
 _PAPER = 'Krizhevsky et al., "ImageNet classification with deep convolutional neural networks"'

@@ -111,6 +111,7 @@ class Network(nn.Module):
     auxiliary: ClassVar[tuple[str, ...]] = ()
     smooth: ClassVar[bool] = True
     aliases: ClassVar[Mapping[str, str]] = {}
+    towers: int = 1
     notes: tuple[str, ...] = ()
     unpublished: tuple[str, ...] = ()
     grid: int = 1

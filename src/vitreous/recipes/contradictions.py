@@ -12,9 +12,11 @@ from vitreous.augment.policies import RECIPES
 from vitreous.baselines.method_names import NAMES, is_classic
 from vitreous.blocks.init import INITIALIZERS
 from vitreous.errors import UsageError, unknown
+from vitreous.formats import counted
 from vitreous.models import ARCHITECTURES, learns_at_once, variant
 from vitreous.models.classic import check_library
 from vitreous.models.pretrained import remedy
+from vitreous.models.towers import not_divisible
 from vitreous.recipes.named import NAMED
 from vitreous.recipes.recipe import Recipe, flag
 from vitreous.tasks import TASKS, Task
@@ -112,6 +114,7 @@ def check_together(choices: Mapping[str, Any], task: type[Task]) -> None:
             where="--device",
             remedy=f"Choose {' or '.join(devices())}, or leave it out.",
         )
+    check_parallel(choices)
     check_installed(choices["log"])
     if choices["precision"] != "auto":
         Precision(choices["precision"], choices["device"])
@@ -200,6 +203,37 @@ def check_together(choices: Mapping[str, Any], task: type[Task]) -> None:
                 remedy="Leave one of them out.",
             )
         check_compiler(choices["device"])
+
+
+def check_parallel(choices: Mapping[str, Any]) -> None:
+    """Raises UsageError where the network cannot be divided as is asked for, or another setting
+    needs it whole.
+    """
+    whole = {"engine": "autograd", "compile": False, "freeze": "none"}
+    for name, more in (("model_parallel", {}), ("shard", {"adversarial": None})):
+        if not choices[name]:
+            continue
+        for other, alike in {**whole, **more}.items():
+            if choices[other] != alike:
+                raise UsageError(
+                    "it needs the network in one piece",
+                    where=f"{flag(name)}, {flag(other)}",
+                    remedy="Leave one of them out.",
+                )
+    count, device, model = (choices[name] for name in ("model_parallel", "device", "model"))
+    if count is None:
+        return
+    towers = 1 if model is None else variant(model).arguments.get("towers", 1)
+    if towers != count:
+        raise not_divisible(model or "your network", towers, count)
+    there = torch.cuda.device_count() if device == "cuda" else 1
+    if device != "cpu" and there < count:
+        raise UsageError(
+            f"torch finds {counted(there, f'{device} device')} here, and not {count}",
+            where="--model-parallel",
+            remedy="Leave it out: one device computes the same. With --device cpu the division can "
+            "be rehearsed on the processor.",
+        )
 
 
 def check_rival(name: str, task: type[Task]) -> None:

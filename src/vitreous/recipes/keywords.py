@@ -56,6 +56,8 @@ class RecipeFields(TypedDict, total=False):
     engine: Literal["autograd", "manual"]
     precision: Literal["auto", "float32", "bfloat16", "float16"]
     compile: bool
+    model_parallel: int | None
+    shard: bool
     device: str
     threads: int | None
     seed: int

@@ -160,6 +160,11 @@ class Recipe:
     """number format of the forward pass"""
     compile: bool = False
     """let torch compile the network for training; takes a while, and pays on large networks"""
+    model_parallel: Annotated[int | None, Between(2, 64)] = None
+    """devices over which the network is divided, such as 2; for networks of as many towers"""
+    shard: bool = False
+    """let each of several processes keep a share of weights, gradients and the optimizer's state
+    (FSDP), for networks that are too large for one"""
     device: str = "auto"
     """auto, cpu, cuda or mps"""
     threads: Annotated[int | None, Between(1, 256)] = None

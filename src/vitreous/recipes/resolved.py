@@ -29,7 +29,7 @@ WRITTEN: dict[str, type | UnionType] = {
 
 LATER = (
     "recipe", "alpha", "noise", "adversarial", "adversarial_steps", "against", "keep", "bias_lr",
-    "lookahead",
+    "lookahead", "model_parallel",
 )  # fmt: skip
 """Fields that runs of earlier versions did not have: where they are empty, nothing has changed."""
 
@@ -39,7 +39,7 @@ STEPPED = (
     "loss", "alpha", "label_smoothing", "l1", "l2", "penalty_from", "clip", "accumulate", "ema",
     "swa", "lookahead", "bn_recalibrate", "dropout", "init", "patience", "keep", "augment",
     "mixup", "cutmix", "adversarial", "adversarial_steps", "pretrained", "freeze", "fine_tune",
-    "engine", "precision", "compile", "checkpoint", "log",
+    "engine", "precision", "compile", "model_parallel", "shard", "checkpoint", "log",
 )  # fmt: skip
 """Fields that say how a network learns step by step: a classic method, which does not, has none."""
 
@@ -116,6 +116,7 @@ class ResolvedRecipe:
         for name in LATER:
             if recipe[name] in (None, (), "auto"):
                 del recipe[name]
+        del recipe["shard"]  # the numbers do not depend on it
         decisive = {
             "data": data,
             "recipe": recipe,

@@ -26,6 +26,7 @@ from vitreous.runs.phases import TrainingPhase
 from vitreous.trackers import Logs
 from vitreous.training import checkpoint
 from vitreous.training.fit import Step
+from vitreous.training.sharded import collected, is_sharded
 
 PHASE = 100_000_000  # more steps than a phase has
 
@@ -106,18 +107,28 @@ class Checkpoints(Consumer):
     whole        the network that the phases are about
     fingerprint  hash of data and recipe; a checkpoint with another one is rejected
     period       seconds between two checkpoints
+    ranks        processes that train together; where they share the weights, all of them have to
+                 follow, and the first one writes
     """
 
-    def __init__(self, folder: RunFolder, whole: nn.Module, fingerprint: str, period: float):
+    def __init__(
+        self,
+        folder: RunFolder,
+        whole: nn.Module,
+        fingerprint: str,
+        period: float,
+        ranks: Ranks = ALONE,
+    ):
         self.folder, self.whole = folder, whole
         self.fingerprint, self.period = fingerprint, period
+        self.ranks, self.sharded = ranks, any(map(is_sharded, whole.parameters()))
         self.saved = time.monotonic()
 
-    def found(self, progress: Progress, ranks: Ranks = ALONE) -> dict[str, Any] | None:
+    def found(self, progress: Progress) -> dict[str, Any] | None:
         """The newest valid checkpoint, of which the first process tells all others. Raises RunError
         if it is of something else.
         """
-        latest = ranks.from_first(lambda: checkpoint.latest(self.folder.checkpoints))
+        latest = self.ranks.from_first(lambda: checkpoint.latest(self.folder.checkpoints))
         if latest is None:
             return None
         for path in latest.damaged:
@@ -134,15 +145,20 @@ class Checkpoints(Consumer):
 
     def save(self, state: LoopState, **parts: Any) -> None:
         written = checkpoint.gather(position=vars(state), fingerprint=self.fingerprint, **parts)
-        # Phases follow each other, and so do the numbers of their checkpoints.
-        checkpoint.save(self.folder.checkpoints, written, state.phase * PHASE + state.step)
+        written = collected(written) if self.sharded else written
+        if self.ranks.first:
+            # Phases follow each other, and so do the numbers of their checkpoints.
+            checkpoint.save(self.folder.checkpoints, written, state.phase * PHASE + state.step)
         self.saved = time.monotonic()
 
     def begin(self, phase: TrainingPhase, state: LoopState) -> None:
         self.saved = time.monotonic()
 
     def between(self, phase: TrainingPhase, state: LoopState, last: bool) -> None:
-        if last or time.monotonic() - self.saved >= self.period:
+        due = last or time.monotonic() - self.saved >= self.period
+        if self.sharded:
+            due = any(self.ranks.highest(due))
+        if due:
             self.save(state, **phase.stateful)
 
     def phase_ended(self, state: LoopState) -> None:

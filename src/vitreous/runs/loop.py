@@ -30,6 +30,7 @@ from vitreous.training.budget import Budget
 from vitreous.training.checkpoint import same_shapes
 from vitreous.training.fit import Step, fit
 from vitreous.training.history import best_epoch, row, selection_score
+from vitreous.training.sharded import spread
 
 
 def train_phases(
@@ -51,17 +52,17 @@ def train_phases(
 
     Raises KeyboardInterrupt after a checkpoint, and DivergedError with the best weights restored.
     """
-    state, saved = LoopState(), checkpoints.found(progress, ranks)
+    state, saved = LoopState(), checkpoints.found(progress)
     if saved is not None:
         state = LoopState.of(saved["position"], (recipe.batch_size or 1) * recipe.accumulate)
         if state.step == 0:  # between two phases
-            checkpoint.restore(saved, whole=checkpoints.whole)
+            checkpoint.restore(spread(saved, checkpoints.whole), whole=checkpoints.whole)
             saved = None
-    consumers: list[Consumer] = []
+    consumers: list[Consumer] = [checkpoints] if checkpoints.sharded else []
     if ranks.first:
         tracked = Tracked(folder, recipe.to_mapping(), state, progress)
         consumers = [Shown(progress), tracked, checkpoints]
-        consumers += [Examined(folder, progress)] if doctor else []
+        consumers += [Examined(folder, progress)] if doctor and not checkpoints.sharded else []
     ended = False
     try:
         for phase in remaining(state.phase):
@@ -155,7 +156,8 @@ def train_phase(
 def begin(phase: TrainingPhase, state: LoopState, saved: dict[str, Any] | None) -> None:
     """Bring a phase to where a checkpoint left it; a fresh one learns what it has to beat."""
     if saved is not None:
-        checkpoint.restore(saved, **phase.stateful)
+        parts = spread(saved, phase.network, phase.optimizer)
+        checkpoint.restore(parts, **phase.stateful)
         best_weights = phase.stopping.weights
         if best_weights and not same_shapes(best_weights, phase.network.state_dict()):
             raise ModelFileError("the checkpoint's best weights are those of another network")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
@@ -156,7 +156,12 @@ def whole(setup: TrainingSetup, epochs: int, lr: float | None, *, share: float) 
     predictor = Predictor(
         model=network, task=setup.task, contract=setup.contract, precision=setup.precision.name
     )
-    validate = partial(score, predictor, setup.rows, setup.targets, ids, setup.ranks)
+
+    def validate() -> Scores:
+        # Processes measure shares of unequal size, and a sharded network has to be asked by all.
+        asked = replace(predictor, model=setup.complete) if setup.skeleton else predictor
+        return score(asked, setup.rows, setup.targets, ids, setup.ranks)
+
     return TrainingPhase(
         name="network",
         network=network,

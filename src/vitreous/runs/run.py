@@ -25,6 +25,7 @@ from vitreous.recipes.keywords import RecipeFields
 from vitreous.recipes.recipe import Recipe
 from vitreous.report.build import write_report
 from vitreous.run_folder import RunFolder
+from vitreous.runs.divisible import check_same
 from vitreous.runs.evaluate import measure, use_test, used_before
 from vitreous.runs.interrupt import Interrupt, Interrupted
 from vitreous.runs.job import Job, prepare, take_up
@@ -143,6 +144,7 @@ def train(
     with joined() as ranks, following(progress if ranks.first else False) as shown:
         with ranks.in_turn():
             job = prepare(data, recipe, model=model, parts=parts, progress=shown, **fields)
+        check_same(job, ranks)
         folder = ranks.from_first(lambda: RunFolder.create(job.dataset.name, out))
         if not ranks.first:
             return follow(folder, job, ranks)
@@ -171,6 +173,7 @@ def resume(
     with joined() as ranks, following(progress if ranks.first else False) as shown:
         with ranks.in_turn():
             job = take_up(folder, data, model, shown)
+        check_same(job, ranks)
         with threads_of(folder, shown, ranks):
             if not ranks.first:
                 return follow(folder, job, ranks)

@@ -74,7 +74,8 @@ def learn(
         fit_once(setup.network, setup, progress)
         return []
     ranks = setup.ranks
-    checkpoints = Checkpoints(folder, setup.network, setup.job.fingerprint, recipe.checkpoint)
+    fingerprint, period = setup.job.fingerprint, recipe.checkpoint
+    checkpoints = Checkpoints(folder, setup.network, fingerprint, period, ranks)
     remaining = partial(phases, setup, progress)
     try:
         history = train_phases(
@@ -82,6 +83,7 @@ def learn(
         )
     except DivergedError as error:
         if not ranks.first:
+            setup.bundle()  # all put it together, where each has a share of the weights
             raise
         with suppress(StorageError):
             folder.log_event("diverged", message=error.message)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -23,11 +24,12 @@ from vitreous.distributed import ALONE, Ranks
 from vitreous.errors import DivergedError
 from vitreous.inference.model_file import Bundle
 from vitreous.models.classic import Classic
+from vitreous.models.towers import divided, gathered
 from vitreous.progress.progress import Progress
 from vitreous.recipes.recipe import Recipe
 from vitreous.run_folder import RunFolder
 from vitreous.runs.build_network import build_network
-from vitreous.runs.divisible import divided
+from vitreous.runs.divisible import sharing
 from vitreous.runs.job import Job
 from vitreous.runs.run_notes import HELD_OUT, class_counts, notes, scorable
 from vitreous.tasks import Task
@@ -39,6 +41,7 @@ from vitreous.training.history import best_epoch
 from vitreous.training.precision import Precision, choose, strides_over_points
 from vitreous.training.recalibrate import recalibrate
 from vitreous.training.reproduce import seeded
+from vitreous.training.sharded import shard, whole
 from vitreous.version import __version__
 
 WHITENED = 5000  # images whose patches a whitening layer is computed from
@@ -59,6 +62,7 @@ class TrainingSetup:
     ranks      processes that train it together
     runtime    the file that says what computes in the network's place where nothing is learned;
                None: nothing does
+    skeleton   the network without weights, where processes have a share of these each
     """
 
     job: Job
@@ -74,6 +78,7 @@ class TrainingSetup:
     gradients: Gradients | None = None
     ranks: Ranks = ALONE
     runtime: Path | None = None
+    skeleton: nn.Module | None = None
 
     @property
     def recipe(self) -> Recipe:
@@ -106,6 +111,13 @@ class TrainingSetup:
     def targets(self) -> Columns:
         return self.packed.targets
 
+    @property
+    def complete(self) -> nn.Module:
+        """The network in one piece, however it is trained."""
+        if self.skeleton is not None:
+            return whole(self.skeleton, self.network)
+        return gathered(self.network)
+
     def bundle(self, history: Sequence[Mapping[str, Any]] = ()) -> Bundle:
         """The network as it is, with all that a prediction depends on."""
         recipe, job = self.recipe, self.job
@@ -116,7 +128,7 @@ class TrainingSetup:
             macs = total(trace(self.network, (channels, height, width))).macs
         shares = {"validation": recipe.validation, "test": recipe.test}
         return Bundle(
-            model=self.network.eval(),
+            model=self.complete.eval(),
             architecture=recipe.model,
             arguments=arguments,
             contract=self.contract,
@@ -159,9 +171,9 @@ class TrainingSetup:
         """After a divergence: save the best weights, if any were ever measured, and say so. The
         file tells that its training broke off.
         """
+        found = self.bundle(history)
         kept = " No epoch was measured before that, so there is no model file."
         if any("validation_score" in row for row in history):
-            found = self.bundle(history)
             training = {**found.training, "diverged": error.message}
             replace(found, training=training).save(folder.model)
             best = best_epoch(history)
@@ -177,7 +189,7 @@ def build(job: Job, packed: Pack, progress: Progress, ranks: Ranks = ALONE) -> T
     task = job.learned(ids[Part.TRAIN])
     arguments: dict[str, Any] = {}
     if job.module is not None:
-        network = job.module
+        network = copy.deepcopy(job.module) if recipe.shard else job.module
     else:
         rows = chunks(packed.rows, ids[Part.TRAIN], 1024)
         with seeded(recipe.seed):
@@ -205,7 +217,12 @@ def build(job: Job, packed: Pack, progress: Progress, ranks: Ranks = ALONE) -> T
         cutmix=recipe.cutmix,
     )
     pieces = augment.pieces((height, width))
-    found += divided(recipe, network, len(ids[Part.TRAIN]) * pieces, ranks, task.views)
+    found += sharing(recipe, network, len(ids[Part.TRAIN]) * pieces, ranks, task.views)
+    if recipe.model_parallel:
+        devices = places(recipe.device, recipe.model_parallel)
+        network = divided(network, devices)
+        found.append(f"the network is divided over {' and '.join(devices)}")
+    skeleton = shard(network, ranks) if recipe.shard and ranks.size > 1 else None
     for note in found:
         progress.note(note)
     probe = torch.zeros(2, channels, *augment.window((height, width)), device=recipe.device)
@@ -222,6 +239,7 @@ def build(job: Job, packed: Pack, progress: Progress, ranks: Ranks = ALONE) -> T
         notes=tuple(found),
         gradients=by_hand(network, task, probe) if manual else None,
         ranks=ranks,
+        skeleton=skeleton,
     )
 
 
@@ -239,6 +257,11 @@ def by_hand(network: nn.Module, task: Task, probe: Tensor) -> Gradients:
         return manual_gradients(own, loss, batch.images, targets, batch.weights, total)
 
     return gradients
+
+
+def places(device: str, count: int) -> list[str]:
+    """Names of so many devices of one kind; there is one processor, which has all parts then."""
+    return [device if device == "cpu" else f"{device}:{number}" for number in range(count)]
 
 
 def chunks(rows: Rows, ids: Ids, size: int) -> Iterator[NDArray[np.uint8]]:

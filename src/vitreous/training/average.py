@@ -15,6 +15,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from vitreous.training.sharded import is_sharded, own
+
 
 class Average:
     """A running average of a network's parameters and floating-point buffers.
@@ -54,8 +56,8 @@ class Average:
         averages, currents = [], []
         for name, tensor in _named(model):
             if tensor.is_floating_point():
-                averages.append(self.values[name])
-                currents.append(tensor)
+                averages.append(own(self.values[name]))
+                currents.append(own(tensor))
             else:
                 self.values[name].copy_(tensor)
         torch._foreach_lerp_(averages, currents, weight)
@@ -71,7 +73,7 @@ class Average:
         """Give the model the averaged weights for good; without any it keeps its own."""
         if self.steps:
             for name, tensor in _named(model):
-                tensor.copy_(self.values[name])
+                own(tensor).copy_(own(self.values[name]))
 
     @contextlib.contextmanager
     def applied(self, model: nn.Module) -> Iterator[nn.Module]:
@@ -86,6 +88,12 @@ class Average:
         if not self.steps:
             return
         for name, tensor in _named(model):
+            if is_sharded(tensor):  # what is put together lies in this memory
+                mine, other = own(tensor), own(self.values[name])
+                kept = mine.clone()
+                mine.copy_(other)
+                other.copy_(kept)
+                continue
             tensor.data, self.values[name] = self.values[name], tensor.data
 
     def state_dict(self) -> dict[str, Any]:
@@ -95,7 +103,7 @@ class Average:
     def load_state_dict(self, state: dict[str, Any]) -> None:
         self.steps = int(state["steps"])
         for name, value in self.values.items():
-            value.copy_(state["values"][name])
+            own(value).copy_(own(state["values"][name]))
 
 
 def _named(model: nn.Module) -> Iterator[tuple[str, Tensor]]:

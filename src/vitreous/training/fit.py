@@ -29,6 +29,7 @@ from vitreous.training.average import Average
 from vitreous.training.divergence import DivergenceGuard
 from vitreous.training.precision import Precision, widened
 from vitreous.training.reproduce import step_seeded
+from vitreous.training.sharded import full, is_sharded
 from vitreous.training.whole_batch import looking_at_all
 
 
@@ -109,6 +110,7 @@ def fit(
     precision = precision or Precision()
     scaler = precision.scaler
     trained = [p for group in optimizer.param_groups for p in group["params"]]
+    held = [p for p in trained if not is_sharded(p)]  # gradients of others have been summed
     penalized = weights_of(model) if penalty else []
     if schedule is not None:
         for group in optimizer.param_groups:
@@ -143,7 +145,7 @@ def fit(
                     torch.autograd.backward(scaler.scale(share))
                 shares.append(share.detach())
         mean = shares[0] if len(shares) == 1 else summed(shares, trained)
-        ranks.add_up_gradients(trained, mean)
+        ranks.add_up_gradients(held, mean)
         if penalty and number >= penalty.first_step:
             size = penalty(penalized)
             if size.requires_grad:  # else there is nothing to shrink
@@ -151,7 +153,7 @@ def fit(
         guard.add(mean)
         if clip is not None:
             scaler.unscale_(optimizer)
-            norm = nn.utils.clip_grad_norm_(trained, clip)
+            norm = full(nn.utils.clip_grad_norm_(trained, clip))
             if not scaler.is_enabled():  # which overflows now and then, and then skips the step
                 guard.add(norm)
         guard.step(number + 1, lr)
