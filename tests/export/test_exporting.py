@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -20,8 +21,8 @@ import vitreous as vt
 from vitreous.cli.main import run as command
 from vitreous.errors import DataError, ModelError, ModelFileError, UsageError
 from vitreous.export import exporting
-from vitreous.export.exporting import export, worth
-from vitreous.export.quantize import normalized_at_once
+from vitreous.export.exporting import export
+from vitreous.export.quantize import normalized_at_once, worth
 from vitreous.files import read_json
 from vitreous.runs.run import Run
 
@@ -147,8 +148,9 @@ def test_normalization_is_one_operator(written: exporting.Exported) -> None:
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        ({"to": "openvino"}, "not written here"),
+        ({"to": "coreml"}, "Apple's systems alone"),
         ({"to": "tflite"}, "unknown format"),
+        ({"to": "openvino", "out": "model.onnx"}, "does not end in .xml"),
         ({"quantize": "bf16"}, "bf16 is no format"),
         ({"out": "model.txt"}, "does not end in .onnx"),
     ],
@@ -186,6 +188,48 @@ def test_images_of_any_size(kind: str, tmp_path: Path) -> None:
     if kind == "clean":
         with pytest.raises(ModelError, match="as a whole"):
             model.predict(np.zeros((1100, 1000, 3), np.uint8))
+
+
+@pytest.mark.parametrize("quantize", ["", pytest.param("int8", marks=pytest.mark.slow)])
+def test_openvino(trained: Run, tmp_path: Path, quantize: Any) -> None:
+    pytest.importorskip("openvino")
+    out = tmp_path / "model.xml"
+    found = export(trained.folder.path, to="openvino", quantize=quantize, out=out)
+    assert {path.suffix for path in tmp_path.iterdir()} == {".xml", ".bin", ".json"}
+    assert found.parity.same >= (63 if quantize else 64)
+    exported, digits = vt.load(found.path), vt.open("digits")
+    images = [digits.read(index) for index in range(40)]
+    assert exported.classes == trained.model.classes
+    near = 0.1 if quantize else 1e-5
+    for one, other in zip(exported.predict(images), trained.model.predict(images), strict=True):
+        assert one.label == other.label
+        assert one.score == pytest.approx(other.score, abs=near)
+    with ThreadPoolExecutor(4) as pool:  # each thread has a request of its own
+        scores = [*pool.map(lambda image: exported.predict(image).score, images)]
+    assert scores == pytest.approx([each.score for each in exported.predict(images)], abs=1e-5)
+    with pytest.raises(ModelError, match="16 × 16, and these are 18 × 16"):
+        exported.outputs(torch.zeros(1, 1, 18, 16))
+    (tmp_path / "model.bin").write_bytes(b"")
+    with pytest.raises(ModelFileError, match="no OpenVINO file that can be run"):
+        vt.load(out)
+    (tmp_path / "model.bin").unlink()
+    with pytest.raises(ModelFileError, match="cannot be read") as caught:
+        vt.load(out)
+    assert "two files" in str(caught.value.remedy)
+
+
+def test_the_missing_package_is_named(
+    trained: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "openvino", None)
+    (tmp_path / "x.xml").write_bytes(b"")
+    for work in (
+        lambda: export(trained.folder.path, to="openvino"),
+        lambda: vt.load(tmp_path / "x.xml"),
+    ):
+        with pytest.raises(UsageError, match="package openvino") as caught:
+            work()
+        assert "vitreous[export,openvino]" in str(caught.value.remedy)
 
 
 def test_other_data_are_refused(trained: Run) -> None:

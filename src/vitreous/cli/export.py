@@ -29,7 +29,7 @@ def export(
     run
         a run folder
     to
-        onnx
+        onnx, or openvino
     out
         the file; default: export/model.onnx in the run folder
     data

@@ -1,4 +1,4 @@
-"""Export of a run: its network as an ONNX file that needs nothing of vitreous to answer.
+"""Export of a run: its network as an ONNX or OpenVINO file that needs nothing of vitreous.
 
 Pixels go in as bytes (B, H, W, C), for any B, and for any H and W where images keep their own size;
 scaling, normalization and the temperature are inside. The metadata say the rest: classes,
@@ -23,15 +23,17 @@ from vitreous.atomic import write_bytes
 from vitreous.data.batches.pack import Pack, pack
 from vitreous.data.dataset import Dataset, Part
 from vitreous.data.splits.split import Split
-from vitreous.errors import DataError, ModelError, RunError, UsageError
+from vitreous.errors import DataError, ModelError, RunError, UsageError, unknown
+from vitreous.export.openvino_files import openvino_files
 from vitreous.export.parity import IMAGES, Parity, insist, parity
-from vitreous.export.quantize import quantized
+from vitreous.export.quantize import MOST_LOST, quantized, worth
 from vitreous.files import read_yaml, write_json
 from vitreous.formats import counted
 from vitreous.infer.weight_digest import digest
 from vitreous.inference.model_file import Bundle, load
 from vitreous.inference.onnx import OPSET, convert, packages
-from vitreous.inference.onnx_network import HEADER, PIXELS
+from vitreous.inference.openvino_network import package
+from vitreous.inference.pixel_network import HEADER, PIXELS
 from vitreous.progress.progress import Progress
 from vitreous.run_folder import RunFolder
 from vitreous.runs.run_images import spread
@@ -39,13 +41,7 @@ from vitreous.tasks.asked import opened
 from vitreous.tasks.task import Task
 
 CALIBRATION = 256  # training images that tell the ranges of activations
-MOST_LOST = 0.01  # of a headline score that is a share, before eight bits are refused
-ELSEWHERE = {
-    "openvino": "pip install openvino; then `ovc model.onnx` converts the ONNX file",
-    "coreml": "coremltools converts the network from torch, not from ONNX: "
-    "use `vt.load(run).model` with `torch.export` and `coremltools.convert`",
-}
-"""Formats that are not written here, and how one gets there."""
+SUFFIXES = {"onnx": ".onnx", "openvino": ".xml"}
 
 
 class Deployed(nn.Module):
@@ -105,24 +101,25 @@ def export(
     """Write the network of a run for other runtimes, with a report on its parity beside it.
 
     run        a run folder
-    to         onnx
+    to         onnx; or openvino, whose .bin lies beside its .xml
     out        the file; default: export/model.onnx in the run folder, or model.int8.onnx
     data       of the run, where they are no longer where they were
     quantize   int8: weights and activations in eight bits, calibrated on training images
     most_lost  of the headline score on validation images, before eight bits are an error
 
     Raises ModelError, and writes nothing, where the file does not agree with the run or loses more
-    than that; UsageError for another format and where the extra `export` is missing; DataError
-    where there are no images to compare with.
+    than that; UsageError for another format and where an extra is missing; DataError where there
+    are no images to compare with.
     """
-    if to in ELSEWHERE:
+    if to == "coreml":
         raise UsageError(
-            f"{to} is not written here",
+            "Core ML files run on Apple's systems alone, so that nothing could be compared here",
             where="--to",
-            remedy=f"Export to onnx: {ELSEWHERE[to]}.",
+            remedy="On a Mac: `coremltools.convert(torch.export.export(vt.load(run).model, ...))`, "
+            "and compare it there.",
         )
-    if to != "onnx":
-        raise UsageError(f"unknown format '{to}'", where="--to", remedy="Known: onnx.")
+    if to not in SUFFIXES:
+        raise unknown("format", to, SUFFIXES, where="--to")
     if quantize not in ("", "int8"):
         raise UsageError(
             f"{quantize} is no format that onnxruntime computes with on a processor",
@@ -130,17 +127,20 @@ def export(
             remedy="Known: int8. Leave it out for float32.",
         )
     packages()
+    if to == "openvino":
+        package()
     shown = progress or Progress()
     folder = RunFolder.open(run)
     bundle = load(folder.trained)
     packed, parts = images_of(folder, bundle, data, shown)
-    name = "model.int8.onnx" if quantize else "model.onnx"
+    suffix = SUFFIXES[to]
+    name = ("model.int8" if quantize else "model") + suffix
     path = Path(out) if out is not None else folder.path / "export" / name
-    if path.suffix.lower() != ".onnx":
+    if path.suffix.lower() != suffix:
         raise UsageError(
-            f"{path.name} does not end in .onnx",
+            f"{path.name} does not end in {suffix}",
             where="--out",
-            remedy="Name a file, such as x.onnx.",
+            remedy=f"Name a file, such as x{suffix}.",
         )
     validation = ids_of(packed, parts, Part.VALIDATION)
     if not len(validation):
@@ -153,7 +153,8 @@ def export(
     rows = packed.rows[chosen]
     shown.note(f"writing {to}, and comparing {counted(len(rows), 'image')}")
     blob = onnx_bytes(bundle, rows[:2])
-    before = loaded(blob)
+    files = files_of(blob, to, bundle)
+    before = loaded(files)
     found = parity(bundle, before, rows)
     if bundle.keeps_size:
         found = found.joined(parity(bundle, before, smaller(rows)))
@@ -170,7 +171,8 @@ def export(
     if quantize:
         training = ids_of(packed, parts, Part.TRAIN)
         blob = quantized(blob, packed.rows[spread(training, CALIBRATION)])
-        after = loaded(blob)
+        files = files_of(blob, to, bundle)
+        after = loaded(files)
         found = replace(parity(bundle, after, rows), tolerance=None)
         full, rounded = (
             one.task.scores(one.measure(packed.rows, packed.targets, validation))
@@ -179,7 +181,8 @@ def export(
         notes += worth(full, rounded, most_lost)
         scores = full, rounded
     path.parent.mkdir(parents=True, exist_ok=True)
-    write_bytes(path, blob)
+    for suffix, content in files.items():
+        write_bytes(path.with_suffix(suffix), content)
     report = path.with_suffix(".parity.json")
     exported = Exported(path=path, report=report, parity=found, scores=scores, notes=(*notes,))
     # For runtimes that do not show a file's metadata, such as that of browsers.
@@ -209,7 +212,7 @@ def onnx_bytes(bundle: Bundle, rows: NDArray[np.uint8]) -> bytes:
         Deployed(bundle.model, task),
         examples,
         names=(PIXELS, *task.exported(outputs)),
-        metadata={name: json.dumps(fact) for name, fact in facts_of(bundle).items()},
+        metadata=metadata_of(bundle),
         opset=OPSET,
         tolerance=1e-3,
         free=("height", "width") if bundle.keeps_size else (),
@@ -230,16 +233,27 @@ def facts_of(bundle: Bundle) -> dict[str, Any]:
     }
 
 
+def metadata_of(bundle: Bundle) -> dict[str, str]:
+    return {name: json.dumps(fact) for name, fact in facts_of(bundle).items()}
+
+
+def files_of(blob: bytes, to: str, bundle: Bundle) -> dict[str, bytes]:
+    """What is written, by its suffix: an ONNX file, or others made of it; the last one is named."""
+    return {".onnx": blob} if to == "onnx" else openvino_files(blob, metadata_of(bundle))
+
+
 def smaller(rows: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """The same images of another height and width, neither of which is a round number."""
     height, width = rows.shape[1:3]
     return np.ascontiguousarray(rows[:, : max(1, height - 5), : max(1, width - 3)])
 
 
-def loaded(blob: bytes) -> Bundle:
-    """The network of an ONNX file that has no place yet."""
+def loaded(files: dict[str, bytes]) -> Bundle:
+    """The network of files that have no place yet."""
     with tempfile.TemporaryDirectory() as folder:
-        return load(write_bytes(Path(folder) / "draft.onnx", blob))
+        for suffix, content in files.items():
+            path = write_bytes(Path(folder) / f"draft{suffix}", content)
+        return load(path)
 
 
 def images_of(
@@ -270,23 +284,3 @@ def ids_of(packed: Pack, parts: Split, part: Part) -> NDArray[np.int64]:
     """The images of a part that can be read."""
     ids = parts.indices(part)
     return ids[packed.good[ids]]
-
-
-def worth(before: Any, after: Any, most_lost: float) -> list[str]:
-    """What was lost, in words. Raises ModelError where that is too much."""
-    one, other = before.headline, after.headline
-    sign = 1 if one.better == "higher" else -1
-    lost = sign * (one.value - other.value)
-    text = f"{one.title} on {counted(before.count, 'validation image')}: " + " → ".join(
-        each.format(each.value)
-        + (" ({} to {})".format(*map(each.format, each.bounds)) if each.bounds else "")
-        for each in (one, other)
-    )
-    allowed = most_lost if one.is_share else most_lost * abs(one.value)
-    if not lost <= allowed:
-        raise ModelError(
-            f"eight bits lose too much: {text}",
-            where="--quantize int8",
-            remedy=f"Export without it, or allow more than --most-lost {most_lost:g}.",
-        )
-    return [text]

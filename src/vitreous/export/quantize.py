@@ -19,9 +19,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from vitreous.inference.onnx_network import PIXELS
+from vitreous.errors import ModelError
+from vitreous.formats import counted
+from vitreous.inference.pixel_network import PIXELS
 
 TOGETHER = 16
+MOST_LOST = 0.01  # of a headline score that is a share, before eight bits are refused
 INTEGERS = ("Conv", "Gemm", "MatMul", "Add", "Clip", "Relu", "MaxPool", "GlobalAveragePool")
 """Operators that compute with integers. Between two of them numbers stay integers; what makes
 probabilities of the outputs does not lose digits.
@@ -116,3 +119,23 @@ def normalized_at_once(model: Any) -> Any:
 
 def chunks(rows: NDArray[np.uint8]) -> Iterator[dict[str, NDArray[np.uint8]]]:
     return ({PIXELS: rows[first : first + TOGETHER]} for first in range(0, len(rows), TOGETHER))
+
+
+def worth(before: Any, after: Any, most_lost: float) -> list[str]:
+    """What was lost, in words. Raises ModelError where that is too much."""
+    one, other = before.headline, after.headline
+    sign = 1 if one.better == "higher" else -1
+    lost = sign * (one.value - other.value)
+    text = f"{one.title} on {counted(before.count, 'validation image')}: " + " → ".join(
+        each.format(each.value)
+        + (" ({} to {})".format(*map(each.format, each.bounds)) if each.bounds else "")
+        for each in (one, other)
+    )
+    allowed = most_lost if one.is_share else most_lost * abs(one.value)
+    if not lost <= allowed:
+        raise ModelError(
+            f"eight bits lose too much: {text}",
+            where="--quantize int8",
+            remedy=f"Export without it, or allow more than --most-lost {most_lost:g}.",
+        )
+    return [text]

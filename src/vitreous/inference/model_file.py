@@ -34,6 +34,7 @@ from vitreous.infer.weight_digest import digest
 from vitreous.inference.engine_of import engine_of
 from vitreous.inference.header import FORMAT, Header, damaged
 from vitreous.inference.onnx_network import read_onnx
+from vitreous.inference.openvino_network import read_openvino
 from vitreous.inference.probe import agrees, probe
 from vitreous.inference.rejecting import RejectingPredictor
 from vitreous.inference.rejection import Rejection
@@ -134,8 +135,8 @@ class Bundle(RejectingPredictor):
 
 
 def load(path: str | Path, module: nn.Module | None = None) -> Bundle:
-    """Read a model file, the model of a run folder, an ONNX file that `vitreous export` wrote, or
-    one that was published: hub:OWNER/NAME#sha256=...
+    """Read a model file, the model of a run folder, an ONNX or OpenVINO file that `vitreous export`
+    wrote, or one that was published: hub:OWNER/NAME#sha256=...
 
     module  the network itself, for a file whose architecture is not in the table of models; lazy
             layers are run once on a black image
@@ -146,9 +147,9 @@ def load(path: str | Path, module: nn.Module | None = None) -> Bundle:
     path = find(str(path)) if str(path).startswith("hub:") else Path(path)
     if path.is_dir() or not (path.suffix or os.path.lexists(path)):
         path = RunFolder(path).trained
-    if path.suffix.lower() == ".onnx":
-        network, header = read_onnx(path)
-        return bundle_of(network, header)
+    exported = {".onnx": read_onnx, ".xml": read_openvino}.get(path.suffix.lower())
+    if exported is not None:
+        return bundle_of(*exported(path))
     bundle = parse(_read(path), str(path), module)
     choice = recorded(RunFolder(path.parent).runtime)
     if choice is None or choice.runtime == NETWORK:

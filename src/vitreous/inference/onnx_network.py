@@ -1,68 +1,34 @@
-"""A network that onnxruntime runs, from a file that `vitreous export` wrote.
-
-It stands in a predictor where a torch module would, so every form of answer works with it.
-"""
+"""A network that onnxruntime runs, from a file that `vitreous export` wrote."""
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
-from torch import Tensor, nn
+from numpy.typing import NDArray
 
-from vitreous.errors import ModelError, ModelFileError, UsageError
+from vitreous.errors import ModelFileError, UsageError
 from vitreous.inference.header import Header
-from vitreous.shapes import Images
-
-HEADER = "header"  # the key of the metadata under which the header of the model file lies
-PIXELS = "pixels"  # the name of the input: (B, H, W, C) bytes
+from vitreous.inference.pixel_network import HEADER, PIXELS, PixelNetwork, header_of
 
 
-class OnnxNetwork(nn.Module):
-    """Images (B, C, H, W) in [0, 1], whose values are bytes / 255, to the network's outputs.
+class OnnxNetwork(PixelNetwork):
+    """session  of onnxruntime"""
 
-    session  of onnxruntime
-    """
+    kind = "ONNX"
 
     def __init__(self, session: Any) -> None:
-        super().__init__()
+        (window,) = (tuple(each.shape[1:]) for each in session.get_inputs())
+        super().__init__(window)
         self.session = session
         self.answer = session.get_outputs()[0].name
-        (self.window,) = (tuple(each.shape[1:]) for each in session.get_inputs())  # H, W, C
 
-    def forward(self, images: Images) -> Tensor:
-        _, channels, height, width = images.shape
-        given = zip(self.window, (height, width, channels), strict=True)
-        if any(isinstance(one, int) and one != other for one, other in given):  # names are free
-            raise ModelError(
-                f"the ONNX file takes images of {self.window[0]} × {self.window[1]}, and these are "
-                f"{height} × {width}",
-                remedy="Use the run that it was exported from.",
-            )
-        scaled = images.detach().cpu().float() * 255
-        pixels = scaled.round()
-        if (scaled - pixels).abs().max() > 0.01:
-            raise ModelError(
-                "an ONNX file takes pixels that are bytes, and these lie between them",
-                remedy="Use the run that it was exported from.",
-            )
-        rows = pixels.to(torch.uint8).permute(0, 2, 3, 1).contiguous()
-        (found,) = self.session.run([self.answer], {PIXELS: rows.numpy()})
-        return torch.from_numpy(found)
-
-    @property
-    def grid(self) -> int:
-        """Of tiles, which reach beyond the image with a color between bytes: there are none."""
-        raise ModelError(
-            "an ONNX file answers an image as a whole, and this one is too large for that",
-            remedy="Use the run that it was exported from, which answers it in tiles.",
-        )
-
-    def get_extra_state(self) -> str:
-        """The weights are in the file: it cannot be saved as a model file."""
-        return "onnx"
+    def answered(self, rows: NDArray[np.uint8]) -> NDArray[np.float32]:
+        found: NDArray[np.float32]
+        (found,) = self.session.run([self.answer], {PIXELS: rows})
+        return found
 
 
 def read_onnx(path: Path) -> tuple[OnnxNetwork, Header]:
@@ -92,16 +58,6 @@ def read_onnx(path: Path) -> tuple[OnnxNetwork, Header]:
     except Exception as error:  # onnxruntime has a kind of its own for each damage
         reason = str(error).strip().splitlines()[-1]
         raise ModelFileError(f"is no ONNX file that can be run: {reason}", where=where) from error
-    if found is None or [each.name for each in session.get_inputs()] != [PIXELS]:
-        raise ModelFileError(
-            "does not say what its answers mean",
-            where=where,
-            remedy="Give a file that `vitreous export RUN` wrote.",
-        )
-    try:
-        fields = json.loads(found)
-    except ValueError as error:
-        raise ModelFileError("its header is not JSON", where=where) from error
-    if not isinstance(fields, dict):
-        raise ModelFileError("its header is no JSON object", where=where)
-    return OnnxNetwork(session), Header.checked(fields, where)
+    ours = [each.name for each in session.get_inputs()] == [PIXELS]
+    header = header_of(found if ours else None, where)
+    return OnnxNetwork(session), header
