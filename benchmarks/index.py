@@ -43,6 +43,7 @@ shards.open_shards("made", "made", [Made("train-00000.tar")])
 before, begun = memory("VmRSS"), time.perf_counter()
 data = shards.open_shards("made", "made", [Made(f"train-{n:05d}.tar") for n in range(count)])
 print(json.dumps({
+    "processor seconds": round(time.process_time(), 1),
     "entries": len(data), "held": memory("VmRSS") - before, "peak": memory("VmHWM") - before,
     "seconds": round(time.perf_counter() - begun, 1), "last": data.id(len(data) - 1),
 }))
