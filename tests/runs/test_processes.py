@@ -18,10 +18,15 @@ from typing import Any
 import numpy as np
 import pytest
 
+from vitreous.cli import launch
 from vitreous.cli.launch import GRACE
 from vitreous.cli.main import run as command
 from vitreous.distributed import Ranks
+from vitreous.errors import UsageError
 from vitreous.files import read_json, read_lines
+from vitreous.progress.progress import silent
+from vitreous.runs.divisible import check_same
+from vitreous.runs.job import prepare
 from vitreous.runs.run import resume, train
 
 STEPS = 18  # of the recipe below
@@ -240,8 +245,6 @@ def test_a_number_that_cannot_be_meant(
 
 
 def refused(ranks: Ranks, fields: dict[str, Any]) -> str:
-    from vitreous.errors import UsageError
-
     with pytest.raises(UsageError) as caught:
         train("digits", out=f"refused-{len(fields)}", progress=False, **fields)
     return str(caught.value)
@@ -264,3 +267,53 @@ def test_what_processes_cannot_share_is_said_before_it_begins(
 ) -> None:
     for said in together(all_refused, 3)[0]:
         assert re.search("3 processes cannot share this training: ", said)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="looks for processes in /proc")
+def test_one_that_is_stopped_is_named_once(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    monkeypatch.setattr(launch, "STOPPED", 0.2)
+    crew = launch.Crew(tmp_path)
+    with crew.signaled():
+        crew.processes = [subprocess.Popen(["sleep", "60"]) for _ in range(2)]
+        crew.watch()
+        os.kill(crew.processes[1].pid, signal.SIGSTOP)
+        until = time.monotonic() + 0.8
+        while time.monotonic() < until:
+            crew.watch()
+            time.sleep(0.02)
+        crew.pass_on(signal.SIGTERM)  # which also wakes the one that was stopped
+        assert crew.processes[1].wait(10) == -signal.SIGTERM
+    said = capsys.readouterr().err
+    assert said.count("the process of rank 1, of 2, was stopped from outside") == 1
+    assert f"kill -CONT {crew.processes[1].pid}" in said
+
+
+class Others(Ranks):
+    """Stands for two processes, of which the other one differs in one thing."""
+
+    differs: tuple[str, Any] = ("", None)
+
+    def gathered(self, values: list[Any]) -> list[Any]:
+        name, value = self.differs
+        return [values[0], {**values[0], name: value} if name else values[0]]
+
+
+@pytest.mark.parametrize(
+    ("differs", "said"),
+    [
+        (("--epochs", 9), "rank 1 and 0 have different --epochs: 9 and 3"),
+        (("torch", "2.9.0"), "different torch: 2.9.0 and"),
+        (("data", "other"), "have different data\n"),
+    ],
+)
+def test_processes_that_were_begun_differently_are_refused(
+    differs: tuple[str, Any], said: str, data: str
+) -> None:
+    job = prepare(data, progress=silent(), **RECIPE)
+    ranks = Others(0, 2, 0, 2)
+    check_same(job, ranks)
+    object.__setattr__(ranks, "differs", differs)
+    with pytest.raises(UsageError, match=said):
+        check_same(job, ranks)
