@@ -262,7 +262,7 @@ def test_the_table_of_the_recipe() -> None:
 # Fields that do nothing unless they are set; None does not mean that something is chosen.
 OPTIONAL = (
     *("time", "clip", "swa", "init", "patience", "mixup", "cutmix", "adversarial"),
-    *("adversarial_steps", "model_parallel", "log"),
+    *("adversarial_steps", "model_parallel", "log", "recipe"),
 )
 
 

@@ -147,6 +147,8 @@ def test_networks_of_the_table_see_what_is_computed(name: str) -> None:
     """The last map of every size of field: of a unit in the middle, and of one at a corner."""
     torch.manual_seed(0)
     model = create(name).double()
+    if name.startswith("airbench"):  # begins with copies of its input, which see a single pixel
+        initialize(model, "he")
     height, width = model.sizes.fixed or (model.sizes.fit(96),) * 2
     shape = (model.in_channels, height, width)
     traced = trace(model, shape)
