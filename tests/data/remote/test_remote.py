@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import io
 import re
 import tarfile
@@ -428,3 +429,32 @@ def test_what_is_missing_is_named(address: str, message: str, remedy: str) -> No
     with pytest.raises(UsageError, match=message) as caught:
         vt.open(address)
     assert remedy in caught.value.remedy
+
+
+def test_a_password_in_an_address_is_refused_and_not_repeated() -> None:
+    with pytest.raises(UsageError, match="a password would be written") as caught:
+        vt.open("https://me:secret@host/a.tar")
+    assert "secret" not in str(caught.value) and "host/a.tar" in str(caught.value)
+
+
+def test_http_takes_passwords_from_netrc(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str | None] = []
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_HEAD(self) -> None:
+            asked.append(self.headers.get("Authorization"))
+            self.send_response(200)
+            self.send_header("Content-Length", "2")
+            self.end_headers()
+
+        def log_message(self, *arguments: object) -> None:
+            pass
+
+    (tmp_path / "netrc").write_text("machine 127.0.0.1 login me password secret\n")
+    monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        system, path = file_system(f"http://127.0.0.1:{server.server_port}/a.tar")
+        assert system.info(path)["size"] == 2
+        server.shutdown()
+    assert asked == ["Basic " + base64.b64encode(b"me:secret").decode()]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import posixpath
 import re
+import urllib.parse
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -58,10 +59,19 @@ def scheme_of(address: str) -> Scheme:
 
 
 def check_address(address: str) -> None:
-    """Raises UsageError for an address that cannot be opened here: its kind, or a package."""
+    """Raises UsageError for an address that cannot be opened here: its kind, or a package; and for
+    one with a password, as a run folder keeps the address of its data.
+    """
     import importlib.util
 
     scheme = scheme_of(address)
+    if urllib.parse.urlsplit(address).password is not None:
+        before, _, after = address.rpartition("@")
+        raise UsageError(
+            "an address with a password would be written into the run folder",
+            where=printable(f"{before.partition('://')[0]}://...@{after}"),
+            remedy="Leave it out: stores take theirs from the environment, and http from ~/.netrc.",
+        )
     for package, extra in (("fsspec", "remote"), (scheme.package, scheme.extra)):
         try:
             there = not package or importlib.util.find_spec(package) is not None
@@ -89,7 +99,8 @@ def file_system(address: str) -> tuple[Any, str]:
 
         # A file may take hours; a server that says nothing for a minute is gone.
         timeout = ClientTimeout(total=None, sock_connect=30, sock_read=60)
-        options["client_kwargs"] = {"timeout": timeout}
+        # With proxies and passwords (~/.netrc) as they are set up for all programs.
+        options["client_kwargs"] = {"timeout": timeout, "trust_env": True}
     try:
         system, path = url_to_fs(address, **options)
     except (ImportError, ValueError) as error:
