@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import http.client
 import json
 import signal
@@ -11,8 +12,10 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from h11 import LocalProtocolError
 
 from vitreous.serving import http_server
+from vitreous.serving.watchman import Watchman
 
 Start = Callable[..., Any]
 
@@ -91,3 +94,23 @@ def test_no_more_connections_than_it_can_hold(inside: Any, monkeypatch: pytest.M
     connection.request("GET", "/health/live")
     assert connection.getresponse().status == 200
     connection.close()
+
+
+def test_a_body_that_is_no_http_is_no_failure_of_the_server(serve: Any) -> None:
+    """It is refused below the routes and the connection is closed, while one of these answers."""
+    server = serve().app.state.server
+
+    async def answering(scope: Any, receive: Any, send: Any) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+
+    async def closed(message: Any) -> None:
+        raise LocalProtocolError("can't handle event type Response when state=MUST_CLOSE")
+
+    watchman = Watchman(
+        answering, token="", free=(), anywhere=True, metrics=server.metrics, journal=server.journal
+    )
+    scope = {"type": "http", "method": "GET", "path": "/health/live", "headers": []}
+    asyncio.run(watchman(scope, None, closed))
+    log = server.journal.stream.getvalue()
+    assert '"status": 400' in log
+    assert '"failed"' not in log

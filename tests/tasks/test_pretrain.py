@@ -26,7 +26,7 @@ from vitreous.models import create
 from vitreous.playground.images.inspector import Lens
 from vitreous.recipes.recipe import Recipe
 from vitreous.retrieval import encoder
-from vitreous.runs.divisible import divided
+from vitreous.runs.divisible import sharing
 from vitreous.runs.evaluate import evaluate
 from vitreous.runs.robustness import robustness
 from vitreous.runs.run import Run, resume, train
@@ -220,7 +220,7 @@ def test_several_processes_are_refused() -> None:
     """Each would tell its views from those of its own share alone."""
     recipe, network = Recipe(batch_size=8), create("convnet", projected=True)
     with pytest.raises(UsageError, match="compared with all others"):
-        divided(recipe, network, 100, Ranks(0, 2), views=2)
+        sharing(recipe, network, 100, Ranks(0, 2), views=2)
 
 
 def test_the_hidden_layer_counts_as_its_formula_says() -> None:

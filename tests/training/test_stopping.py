@@ -87,3 +87,10 @@ def test_a_gain_below_the_least_is_none() -> None:
     stopping.observe(0.52, model)
     assert stopping.improved
     assert torch.equal(stopping.weights["weight"], model.weight)
+
+
+@pytest.mark.parametrize("name", ["looks", "best_look", "best_score"])
+def test_a_state_that_is_none_is_refused(name: str) -> None:
+    stopping = EarlyStopping()
+    with pytest.raises(ValueError, match=name):
+        stopping.load_state_dict({**stopping.state_dict(), name: "3"})

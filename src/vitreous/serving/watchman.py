@@ -12,6 +12,7 @@ import traceback
 import uuid
 from collections.abc import Collection
 
+from h11 import LocalProtocolError
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -69,6 +70,10 @@ class Watchman:
                 await self.app(scope, receive, reply)
         except ClientDisconnect:
             status = status or 499
+        except (
+            LocalProtocolError
+        ):  # a body that is no HTTP: the server below has refused and closed
+            status = 400
         except Exception as error:
             self.journal.tell(
                 "failed", level="error", request=name, trace=traceback.format_exc(limit=-8)

@@ -10,6 +10,11 @@ from typing import Any
 
 from torch import Tensor, nn
 
+from vitreous.fields import misfit
+
+KINDS = {"looks": int, "best_look": int, "best_score": float}
+"""Of the numbers in a state."""
+
 
 class EarlyStopping:
     """Remembers the best weights, and says when enough epochs have brought nothing better.
@@ -66,6 +71,9 @@ class EarlyStopping:
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Raises ValueError for anything that `state_dict` does not give."""
+        if wrong := misfit(state, KINDS):
+            raise ValueError(f"{wrong} is {state.get(wrong)!r:.80}")
         self.epochs = state["looks"]
         self.best_epoch = state["best_look"]
         self.best_score = state["best_score"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
+import os
 import re
 import tarfile
 import threading
@@ -346,7 +347,9 @@ def test_folders_are_mirrored_and_kept(listing: tuple[Path, str]) -> None:
     assert data.classes == ("b c", "größe")
     first = {data.id(n): data.stamp(n) for n in range(6)}
     assert {data.id(n): data.stamp(n) for n in range(6)} == first
-    (root / "photos" / "b c" / "1.png").write_bytes(picture(77))
+    changed = root / "photos" / "b c" / "1.png"
+    changed.write_bytes(picture(77))
+    os.utime(changed, (2_000_000_000, 2_000_000_000))  # this server tells whole seconds
     (root / "photos" / "b c" / "3.png").unlink()
     (root / "photos" / "b c" / "9.png").write_bytes(picture(9))
     data = vt.open(f"{address}/photos/")
