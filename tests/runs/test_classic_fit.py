@@ -11,6 +11,7 @@ import vitreous as vt
 from vitreous.baselines.descriptor import DESCRIPTORS
 from vitreous.data.formats.open import open as opened
 from vitreous.errors import ModelFileError, UsageError
+from vitreous.formats import percent
 from vitreous.models.classic import USUAL, parts_of
 from vitreous.progress.progress import Progress
 from vitreous.recipes.recipe import Recipe
@@ -103,5 +104,5 @@ def test_a_rival_reaches_what_its_own_run_does(run: Run, tmp_path: Path) -> None
         assert rule.count == scores.count
         assert rule.accuracy == pytest.approx(run.scores[part].accuracy, abs=0.005)
     note = network.summary()["notes"][-1]
-    assert note.startswith("the best classic method: linear_svm-hog, 9")
+    assert note.startswith(f"the best classic method: linear_svm-hog, {percent(rule.accuracy)} ")
     assert np.isfinite(network.scores["test"].loss)
