@@ -19,8 +19,7 @@ import time
 from pathlib import Path
 from statistics import median
 
-from vitreous.threads import CHOSEN
-
+CHOSEN = ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT", "KMP_BLOCKTIME")  # what libraries of OpenMP read
 WAYS = {
     "as torch does by itself": {"KMP_BLOCKTIME": "200"},  # which libgomp does not read
     "PASSIVE": {"OMP_WAIT_POLICY": "PASSIVE"},

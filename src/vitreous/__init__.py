@@ -15,10 +15,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from vitreous.threads import wait_asleep
 from vitreous.version import __version__
-
-wait_asleep()  # before anything loads torch
 
 if TYPE_CHECKING:
     from vitreous.data.formats.open import open
