@@ -1,6 +1,7 @@
-"""A study of Optuna, for hyper-parameter search: opened or gone on with in any storage, whose errors say which one it was.
+"""A study of Optuna, for hyper-parameter search: opened or gone on with, in any storage.
 
-Killed trials count as none; those that fall behind the others are broken off (pruning).
+Errors say which storage it was. Killed trials count as none; those that fall behind the others are
+broken off (pruning).
 """
 
 from __future__ import annotations
