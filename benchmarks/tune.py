@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import resource
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -21,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 import vitreous as vt
+from pretrain import few, spent
 from vitreous.data.columns import ClassNumbers
 from vitreous.data.dataset import Dataset, Part
 from vitreous.data.formats.arrays import ArrayDataset
@@ -43,13 +43,9 @@ def opened(folder: str, images: int | None, data: Path) -> Dataset:
     column = whole.targets["class"]
     assert isinstance(column, ClassNumbers)
     numbers = column.gather(np.arange(len(whole)))
-    random = np.random.default_rng(0)
     known, asked = (np.flatnonzero(whole.parts == part) for part in (Part.TRAIN, Part.TEST))
-    each = images // len(column.classes)
-    few = [
-        random.permutation(known[numbers[known] == c])[:each] for c in range(len(column.classes))
-    ]
-    rows = np.sort(np.concatenate([*few, asked]))
+    chosen = few(numbers[known], images / len(known), len(column.classes), seed=0)
+    rows = np.sort(np.concatenate([known[chosen], asked]))
     return ArrayDataset(
         folder,
         np.stack([whole.read(int(row)) for row in rows]),
@@ -67,11 +63,6 @@ def trained(out: Path, data: Dataset, seeds: Sequence[int], **recipe: Any) -> ND
         run = Run.read(folder) if done else train(data, out=folder.path, seed=seed, **recipe)
         found.append(run.scores["test"].headline.value)
     return np.array(found)
-
-
-def spent() -> float:
-    used = resource.getrusage(resource.RUSAGE_SELF)
-    return used.ru_utime + used.ru_stime
 
 
 def main() -> None:
