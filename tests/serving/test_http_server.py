@@ -96,7 +96,16 @@ def test_no_more_connections_than_it_can_hold(inside: Any, monkeypatch: pytest.M
     connection.close()
 
 
-def test_a_body_that_is_no_http_is_no_failure_of_the_server(serve: Any) -> None:
+@pytest.mark.parametrize(
+    ("words", "status", "failed"),
+    [
+        ("can't handle event type Response when role=SERVER and state=MUST_CLOSE", 400, False),
+        ("Too much data for declared Content-Length", 200, True),
+    ],
+)
+def test_a_body_that_is_no_http_is_no_failure_of_the_server(
+    serve: Any, words: str, status: int, failed: bool
+) -> None:
     """It is refused below the routes and the connection is closed, while one of these answers."""
     server = serve().app.state.server
 
@@ -104,7 +113,7 @@ def test_a_body_that_is_no_http_is_no_failure_of_the_server(serve: Any) -> None:
         await send({"type": "http.response.start", "status": 200, "headers": []})
 
     async def closed(message: Any) -> None:
-        raise LocalProtocolError("can't handle event type Response when state=MUST_CLOSE")
+        raise LocalProtocolError(words)
 
     watchman = Watchman(
         answering, token="", free=(), anywhere=True, metrics=server.metrics, journal=server.journal
@@ -112,5 +121,5 @@ def test_a_body_that_is_no_http_is_no_failure_of_the_server(serve: Any) -> None:
     scope = {"type": "http", "method": "GET", "path": "/health/live", "headers": []}
     asyncio.run(watchman(scope, None, closed))
     log = server.journal.stream.getvalue()
-    assert '"status": 400' in log
-    assert '"failed"' not in log
+    assert f'"status": {status}' in log
+    assert ('"failed"' in log) == failed

@@ -70,11 +70,10 @@ class Watchman:
                 await self.app(scope, receive, reply)
         except ClientDisconnect:
             status = status or 499
-        except (
-            LocalProtocolError
-        ):  # a body that is no HTTP: the server below has refused and closed
-            status = 400
         except Exception as error:
+            if refused_below(error):
+                status = 400
+                return
             self.journal.tell(
                 "failed", level="error", request=name, trace=traceback.format_exc(limit=-8)
             )
@@ -124,3 +123,11 @@ class Watchman:
             where="authorization",
             remedy="Send the header `Authorization: Bearer TOKEN`.",
         )
+
+
+def refused_below(error: Exception) -> bool:
+    """Was the body no HTTP, so that h11 has answered 400 and closed before the route did?
+
+    Other errors of h11, such as a body of another length than its header says, are our own faults.
+    """
+    return isinstance(error, LocalProtocolError) and "state=MUST_CLOSE" in str(error)
