@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -12,11 +13,13 @@ import yaml
 from vitreous.cli.main import run as command
 from vitreous.data.dataset import Part
 from vitreous.data.formats.arrays import ArrayDataset, from_arrays
-from vitreous.errors import RunError, UsageError
+from vitreous.errors import DivergedError, RunError, UsageError
 from vitreous.recipes.recipe import Recipe
 from vitreous.select import search_folder
 from vitreous.select import tune as module
 from vitreous.select.search_space import SPACE
+from vitreous.select.study import Watched
+from vitreous.select.study_page import study_page
 from vitreous.select.tune import tune
 
 pytest.importorskip("optuna")
@@ -97,6 +100,32 @@ def test_what_cannot_be_searched_is_said(capsys: pytest.CaptureFixture[str]) -> 
         tune(stripes(), trials=1, model="linear", validation=0.0, progress=False)
     assert command(["tune", "digits", "--trials", "0", "--quiet"]) == 2
     assert "trials" in capsys.readouterr().err
+
+
+def test_only_trials_that_were_broken_off(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each has the score of an epoch, and none came to its end."""
+
+    def diverging(*_: object, progress: Watched, **__: object) -> None:
+        progress.trial.report(0.5, 1)
+        raise DivergedError("the loss is no number")
+
+    monkeypatch.setattr(module, "train", diverging)
+    with pytest.raises(UsageError, match="no trial has come to its end"):
+        tune(stripes(), trials=2, out=tmp_path / "tune", **QUICK)
+
+
+def test_the_page_lists_what_was_broken_off_behind_what_ended(tmp_path: Path) -> None:
+    trials = [
+        {"number": 0, "state": "pruned", "value": 0.9, "settings": {"lr": 0.1}},
+        {"number": 1, "state": "complete", "value": 0.7, "settings": {"lr": 0.2}},
+        {"number": 2, "state": "complete", "value": 0.8, "settings": {"lr": 0.3}},
+        {"number": 3, "state": "fail", "value": None, "settings": {}},
+    ]
+    found = {"trials": trials, "score": "accuracy", "model": "linear", "importance": {},
+             "settings": {"lr": 0.3}, "space": {"lr": ""}, "verdict": []}  # fmt: skip
+    for better, order in (("higher", "3214"), ("lower", "2314")):
+        page = study_page(tmp_path / "tune.html", {**found, "better": better}).read_text()
+        assert "".join(re.findall(r"<tr><td>(\d)</td>", page)) == order
 
 
 def usual_lr(out: Path) -> float:

@@ -730,7 +730,9 @@ def test_lines_lead_to_the_maps_that_a_number_is_made_of(visit):
     until(lambda: page.locator(".threads path").count() == 1)
     until(lambda: "Patch × kernel" in page.inner_text("#why"))  # behind it lies the convolution
     assert page.locator("#why .trail").count() == 1
+    shown = page.evaluate("playground.images.turns.shown")
     page.click("#draw-example")
+    until(lambda: page.evaluate("playground.images.turns.shown") > shown)  # and none are drawn
     until(lambda: page.locator(".threads path").count() == 1)
 
 

@@ -82,6 +82,12 @@ def ended(study: Any, optuna: Any) -> int:
     return len(study.get_trials(deepcopy=False, states=states))
 
 
+def complete(study: Any, optuna: Any) -> list[Any]:
+    """Trials that came to an end; a broken-off one has a value too, the score of an epoch."""
+    found: list[Any] = study.get_trials(deepcopy=False, states=(optuna.trial.TrialState.COMPLETE,))
+    return found
+
+
 def stop_after(trials: int, optuna: Any) -> Callable[[Any, Any], None]:
     def look(study: Any, _: Any) -> None:
         if ended(study, optuna) >= trials:

@@ -41,8 +41,9 @@ def study_page(path: Path, summary: Mapping[str, Any]) -> Path:
         for trial in sorted(
             summary["trials"],
             key=lambda one: (
+                one["state"] != "complete",
                 one["value"] is None,
-                0 if one["value"] is None else -one["value"] * (1 if better is max else -1),
+                (one["value"] or 0) * (-1 if better is max else 1),
             ),
         )
     ]

@@ -30,7 +30,15 @@ from vitreous.runs.job import prepare
 from vitreous.runs.run import Run, train
 from vitreous.select.search_folder import begin, run_once, taken_up
 from vitreous.select.search_space import SPACE, Bounds
-from vitreous.select.study import Watched, ended, library, opened_study, stop_after, told_apart
+from vitreous.select.study import (
+    Watched,
+    complete,
+    ended,
+    library,
+    opened_study,
+    stop_after,
+    told_apart,
+)
 from vitreous.select.study_page import study_page
 from vitreous.tasks.asked import opened
 
@@ -139,7 +147,7 @@ def tune(
                     timeout=None if limit is None else seconds(limit),
                     callbacks=[stop_after(trials, optuna)],
                 )
-        if not any(trial.value is not None for trial in study.trials):
+        if not complete(study, optuna):
             raise UsageError(
                 "no trial has come to its end", where="tune", remedy="Give more time or trials."
             )
@@ -209,8 +217,8 @@ def summarized(
     from vitreous.select.compare import compare
 
     importance: dict[str, float] = {}
-    complete = [trial for trial in study.trials if trial.value is not None]
-    if len(complete) >= 4 and len({trial.value for trial in complete}) > 1:
+    values = [trial.value for trial in complete(study, optuna)]
+    if len(values) >= 4 and len({*values}) > 1:
         evaluator = optuna.importance.PedAnovaImportanceEvaluator()
         found = optuna.importance.get_param_importances(study, evaluator=evaluator)
         importance = {name: float(value) for name, value in found.items()}
