@@ -190,6 +190,7 @@ async def send(port: int, data: bytes, manner: str, rng: random.Random, seen: Se
         seen.statuses[0] += 1
         return
     start, answer, left = time.perf_counter(), b"", False
+    closes = b"Connection: close" in data and manner != "half closed"
     try:
         if manner == "slowly":
             for first in range(0, min(len(data), 600), 60):
@@ -208,14 +209,15 @@ async def send(port: int, data: bytes, manner: str, rng: random.Random, seen: Se
             writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
         if manner in ("whole", "slowly", "half closed"):
             await writer.drain()
-            closes = b"Connection: close" in data and manner != "half closed"
             async with asyncio.timeout(PATIENCE if closes else 0.2):
                 while part := await reader.read(1 << 16):
                     answer += part
         elif manner == "stalled":
             await asyncio.sleep(0.01)
     except TimeoutError:
-        left = manner == "half closed"  # it was not waited for to its end
+        left = not closes  # it was not waited for to its end
+        if closes:
+            seen.wrong.append((data[:300], b"no end after all patience: " + answer[:600]))
     except OSError:
         left = True  # refused while the body was still on its way, so that the rest was lost
     finally:
