@@ -221,9 +221,6 @@ class ClassNumbers(Values):
     def value(self, index: int) -> int:
         return int(self.array[index])
 
-    def names(self, index: int) -> tuple[str, ...]:
-        return (self.text(index),)
-
     def text(self, index: int) -> str:
         return self.classes[int(self.array[index])]
 

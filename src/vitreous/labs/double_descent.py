@@ -13,7 +13,6 @@ from markupsafe import Markup
 from numpy.polynomial import legendre
 from numpy.typing import NDArray
 
-from vitreous.data.columns import ClassNumbers
 from vitreous.data.dataset import Dataset
 from vitreous.data.formats.open import open
 from vitreous.drawing.chart import Line, line_chart
@@ -72,9 +71,9 @@ def network_errors(seed: int, noise: float) -> list[float]:
 
 
 def class_numbers(data: Dataset) -> NDArray[np.int64]:
-    column = data.targets["class"]
-    assert isinstance(column, ClassNumbers)
-    return column.array
+    numbers = data.targets["class"].exclusive
+    assert numbers is not None
+    return numbers
 
 
 def measure(*, seed: int = 0, seeds: int = 40, networks: int = 3) -> Values:

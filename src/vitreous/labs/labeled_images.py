@@ -14,7 +14,6 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from vitreous.data.columns import ClassNumbers
 from vitreous.data.dataset import Part
 from vitreous.data.formats.open import open
 from vitreous.errors import UsageError
@@ -75,8 +74,9 @@ def load(data: str = DIGITS, *, seed: int = 0, most: int | None = None) -> Label
     Raises UsageError for data of another kind or too few images, and what opening it raises.
     """
     found = open(data)
-    labels = found.targets.get("class")
-    if found.pixels is None or not isinstance(labels, ClassNumbers):
+    column = found.targets.get("class")
+    labels = None if column is None else column.exclusive
+    if found.pixels is None or column is None or labels is None:
         raise UsageError(
             "this experiment needs images of one size with one class each",
             where=f"--data {data}",
@@ -103,11 +103,11 @@ def load(data: str = DIGITS, *, seed: int = 0, most: int | None = None) -> Label
 
     return LabeledImages(
         found.name,
-        len(labels.classes),
+        len(column.classes),
         images(others),
-        torch.from_numpy(labels.array[others]),
+        torch.from_numpy(labels[others]),
         images(test),
-        torch.from_numpy(labels.array[test]),
+        torch.from_numpy(labels[test]),
     )
 
 

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vitreous.data.batches.pack import pack
-from vitreous.data.columns import ClassNumbers, Marks
+from vitreous.data.columns import Column
 from vitreous.data.dataset import Dataset, Part
 from vitreous.data.formats.collection import collection
 from vitreous.data.images.decode import Source
@@ -195,7 +195,7 @@ def measure(
         own = queries
     drawn = np.sort(np.random.default_rng(0).permutation(len(queries))[:QUERIES])
     queries = queries[drawn]
-    targets = column.array[ids]
+    targets = column.gather(ids)
     compared = targets[gallery]
     near = Index(vectors[gallery]).nearest(
         vectors[queries], k, leave_out=None if own is None else own[drawn]
@@ -219,13 +219,15 @@ def known_too_well(seeing: Encoder, dataset: Dataset) -> list[str]:
 def labels_of(dataset: Dataset, index: int) -> tuple[str, ...]:
     """The class of an image, or its labels; () where it has none."""
     column = _compared(dataset)
-    return () if column is None else column.names(index)
+    if column is None:
+        return ()
+    return tuple(column.classes[n] for n in column.take(np.array([index])).strata()[1])
 
 
-def _compared(dataset: Dataset) -> ClassNumbers | Marks | None:
-    """The column that says which images are alike."""
+def _compared(dataset: Dataset) -> Column | None:
+    """The column that says which images are alike: classes of whole images."""
     columns = dataset.targets.values()
-    return next((each for each in columns if isinstance(each, ClassNumbers | Marks)), None)
+    return next((each for each in columns if each.classes and not each.moves), None)
 
 
 def relevant_in_all(queries: NDArray[Any], among: NDArray[Any]) -> NDArray[np.int64]:
