@@ -237,7 +237,7 @@ async def send(port: int, data: bytes, manner: str, rng: random.Random, seen: Se
 
 
 async def storm(port: int, images: list[bytes], count: int, seed: int) -> Seen:
-    """So many requests, a quarter of them in bursts that are more than the queue takes."""
+    """So many requests, a quarter of them in bursts that are more than is let in."""
     seen, rng, places = Seen(), random.Random(seed), asyncio.Semaphore(TOGETHER)
 
     async def one(number: int) -> None:
