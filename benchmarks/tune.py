@@ -27,6 +27,7 @@ from vitreous.data.formats.arrays import ArrayDataset
 from vitreous.metrics.interval import spread
 from vitreous.run_folder import RunFolder
 from vitreous.runs.run import Run, train
+from vitreous.select.tune import in_words
 
 SETS = {  # name: its folder, images to learn from, network
     "MNIST, 1,000 images": ("mnist", 1000, "convnet"),
@@ -87,10 +88,7 @@ def main() -> None:
         best = trained(out / "best", data, seeds, **{**shared, **tuned.settings})
         gap = spread(best - usual)
         low, high = gap.interval
-        settings = ", ".join(
-            f"{key} {value:.2g}" if isinstance(value, float) else f"{key} {value}"
-            for key, value in tuned.settings.items()
-        )
+        settings = in_words(tuned.settings)
         verdict = "yes" if low > 0 else "no, worse" if high < 0 else "not shown"
         print(
             f"| {name} | {usual.mean():.2%} | {best.mean():.2%} | {100 * gap.mean:+.2f} "
