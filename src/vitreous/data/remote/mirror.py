@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import contextlib
 import posixpath
+import shutil
 import zipfile
+import zlib
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from hashlib import blake2b
@@ -48,8 +50,13 @@ def listed(system: Any, path: str, address: str) -> list[RemoteFile]:
             if any(part.startswith(".") for part in PurePosixPath(inside).parts):
                 continue
             if info.get("type") == "directory" or str(info["name"]).endswith("/"):
-                if depth < DEEPEST:
-                    walk(f"{name}/", depth + 1)
+                if depth == DEEPEST:
+                    raise DataError(
+                        f"has more than {DEEPEST} folders in each other: {printable(inside)}",
+                        where=printable(address),
+                        remedy="Name a folder further down.",
+                    )
+                walk(f"{name}/", depth + 1)
             else:
                 found[inside] = info
             if len(found) > MOST:
@@ -134,6 +141,7 @@ class Mirror:
         """What a zip archive holds, as files; it is read once, until it changes."""
         folder = self.path.with_suffix("")
         if self._known() != {"archive": mark.hex()}:
+            shutil.rmtree(folder, ignore_errors=True)  # what is not in it any more
             _unpack(archive, folder, address)
             write_json(self._list, {"archive": mark.hex()})
         return folder
@@ -181,6 +189,6 @@ def _unpack(archive: Path, folder: Path, address: str) -> None:
                         target.write(piece)
                 done += member.file_size
                 task(done, total)
-    except (zipfile.BadZipFile, RuntimeError, NotImplementedError, EOFError) as error:
+    except (zipfile.BadZipFile, zlib.error, RuntimeError, EOFError) as error:
         message = f"is no zip archive that can be read: {error}"
         raise DataError(message, where=where, remedy=remedy) from error
