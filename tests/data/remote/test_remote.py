@@ -8,6 +8,7 @@ import os
 import re
 import tarfile
 import threading
+import time
 import zipfile
 from collections import Counter
 from collections.abc import Iterator
@@ -392,6 +393,31 @@ def test_folders_are_mirrored_and_kept(listing: tuple[Path, str]) -> None:
     now = {data.id(n): data.stamp(n) for n in range(len(data))}
     assert now.keys() == first.keys() - {"b c/3.png"} | {"b c/9.png"}
     assert [name for name in now.keys() & first.keys() if now[name] != first[name]] == ["b c/1.png"]
+
+
+def test_a_copy_may_have_the_name_of_our_own_list(server: Server) -> None:
+    server.files["files.json"] = b"{}"
+    with pytest.raises(DataError, match=r"files\.json"):
+        vt.open(f"{server.address}/files.json")
+
+
+def test_several_who_want_one_folder_fetch_it_once(
+    listing: tuple[Path, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root, address = listing
+    plant(root / "photos")
+    fetched: Counter[str] = Counter()
+
+    def counted(file, *arguments, **settings):
+        fetched[file.name] += 1
+        time.sleep(0.5)  # the others have listed the folder by then
+        download.fetch(file, *arguments, **settings)
+
+    monkeypatch.setattr("vitreous.data.remote.mirror.fetch", counted)
+    with ThreadPoolExecutor(3) as executor:
+        sizes = [*executor.map(lambda _: len(vt.open(f"{address}/photos")), range(3))]
+    assert sizes == [6] * 3
+    assert {*fetched.values()} == {1}
 
 
 def test_folders_that_lie_too_deep_are_no_silent_loss(listing: tuple[Path, str]) -> None:

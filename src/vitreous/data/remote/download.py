@@ -119,7 +119,7 @@ def fetch(file: RemoteFile, target: Path, told: Told, *, fresh: bool = False) ->
         target.parent.mkdir(parents=True, exist_ok=True)
         # Named by what is fetched: what was begun of an older file is not gone on with.
         part = target.with_name(f"{file.mark().hex()}.tmp")
-        with open(part, "a+b") as out, _locked(out):
+        with open(part, "a+b") as out, locked(out):
             if target.is_file():  # another process has fetched it meanwhile
                 part.unlink(missing_ok=True)
                 return
@@ -256,7 +256,7 @@ def failed(error: Exception, address: str, tries: int = 1) -> VitreousError:
 
 
 @contextlib.contextmanager
-def _locked(file: BinaryIO) -> Iterator[None]:
+def locked(file: BinaryIO) -> Iterator[None]:
     """Within the block no other process writes this file; it waits until it is alone."""
     if fcntl is not None:
         with contextlib.suppress(OSError):  # some network file systems know no locks
