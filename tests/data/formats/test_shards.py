@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import gzip
 import io
 import json
 import subprocess
@@ -182,6 +183,15 @@ def test_images_beside_shards_are_not_lost(tmp_path: Path) -> None:
     (tmp_path / "1.png").write_bytes(picture(1))
     with pytest.raises(DataError, match="holds 1 image beside shards"):
         vt.open(tmp_path)
+
+
+def test_compressed_archives_beside_shards_are_not_lost(tmp_path: Path) -> None:
+    tar(tmp_path / "a.tar", samples(2))
+    (tmp_path / "b.tar.gz").write_bytes(gzip.compress(b""))
+    for place in (tmp_path, tmp_path.as_uri()):
+        with pytest.raises(DataError, match=r"compressed archive b\.tar\.gz beside shards"):
+            vt.open(place)
+    assert len(vt.open(str(tmp_path / "*.tar"))) == 2
 
 
 def test_shards_in_folders_below_folders_are_not_lost(tmp_path: Path) -> None:

@@ -270,6 +270,15 @@ def test_a_first_look_that_fails(server: Server, said: Noted, status: int) -> No
             vt.open(f"{server.address}/a.tar")
 
 
+def test_a_shard_that_was_thrown_out_is_fetched_again(server: Server, said: Noted) -> None:
+    server.files["a.tar"] = tar(4)
+    data = vt.open(f"{server.address}/a.tar")
+    assert data.encoded(0) == picture(0)
+    for copy in (cache_folder.folder() / "downloads").iterdir():
+        copy.unlink()
+    assert data.encoded(1) == picture(1)
+
+
 def test_a_changed_file_is_another_one(server: Server, said: Noted) -> None:
     """Of the same size even: another ETag is another copy, index and pack."""
     server.files["a.tar"] = tar(4)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from glob import glob, has_magic
 from itertools import product
 from pathlib import Path
@@ -20,6 +20,7 @@ from vitreous.formats import counted
 BRACES = re.compile(r"\{([^{}]*)\}")
 RANGE = re.compile(r"(\d+)\.\.(\d+)")
 MOST = 1_000_000  # names that a pattern may stand for
+COMPRESSED = (".tar.gz", ".tgz", ".tar.bz2", ".tar.xz", ".tar.zst")
 CLASS_NAMES = ("classes.txt", "classnames.txt")  # beside the shards: the names of numbers
 
 
@@ -107,9 +108,20 @@ def open_folder_of_shards(path: Path) -> ShardDataset:
                 remedy="Open the shards by a pattern, such as *.tar, or put the images into class "
                 "folders.",
             )
+        refuse_compressed(_listed(folder), printable(folder))
         inside = (folder / name for name in _listed(folder) if is_shard(name))
         found += [place for place in inside if place.is_file()]
     return _open_files(found, path.resolve().name, path)
+
+
+def refuse_compressed(names: Iterable[str], where: str) -> None:
+    """Raises DataError for archives beside shards whose images would be lost."""
+    if packed := [name for name in names if name.lower().endswith(COMPRESSED)]:
+        raise DataError(
+            f"holds the compressed archive {printable(packed[0])} beside shards",
+            where=where,
+            remedy="Uncompress it to .tar, or open the others by a pattern, such as *.tar.",
+        )
 
 
 def _folders(path: Path, names: set[str]) -> list[Path]:
