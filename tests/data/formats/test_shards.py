@@ -319,6 +319,13 @@ def test_what_is_left_out_is_said(tmp_path: Path) -> None:
         "not read: 1 .wav, 1 samples without an image",
         "1 of 5 images have no label and are left out: a.tar: 9.png",
     ]
+    (finding,) = (each for each in check(data).found if "without an image" in each.message)
+    assert finding.severity == "error"  # as for images without a label
+
+
+def test_a_file_of_words_is_no_lost_sample(tmp_path: Path) -> None:
+    (note,) = vt.open(tar(tmp_path / "a.tar", {**samples(2), "README": b"words"})).notes
+    assert note == "not read: 1 without an ending"
 
 
 def test_damaged_members_are_named_and_left_out(tmp_path: Path) -> None:
