@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import gzip
 import io
 import json
 import subprocess
@@ -22,8 +23,11 @@ from vitreous.data.batches.preprocess import PixelContract
 from vitreous.data.check.check import check
 from vitreous.data.dataset import Part
 from vitreous.data.formats import parquet as parquet_format
+from vitreous.data.formats import webdataset
 from vitreous.data.formats.parquet import Table
+from vitreous.data.formats.shard_index import ShardIndex
 from vitreous.data.formats.shard_names import expanded
+from vitreous.data.formats.shards import FORMATS, ShardFormat
 from vitreous.data.images.decode import decode
 from vitreous.data.splits.split import split
 from vitreous.errors import DataError, UsageError
@@ -149,10 +153,59 @@ def test_a_changed_shard_gives_another_pack(tmp_path: Path) -> None:
     tar(path, samples(10, 2))
     data = vt.open(path)
     np.testing.assert_array_equal(pack(data, WINDOW).rows[0], first.rows[2])
+    data.read(0)
     tar(path, samples(4))
-    data._open.clear()
+    with pytest.raises(DataError, match="has changed since it was opened"):
+        data.read(0)  # though the shard is open: another image may lie at the same place
+
+
+def test_a_shard_that_changes_while_others_are_read_keeps_no_old_index(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("vitreous.data.cache.file_cache.MIN_AGE", 0.0)
+    first = tar(tmp_path / "a.tar", samples(4))
+    vt.open(first.parent)  # its index is kept
+    tar(tmp_path / "b.tar", samples(4, 4))
+    read_through = webdataset.index
+
+    def meanwhile(path: Path, *arguments) -> ShardIndex:
+        tar(first, samples(4, 10))
+        return read_through(path, *arguments)
+
+    monkeypatch.setitem(FORMATS, ".tar", ShardFormat(meanwhile, webdataset.Archive))
+    data = vt.open(tmp_path)
     with pytest.raises(DataError, match="has changed since it was opened"):
         data.read(0)
+
+
+def test_images_beside_shards_are_not_lost(tmp_path: Path) -> None:
+    tar(tmp_path / "old.tar", samples(2))
+    (tmp_path / "1.png").write_bytes(picture(1))
+    with pytest.raises(DataError, match="holds 1 image beside shards"):
+        vt.open(tmp_path)
+
+
+def test_compressed_archives_beside_shards_are_not_lost(tmp_path: Path) -> None:
+    tar(tmp_path / "a.tar", samples(2))
+    (tmp_path / "b.tar.gz").write_bytes(gzip.compress(b""))
+    for place in (tmp_path, tmp_path.as_uri()):
+        with pytest.raises(DataError, match=r"compressed archive b\.tar\.gz beside shards"):
+            vt.open(place)
+    assert len(vt.open(str(tmp_path / "*.tar"))) == 2
+
+
+def test_shards_in_folders_below_folders_are_not_lost(tmp_path: Path) -> None:
+    tar(tmp_path / "a.tar", samples(2))
+    tar(tmp_path / "b" / "c" / "d.tar", samples(2, 2))
+    assert len(vt.open(tmp_path)) == 4
+
+
+def test_shards_of_several_kinds_are_refused(tmp_path: Path) -> None:
+    tar(tmp_path / "a.tar", samples(2))
+    table(tmp_path / "a.parquet", range(2))
+    for place in (tmp_path, tmp_path.as_uri()):
+        with pytest.raises(DataError, match=r"shards of several kinds: \.parquet, \.tar"):
+            vt.open(place)
 
 
 @pytest.mark.parametrize(
@@ -178,6 +231,7 @@ def test_patterns(tmp_path: Path) -> None:
     assert len(vt.open(str(tmp_path / "s-{000..001}.tar"))) == 8
     assert len(vt.open(str(tmp_path / "s-*.tar"))) == 12
     assert len(vt.open(str(tmp_path / "s-{000,002}.tar"))) == 8
+    assert len(vt.open(str(tmp_path / "s-{000,00*}.tar"))) == 12  # none twice
     assert [*expanded("{a,b}-{08..10}.tar")] == [
         *("a-08.tar", "a-09.tar", "a-10.tar", "b-08.tar", "b-09.tar", "b-10.tar")
     ]
@@ -265,6 +319,13 @@ def test_what_is_left_out_is_said(tmp_path: Path) -> None:
         "not read: 1 .wav, 1 samples without an image",
         "1 of 5 images have no label and are left out: a.tar: 9.png",
     ]
+    (finding,) = (each for each in check(data).found if "without an image" in each.message)
+    assert finding.severity == "error"  # as for images without a label
+
+
+def test_a_file_of_words_is_no_lost_sample(tmp_path: Path) -> None:
+    (note,) = vt.open(tar(tmp_path / "a.tar", {**samples(2), "README": b"words"})).notes
+    assert note == "not read: 1 without an ending"
 
 
 def test_damaged_members_are_named_and_left_out(tmp_path: Path) -> None:

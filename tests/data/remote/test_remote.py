@@ -8,6 +8,7 @@ import os
 import re
 import tarfile
 import threading
+import time
 import zipfile
 from collections import Counter
 from collections.abc import Iterator
@@ -27,6 +28,7 @@ from vitreous.data.batches.preprocess import PixelContract
 from vitreous.data.cache import cache_folder
 from vitreous.data.remote import download
 from vitreous.data.remote.address import file_system
+from vitreous.data.remote.mirror import Mirror
 from vitreous.errors import DataError, RunError, StorageError, UsageError
 from vitreous.progress.progress import Progress, silent
 from vitreous.run_folder import RunFolder
@@ -67,6 +69,7 @@ class Server:
     faults: dict[str, list[int | str]] = field(default_factory=dict)
     ranges: bool = True
     etags: bool = True
+    lengths: bool = True
     asked: list[str] = field(default_factory=list)
     began: list[int] = field(default_factory=list)
     sent: Counter[str] = field(default_factory=Counter)
@@ -109,7 +112,10 @@ def server() -> Iterator[Server]:
             else:
                 part = content
                 self.send_response(200)
-            self.send_header("Content-Length", str(len(part)))
+            if state.lengths:
+                self.send_header("Content-Length", str(len(part)))
+            else:
+                self.close_connection = True
             if state.etags:
                 self.send_header("ETag", blake2b(content, digest_size=8).hexdigest())
             self.end_headers()
@@ -264,6 +270,15 @@ def test_a_first_look_that_fails(server: Server, said: Noted, status: int) -> No
             vt.open(f"{server.address}/a.tar")
 
 
+def test_a_shard_that_was_thrown_out_is_fetched_again(server: Server, said: Noted) -> None:
+    server.files["a.tar"] = tar(4)
+    data = vt.open(f"{server.address}/a.tar")
+    assert data.encoded(0) == picture(0)
+    for copy in (cache_folder.folder() / "downloads").iterdir():
+        copy.unlink()
+    assert data.encoded(1) == picture(1)
+
+
 def test_a_changed_file_is_another_one(server: Server, said: Noted) -> None:
     """Of the same size even: another ETag is another copy, index and pack."""
     server.files["a.tar"] = tar(4)
@@ -294,13 +309,44 @@ def test_a_file_that_changes_while_it_is_fetched_is_not_mixed(
     monkeypatch.setattr(download, "_blocks", changing)
     with pytest.raises(DataError, match="has changed since it was opened"):
         vt.open(f"{server.address}/a.tar")
-    assert not [*(cache_folder.folder() / "downloads").glob("*.tar*")]
+    assert not [*(cache_folder.folder() / "downloads").iterdir()]
+
+
+def test_a_server_that_always_breaks_off_is_given_up(server: Server, said: Noted) -> None:
+    """Without parts of files each try begins anew: its bytes are no progress."""
+    server.ranges, server.files["a.tar"] = False, tar(8, filled=500_000)
+    server.faults["a.tar"] = ["break"] * 50
+    with pytest.raises(DataError, match="in a row"):
+        vt.open(f"{server.address}/a.tar")
+
+
+def test_what_was_begun_of_an_older_file_is_not_mixed(server: Server, said: Noted) -> None:
+    rows = [f"path,label\n{name * 100_000}.png,a\n".encode() for name in "xy"]
+    server.files["a.csv"] = rows[0]
+    server.faults["a.csv"] = ["break", *[502] * 5]
+    with pytest.raises(DataError, match="the server answered 502"):
+        vt.open(f"{server.address}/a.csv")
+    server.files["a.csv"] = rows[1]
+    system, path = file_system(f"{server.address}/a.csv")
+    mirror = Mirror(f"{server.address}/a.csv")
+    mirror.take([download.look(system, path, f"{server.address}/a.csv", "a.csv")])
+    assert (mirror.path / "a.csv").read_bytes() == rows[1]
 
 
 def test_a_server_that_tells_only_sizes_is_said(server: Server, said: Noted) -> None:
     server.etags, server.files["a.tar"] = False, tar(2)
     vt.open(f"{server.address}/a.tar")
     assert "the server tells its size alone" in said.notes[0]
+
+
+def test_of_a_server_that_tells_nothing_no_copy_is_used_again(server: Server, said: Noted) -> None:
+    server.etags = server.lengths = server.ranges = False
+    for first in (0, 1):
+        server.files["a.tar"] = tar(2, first)
+        data = vt.open(f"{server.address}/a.tar")
+        assert data.encoded(0) == picture(first)
+        assert data.text(0) == "ab"[first]
+    assert "it is fetched each time" in said.notes[0]
 
 
 def test_no_room_is_said(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -358,6 +404,39 @@ def test_folders_are_mirrored_and_kept(listing: tuple[Path, str]) -> None:
     assert [name for name in now.keys() & first.keys() if now[name] != first[name]] == ["b c/1.png"]
 
 
+def test_a_copy_may_have_the_name_of_our_own_list(server: Server) -> None:
+    server.files["files.json"] = b"{}"
+    with pytest.raises(DataError, match=r"files\.json"):
+        vt.open(f"{server.address}/files.json")
+
+
+def test_several_who_want_one_folder_fetch_it_once(
+    listing: tuple[Path, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root, address = listing
+    plant(root / "photos")
+    fetched: Counter[str] = Counter()
+
+    def counted(file, *arguments, **settings):
+        fetched[file.name] += 1
+        time.sleep(0.5)  # the others have listed the folder by then
+        download.fetch(file, *arguments, **settings)
+
+    monkeypatch.setattr("vitreous.data.remote.mirror.fetch", counted)
+    with ThreadPoolExecutor(3) as executor:
+        sizes = [*executor.map(lambda _: len(vt.open(f"{address}/photos")), range(3))]
+    assert sizes == [6] * 3
+    assert {*fetched.values()} == {1}
+
+
+def test_folders_that_lie_too_deep_are_no_silent_loss(listing: tuple[Path, str]) -> None:
+    root, address = listing
+    plant(root / "photos" / "1" / "2" / "3" / "4" / "5" / "6" / "7")
+    with pytest.raises(DataError, match="more than 6 folders in each other: 1/2/3/4/5/6/7"):
+        vt.open(f"{address}/photos")
+    assert len(vt.open(f"{address}/photos/1/2/3/4/5/6/7")) == 6
+
+
 def test_folders_of_shards(listing: tuple[Path, str]) -> None:
     root, address = listing
     (root / "wds" / "train").mkdir(parents=True)
@@ -394,6 +473,11 @@ def test_zip_archives(listing: tuple[Path, str]) -> None:
     assert (len(data), data.name) == (6, "photos")
     first = data.stamp(0)
     assert vt.open(f"{address}/photos.zip").stamp(0) == first
+    with zipfile.ZipFile(root / "photos.zip", "w") as archive:
+        archive.writestr("a/1.png", picture(7))
+    os.utime(root / "photos.zip", (2_000_000_000, 2_000_000_000))
+    assert [vt.open(f"{address}/photos.zip").id(0)] == ["a/1.png"]
+    assert len(vt.open(f"{address}/photos.zip")) == 1  # what the older one held is gone
     with zipfile.ZipFile(root / "evil.zip", "w") as archive:
         archive.writestr("../../evil.png", picture(1))
     with pytest.raises(DataError, match=r"evil.png, which lies outside of its folder"):

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 from vitreous.data.doubt import Doubt, weight
 from vitreous.data.formats.labels import Found, encode, from_words
-from vitreous.data.formats.shard_index import UNLABELED, ShardIndex
+from vitreous.data.formats.shard_index import NO_IMAGE, UNLABELED, ShardIndex
 from vitreous.data.images.read_file import printable
 from vitreous.data.manifest_words import number
 from vitreous.errors import DataError
@@ -44,13 +44,18 @@ def labeled(shards: Shards) -> tuple[list[ShardIndex], list[Doubt]]:
     return [index.without(missing) for index, missing in pairs], [doubt]
 
 
-def unread(indexes: Iterable[ShardIndex]) -> list[str]:
-    """What else lies in all shards together, in a sentence."""
+def unread(indexes: Sequence[ShardIndex]) -> list[str]:
+    """What else lies in all shards together, in a sentence; a doubt where labels lack images."""
     counts = Counter[str]()
     for index in indexes:
         counts.update(dict(zip(index.unread, index.unread_counts.tolist(), strict=True)))
     listed = ", ".join(f"{count:,} {kind}" for kind, count in counts.items())
-    return [f"not read: {listed}"] if counts else []
+    text = f"not read: {listed}"
+    if lone := counts[NO_IMAGE]:
+        severity = weight(lone, lone + sum(map(len, indexes)))
+        remedy = "Write the image of each sample as .jpg, .png or another kind that is read."
+        text = Doubt(text, severity=severity, kind="left out", remedy=remedy)
+    return [text] if counts else []
 
 
 def columns(shards: Shards, class_names: Sequence[str], where: str) -> Found:

@@ -4,21 +4,23 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from glob import glob, has_magic
 from itertools import product
 from pathlib import Path
 
 from vitreous.data.class_names import clean
-from vitreous.data.formats.folder_walk import holds_images
+from vitreous.data.formats.folder_walk import holds_images, walk
 from vitreous.data.formats.shards import LocalFile, ShardDataset, is_shard, open_shards
 from vitreous.data.formats.text_lines import read_text_lines
 from vitreous.data.images.read_file import printable
 from vitreous.errors import DataError, UsageError
+from vitreous.formats import counted
 
 BRACES = re.compile(r"\{([^{}]*)\}")
 RANGE = re.compile(r"(\d+)\.\.(\d+)")
 MOST = 1_000_000  # names that a pattern may stand for
+COMPRESSED = (".tar.gz", ".tgz", ".tar.bz2", ".tar.xz", ".tar.zst")
 CLASS_NAMES = ("classes.txt", "classnames.txt")  # beside the shards: the names of numbers
 
 
@@ -79,7 +81,7 @@ def matched(pattern: str) -> list[Path]:
             where=where,
             remedy="A pattern stands for .tar or .parquet files; name a folder of images itself.",
         )
-    return [*map(Path, paths)]
+    return [*map(Path, dict.fromkeys(paths))]
 
 
 def open_file(path: Path) -> ShardDataset:
@@ -88,22 +90,38 @@ def open_file(path: Path) -> ShardDataset:
 
 
 def is_shards(path: Path, names: set[str]) -> bool:
-    """Shards in a folder or in folders in it, and no images beside them."""
-    if any(map(is_shard, names)):
-        return not any(map(is_image_folder, _folders(path, names)))
-    inside = [folder for folder in _folders(path, names) if any(map(is_shard, _listed(folder)))]
-    return bool(inside) and not any(map(is_image_folder, _folders(path, names)))
+    """Shards in a folder or in folders in it, and no folders of images beside them."""
+    folders = _folders(path, names)
+    there = any(is_shard(name) for each in (names, *map(_listed, folders)) for name in each)
+    return there and not any(holds_images(os.fsencode(folder)) for folder in folders)
 
 
 def open_folder_of_shards(path: Path) -> ShardDataset:
-    """All shards in a folder and in the folders in it."""
-    places = [path, *_folders(path, {*_listed(path)})]
-    found = [folder / name for folder in places for name in _listed(folder) if is_shard(name)]
+    """All shards in a folder and below it. Raises DataError where images lie beside them."""
+    found = list[Path]()
+    for below, contents in walk(os.fsencode(path), b""):
+        folder = path / os.fsdecode(below)
+        if contents.images:
+            raise DataError(
+                f"holds {counted(len(contents.images), 'image')} beside shards",
+                where=printable(folder),
+                remedy="Open the shards by a pattern, such as *.tar, or put the images into class "
+                "folders.",
+            )
+        refuse_compressed(_listed(folder), printable(folder))
+        inside = (folder / name for name in _listed(folder) if is_shard(name))
+        found += [place for place in inside if place.is_file()]
     return _open_files(found, path.resolve().name, path)
 
 
-def is_image_folder(folder: Path) -> bool:
-    return holds_images(os.fsencode(folder))
+def refuse_compressed(names: Iterable[str], where: str) -> None:
+    """Raises DataError for archives beside shards whose images would be lost."""
+    if packed := [name for name in names if name.lower().endswith(COMPRESSED)]:
+        raise DataError(
+            f"holds the compressed archive {printable(packed[0])} beside shards",
+            where=where,
+            remedy="Uncompress it to .tar, or open the others by a pattern, such as *.tar.",
+        )
 
 
 def _folders(path: Path, names: set[str]) -> list[Path]:
@@ -117,13 +135,6 @@ def _listed(folder: Path) -> list[str]:
 def _open_files(paths: Sequence[Path], name: str = "", root: Path | None = None) -> ShardDataset:
     folder = root or Path(os.path.commonpath([path.absolute().parent for path in paths]))
     base = os.path.abspath(folder)
-    kinds = {path.suffix.lower() for path in paths}
-    if len(kinds) > 1:
-        raise DataError(
-            f"holds shards of several kinds: {', '.join(sorted(kinds))}",
-            where=printable(folder),
-            remedy="Open one kind by a pattern, such as *.tar.",
-        )
     files = [LocalFile(base, os.path.relpath(os.path.abspath(path), base)) for path in paths]
     return open_shards(base, name or os.path.basename(base), files, class_names(folder))
 

@@ -27,7 +27,7 @@ from vitreous.data.formats.part_words import likely_parts
 from vitreous.data.formats.shard_index import ShardIndex, keep, recall
 from vitreous.data.formats.shard_labels import columns, keys_twice, labeled, unread
 from vitreous.data.images.decode import decode
-from vitreous.data.images.read_file import MAX_BYTES, printable
+from vitreous.data.images.read_file import MAX_BYTES, changed, printable
 from vitreous.data.names import Names
 from vitreous.errors import DataError, ImageError, OversizeError
 from vitreous.progress.progress import under_way
@@ -104,7 +104,7 @@ class ShardDataset(Dataset):
     """Images in shards.
 
     root    the folder, or the address, below which the shards lie
-    shards  in order, with the index of each
+    shards  in order, with the mark and the index of each: its index is that of this mark
     """
 
     root: str
@@ -114,15 +114,15 @@ class ShardDataset(Dataset):
         self,
         root: str,
         name: str,
-        shards: Sequence[tuple[Stored, ShardIndex]],
+        shards: Sequence[tuple[Stored, bytes, ShardIndex]],
         class_names: Sequence[str] = (),
     ):
         self.root, self.name = root, name
-        self.shards = [shard for shard, _ in shards]
-        self._marks = [shard.mark() for shard in self.shards]
+        self.shards = [shard for shard, *_ in shards]
+        self._marks = [mark for _, mark, _ in shards]
         given = parts_of([shard.name for shard in self.shards])
         names = [printable(shard.name) for shard in self.shards]
-        found, notes = labeled([*zip(names, (index for _, index in shards), strict=True)])
+        found, notes = labeled([*zip(names, (index for *_, index in shards), strict=True)])
         named = [*zip(names, found, strict=True)]
         self.targets, told = columns(named, class_names, printable(root))
         self.notes = (*unread(found), *notes, *told, *keys_twice(named, given))
@@ -171,10 +171,12 @@ class ShardDataset(Dataset):
         """
         shard, key = self.shards[number], (get_ident(), number)
         with self._lock:
+            # Each time: at the place of an image there may lie another one by now.
+            if shard.mark() != self._marks[number]:
+                raise changed(shard.name)
+            path = shard.local()  # which may have been thrown out of the cache
             if key not in self._open:
-                if shard.mark() != self._marks[number]:
-                    raise changed(shard.name)
-                self._open[key] = format_of(shard.name).open(shard.local())
+                self._open[key] = format_of(shard.name).open(path)
             self._open.move_to_end(key)
             if len(self._open) > OPEN:
                 self._open.popitem(last=False)
@@ -196,10 +198,18 @@ def open_shards(
 
     class_names  of labels that are numbers, where a file beside the shards gives them
 
-    Raises DataError for a shard that is damaged, with its name and the byte; UsageError where the
-    package is missing that reads it.
+    Raises DataError for shards of several kinds, and for one that is damaged, with its name and the
+    byte; UsageError where the package is missing that reads it.
     """
-    keys = [key_of(root, file) for file in files]
+    kinds = {os.path.splitext(file.name)[1].lower() for file in files}
+    if len(kinds) > 1:
+        raise DataError(
+            f"holds shards of several kinds: {', '.join(sorted(kinds))}",
+            where=printable(root),
+            remedy="Open one kind by a pattern, such as *.tar.",
+        )
+    marks = [file.mark() for file in files]
+    keys = [os.fsencode(f"{root}\0{f.name}\0") + m for f, m in zip(files, marks, strict=True)]
     known = [recall(key) for key in keys]
     new = [file for file, index in zip(files, known, strict=True) if index is None]
     task, done, total = under_way().task("reading shards (bytes)"), 0, sum(f.work() for f in new)
@@ -210,8 +220,8 @@ def open_shards(
         task(done, max(done, total))
 
     indexes = [
-        _read_through(file, key, passed) if index is None else index
-        for file, key, index in zip(files, keys, known, strict=True)
+        _read_through(file, mark, key, passed) if index is None else index
+        for file, mark, key, index in zip(files, marks, keys, known, strict=True)
     ]
     if not any(map(len, indexes)):
         notes = "".join(f": {note}" for note in unread(indexes))
@@ -221,31 +231,17 @@ def open_shards(
             remedy="A sample of a tar shard is 0001.jpg beside 0001.cls; a Parquet shard has a "
             "column of images.",
         )
-    return ShardDataset(root, name, [*zip(files, indexes, strict=True)], class_names)
+    return ShardDataset(root, name, [*zip(files, marks, indexes, strict=True)], class_names)
 
 
-def _read_through(file: Stored, key: bytes, passed: Told) -> ShardIndex:
+def _read_through(file: Stored, mark: bytes, key: bytes, passed: Told) -> ShardIndex:
     """One pass over a shard; what it has found is kept, unless the shard was just written."""
-    mark = file.mark()
     made = format_of(file.name).index(file.local(passed), printable(file.name), passed)
     if file.mark() != mark:
         raise changed(file.name)
     if is_cacheable(mark):
         keep(key, made)
     return made
-
-
-def changed(name: str) -> DataError:
-    return DataError(
-        "has changed since it was opened",
-        where=printable(name),
-        remedy="Begin again: its images are read anew.",
-    )
-
-
-def key_of(root: str, file: Stored) -> bytes:
-    """By which the index of a shard is found again: its place, and what tells of its change."""
-    return os.fsencode(f"{root}\0{file.name}\0") + file.mark()
 
 
 NUMBERING = re.compile(r"[-_]?(\d+([-_]of[-_]\d+)?|\{.*\})$", re.IGNORECASE)

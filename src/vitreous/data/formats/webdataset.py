@@ -19,7 +19,7 @@ from typing import BinaryIO, NoReturn
 
 from vitreous.data.cache.file_cache import SIZE
 from vitreous.data.formats.image_files import SUFFIXES
-from vitreous.data.formats.shard_index import Gathered, ShardIndex
+from vitreous.data.formats.shard_index import NO_IMAGE, Gathered, ShardIndex
 from vitreous.data.formats.tar_members import Member, members
 from vitreous.data.images.read_file import MAX_BYTES, printable
 from vitreous.data.manifest_words import SYNONYMS
@@ -80,7 +80,7 @@ def index(path: Path, where: str, passed: Callable[[int], None]) -> ShardIndex:
             elif kind in LABELS:
                 _add_label(sample, member, file, LABELS.index(kind), where)
             else:
-                others[f".{kind}"] += 1
+                others[f".{kind}" if kind else "without an ending"] += 1
                 if kind.rpartition(".")[2] in IMAGES and kind.partition(".")[0].isdigit():
                     _fail(
                         where,
@@ -92,8 +92,8 @@ def index(path: Path, where: str, passed: Callable[[int], None]) -> ShardIndex:
     for key, sample in samples.items():
         if image := sample.image:
             made.add(image.name, image.start, image.size, sample.digest, sample.word, key)
-    lone = sum(sample.image is None for sample in samples.values())
-    unread = dict(sorted(others.items())) | ({"samples without an image": lone} if lone else {})
+    lone = sum(each.image is None and each.word is not None for each in samples.values())
+    unread = dict(sorted(others.items())) | ({NO_IMAGE: lone} if lone else {})
     return made.index((), unread)
 
 

@@ -8,7 +8,7 @@ import stat
 from pathlib import Path
 
 from vitreous.data.images.file_type import REMOVE
-from vitreous.errors import ImageError
+from vitreous.errors import DataError, ImageError
 
 MAX_BYTES = 1 << 29  # of a file
 
@@ -25,6 +25,15 @@ def printable(path: str | Path) -> str:
 def in_locale(path: str) -> str:
     """A path that was written as UTF-8, as this system's locale holds the same bytes."""
     return os.fsdecode(path.encode("utf-8", "surrogateescape"))
+
+
+def changed(name: str) -> DataError:
+    """The error of a file that is not the one any more that was opened."""
+    return DataError(
+        "has changed since it was opened",
+        where=printable(name),
+        remedy="Begin again: it is read anew.",
+    )
 
 
 def read_bytes(path: str | Path) -> bytes:

@@ -19,7 +19,7 @@ from typing import Any, BinaryIO
 
 from vitreous.atomic import storage_errors
 from vitreous.data.cache import cache_folder
-from vitreous.data.images.read_file import printable
+from vitreous.data.images.read_file import changed, printable
 from vitreous.data.remote.address import differs, mark_of, suffix, tells_of_changes
 from vitreous.errors import DataError, StorageError, VitreousError
 from vitreous.formats import counted
@@ -92,10 +92,16 @@ def look(system: Any, path: str, address: str, name: str) -> RemoteFile:
     if info.get("type") == "directory":
         raise DataError("is a folder, no file", where=printable(address), remedy="Name a file.")
     if not tells_of_changes(info):
+        alone = info.get("size") is not None
         under_way().note(
             f"{printable(address)}: the server tells its size alone; a change that keeps it would "
             "not be noticed"
+            if alone
+            else f"{printable(address)}: the server tells nothing that would change with the file; "
+            "it is fetched each time"
         )
+        if not alone:  # no older copy or index is known to be of this file
+            info = {**info, "created": time.time_ns()}
     return RemoteFile(system, path, address, name, info)
 
 
@@ -111,8 +117,9 @@ def fetch(file: RemoteFile, target: Path, told: Told, *, fresh: bool = False) ->
     address = file.address
     with storage_errors(target):
         target.parent.mkdir(parents=True, exist_ok=True)
-        part = target.with_name(f"{target.name}.tmp")
-        with open(part, "a+b") as out, _locked(out):
+        # Named by what is fetched: what was begun of an older file is not gone on with.
+        part = target.with_name(f"{file.mark().hex()}.tmp")
+        with open(part, "a+b") as out, locked(out):
             if target.is_file():  # another process has fetched it meanwhile
                 part.unlink(missing_ok=True)
                 return
@@ -131,7 +138,7 @@ def fetch(file: RemoteFile, target: Path, told: Told, *, fresh: bool = False) ->
 
 def _fill(out: BinaryIO, file: RemoteFile, told: Told) -> None:
     """All bytes from the end of `out` on."""
-    tries = 0
+    tries, most = 0, out.seek(0, os.SEEK_END)
     while True:
         start = out.seek(0, os.SEEK_END)
         try:
@@ -139,7 +146,8 @@ def _fill(out: BinaryIO, file: RemoteFile, told: Told) -> None:
                 with storage_errors(out.name):
                     out.write(block)
                 told(len(block))
-                tries = 0
+                if out.tell() > most:  # not where it began anew: that could go on for ever
+                    tries, most = 0, out.tell()
             out.flush()
             if file.size is None or out.tell() == file.size:
                 return
@@ -225,14 +233,6 @@ def status(error: Exception) -> int | None:
     return None
 
 
-def changed(address: str) -> DataError:
-    return DataError(
-        "has changed since it was opened",
-        where=printable(address),
-        remedy="Begin again: it is fetched and read anew.",
-    )
-
-
 def reason(error: Exception) -> str:
     number = status(error)
     if number is not None:
@@ -256,7 +256,7 @@ def failed(error: Exception, address: str, tries: int = 1) -> VitreousError:
 
 
 @contextlib.contextmanager
-def _locked(file: BinaryIO) -> Iterator[None]:
+def locked(file: BinaryIO) -> Iterator[None]:
     """Within the block no other process writes this file; it waits until it is alone."""
     if fcntl is not None:
         with contextlib.suppress(OSError):  # some network file systems know no locks

@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import contextlib
 import posixpath
+import shutil
 import zipfile
-from collections.abc import Sequence
+import zlib
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from hashlib import blake2b
 from pathlib import Path, PurePosixPath
@@ -22,7 +24,7 @@ from vitreous.atomic import replacing
 from vitreous.data.cache import cache_folder
 from vitreous.data.images.read_file import MAX_BYTES, printable
 from vitreous.data.remote.address import base_name
-from vitreous.data.remote.download import NO_ROOM, RemoteFile, attempt, fetch, look
+from vitreous.data.remote.download import NO_ROOM, RemoteFile, attempt, fetch, locked, look
 from vitreous.errors import DataError, StorageError
 from vitreous.files import read_json, write_json
 from vitreous.progress.progress import under_way
@@ -48,8 +50,13 @@ def listed(system: Any, path: str, address: str) -> list[RemoteFile]:
             if any(part.startswith(".") for part in PurePosixPath(inside).parts):
                 continue
             if info.get("type") == "directory" or str(info["name"]).endswith("/"):
-                if depth < DEEPEST:
-                    walk(f"{name}/", depth + 1)
+                if depth == DEEPEST:
+                    raise DataError(
+                        f"has more than {DEEPEST} folders in each other: {printable(inside)}",
+                        where=printable(address),
+                        remedy="Name a folder further down.",
+                    )
+                walk(f"{name}/", depth + 1)
             else:
                 found[inside] = info
             if len(found) > MOST:
@@ -85,15 +92,18 @@ class Mirror:
         key = blake2b(place, digest_size=16).hexdigest()
         self._folder = cache_folder.folder() / "mirrors" / key
         self.path = self._folder / safe(base_name(address), address)
-        self._list = self._folder / "files.json"
+        self._list = self._folder.with_suffix(".json")
 
     def take(self, files: Sequence[RemoteFile], *, others: bool = False) -> None:
         """Fetch what is not there as it is told now; what is not among `files` goes.
 
         others  may there be more, which stay?
         """
+        with self._alone():
+            self._take({safe(file.name, file.address): file for file in files}, others)
+
+    def _take(self, wanted: Mapping[str, RemoteFile], others: bool) -> None:
         known = self._known()
-        wanted = {safe(file.name, file.address): file for file in files}
         if not others:
             for name in known.keys() - wanted.keys():
                 (self.path / name).unlink(missing_ok=True)
@@ -133,10 +143,23 @@ class Mirror:
     def unpack(self, archive: Path, address: str, mark: bytes) -> Path:
         """What a zip archive holds, as files; it is read once, until it changes."""
         folder = self.path.with_suffix("")
-        if self._known() != {"archive": mark.hex()}:
+        with self._alone():
+            if self._known() == {"archive": mark.hex()}:
+                return folder
+            shutil.rmtree(folder, ignore_errors=True)  # what is not in it any more
             _unpack(archive, folder, address)
             write_json(self._list, {"archive": mark.hex()})
         return folder
+
+    @contextlib.contextmanager
+    def _alone(self) -> Iterator[None]:
+        """Within the block no other process changes the copies."""
+        with contextlib.ExitStack() as stack:
+            with contextlib.suppress(OSError):  # a cache that can only be read
+                self._folder.mkdir(parents=True, exist_ok=True)
+                file = stack.enter_context(open(self._folder.with_suffix(".lock"), "ab"))
+                stack.enter_context(locked(file))
+            yield
 
     def _known(self) -> dict[str, str]:
         with contextlib.suppress(Exception):
@@ -181,6 +204,6 @@ def _unpack(archive: Path, folder: Path, address: str) -> None:
                         target.write(piece)
                 done += member.file_size
                 task(done, total)
-    except (zipfile.BadZipFile, RuntimeError, NotImplementedError, EOFError) as error:
+    except (zipfile.BadZipFile, zlib.error, RuntimeError, EOFError) as error:
         message = f"is no zip archive that can be read: {error}"
         raise DataError(message, where=where, remedy=remedy) from error

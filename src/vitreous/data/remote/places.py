@@ -8,7 +8,7 @@ from typing import Any
 
 from vitreous.data.dataset import Dataset
 from vitreous.data.formats.image_files import SUFFIXES
-from vitreous.data.formats.shard_names import CLASS_NAMES, class_names, expanded
+from vitreous.data.formats.shard_names import CLASS_NAMES, class_names, expanded, refuse_compressed
 from vitreous.data.formats.shards import is_shard, open_shards
 from vitreous.data.formats.table_rows import read_rows
 from vitreous.data.images.read_file import printable
@@ -50,6 +50,7 @@ def resolved(address: str) -> Dataset | Path:
         )
     shards = [file for file in files if is_shard(file.name)]
     if shards and not any(_is_image(file.name) for file in files):
+        refuse_compressed([file.name for file in files], printable(address))
         mirror = Mirror(address)
         mirror.take([file for file in files if file.name in CLASS_NAMES])
         shards = [_looked_at(file) for file in shards]
