@@ -87,12 +87,12 @@ def processor(told: Path = Path("/proc/cpuinfo")) -> str:
 
 
 def recorded(path: Path) -> RuntimeChoice | None:
-    """What an runtime.json says about this processor; None where it says nothing."""
+    """What a runtime.json says about this processor; None where it says nothing."""
     return next((one for one in entries(path) if one.processor == processor()), None)
 
 
 def record(path: Path, choice: RuntimeChoice) -> None:
-    """Into an runtime.json, in place of what it said about this processor. Raises StorageError."""
+    """Into a runtime.json, in place of what it said about this processor. Raises StorageError."""
     others = [one for one in entries(path) if one.processor != choice.processor]
     write_bytes(path, json_text([asdict(one) for one in (*others, choice)], indent=2).encode())
 
@@ -192,19 +192,22 @@ class Trial:
 
         built  what is there already
         """
-        title = RUNTIMES[name].title
-        if not RUNTIMES[name].installed:
-            return False, f"{title} is not installed"
+        runtime = RUNTIMES[name]
+        if not runtime.installed:
+            return False, f"{runtime.title} is not installed"
         try:
             compute = built.get(name) or self.build(name)
             found = torch.cat([compute(images) for images in self.chunks()])
         except Exception as error:  # each runtime has kinds of its own
-            return False, f"{title} failed: {str(error).splitlines()[0]}"
+            return False, runtime.failed(error)
         exact = self.computing("float32")
         expected = torch.cat([exact(images) for images in self.chunks()])
         close = agreement(found, expected, None if self.features else self.task)
         verb = "agrees" if close.holds else "does not agree"
-        return close.holds, f"{title} {verb} on {counted(len(expected), 'image')}: {close.text}"
+        return (
+            close.holds,
+            f"{runtime.title} {verb} on {counted(len(expected), 'image')}: {close.text}",
+        )
 
     def tried(self, built: dict[str, Compute]) -> dict[str, tuple[float, float]]:
         """(images a second, seconds to begin) of the network and of each runtime, measured now and
