@@ -145,9 +145,11 @@ class Trial:
             if found:
                 return self.choice(name, "; ".join(told), speeds)
         missing = [
-            f'{each.title} is not installed (pip install "vitreous[{each.extra}]")'
-            for each in RUNTIMES.values()
-            if not each.installed
+            f"{each.title} cannot compute this network"
+            if each.installed
+            else f'{each.title} is not installed (pip install "vitreous[{each.extra}]")'
+            for name, each in RUNTIMES.items()
+            if name not in speeds
         ]
         return self.choice(NETWORK, "; ".join([*told, *missing, "nothing was faster"]), speeds)
 
@@ -217,7 +219,7 @@ class Trial:
         begun: dict[str, float] = {}
         for name in (NETWORK, *(name for name, each in RUNTIMES.items() if each.installed)):
             began = time.perf_counter()
-            with suppress(Exception):  # why, is told when the choice falls on it
+            with suppress(Exception):  # `choose` tells which could not
                 compute = self.build(name)
                 compute(images)
                 built[name], begun[name] = compute, time.perf_counter() - began
