@@ -18,6 +18,7 @@ from vitreous.inference import load
 from vitreous.retrieval.encoder import encoder
 from vitreous.runs import run_engine
 from vitreous.runs.evaluate import evaluate
+from vitreous.runs.rejection_choice import choose_rejection
 from vitreous.runs.run import resume, train
 
 RECIPE: dict[str, Any] = {"model": "efficientnet_lite0", "pretrained": "yes", "size": 32}
@@ -126,6 +127,10 @@ def test_a_larger_evaluation_chooses_once_and_says_so(
     again = evaluate(run.folder.path, photos)
     assert not any(note.startswith("computed by folded") for note in again.notes)
     assert plain(again) == plain(first)
+    computed.clear()
+    choose_rejection(run.folder.path, photos, keep=False)  # of what `predict --reject` will see
+    held = run.model.training["examples"]
+    assert sum(count for _, count in computed) == held["validation"] + held["test"]
 
 
 def test_an_exported_file_has_its_runtime_already(
