@@ -109,6 +109,12 @@ def test_a_graph_is_kept_and_one_that_was_damaged_is_not_believed() -> None:
     assert damaged(network, images(3)) is None
     assert "other outputs" in damaged.failure
 
+    features = Engine("onnxruntime", network, SHAPE, features=True, key="a" * 64)
+    assert features.place is not None
+    features.place.write_bytes(engine.place.read_bytes())
+    assert features(network, images(3)) is None  # 5 numbers in place of 64
+    assert features.failure
+
 
 def test_a_copy_has_no_engine() -> None:
     engine = Engine("folded", trained("resnet20"), SHAPE)
