@@ -66,11 +66,23 @@ def test_the_network_is_asked_itself_where_it_is_another_question() -> None:
     assert engine(network, images(2)) is None
 
 
-@pytest.mark.parametrize("damage", ["wrong", "raises"])
+@pytest.mark.parametrize("runtime", RUNTIMES)
+def test_a_network_that_changed_before_its_first_answer_answers_itself(runtime: str) -> None:
+    network = trained("resnet20")
+    assert Engine(runtime, network, SHAPE, key="a" * 64)(network, images(2)) is not None
+    engine = Engine(runtime, network, SHAPE, key="a" * 64)  # its graph is kept
+    with torch.no_grad():
+        next(network.parameters()).mul_(1.001)  # too little to look like damage
+    assert engine(network, images(2)) is None
+
+
+@pytest.mark.parametrize("damage", ["wrong", "raises", "raises without a word"])
 def test_a_runtime_that_fails_is_not_heard(damage: str, monkeypatch: pytest.MonkeyPatch) -> None:
     def build(network: nn.Module, given: torch.Tensor, kept: Path | None) -> Any:
         if damage == "raises":
             raise RuntimeError("no such operator")
+        if damage == "raises without a word":
+            raise MemoryError
         return lambda images: 2 * outputs(network, images)
 
     monkeypatch.setitem(RUNTIMES, "folded", Runtime("another way", build))
@@ -97,6 +109,12 @@ def test_a_graph_is_kept_and_one_that_was_damaged_is_not_believed() -> None:
     assert damaged(network, images(3)) is None
     assert "other outputs" in damaged.failure
 
+    features = Engine("onnxruntime", network, SHAPE, features=True, key="a" * 64)
+    assert features.place is not None
+    features.place.write_bytes(engine.place.read_bytes())
+    assert features(network, images(3)) is None  # 5 numbers in place of 64
+    assert features.failure
+
 
 def test_a_copy_has_no_engine() -> None:
     engine = Engine("folded", trained("resnet20"), SHAPE)
@@ -113,3 +131,7 @@ def test_a_forked_process_makes_its_own(monkeypatch: pytest.MonkeyPatch) -> None
     after = engine(network, images(2))
     assert engine._made is not made
     torch.testing.assert_close(after, before)
+    with torch.no_grad():
+        next(network.parameters()).mul_(1.001)
+    monkeypatch.setattr(engines.os, "getpid", lambda: -2)
+    assert engine(network, images(2)) is None

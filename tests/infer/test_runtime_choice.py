@@ -112,6 +112,17 @@ def test_a_choice_that_agrees_no_more_is_dropped(runtimes: dict[str, int]) -> No
     assert "wrong does not agree" in found.reason
 
 
+def test_a_runtime_that_fails_without_a_word_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    def build(*_: Any) -> Compute:
+        raise MemoryError
+
+    monkeypatch.setattr(choosing, "RUNTIMES", {"big": Runtime("big", build)})
+    chosen = RuntimeChoice(runtime="big", reason="", processor=processor())
+    assert trial().confirmed(chosen).reason == "big failed: MemoryError"
+    for _ in range(2):  # measured, and from the cache
+        assert trial().choose().reason == "big cannot compute this network; nothing was faster"
+
+
 def test_each_processor_has_its_entry(tmp_path: Path) -> None:
     path = tmp_path / "runtime.json"
     assert recorded(path) is None

@@ -40,13 +40,26 @@ def looked_into(net: nn.Sequential) -> None:
     net[1].register_forward_hook(lambda *_: None)
 
 
+def another_pass(net: nn.Sequential) -> None:
+    net[0].forward = lambda images: images[..., 2:, 2:].repeat(1, 2, 1, 1)[:, :4]  # type: ignore[method-assign]
+
+
 def loaded(net: nn.Sequential) -> None:
     net.load_state_dict(network().state_dict())
 
 
 @pytest.mark.parametrize(
     "change",
-    [added, behind_torch, pruned_in_numpy, other_statistics, replaced, looked_into, loaded],
+    [
+        added,
+        behind_torch,
+        pruned_in_numpy,
+        other_statistics,
+        replaced,
+        looked_into,
+        another_pass,
+        loaded,
+    ],
 )
 @pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
 def test_a_change_is_seen(
@@ -63,5 +76,8 @@ def test_a_change_is_seen(
 def test_a_hook_that_is_gone_is_none() -> None:
     net = network()
     watch = WeightWatch(net)
+    hook = nn.modules.module.register_module_forward_hook(lambda *_: None)  # of all modules
+    assert not watch.holds()
+    hook.remove()
     net[0].register_forward_pre_hook(lambda *_: None).remove()
     assert watch.holds()

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from torch import Tensor
 
+from vitreous.export.exporting import export
 from vitreous.files import read_json, read_table
 from vitreous.infer.engine import Engine
 from vitreous.infer.runtime_choice import Trial
@@ -17,6 +18,7 @@ from vitreous.inference import load
 from vitreous.retrieval.encoder import encoder
 from vitreous.runs import run_engine
 from vitreous.runs.evaluate import evaluate
+from vitreous.runs.rejection_choice import choose_rejection
 from vitreous.runs.run import resume, train
 
 RECIPE: dict[str, Any] = {"model": "efficientnet_lite0", "pretrained": "yes", "size": 32}
@@ -108,6 +110,7 @@ def test_bits_that_are_asked_for_do_not_depend_on_a_clock(
 ) -> None:
     faster("folded")
     run = train(photos, model="linear", epochs=1, deterministic=True)
+    evaluate(run.folder.path, photos)
     assert not run.folder.runtime.exists()
     assert not computed
 
@@ -124,3 +127,20 @@ def test_a_larger_evaluation_chooses_once_and_says_so(
     again = evaluate(run.folder.path, photos)
     assert not any(note.startswith("computed by folded") for note in again.notes)
     assert plain(again) == plain(first)
+    computed.clear()
+    choose_rejection(run.folder.path, photos, keep=False)  # of what `predict --reject` will see
+    held = run.model.training["examples"]
+    assert sum(count for _, count in computed) == held["validation"] + held["test"]
+
+
+def test_an_exported_file_has_its_runtime_already(
+    photos: Path, faster: Callable[[str], None], computed: list[tuple[bool, int]]
+) -> None:
+    for extra in ("onnx", "onnxruntime", "onnxscript"):
+        pytest.importorskip(extra)
+    run = train(photos, model="lenet5", size=28, epochs=1)
+    file = export(run.folder.path, out=run.folder.path / "model.onnx").path
+    faster("folded")
+    evaluate(file, photos)
+    assert not run.folder.runtime.exists()
+    assert not computed

@@ -1,1 +1,1 @@
-"""What computes answers where nothing is learned: the network itself, or something faster."""
+"""Runtimes: what computes a network's outputs, torch or something faster; `inference` asks."""

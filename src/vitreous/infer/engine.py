@@ -45,8 +45,12 @@ class Engine:
     features: bool = False
     key: str = ""
     failure: str = ""
-    _made: tuple[int, Compute, WeightWatch] | None = field(default=None, init=False, repr=False)
+    _made: tuple[int, Compute] | None = field(default=None, init=False, repr=False)
     _lock: threading.Lock = field(default_factory=threading.Lock, init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        # From now on, and not from the first answer: the key tells the weights as they are now.
+        self._watch = WeightWatch(self.network)
 
     def __reduce__(self) -> tuple[type[None], tuple[()]]:
         """A copy of a predictor has a network of its own, and asks that."""
@@ -59,7 +63,7 @@ class Engine:
         """What the network gives for images (B, C, H, W); None where it has to be asked itself."""
         if self.failure or network is not self.network or images.device.type != "cpu":
             return None
-        if tuple(images.shape[1:]) != self.shape or not len(images):
+        if tuple(images.shape[1:]) != self.shape or not len(images) or not self._watch.holds():
             return None
         with self._lock:
             # A forked process has none of the threads that a runtime had.
@@ -67,30 +71,27 @@ class Engine:
                 self._made = self._make(images.detach())
         if self._made is None:
             return None
-        _, compute, watch = self._made
-        if not watch.holds():
-            return None
+        _, compute = self._made
         return compute(images.detach())
 
-    def _make(self, images: Images) -> tuple[int, Compute, WeightWatch] | None:
+    def _make(self, images: Images) -> tuple[int, Compute] | None:
         """What computes, if it gives what the network gives for the first of the images."""
         runtime = RUNTIMES[self.runtime]
         network = Backbone(self.network) if self.features else self.network
-        watch = WeightWatch(self.network)
         try:
             with evaluating(network):
                 compute = runtime.build(network, images, self.place)
                 first = images[:LOOKED_AT]
                 with torch.inference_mode():
                     expected = network(first)
-                found = compute(first)
+                gap = float((compute(first) - expected).abs().max())
         except Exception as error:  # each runtime has kinds of its own
-            self.failure = f"{runtime.title} failed: {str(error).splitlines()[0]}"
+            self.failure = runtime.failed(error)
             return None
-        if not float((found - expected).abs().max()) <= GROSS * float(expected.abs().max()):
+        if not gap <= GROSS * float(expected.abs().max()):
             self.failure = f"{runtime.title} gave other outputs"
             return None
-        return os.getpid(), compute, watch
+        return os.getpid(), compute
 
     @property
     def place(self) -> Path | None:

@@ -87,12 +87,12 @@ def processor(told: Path = Path("/proc/cpuinfo")) -> str:
 
 
 def recorded(path: Path) -> RuntimeChoice | None:
-    """What an runtime.json says about this processor; None where it says nothing."""
+    """What a runtime.json says about this processor; None where it says nothing."""
     return next((one for one in entries(path) if one.processor == processor()), None)
 
 
 def record(path: Path, choice: RuntimeChoice) -> None:
-    """Into an runtime.json, in place of what it said about this processor. Raises StorageError."""
+    """Into a runtime.json, in place of what it said about this processor. Raises StorageError."""
     others = [one for one in entries(path) if one.processor != choice.processor]
     write_bytes(path, json_text([asdict(one) for one in (*others, choice)], indent=2).encode())
 
@@ -145,9 +145,11 @@ class Trial:
             if found:
                 return self.choice(name, "; ".join(told), speeds)
         missing = [
-            f'{each.title} is not installed (pip install "vitreous[{each.extra}]")'
-            for each in RUNTIMES.values()
-            if not each.installed
+            f"{each.title} cannot compute this network"
+            if each.installed
+            else f'{each.title} is not installed (pip install "vitreous[{each.extra}]")'
+            for name, each in RUNTIMES.items()
+            if name not in speeds
         ]
         return self.choice(NETWORK, "; ".join([*told, *missing, "nothing was faster"]), speeds)
 
@@ -192,19 +194,22 @@ class Trial:
 
         built  what is there already
         """
-        title = RUNTIMES[name].title
-        if not RUNTIMES[name].installed:
-            return False, f"{title} is not installed"
+        runtime = RUNTIMES[name]
+        if not runtime.installed:
+            return False, f"{runtime.title} is not installed"
         try:
             compute = built.get(name) or self.build(name)
             found = torch.cat([compute(images) for images in self.chunks()])
         except Exception as error:  # each runtime has kinds of its own
-            return False, f"{title} failed: {str(error).splitlines()[0]}"
+            return False, runtime.failed(error)
         exact = self.computing("float32")
         expected = torch.cat([exact(images) for images in self.chunks()])
         close = agreement(found, expected, None if self.features else self.task)
         verb = "agrees" if close.holds else "does not agree"
-        return close.holds, f"{title} {verb} on {counted(len(expected), 'image')}: {close.text}"
+        return (
+            close.holds,
+            f"{runtime.title} {verb} on {counted(len(expected), 'image')}: {close.text}",
+        )
 
     def tried(self, built: dict[str, Compute]) -> dict[str, tuple[float, float]]:
         """(images a second, seconds to begin) of the network and of each runtime, measured now and
@@ -214,7 +219,7 @@ class Trial:
         begun: dict[str, float] = {}
         for name in (NETWORK, *(name for name, each in RUNTIMES.items() if each.installed)):
             began = time.perf_counter()
-            with suppress(Exception):  # why, is told when the choice falls on it
+            with suppress(Exception):  # `choose` tells which could not
                 compute = self.build(name)
                 compute(images)
                 built[name], begun[name] = compute, time.perf_counter() - began

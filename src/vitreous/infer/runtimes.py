@@ -128,6 +128,10 @@ class Runtime:
     def installed(self) -> bool:
         return all(importlib.util.find_spec(name) is not None for name in self.packages)
 
+    def failed(self, error: Exception) -> str:
+        """In a sentence, of what its `build` or its answer has raised."""
+        return f"{self.title} failed: {(str(error) or type(error).__name__).splitlines()[0]}"
+
 
 RUNTIMES = {
     "folded": Runtime("torch with folded norms", folded),

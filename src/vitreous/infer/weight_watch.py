@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
+from torch.nn.modules.module import _global_forward_hooks, _global_forward_pre_hooks
 
 SAMPLED = 16  # numbers of each tensor, evenly spread over it
 
@@ -27,15 +28,19 @@ class WeightWatch:
     def holds(self) -> bool:
         """Is the network unchanged, and does nothing look on or intervene?"""
         return (
-            not any(module._forward_hooks or module._forward_pre_hooks for module in self.modules)
+            not (_global_forward_hooks or _global_forward_pre_hooks)
+            and not any(
+                module._forward_hooks or module._forward_pre_hooks for module in self.modules
+            )
             and self._parts() == self.parts
             and self._versions() == self.versions
             and bool(np.array_equal(self._numbers(), self.numbers))
         )
 
     def _parts(self) -> list[int]:
-        """Of all modules the parts, each by its identity."""
-        return [
+        """Of all modules the parts, each by its identity, and a forward pass that was put in."""
+        put_in = [id(vars(module).get("forward")) for module in self.modules]
+        return put_in + [
             id(part)
             for module in self.modules
             for parts in (module._modules, module._parameters, module._buffers)

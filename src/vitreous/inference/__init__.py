@@ -1,4 +1,4 @@
-"""Networks as files: the model file of vitreous, and ONNX for other runtimes."""
+"""Predictors, from images to answers, and model files; `infer` knows what computes the outputs."""
 
 from vitreous.inference.model_file import Bundle, load
 from vitreous.inference.onnx import to_onnx

@@ -8,6 +8,7 @@ from typing import Any
 
 from vitreous.infer.engine import Engine
 from vitreous.infer.weight_digest import digest
+from vitreous.inference.pixel_network import PixelNetwork
 from vitreous.inference.predictor import Predictor
 from vitreous.models.classic import Classic
 
@@ -21,16 +22,16 @@ def engine_of(
     features: bool = False,
 ) -> Engine | None:
     """What answers in the network's place; None where nothing can: it has to be known what the
-    network computes, and images need to be of one size.
+    network computes, and images need to be of one size. An exported file has its runtime already.
 
     architecture  its name in the table of models, or None; arguments: what `create` was called with
     runtime       its name in RUNTIMES
     features      are computed, in place of outputs
     """
     network = predictor.model
-    if architecture is None or isinstance(network, Classic) or predictor.keeps_size:
+    if architecture is None or isinstance(network, Classic | PixelNetwork):
         return None
-    if predictor.device.type != "cpu":
+    if predictor.keeps_size or predictor.device.type != "cpu":
         return None
     height, width, channels = predictor.contract.shape
     # Numbers that no state holds, such as the mean of pixels, decide as well.

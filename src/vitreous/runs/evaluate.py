@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -23,10 +22,9 @@ from vitreous.data.dataset import Dataset, Part
 from vitreous.data.splits.split import Split
 from vitreous.data.splits.split import split as assign
 from vitreous.data.splits.test_uses import record
-from vitreous.errors import DataError, StorageError, UsageError
+from vitreous.errors import DataError, UsageError
 from vitreous.files import read_yaml
 from vitreous.formats import counted, moment, times
-from vitreous.infer.runtime_choice import recorded
 from vitreous.inference.model_file import Bundle, load
 from vitreous.inference.rejection import SHARE, Rejection
 from vitreous.metrics.score import Scores
@@ -35,7 +33,7 @@ from vitreous.progress.progress import Progress
 from vitreous.run_folder import RunFolder
 from vitreous.runs.classic_fit import rivals
 from vitreous.runs.evaluation import Evaluation
-from vitreous.runs.run_engine import choose
+from vitreous.runs.run_engine import evaluated_by
 from vitreous.runs.setup import TrainingSetup
 from vitreous.tasks.asked import opened
 from vitreous.tasks.task import Columns, Ids
@@ -144,12 +142,8 @@ def _evaluate(model: str | Path | Bundle, data: object, split: str, shown: Progr
     run = None if isinstance(model, Bundle) else run_of(Path(model))
     part = open_part(bundle, data, split, run, shown)
     chosen: list[str] = []
-    if run is not None and recorded(run.runtime) is None:
-        with suppress(StorageError):  # the network answers, where nothing can be written down
-            engine = choose(
-                bundle, run.runtime, part.rows, part.ids, len(part.ids), say=chosen.append
-            )
-            bundle = replace(bundle, engine=engine)
+    if run is not None:
+        bundle = evaluated_by(run, bundle, part.rows, part.ids, chosen.append)
     meter = bundle.measure(part.rows, part.targets, part.ids, shown.task("predicting"))
     scores = bundle.task.scores(meter)
     notes = [*part.notes, *chosen]

@@ -21,7 +21,7 @@ from vitreous.data.formats.collection import collection
 from vitreous.errors import DataError, unknown
 from vitreous.fields import Between, checked
 from vitreous.formats import percent
-from vitreous.inference.model_file import Bundle
+from vitreous.inference.model_file import Bundle, load
 from vitreous.inference.predictor import Predictor
 from vitreous.inference.rejection import (
     KEPT,
@@ -125,7 +125,9 @@ def choose_rejection(
         raise unknown("score", score, STRANGENESS, where="--reject")
     checked("share", share, Annotated[float, Between(0.001, 0.5)], "--refused")
     with following(progress) as shown:
-        subject = open_subject(model, data, "validation", shown, 10_000)
+        bundle = load(model)
+        subject = open_subject(model, data, "validation", shown, 10_000, bundle)
+        subject = replace(subject, bundle=bundle)  # with the engine by which it will answer
         training = subject.parts.indices(Part.TRAIN) if subject.parts else subject.other
         bank = bank_of(subject.bundle, subject.rows, spread(training, KEPT))
         names = STRANGENESS if against else (score,)
@@ -170,7 +172,7 @@ def strange(rule: Rejection, predictor: Predictor, rows: Rows, ids: Ids) -> Scor
     parts = []
     for chunk in _chunks(ids, predictor.together):
         images = predictor.contract.images(rows[chunk])
-        found = rule.strangeness(predictor, images, predictor.outputs(images))
+        found = rule.strangeness(predictor, images, predictor.answers(images))
         parts.append(found.double().cpu().numpy())
     return np.concatenate(parts)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,10 +11,13 @@ import numpy as np
 
 from vitreous.data.batches.pack import Rows
 from vitreous.data.dataset import Part
+from vitreous.errors import RunError, StorageError
+from vitreous.files import read_yaml, understood
 from vitreous.infer.engine import Engine
 from vitreous.infer.runtime_choice import COMPARED, Trial, record, recorded
 from vitreous.infer.runtimes import NETWORK
 from vitreous.inference.model_file import Bundle
+from vitreous.run_folder import RunFolder
 from vitreous.runs.setup import TrainingSetup
 from vitreous.tasks.task import Ids
 
@@ -87,6 +91,21 @@ def measured_by(setup: TrainingSetup, bundle: Bundle, say: Callable[[str], None]
         return bundle
     count = sum(map(len, held))
     return replace(bundle, engine=choose(bundle, told, setup.rows, held[0], count, say=say))
+
+
+def evaluated_by(
+    run: RunFolder, bundle: Bundle, rows: Rows, ids: Ids, say: Callable[[str], None]
+) -> Bundle:
+    """The network of a run, with what answers in its place if none was chosen before."""
+    if recorded(run.runtime) is not None:  # `load` has followed it
+        return bundle
+    # The network answers, where a recipe cannot be read, or a choice cannot be written down.
+    with suppress(RunError, StorageError):
+        with understood(run.recipe):
+            exact = read_yaml(run.recipe)["recipe"]["deterministic"]
+        engine = None if exact else choose(bundle, run.runtime, rows, ids, len(ids), say=say)
+        return replace(bundle, engine=engine)
+    return bundle
 
 
 def may_choose(setup: TrainingSetup) -> Path | None:
