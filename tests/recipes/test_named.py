@@ -10,7 +10,7 @@ import pytest
 import vitreous as vt
 from vitreous.errors import UsageError
 from vitreous.recipes.data_facts import DataFacts
-from vitreous.recipes.named import NAMED, PICTURES
+from vitreous.recipes.named import NAMED, OF_OPTIMIZER, PICTURES
 from vitreous.recipes.recipe import Recipe
 from vitreous.recipes.resolve import resolve
 from vitreous.recipes.resolved import LATER, STEPPED
@@ -38,6 +38,7 @@ def test_all_its_fields_can_be_left_open(name: str) -> None:
 def test_rates_follow_the_batch() -> None:
     own = NAMED["speedrun"].fields["lr"]
     assert resolve(Recipe(recipe="speedrun", batch_size=250), FACTS).recipe.lr == own / 2
+    assert resolve(Recipe(recipe="speedrun", accumulate=3), FACTS).recipe.lr == own * 3
     asked = Recipe(recipe="speedrun", batch_size=250, lr=0.3)
     assert resolve(asked, FACTS).recipe.lr == 0.3
     # As published: 11.5 for 1,024 examples, whatever the momentum; 0.0153 of weights a step.
@@ -54,8 +55,14 @@ def test_a_module_of_ones_own_stays() -> None:
 def test_an_unknown_one_is_refused() -> None:
     with pytest.raises(UsageError, match="speedrun"):
         resolve(Recipe(recipe="speedrum"), FACTS)
-    with pytest.raises(UsageError, match="averages"):
-        resolve(Recipe(recipe="speedrun", ema=0.99), FACTS)
+
+
+def test_another_optimizer_has_its_own_rates() -> None:
+    recipe = resolve(Recipe(recipe="speedrun", optimizer="adamw"), FACTS).recipe
+    plain = resolve(Recipe(model="airbench94", optimizer="adamw"), FACTS).recipe
+    for name in OF_OPTIMIZER:
+        assert getattr(recipe, name) == getattr(plain, name)
+    assert (recipe.schedule, recipe.lookahead) == ("triangle", 5)
 
 
 def test_names_are_given_in_place_of_a_recipe(tmp_path_factory: pytest.TempPathFactory) -> None:
@@ -100,8 +107,11 @@ def test_what_belongs_to_other_settings_gets_these(asked: dict[str, Any]) -> Non
 
 
 def test_another_average_takes_the_place_of_lookahead() -> None:
-    recipe = resolve(Recipe(ema=0.99), FACTS).recipe
-    assert (recipe.model, recipe.ema, recipe.lookahead) == ("airbench_small", 0.99, None)
+    for name, model in (None, "airbench_small"), ("speedrun", "airbench94"):
+        recipe = resolve(Recipe(recipe=name, ema=0.99), FACTS).recipe
+        assert (recipe.model, recipe.ema, recipe.lookahead) == (model, 0.99, None)
+    with pytest.raises(UsageError, match="averages"):
+        resolve(Recipe(recipe="speedrun", ema=0.99, lookahead=5), FACTS)
 
 
 @pytest.mark.parametrize("change", [{"examples": 9_000}, {"channels": 1}, {"height": 96}])

@@ -301,6 +301,7 @@ def test_contradictions_name_the_flag_and_a_remedy(
         {"milestones": (0.3,), "step_factor": 0.3, "schedule": "step"},
         {"swa": 0.25},
         {"momentum": 0.99, "optimizer": "nesterov"},
+        {"momentum": 0.9},  # as files of earlier versions say
         {"penalty_from": 3, "l1": 0.1},
         {"backbone_lr": 0.5, "fine_tune": 3},
         {"backbone_lr": 0.5, "freeze": "none"},

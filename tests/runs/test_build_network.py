@@ -96,6 +96,8 @@ def test_a_file_of_weights(place: Path) -> None:
         ({"model": "lenet5", "dropout": 0.5}, UsageError, "lenet5 has no layer that drops units"),
         ({"model": "resnet18", "pretrained": "yes"}, UsageError, "no weights come with resnet18"),
         ({"model": "lenet5", "bn_recalibrate": True}, UsageError, "lenet5 has no batch norm"),
+        ({"model": "lenet5", "bias_lr": 64.0}, UsageError, "lenet5 no normalization layer learns"),
+        ({"bias_lr": 64.0, "freeze": "backbone"}, UsageError, "no normalization layer learns"),
         ({"model": "lenet5", "pretrained": "imagenet"}, UsageError, "no weights of lenet5"),
         ({"pretrained": "gone.safetensors"}, ModelFileError, "no such file"),
     ],

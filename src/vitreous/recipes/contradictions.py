@@ -51,7 +51,11 @@ IDLE = (
     ),
     Idle(
         ("momentum",),
-        lambda choices: choices["optimizer"] in ("momentum", "nesterov"),
+        # Files of earlier versions say 0.9 for every optimizer.
+        lambda choices: (
+            choices["optimizer"] in ("momentum", "nesterov")
+            or choices["momentum"] == OPTIMIZERS["momentum"].arguments["momentum"]
+        ),
         " on the optimizer {optimizer}",
         "Add --optimizer momentum or nesterov",
     ),

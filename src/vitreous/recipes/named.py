@@ -1,8 +1,8 @@
 """Named recipes: settings that were found together, as a table; `--recipe NAME` takes one.
 
-A field that is given beside the name counts more. Rates are those of the recipe's own batches, and
-follow the size of others in proportion: Goyal et al. (2017), "Accurate, large minibatch SGD",
-arXiv:1706.02677. Many small color pictures get one of them without a name.
+A field that is given beside the name counts more. Rates are those of steps over the recipe's own
+batches, and follow the examples of other steps in proportion: Goyal et al. (2017), "Accurate, large
+minibatch SGD", arXiv:1706.02677. Many small color pictures get one of them without a name.
 """
 
 from __future__ import annotations
@@ -41,6 +41,7 @@ AIRBENCH: dict[str, Any] = {
     "lookahead": 5,
     "augment": "alternate",
 }
+OF_OPTIMIZER = ("lr", "momentum", "weight_decay", "bias_lr")  # another one takes its own
 PICTURES = "small_pictures"
 NAMED = {
     "speedrun": NamedRecipe(
@@ -71,10 +72,13 @@ def named_fields(
     fields = dict(NAMED[name].fields)
     if own_module:
         del fields["model"]
-    elif values["recipe"] is None and (values["ema"] or values["swa"]):
+    if values["ema"] or values["swa"]:
         del fields["lookahead"]  # the user has chosen another average
-    if values["batch_size"] is not None:
-        fields["lr"] *= values["batch_size"] / fields["batch_size"]
+    if values["optimizer"] not in (None, fields["optimizer"]):
+        fields = {field: fields[field] for field in fields if field not in OF_OPTIMIZER}
+    else:
+        step = (values["batch_size"] or fields["batch_size"]) * values["accumulate"]
+        fields["lr"] *= step / fields["batch_size"]
     if "epochs" not in fields and values["time"] is not None:
         yield "epochs", 60, "at most; the time ends it"
     for field, value in fields.items():

@@ -24,6 +24,7 @@ from vitreous.models.pretrained import remedy
 from vitreous.models.release import find
 from vitreous.progress.progress import Progress
 from vitreous.recipes.recipe import Recipe
+from vitreous.training.optimizer import NORMS
 
 
 def build_network(
@@ -77,7 +78,7 @@ def check_network(
     """
     if module is not None:
         check_module(module, contract, output)
-        check_recalibrated(recipe, module)
+        check_norms(recipe, module)
     if recipe.model is None:
         return
     with without_weights():
@@ -93,7 +94,7 @@ def check_network(
                 where="--dropout",
                 remedy="Leave it out, or choose a network such as convnet, mlp or vgg16.",
             ) from error
-    check_recalibrated(recipe, network)
+    check_norms(recipe, network)
     row = variant(recipe.model)
     if recipe.pretrained == "yes" and row.weights is None:
         raise UsageError(
@@ -107,8 +108,18 @@ def check_network(
         find(recipe.pretrained, progress=fetched)
 
 
-def check_recalibrated(recipe: Recipe, network: nn.Module) -> None:
-    """Raises UsageError where statistics are asked for that the network does not have."""
+def check_norms(recipe: Recipe, network: nn.Module) -> None:
+    """Raises UsageError where something is asked for of normalization layers that are not there, or
+    do not learn. A named recipe brings its rate to any network.
+    """
+    head_alone = recipe.freeze == "backbone" and not recipe.fine_tune
+    learns = not head_alone and any(isinstance(m, NORMS) for m in network.modules())
+    if recipe.bias_lr is not None and recipe.recipe is None and not learns:
+        raise UsageError(
+            f"has no effect: in {recipe.model or 'the network'} no normalization layer learns",
+            where="--bias-lr",
+            remedy="Leave it out.",
+        )
     if recipe.bn_recalibrate and not any(isinstance(m, _BatchNorm) for m in network.modules()):
         raise UsageError(
             f"has no effect: {recipe.model or 'the network'} has no batch norm",
