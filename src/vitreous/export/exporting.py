@@ -34,6 +34,7 @@ from vitreous.inference.model_file import Bundle, load
 from vitreous.inference.onnx import OPSET, convert, packages
 from vitreous.inference.openvino_network import package
 from vitreous.inference.pixel_network import HEADER, PIXELS
+from vitreous.inference.views import ONE, Viewed
 from vitreous.progress.progress import Progress
 from vitreous.run_folder import RunFolder
 from vitreous.runs.run_images import spread
@@ -209,7 +210,7 @@ def onnx_bytes(bundle: Bundle, rows: NDArray[np.uint8]) -> bytes:
             remedy="Let its forward pass return one tensor.",
         )
     return convert(
-        Deployed(bundle.model, task),
+        Deployed(Viewed(bundle.model, bundle.views), task),
         examples,
         names=(PIXELS, *task.exported(outputs)),
         metadata=metadata_of(bundle),
@@ -222,7 +223,7 @@ def onnx_bytes(bundle: Bundle, rows: NDArray[np.uint8]) -> bytes:
 
 def facts_of(bundle: Bundle) -> dict[str, Any]:
     """The metadata of the file: the header of the model file, and again what others need of it."""
-    header = {**bundle.facts(), "precision": "float32", "probe": None}
+    header = {**bundle.facts(), "precision": "float32", "probe": None, "views": ONE}
     header["sha256"] = digest(bundle.model.state_dict())
     return {
         HEADER: header,

@@ -147,7 +147,7 @@ class Trial:
         missing = [
             f"{each.title} cannot compute this network"
             if each.installed
-            else f'{each.title} is not installed (pip install "vitreous[{each.extra}]")'
+            else f"{each.title} is not installed (pip install {' '.join(each.packages)})"
             for name, each in RUNTIMES.items()
             if name not in speeds
         ]
@@ -256,7 +256,7 @@ class Trial:
     def speeds(self) -> Path:
         """The file of the cache that knows how fast such networks are here."""
         versions = [str(torch.__version__)]
-        for name in ("onnx", "onnxruntime"):
+        for name in ("onnx", "onnxruntime", "openvino"):
             with suppress(metadata.PackageNotFoundError):
                 versions.append(f"{name} {metadata.version(name)}")
         depends_on = [

@@ -42,7 +42,7 @@ def read_onnx(path: Path) -> tuple[OnnxNetwork, Header]:
         import onnxruntime
     except ImportError as error:
         raise UsageError(
-            "an ONNX file needs the package onnxruntime", remedy='pip install "vitreous[export]"'
+            "an ONNX file needs the package onnxruntime", remedy="pip install onnxruntime"
         ) from error
     try:
         blob = path.read_bytes()

@@ -13,6 +13,7 @@ from vitreous.baselines.method_names import NAMES, is_classic
 from vitreous.blocks.init import INITIALIZERS
 from vitreous.errors import UsageError, unknown
 from vitreous.formats import counted
+from vitreous.inference.views import VIEWS
 from vitreous.models import ARCHITECTURES, learns_at_once, variant
 from vitreous.models.classic import check_library
 from vitreous.models.pretrained import remedy
@@ -145,6 +146,8 @@ def check_together(choices: Mapping[str, Any], task: type[Task]) -> None:
         check_rival(name, task)
     task.check_settings(choices["loss"], choices["label_smoothing"] or 0.0, choices["balance"])
     task.check_mixing(choices["mixup"], choices["cutmix"])
+    if choices["tta"] in VIEWS and not (kind == "vector" and task.blends()):
+        raise task.useless("--tta", "its answers move when an image is mirrored")
     if reason := task.spoiled_by(choices["augment"], choices["noise"] or ""):
         raise UsageError(
             reason, where=f"--augment {choices['augment']}", remedy="Choose light or none."

@@ -46,7 +46,14 @@ PICTURES = "small_pictures"
 NAMED = {
     "speedrun": NamedRecipe(
         "94 % on CIFAR-10 with little arithmetic; Jordan (2024), arXiv:2404.00498",
-        {**AIRBENCH, "model": "airbench94", "epochs": 10, "batch_size": 500, "lr": 0.7324},
+        {
+            **AIRBENCH,
+            "model": "airbench94",
+            "epochs": 10,
+            "batch_size": 500,
+            "lr": 0.7324,
+            "tta": "shift",
+        },
     ),
     PICTURES: NamedRecipe(
         "many small color pictures in minutes: the same with a narrower network",

@@ -23,6 +23,7 @@ from vitreous.data.dataset import Dataset, Part
 from vitreous.distributed import ALONE, Ranks
 from vitreous.errors import DivergedError
 from vitreous.inference.model_file import Bundle
+from vitreous.inference.views import ONE
 from vitreous.models.classic import Classic
 from vitreous.models.towers import divided, gathered
 from vitreous.progress.progress import Progress
@@ -134,6 +135,7 @@ class TrainingSetup:
             contract=self.contract,
             task=self.task,
             precision=self.precision.name,
+            views=recipe.tta or ONE,
             training={
                 "data": self.dataset.name,
                 "fingerprint": self.dataset.fingerprint,
