@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import importlib.util
 import io
+import threading
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -92,11 +93,13 @@ def in_openvino(network: nn.Module, images: Images, kept: Path | None) -> Comput
     core = openvino.Core()
     model = core.read_model(model=kept_graph(network, images, kept))
     compiled = core.compile_model(model, "CPU", settings)
+    own = threading.local()  # a request for each thread: to make one takes milliseconds
 
     def compute(images: Images) -> Tensor:
-        request = compiled.create_infer_request()  # one of its own for each thread
-        found = request.infer([images.float().contiguous().numpy()])[0]
-        return torch.from_numpy(found.copy())  # which lies in the request's memory
+        if not hasattr(own, "request"):
+            own.request = compiled.create_infer_request()
+        found = own.request.infer([images.float().contiguous().numpy()])[0]
+        return torch.from_numpy(found.copy())  # it lies in the request's memory
 
     return compute
 
