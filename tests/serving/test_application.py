@@ -132,6 +132,16 @@ def test_evidence(serve: Any, png: Any, model: Path) -> None:
     assert base64.b64decode(each["overlay"].partition(",")[2]) == expected.png()
 
 
+def test_a_setting_that_is_not_known_is_no_silence(serve: Any, png: Any) -> None:
+    for path, remedy in (
+        ("/predict?topp=1", "Did you mean top?"),
+        ("/explain?x=1", "Known: method"),
+    ):
+        found = serve().post(path, content=png())
+        assert found.status_code == 422
+        assert found.json()["error"]["remedy"].startswith(remedy)
+
+
 def test_images_keep_their_own_size_where_the_network_does(
     serve: Any, tmp_path: Path, png: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -43,6 +43,7 @@ from vitreous.tasks.task import Task
 
 CALIBRATION = 256  # training images that tell the ranges of activations
 SUFFIXES = {"onnx": ".onnx", "openvino": ".xml"}
+REPORTS = {"onnx": ".parity.json", "openvino": ".openvino.parity.json"}  # of one run, side by side
 
 
 class Deployed(nn.Module):
@@ -184,7 +185,7 @@ def export(
     path.parent.mkdir(parents=True, exist_ok=True)
     for suffix, content in files.items():
         write_bytes(path.with_suffix(suffix), content)
-    report = path.with_suffix(".parity.json")
+    report = path.with_suffix(REPORTS[to])
     exported = Exported(path=path, report=report, parity=found, scores=scores, notes=(*notes,))
     # For runtimes that do not show a file's metadata, such as that of browsers.
     told = {name: fact for name, fact in facts_of(bundle).items() if name != HEADER}

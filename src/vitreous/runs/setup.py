@@ -262,8 +262,11 @@ def by_hand(network: nn.Module, task: Task, probe: Tensor) -> Gradients:
 
 
 def places(device: str, count: int) -> list[str]:
-    """Names of so many devices of one kind; there is one processor, which has all parts then."""
-    return [device if device == "cpu" else f"{device}:{number}" for number in range(count)]
+    """Names of so many devices of one kind; where there are fewer, as may be when a run is resumed,
+    one has several parts. There is one processor, which has all.
+    """
+    there = max(1, torch.cuda.device_count())
+    return [device if device == "cpu" else f"{device}:{n % there}" for n in range(count)]
 
 
 def chunks(rows: Rows, ids: Ids, size: int) -> Iterator[NDArray[np.uint8]]:

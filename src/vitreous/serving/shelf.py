@@ -85,7 +85,8 @@ def opened(paths: Sequence[str | Path]) -> list[Served]:
             raise UsageError(
                 "is an address, and a server loads files of its own machine alone",
                 where=str(given),
-                remedy="Fetch it first, look at it, and name the file.",
+                remedy="Fetch it first, such as by `hf download OWNER/NAME`, look at it, and name "
+                "the file.",
             )
         path = Path(given)
         stamp = stamp_of(path)  # before: a file that is replaced meanwhile is loaded anew

@@ -31,6 +31,7 @@ from vitreous.data.formats.shards import FORMATS, ShardFormat
 from vitreous.data.images.decode import decode
 from vitreous.data.splits.split import split
 from vitreous.errors import DataError, UsageError
+from vitreous.tasks.asked import opened
 
 WINDOW = PixelContract(height=8, width=8, channels=3)
 CLASSES = ("night", "day")
@@ -321,6 +322,26 @@ def test_what_is_left_out_is_said(tmp_path: Path) -> None:
     ]
     (finding,) = (each for each in check(data).found if "without an image" in each.message)
     assert finding.severity == "error"  # as for images without a label
+
+
+@pytest.mark.parametrize("labels", [True, False])
+def test_masks_are_refused_to_who_asks_for_them(tmp_path: Path, labels: bool) -> None:
+    """And of no harm to who does not."""
+    members = {n: c for n, c in samples(6).items() if labels or n.endswith(".png")}
+    tar(tmp_path / "a.tar", members | {f"000{n}.seg.png": picture(n) for n in range(6)})
+    data = vt.open(tmp_path)
+    assert len(data) == 6
+    assert "not read: 6 .seg.png" in data.notes
+    for task in ("segment", "count", "classify"):
+        if task == "segment":
+            with pytest.raises(DataError, match=r"masks \(.seg.png\) are not read") as caught:
+                opened(tmp_path, task)
+            assert "masks/" in str(caught.value.remedy)
+        else:
+            assert len(opened(tmp_path, task)) == 6
+    with pytest.raises(DataError, match="masks"):
+        vt.train(tmp_path, task="segment", epochs=1, out=tmp_path / "run")
+    assert not (tmp_path / "run").exists()
 
 
 def test_a_file_of_words_is_no_lost_sample(tmp_path: Path) -> None:

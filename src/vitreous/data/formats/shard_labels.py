@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from typing import NoReturn
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +19,11 @@ from vitreous.errors import DataError
 from vitreous.formats import counted
 
 SHOWN = 5  # names in a note
+MASKS = re.compile(r"\.(masks?|seg|segmentation|semantic)\.(png|tiff?|bmp)")
+UNPACK = (
+    "Masks are read from folders: unpack the shards, images into images/ and masks into masks/, "
+    "under the same names."
+)
 Shards = Sequence[tuple[str, ShardIndex]]
 """The indexes of all shards, with the names of the shards."""
 
@@ -51,11 +58,26 @@ def unread(indexes: Sequence[ShardIndex]) -> list[str]:
         counts.update(dict(zip(index.unread, index.unread_counts.tolist(), strict=True)))
     listed = ", ".join(f"{count:,} {kind}" for kind, count in counts.items())
     text = f"not read: {listed}"
+    if masks_in(indexes):
+        text = Doubt(text, kind="left out", remedy=UNPACK)
     if lone := counts[NO_IMAGE]:
         severity = weight(lone, lone + sum(map(len, indexes)))
         remedy = "Write the image of each sample as .jpg, .png or another kind that is read."
         text = Doubt(text, severity=severity, kind="left out", remedy=remedy)
     return [text] if counts else []
+
+
+def masks_in(indexes: Sequence[ShardIndex]) -> str:
+    """The ending of members that are masks by their name, such as .seg.png; "" where none are."""
+    kinds = {kind for index in indexes for kind in index.unread if MASKS.fullmatch(kind)}
+    return min(kinds, default="")
+
+
+def refuse_masks(where: str, ending: str) -> NoReturn:
+    """To a task that asks for them. Raises DataError."""
+    raise DataError(
+        f"masks ({ending}) are not read from shards", where=printable(where), remedy=UNPACK
+    )
 
 
 def columns(shards: Shards, class_names: Sequence[str], where: str) -> Found:

@@ -13,6 +13,7 @@ from bisect import bisect_right
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from threading import Lock, get_ident
 from typing import Protocol
@@ -25,7 +26,14 @@ from vitreous.data.dataset import Dataset, Part, Pixels
 from vitreous.data.formats import parquet, webdataset
 from vitreous.data.formats.part_words import likely_parts
 from vitreous.data.formats.shard_index import ShardIndex, keep, recall
-from vitreous.data.formats.shard_labels import columns, keys_twice, labeled, unread
+from vitreous.data.formats.shard_labels import (
+    columns,
+    keys_twice,
+    labeled,
+    masks_in,
+    refuse_masks,
+    unread,
+)
 from vitreous.data.images.decode import decode
 from vitreous.data.images.read_file import MAX_BYTES, changed, printable
 from vitreous.data.names import Names
@@ -126,6 +134,8 @@ class ShardDataset(Dataset):
         named = [*zip(names, found, strict=True)]
         self.targets, told = columns(named, class_names, printable(root))
         self.notes = (*unread(found), *notes, *told, *keys_twice(named, given))
+        if ending := masks_in(found):
+            self.alternatives = {"mask": partial(refuse_masks, root, ending)}
         self._ends = np.cumsum([0, *map(len, found)]).tolist()
         self.names = Names.joined([index.names for index in found])
         self._starts = np.concatenate([index.starts for index in found])
