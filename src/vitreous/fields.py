@@ -16,12 +16,13 @@ import dataclasses
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from numbers import Integral, Real
-from types import NoneType, UnionType
+from types import MappingProxyType, NoneType, UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from vitreous.errors import UsageError, unknown
 
 MOST = 80  # characters of a value that an error repeats
+_known: dict[type, Mapping[str, Any]] = {}
 WORDS = {str: "text", int: "a whole number", float: "a number", bool: "True or False"}
 
 
@@ -107,10 +108,13 @@ def check_names(names: Iterable[str], cls: type, noun: str, where: str | None = 
             raise unknown(noun, str(name)[:MOST], known, where=where)
 
 
-def field_types(cls: type) -> dict[str, Any]:
+def field_types(cls: type) -> Mapping[str, Any]:
     """The types of a dataclass's fields, with their annotations."""
-    hints = get_type_hints(cls, include_extras=True)
-    return {field.name: hints[field.name] for field in dataclasses.fields(cls)}
+    if cls not in _known:  # reading annotations takes longer than checking values by them
+        hints = get_type_hints(cls, include_extras=True)
+        types = {field.name: hints[field.name] for field in dataclasses.fields(cls)}
+        _known[cls] = MappingProxyType(types)
+    return _known[cls]
 
 
 def limits_of(cls: type, limit: type) -> dict[str, Any]:

@@ -12,10 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from vitreous.data.batches.preprocess import PixelContract
-from vitreous.inference.model_file import Bundle
-from vitreous.models import create
-from vitreous.tasks import Classify
+from vitreous.runs.run import train
 
 SLIPS = {
     "train digits --model resnet81": "Did you mean resnet18",
@@ -94,27 +91,27 @@ def test_a_slip_costs_no_second(command: str, answers: dict[str, str]) -> None:
     assert SLIPS[command] in answers[command]
 
 
-def test_an_answer_needs_torch_and_little_else(tmp_path: Path) -> None:
-    """Its compiler, symbolic algebra and the libraries of extras take longer than the answer."""
-    arguments = {"num_classes": 2, "in_channels": 1, "size": 28}
-    bundle = Bundle(
-        model=create("convnet", **arguments).eval(),
-        architecture="convnet",
-        arguments=arguments,
-        task=Classify(classes=("ant", "bee")),
-        contract=PixelContract(height=28, width=28, channels=1),
-        training={},
-    )
-    bundle.save(tmp_path / "model.safetensors")
-    Image.fromarray(np.zeros((28, 28), np.uint8)).save(tmp_path / "x.png")
+def test_a_run_and_an_answer_need_torch_and_little_else(tmp_path: Path) -> None:
+    """Its compiler, symbolic algebra and the libraries of extras take longer than the answer, and
+    as long as a small training.
+    """
+    Image.fromarray(np.zeros((8, 8), np.uint8)).save(tmp_path / "x.png")
     program = """
 import sys
 from vitreous.cli.main import run
-assert run(["predict", "model.safetensors", "x.png", "--quiet"]) == 0
-slow = {"torch._dynamo", "sympy", "sklearn", "scipy", "pandas", "optuna", "matplotlib"}
-print(sorted(slow & set(sys.modules)))
+slow = {"torch._dynamo", "sympy", "sklearn", "scipy", "pandas", "optuna", "matplotlib", "onnx"}
+slow |= {"onnxruntime", "onnxscript", "openvino", "pyarrow", "fsspec", "fastapi", "tifffile"}
+assert run(["predict", "run", "x.png", "--quiet"]) == 0
+answered = {*sys.modules}
+assert run(["train", "digits", "--epochs", "1", "--out", "other", "--quiet"]) == 0
+print(sorted(slow & answered), sorted({"vitreous.trace", "jinja2"} & answered))
+print(sorted(slow & {*sys.modules}))
 """
+    train("digits", epochs=1, out=tmp_path / "run")
     done = subprocess.run(
-        [sys.executable, "-c", program], cwd=tmp_path, capture_output=True, text=True, check=True
-    )
-    assert done.stdout.splitlines()[-1] == "[]"
+        [sys.executable, "-c", program],
+        cwd=tmp_path, capture_output=True, text=True, check=True, env=environment(tmp_path),
+    )  # fmt: skip
+    *_, answered, trained = done.stdout.splitlines()
+    assert answered == "[] []"
+    assert trained == "[]"

@@ -97,6 +97,22 @@ def test_the_page_works_without_vitreous(written: exporting.Exported, tmp_path: 
     assert done.stdout.strip() == vt.load(written.path).predict(row).label
 
 
+def test_an_answer_needs_nothing_that_wrote_the_file(
+    written: exporting.Exported, tmp_path: Path
+) -> None:
+    Image.fromarray(np.zeros((8, 8), np.uint8)).save(tmp_path / "x.png")
+    program = """
+import sys
+from vitreous.cli.main import run
+assert run(["predict", sys.argv[1], "x.png", "--quiet"]) == 0
+slow = {"onnx", "onnxscript", "torch._dynamo", "sympy", "scipy", "sklearn", "openvino"}
+print("onnxruntime" in sys.modules, sorted(slow & set(sys.modules)))
+"""
+    asked = [sys.executable, "-c", program, str(written.path)]
+    done = subprocess.run(asked, cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "True []"
+
+
 def test_what_differs_is_not_written(
     trained: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -21,6 +21,35 @@ def test_each_learns_at_its_own_rate(name: str, net, batches) -> None:
     assert np.mean(losses[-5:]) < 0.7 * losses[0]
 
 
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_each_takes_the_steps_of_torch_to_the_last_bit(name: str) -> None:
+    ours, theirs = linear(), linear()
+    spec = OPTIMIZERS[name]
+    own = spec.build(ours.parameters(), lr=0.1, weight_decay=0.01, **spec.arguments)
+    (kind,) = type(own).__bases__
+    other = kind(theirs.parameters(), lr=0.1, weight_decay=0.01, **spec.arguments)
+    for number in range(4):
+        for model, method in ((ours, own), (theirs, other)):
+            method.zero_grad()
+            images = torch.full((2, 6, 6), 0.1 * number + 0.1, dtype=torch.float64)
+            model(images).square().sum().backward()
+            method.step()
+            method.load_state_dict(method.state_dict())
+        assert torch.is_grad_enabled()
+        assert torch.equal(ours[1].weight, theirs[1].weight)
+    assert type(own).__name__ == kind.__name__
+
+
+def test_hooks_see_the_steps_of_each_optimizer() -> None:
+    model, seen = linear(), []
+    method = optimizer("adam", model)
+    method.register_step_post_hook(lambda *_: seen.append(1))
+    model(torch.ones(2, 6, 6, dtype=torch.float64)).sum().backward()
+    method.step()
+    method.step()
+    assert len(seen) == 2
+
+
 def test_adam_by_its_formula() -> None:
     """m ← β₁m + (1-β₁)g, v ← β₂v + (1-β₂)g², w ← w - η · m̂ / (√v̂ + ε), with bias correction."""
     generator = np.random.default_rng(0)

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 
 from cyclopts import Parameter
 
+from vitreous.cli.loading import loading
 from vitreous.cli.network import must_exist
 from vitreous.cli.verdict import verdict
 from vitreous.errors import UsageError
@@ -59,7 +60,8 @@ def evaluate(
 
             summary = evaluate_ensemble(models, data, split=split, progress=shown)
         else:
-            from vitreous.runs.evaluate import evaluate as measure
+            with loading():
+                from vitreous.runs.evaluate import evaluate as measure
 
             summary = measure(model, data, split=split, progress=shown).to_json()
     verdict(summary, json)

@@ -12,6 +12,7 @@ from cyclopts import Parameter
 from vitreous.cli.drawn_answers import drawn_names
 from vitreous.cli.explain_views import VIEWS, Asked, one_view, show
 from vitreous.cli.image_paths import gathered
+from vitreous.cli.loading import loading
 from vitreous.cli.network import must_exist
 from vitreous.errors import DataError, ImageError, UsageError
 from vitreous.files import json_text
@@ -119,8 +120,9 @@ def explain(
     if images and not paths:
         raise missed[0]
 
-    from vitreous.inference.model_file import load
-    from vitreous.progress.choose import progress
+    with loading():
+        from vitreous.inference.model_file import load
+        from vitreous.progress.choose import progress
 
     bundle = load(model)
     if view in VIEWS:

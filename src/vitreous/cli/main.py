@@ -6,6 +6,7 @@ stdout carries results, stderr progress and errors. Exit codes: 0 done, 1 failed
 
 from __future__ import annotations
 
+import gc
 import itertools
 import sys
 from collections.abc import Sequence
@@ -15,6 +16,7 @@ from cyclopts import App, CycloptsError, Group, Parameter, UnusedCliTokensError
 from vitreous.cli.failure import tell
 from vitreous.cli.first_look import look
 from vitreous.cli.flag_groups import Grouped
+from vitreous.cli.loading import loading
 from vitreous.cli.settings import Variables, converted, take_config
 from vitreous.cli.streams import give_up, is_broken, prepare
 from vitreous.errors import StorageError, UsageError, VitreousError
@@ -98,7 +100,8 @@ def run(arguments: Sequence[str]) -> int:
         cli.config = [Variables("VITREOUS_"), *flags_of_file]
         command, bound, _ = cli.parse_args(arguments, exit_on_error=False, print_error=False)
         wants_json = bool(bound.arguments.get("json"))
-        look(bound.arguments)
+        with loading():
+            look(bound.arguments)
         if "processes" in bound.signature.parameters:
             from vitreous.cli.launch import asked, launch
 
@@ -127,6 +130,8 @@ def run(arguments: Sequence[str]) -> int:
         return tell(VitreousError("the memory is not enough", remedy=remedy), wants_json)
     except KeyboardInterrupt as error:
         return tell(error, wants_json)
+    finally:
+        gc.unfreeze()  # of a caller that goes on
 
 
 def verb_of(arguments: Sequence[str]) -> str:
@@ -136,4 +141,6 @@ def verb_of(arguments: Sequence[str]) -> str:
 
 def main() -> None:
     prepare()
-    sys.exit(run(sys.argv[1:]))
+    code = run(sys.argv[1:])
+    gc.freeze()  # all is let go of at once, see `loading`
+    sys.exit(code)

@@ -15,6 +15,7 @@ from cyclopts import Parameter
 from vitreous.cli.drawn_answers import draw, drawn_names
 from vitreous.cli.evaluate import is_model
 from vitreous.cli.image_paths import gathered
+from vitreous.cli.loading import loading
 from vitreous.cli.network import must_exist
 from vitreous.data.images.read_file import printable
 from vitreous.errors import DataError, ImageError, UsageError
@@ -98,19 +99,20 @@ def predict(
 
     import numpy as np
 
-    from vitreous.atomic import write_text
-    from vitreous.cli.answer_sheet import answer_sheet, tile
-    from vitreous.data.images.remarks import sentences
-    from vitreous.inference.model_file import load
-    from vitreous.inference.run_ensemble import ensemble
-    from vitreous.progress.choose import progress
+    with loading():
+        from vitreous.atomic import write_text
+        from vitreous.data.images.remarks import sentences
+        from vitreous.inference.model_file import load
+        from vitreous.progress.choose import progress
 
     loaded = [load(one).raw if raw else load(one) for one in models]
-    bundle = ensemble(loaded) if further else loaded[0]
+    bundle = together(loaded)
     rule = loaded[0].rejection if reject else None
     warned = [*bundle.notes, *(rule.notes if rule else ())]
     for note in warned:
         print(f"note: {note}", file=sys.stderr)
+    if sheet:
+        from vitreous.cli.answer_sheet import answer_sheet, tile
     folder = out if out is not None and (out.is_dir() or not out.suffix) else None
     names = drawn_names(paths) if folder else {}
     answers: list[Answered] = []
@@ -143,6 +145,15 @@ def predict(
     for error in (*missed, *failures):
         print(f"error: {error}", file=sys.stderr)
     return 1 if failures or missed else 0
+
+
+def together(models: Sequence[Bundle]) -> Bundle | RunEnsemble:
+    """What answers in the name of all of them."""
+    if len(models) == 1:
+        return models[0]
+    from vitreous.inference.run_ensemble import ensemble
+
+    return ensemble(models)
 
 
 def models_first(words: Sequence[Path]) -> tuple[list[Path], tuple[Path, ...]]:

@@ -7,6 +7,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
+from vitreous.cli.loading import loading
 from vitreous.cli.verdict import verdict
 from vitreous.distributed import world
 
@@ -36,8 +37,9 @@ def resume(
     quiet
         no progress
     """
-    from vitreous.progress.choose import progress
-    from vitreous.runs.run import resume as go_on
+    with loading():
+        from vitreous.progress.choose import progress
+        from vitreous.runs.run import resume as go_on
 
     with progress(style="none" if quiet else "auto") as shown:
         finished = go_on(run, data, progress=shown)

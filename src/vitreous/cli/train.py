@@ -7,6 +7,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
+from vitreous.cli.loading import loading
 from vitreous.cli.verdict import verdict
 from vitreous.distributed import world
 from vitreous.recipes.recipe import Recipe
@@ -50,8 +51,9 @@ def train(
     quiet
         no progress
     """
-    from vitreous.progress.choose import progress
-    from vitreous.runs.run import train as learn
+    with loading():
+        from vitreous.progress.choose import progress
+        from vitreous.runs.run import train as learn
 
     with progress(style="none" if quiet else "auto") as shown:
         if not data and world().first:

@@ -22,7 +22,6 @@ from torch import Tensor, nn
 
 from vitreous.errors import ShapeError, UsageError
 from vitreous.shapes import Images
-from vitreous.trace.measure.receptive import receptive_fields
 
 SIDE = 640  # pixels of a tile, margins included
 MARGIN = 128  # pixels of context on each side, at most
@@ -146,6 +145,8 @@ def _shown(span: Span, before: int, length: int) -> tuple[slice, slice]:
 
 def _reach(network: nn.Module, channels: int) -> float:
     """Pixels that an answer sees in any direction; infinite where it sees all, or nobody knows."""
+    from vitreous.trace.measure.receptive import receptive_fields
+
     fields = [*receptive_fields(network, (channels, PROBE, PROBE)).values()]
     if not fields:
         return math.inf

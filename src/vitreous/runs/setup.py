@@ -205,7 +205,8 @@ def build(job: Job, packed: Pack, progress: Progress, ranks: Ranks = ALONE) -> T
     network = network.to(recipe.device)
     ranks.give(network)
     height, width, channels = contract.shape
-    traced = trace(network, (channels, height, width))
+    # With numbers, as far as they are cheap: without them torch loads its compiler, for a second.
+    traced = trace(network, (channels, height, width), real=recipe.device == "cpu")
     macs = total(traced).macs
     manual = recipe.engine == "manual"
     plain = manual or at_once or strides_over_points(traced)

@@ -2,36 +2,43 @@
 
 from __future__ import annotations
 
+from collections import UserDict
+from importlib import import_module
+from typing import Any
+
 from vitreous.errors import DataError
-from vitreous.tasks.classify import Classify
-from vitreous.tasks.count import Count
-from vitreous.tasks.denoise import Denoise
-from vitreous.tasks.depth import Depth
-from vitreous.tasks.detect import Detect
-from vitreous.tasks.keypoints import Keypoints
-from vitreous.tasks.label import Label
-from vitreous.tasks.locate import Locate
-from vitreous.tasks.pretrain import Pretrain
-from vitreous.tasks.regress import Regress
-from vitreous.tasks.segment import Segment
 from vitreous.tasks.task import Columns, Kinds, Task
 
-TASKS: dict[str, type[Task]] = {
-    task.name: task
-    for task in (
-        Classify,
-        Label,
-        Segment,
-        Regress,
-        Keypoints,
-        Locate,
-        Detect,
-        Count,
-        Depth,
-        Denoise,
-        Pretrain,
-    )
-}
+
+class TaskTable(UserDict[str, Any]):
+    """Tasks by name, as classes, or as places of classes in this package: one of these is imported
+    when it is asked for, because an answer needs one task and not all.
+    """
+
+    def __getitem__(self, name: str) -> type[Task]:
+        found = self.data[name]
+        if isinstance(found, str):
+            module, kind = found.split(".")
+            found = self.data[name] = getattr(import_module(f"vitreous.tasks.{module}"), kind)
+        task: type[Task] = found
+        return task
+
+
+TASKS = TaskTable(
+    {
+        "classify": "classify.Classify",
+        "label": "label.Label",
+        "segment": "segment.Segment",
+        "regress": "regress.Regress",
+        "keypoints": "keypoints.Keypoints",
+        "locate": "locate.Locate",
+        "detect": "detect.Detect",
+        "count": "count.Count",
+        "depth": "depth.Depth",
+        "denoise": "denoise.Denoise",
+        "pretrain": "pretrain.Pretrain",
+    }
+)
 """The tasks by name, in the order in which they are tried on data."""
 
 

@@ -23,6 +23,7 @@ from torch.optim.sgd import SGD
 
 from vitreous.errors import UsageError, unknown
 from vitreous.losses.penalty import decays
+from vitreous.training.eager_optimizer import eager
 from vitreous.training.momentum import Momentum
 
 
@@ -46,14 +47,14 @@ NORMS = (_BatchNorm, nn.LayerNorm, nn.GroupNorm)
 
 # Fused and grouped ("foreach") kernels take half the time of a loop over small tensors or less.
 OPTIMIZERS = {
-    "sgd": OptimizerSpec(SGD, 0.1, 5e-4, {"fused": True}),
-    "momentum": OptimizerSpec(Momentum, 0.02, 5e-4, {"momentum": 0.9}),
-    "nesterov": OptimizerSpec(Momentum, 0.02, 5e-4, {"momentum": 0.9, "nesterov": True}),
-    "adam": OptimizerSpec(Adam, 2e-3, 0.0, {"fused": True}),
-    "adamw": OptimizerSpec(AdamW, 2e-3, 0.01, {"fused": True}),
-    "nadam": OptimizerSpec(NAdam, 2e-3, 0.0, {"foreach": True}),
-    "rmsprop": OptimizerSpec(RMSprop, 1e-3, 0.0, {"foreach": True}),
-    "adagrad": OptimizerSpec(Adagrad, 1e-2, 0.0, {"fused": True}),
+    "sgd": OptimizerSpec(eager(SGD), 0.1, 5e-4, {"fused": True}),
+    "momentum": OptimizerSpec(eager(Momentum), 0.02, 5e-4, {"momentum": 0.9}),
+    "nesterov": OptimizerSpec(eager(Momentum), 0.02, 5e-4, {"momentum": 0.9, "nesterov": True}),
+    "adam": OptimizerSpec(eager(Adam), 2e-3, 0.0, {"fused": True}),
+    "adamw": OptimizerSpec(eager(AdamW), 2e-3, 0.01, {"fused": True}),
+    "nadam": OptimizerSpec(eager(NAdam), 2e-3, 0.0, {"foreach": True}),
+    "rmsprop": OptimizerSpec(eager(RMSprop), 1e-3, 0.0, {"foreach": True}),
+    "adagrad": OptimizerSpec(eager(Adagrad), 1e-2, 0.0, {"fused": True}),
 }
 
 

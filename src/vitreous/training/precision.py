@@ -16,14 +16,16 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
 from torch.amp import GradScaler
 
 from vitreous.errors import UsageError, unknown
-from vitreous.trace.capture.operations import Operation, Trace
+
+if TYPE_CHECKING:
+    from vitreous.trace.capture.operations import Operation, Trace
 
 PRECISIONS = {"float32": None, "bfloat16": torch.bfloat16, "float16": torch.float16}
 """The formats by name; None stands for no conversion at all."""

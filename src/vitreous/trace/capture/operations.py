@@ -170,6 +170,11 @@ class _Writer(TorchDispatchMode):  # type: ignore[no-untyped-call]
             Operation("view", self.paths[-1][0], (before,), value, shape, (), False, bytes=0)
         )
 
+    @classmethod
+    def _should_skip_dynamo(cls) -> bool:
+        """Nothing is compiled in here, so that torch need not load its compiler to prevent it."""
+        return False
+
     def __torch_dispatch__(
         self, operation: Any, types: Any, args: Any = (), kwargs: Any = None
     ) -> Any:
