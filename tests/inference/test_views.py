@@ -11,17 +11,26 @@ import pytest
 import torch
 
 import vitreous as vt
-from vitreous.errors import ModelFileError
+from vitreous.errors import UsageError
 from vitreous.export.exporting import export
 from vitreous.inference.header import FORMAT, VIEWED, Header
 from vitreous.inference.views import VIEWS, Viewed, mean_over
+
+
+def stripes() -> tuple[Any, list[str]]:
+    """Stripes of two directions in noise."""
+    draw = np.random.default_rng(0)
+    images = draw.integers(0, 160, (240, 16, 16, 1), dtype=np.uint8)
+    images[::2, ::4] += 60
+    images[1::2, :, ::4] += 60
+    return images, ["level", "steep"] * 120
 
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> Any:
     out = tmp_path_factory.mktemp("views") / "run"
     fields: dict[str, Any] = {"model": "lenet5", "epochs": 2, "tta": "shift"}
-    return vt.train("digits", out=out, progress=False, **fields)
+    return vt.train(stripes(), out=out, progress=False, **fields)
 
 
 def some() -> torch.Tensor:
@@ -62,7 +71,7 @@ def test_what_is_measured_is_what_predicts(run: Any) -> None:
     expected = Viewed(model.model, "shift")(images)
     torch.testing.assert_close(model.answers(images), expected.detach(), rtol=1e-2, atol=1e-2)
     assert not torch.allclose(model.answers(images), model.outputs(images), rtol=1e-2, atol=1e-2)
-    again = vt.evaluate(run.folder.path, "digits", split="test")
+    again = vt.evaluate(run.folder.path, stripes(), split="test")
     assert again.scores["test"].headline.value == run.scores["test"].headline.value
     assert any("--tta shift" in note for note in run.summary()["notes"])
     assert model.answered(images[0].permute(1, 2, 0).numpy()).answer.label
@@ -70,7 +79,7 @@ def test_what_is_measured_is_what_predicts(run: Any) -> None:
 
 def test_an_exported_file_takes_the_mean_once(run: Any, tmp_path: Path) -> None:
     pytest.importorskip("onnxscript")
-    found = export(run.folder.path, out=tmp_path / "model.onnx")
+    found = export(run.folder.path, data=stripes(), out=tmp_path / "model.onnx")
     assert found.parity.holds
     file, model = vt.load(found.path), vt.load(run.folder.path)
     assert file.views == "none"
@@ -83,5 +92,5 @@ def test_a_file_says_so_in_its_format(run: Any) -> None:
     model = vt.load(run.folder.path)
     assert model.facts()["format"] == VIEWED
     assert replace(model, views="none").facts()["format"] == FORMAT
-    with pytest.raises(ModelFileError):
+    with pytest.raises(UsageError, match="upside"):
         Header.checked({**model.facts(), "sha256": "", "views": "upside"}, "file")

@@ -222,6 +222,15 @@ def test_what_cannot_be_blended_is_not_blended_by_a_recipe() -> None:
         resolve(Recipe(tta="mirror"), masks)
 
 
+def test_views_are_for_images_that_a_mirror_does_not_change() -> None:
+    assert resolve(Recipe(tta="mirror"), PHOTOS).recipe.tta == "mirror"
+    for changed in (DIGITS, dataclasses.replace(PHOTOS, classes=("left hand", "right hand"))):
+        with pytest.raises(UsageError, match=r"--tta mirror.*mirrored"):
+            resolve(Recipe(tta="mirror"), changed)
+        assert resolve(Recipe(recipe="speedrun"), changed).recipe.tta is None
+    assert resolve(Recipe(recipe="speedrun"), PHOTOS).recipe.tta == "shift"
+
+
 def test_nothing_is_downloaded_unasked(monkeypatch: pytest.MonkeyPatch) -> None:
     row = MODELS["resnet18"]
     weights = dataclasses.replace(

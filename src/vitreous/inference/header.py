@@ -65,7 +65,7 @@ class Header:
     @classmethod
     def checked(cls, found: dict[str, Any], where: str) -> Header:
         """Check the fields of a header. Raises ModelFileError."""
-        later = {"decoding": {}, "probe": None, "rejection": None, "views": ONE}
+        later: dict[str, Any] = {"decoding": {}, "probe": None, "rejection": None, "views": ONE}
         fields: dict[str, Any] = {**later, **found}
         if fields.get("format") not in READABLE:
             raise ModelFileError(

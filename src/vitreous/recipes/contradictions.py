@@ -18,7 +18,8 @@ from vitreous.models import ARCHITECTURES, learns_at_once, variant
 from vitreous.models.classic import check_library
 from vitreous.models.pretrained import remedy
 from vitreous.models.towers import not_divisible
-from vitreous.recipes.named import NAMED
+from vitreous.recipes.data_facts import DataFacts
+from vitreous.recipes.named import NAMED, turned_round
 from vitreous.recipes.recipe import Recipe, flag
 from vitreous.tasks import TASKS, Task
 from vitreous.trackers import LOGS, check_installed
@@ -108,6 +109,20 @@ def check_at_once(choices: Mapping[str, Any], stepped: Iterable[str]) -> None:
     check_library(choices["model"])
 
 
+def check_views(views: str | None, task: type[Task], facts: DataFacts) -> None:
+    """Raises UsageError where the answer to an image is not that to its mirror image."""
+    if views not in VIEWS:
+        return
+    if not task.blends():
+        raise task.useless("--tta", "its answers move when an image is mirrored")
+    if turned_round(facts):
+        raise UsageError(
+            "mirrored, these images would show something else, such as other letters or sides",
+            where=f"--tta {views}",
+            remedy="Leave it out.",
+        )
+
+
 def check_together(choices: Mapping[str, Any], task: type[Task]) -> None:
     """Raises UsageError for settings that contradict each other, the task or the machine.
 
@@ -146,8 +161,6 @@ def check_together(choices: Mapping[str, Any], task: type[Task]) -> None:
         check_rival(name, task)
     task.check_settings(choices["loss"], choices["label_smoothing"] or 0.0, choices["balance"])
     task.check_mixing(choices["mixup"], choices["cutmix"])
-    if choices["tta"] in VIEWS and not (kind == "vector" and task.blends()):
-        raise task.useless("--tta", "its answers move when an image is mirrored")
     if reason := task.spoiled_by(choices["augment"], choices["noise"] or ""):
         raise UsageError(
             reason, where=f"--augment {choices['augment']}", remedy="Choose light or none."

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from vitreous.augment.policies import directed, symbols
 from vitreous.recipes.data_facts import DataFacts
 
 MANY = 20_000  # pictures
@@ -77,6 +78,8 @@ def named_fields(
             return
         name, reason = PICTURES, f"many small color pictures: of the recipe {PICTURES}"
     fields = dict(NAMED[name].fields)
+    if turned_round(facts):
+        fields.pop("tta", None)
     if own_module:
         del fields["model"]
     if values["ema"] or values["swa"]:
@@ -90,6 +93,11 @@ def named_fields(
         yield "epochs", 60, "at most; the time ends it"
     for field, value in fields.items():
         yield field, value, reason
+
+
+def turned_round(facts: DataFacts) -> bool:
+    """Would a mirror change what the images show, as far as names tell?"""
+    return symbols(facts.classes, facts.dataset) or directed(facts.classes)
 
 
 def suits(values: Mapping[str, Any], facts: DataFacts) -> bool:
