@@ -344,6 +344,18 @@ def test_masks_are_refused_to_who_asks_for_them(tmp_path: Path, labels: bool) ->
     assert not (tmp_path / "run").exists()
 
 
+def test_a_column_of_masks_is_refused_to_who_asks_for_it(tmp_path: Path) -> None:
+    kind = pyarrow.struct([("bytes", pyarrow.binary()), ("path", pyarrow.string())])
+    rows = [{"bytes": picture(number), "path": f"{number}.png"} for number in range(6)]
+    images = pyarrow.array(rows, type=kind)
+    parquet.write_table(pyarrow.table({"image": images, "mask": images}), tmp_path / "a.parquet")
+    data = vt.open(tmp_path)
+    assert data.encoded(3) == picture(3)
+    assert "not read: 6 images 'mask'" in data.notes
+    with pytest.raises(DataError, match=r"masks \(images 'mask'\) are not read from shards"):
+        opened(tmp_path, "segment")
+
+
 def test_a_file_of_words_is_no_lost_sample(tmp_path: Path) -> None:
     (note,) = vt.open(tar(tmp_path / "a.tar", {**samples(2), "README": b"words"})).notes
     assert note == "not read: 1 without an ending"

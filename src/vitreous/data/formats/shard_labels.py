@@ -19,7 +19,8 @@ from vitreous.errors import DataError
 from vitreous.formats import counted
 
 SHOWN = 5  # names in a note
-MASKS = re.compile(r"\.(masks?|seg|segmentation|semantic)\.(png|tiff?|bmp)")
+KINDS = "masks?|seg|segmentation|semantic|annotation"
+MASKS = re.compile(rf"\.({KINDS})\.(png|tiff?|bmp)|images '({KINDS})'", re.IGNORECASE)
 UNPACK = (
     "Masks are read from folders: unpack the shards, images into images/ and masks into masks/, "
     "under the same names."
@@ -68,7 +69,7 @@ def unread(indexes: Sequence[ShardIndex]) -> list[str]:
 
 
 def masks_in(indexes: Sequence[ShardIndex]) -> str:
-    """The ending of members that are masks by their name, such as .seg.png; "" where none are."""
+    """Members or a column that are masks by their name, such as .seg.png; "" where none are."""
     kinds = {kind for index in indexes for kind in index.unread if MASKS.fullmatch(kind)}
     return min(kinds, default="")
 
