@@ -24,7 +24,6 @@ from vitreous.inference.model_file import Bundle
 from vitreous.models import create
 from vitreous.tasks import Classify
 
-ASKED = 350  # MiB
 PROGRAM = """
 import re, sys
 

@@ -25,6 +25,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -42,7 +43,7 @@ from vitreous.tasks import Classify
 
 ROUNDS = int(os.environ.get("ROUNDS", 3))
 SECONDS = float(os.environ.get("SECONDS_EACH", 8))
-CLIENTS, BATCH, PHOTOS, MANY = 16, 16, 64, 10_000
+CLIENTS, BATCH, PHOTOS, MANY, MOST = 16, 16, 64, 10_000, 48
 SERVED = {"float32": "float32", "bfloat16": "bfloat16", "chosen": "bfloat16"}
 """What is served, and its number format; the last has an engine."""
 
@@ -70,6 +71,7 @@ async def predict(image: UploadFile):
     return {"label": names[best], "score": float(shares[best])}
 
 listener = socket.create_server(("127.0.0.1", 0))
+listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # as `uvicorn app` would have it
 print(f"at http://127.0.0.1:{listener.getsockname()[1]}", flush=True)
 uvicorn.Server(uvicorn.Config(app, log_level="warning")).run(sockets=[listener])
 """
@@ -157,25 +159,25 @@ def closed_loop(port: int, bodies: list[bytes], clients: int, seconds: float) ->
 
 
 def open_loop(port: int, bodies: list[bytes], rate: float, seconds: float) -> list[float]:
-    """Requests at random moments, so many a second on average, whatever the answers do."""
-    rng, found, threads = random.Random(0), [], []
+    """Requests at random moments, so many a second on average, whatever the answers do; over
+    connections that are kept, as many as are needed.
+    """
+    rng, found = random.Random(0), []
+    kept: list[http.client.HTTPConnection] = []
     start = time.perf_counter()
     due = 0.0
 
     def client(body: bytes, moment: float) -> None:
-        connection = http.client.HTTPConnection("127.0.0.1", port)
+        connection = kept.pop() if kept else http.client.HTTPConnection("127.0.0.1", port)
         ask(connection, body)
         found.append(time.perf_counter() - start - moment)
-        connection.close()
+        kept.append(connection)
 
-    while due < seconds:
-        time.sleep(max(0.0, due - (time.perf_counter() - start)))
-        thread = threading.Thread(target=client, args=(rng.choice(bodies), due))
-        thread.start()
-        threads.append(thread)
-        due += rng.expovariate(rate)
-    for thread in threads:
-        thread.join()
+    with ThreadPoolExecutor(MOST) as executor:
+        while due < seconds:
+            time.sleep(max(0.0, due - (time.perf_counter() - start)))
+            executor.submit(client, rng.choice(bodies), due)
+            due += rng.expovariate(rate)
     return found
 
 

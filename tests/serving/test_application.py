@@ -81,6 +81,8 @@ def test_the_ways_to_send_an_image(serve: Any, png: Any) -> None:
     same(client.post("/predict", json={"image": text}), "image 1")
     same(client.post("/predict", json={"image": f"data:image/png;base64,{text}"}), "image 1")
     same(client.post("/predict", json={"images": [{"name": "x.png", "data": text}]}), "x.png")
+    unsaid = json.dumps({"image": text}).encode()  # what curl -d sends, with a form's content type
+    same(client.post("/predict", content=unsaid, headers=kind), "image 1")
 
 
 def test_many_requests_go_together(serve: Any, png: Any, model: Path) -> None:

@@ -103,11 +103,16 @@ def evict(place: Path, room: int, *, free: int) -> int:
         if taken + room <= BUDGET and room <= free:
             break
         with _unheld(place / f"{stem}{HELD}") as removable:
-            for _, size, path in some if removable else ():
+            # A list of what lies in a folder goes first: without it, the folder is no copy.
+            for _, size, path in sorted(some, key=_is_folder) if removable else ():
                 with contextlib.suppress(OSError):
                     shutil.rmtree(path) if path.is_dir() else path.unlink()
                     taken, free = taken - size, free + size
     return free
+
+
+def _is_folder(found: tuple[float, int, Path]) -> bool:
+    return found[2].is_dir()
 
 
 def _inside(folder: Path) -> int:

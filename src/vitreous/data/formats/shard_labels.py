@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from typing import NoReturn
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,11 +18,7 @@ from vitreous.errors import DataError
 from vitreous.formats import counted
 
 SHOWN = 5  # names in a note
-MASKS = re.compile(r"\.(masks?|seg|segmentation|semantic)\.(png|tiff?|bmp)")
-UNPACK = (
-    "Masks are read from folders: unpack the shards, images into images/ and masks into masks/, "
-    "under the same names."
-)
+MASKS = re.compile(r"\.(seg|masks?)\.(png|tiff?)|images '(masks?|seg\w*|annotation)'", re.I)
 Shards = Sequence[tuple[str, ShardIndex]]
 """The indexes of all shards, with the names of the shards."""
 
@@ -59,7 +54,7 @@ def unread(indexes: Sequence[ShardIndex]) -> list[str]:
     listed = ", ".join(f"{count:,} {kind}" for kind, count in counts.items())
     text = f"not read: {listed}"
     if masks_in(indexes):
-        text = Doubt(text, kind="left out", remedy=UNPACK)
+        text += "; --task segment asks for masks"
     if lone := counts[NO_IMAGE]:
         severity = weight(lone, lone + sum(map(len, indexes)))
         remedy = "Write the image of each sample as .jpg, .png or another kind that is read."
@@ -68,16 +63,9 @@ def unread(indexes: Sequence[ShardIndex]) -> list[str]:
 
 
 def masks_in(indexes: Sequence[ShardIndex]) -> str:
-    """The ending of members that are masks by their name, such as .seg.png; "" where none are."""
+    """Members or a column that are masks by their name, such as .seg.png; "" where none are."""
     kinds = {kind for index in indexes for kind in index.unread if MASKS.fullmatch(kind)}
     return min(kinds, default="")
-
-
-def refuse_masks(where: str, ending: str) -> NoReturn:
-    """To a task that asks for them. Raises DataError."""
-    raise DataError(
-        f"masks ({ending}) are not read from shards", where=printable(where), remedy=UNPACK
-    )
 
 
 def columns(shards: Shards, class_names: Sequence[str], where: str) -> Found:
