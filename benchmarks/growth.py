@@ -32,13 +32,16 @@ STAGES = ("reading", "training", "measuring")
 
 @dataclass(frozen=True)
 class Axis:
-    """What grows, by so many values, and what stays: images, classes and side where it does not."""
+    """What grows, through which values, and what stays as it is.
 
-    title: str
+    grows  images, classes or side
+    """
+
+    grows: str
     values: tuple[int, ...]
     model: str
     batch: int
-    images: int
+    images: int = 1_000
     classes: int = 10
     side: int = 28
     channels: int = 1
@@ -46,7 +49,7 @@ class Axis:
     def run(self, value: int) -> dict[str, float]:
         """Seconds of each stage of a run at this value, and of all of it."""
         grown = {"images": self.images, "classes": self.classes, "side": self.side}
-        grown[KEYS[self.title]] = value
+        grown[self.grows] = value
         random = np.random.default_rng(0)
         shape = grown["images"], grown["side"], grown["side"], self.channels
         classes = np.arange(grown["images"]) % grown["classes"]
@@ -72,17 +75,16 @@ class Axis:
         return {stage: timings[stage] for stage in STAGES} | {"whole": whole}
 
 
-KEYS = {"images": "images", "classes": "classes", "pixels": "side"}
 AXES = {
-    "images": Axis("images", (2_000, 8_000, 32_000), "lenet5", 64, 0),
+    "images": Axis("images", (2_000, 8_000, 32_000), "lenet5", 64),
     "classes": Axis("classes", (10, 100, 1_000, 10_000), "lenet5", 64, 40_000),
-    "pixels": Axis("pixels", (32, 64, 128, 256, 512), "mobilenet_v2_050", 16, 128, channels=3),
+    "pixels": Axis("side", (32, 64, 128, 256, 512), "mobilenet_v2_050", 16, 128, channels=3),
 }
 
 
 def along(axis: Axis) -> list[int]:
     """What the cost is a line of: a side counts as its pixels."""
-    return [value**2 if axis.title == "pixels" else value for value in axis.values]
+    return [value**2 if axis.grows == "side" else value for value in axis.values]
 
 
 def line(x: list[int], y: list[float]) -> tuple[float, float]:
@@ -93,16 +95,14 @@ def line(x: list[int], y: list[float]) -> tuple[float, float]:
     return float(constant), float(slope)
 
 
-def table(axis: Axis, found: dict[int, dict[str, float]]) -> None:
+def table(name: str, axis: Axis, found: dict[int, dict[str, float]]) -> None:
     x, whole = along(axis), [found[value]["whole"] for value in axis.values]
     constant, slope = line(x, whole)
-    print(
-        f"\n| {axis.title} | {' | '.join(STAGES)} | whole run, s | the line | off | one more, µs |"
-    )
+    print(f"\n| {name} | {' | '.join(STAGES)} | whole run, s | the line | off | one more, µs |")
     print("|---" * (len(STAGES) + 5) + "|")
     steps = [(b - a) / (v - u) for (u, v), (a, b) in zip(pairwise(x), pairwise(whole), strict=True)]
     for value, place, seconds, step in zip(axis.values, x, whole, ["", *steps], strict=True):
-        shown = f"{value}²" if axis.title == "pixels" else f"{value:,}"
+        shown = f"{value}²" if axis.grows == "side" else f"{value:,}"
         stages = " | ".join(f"{found[value][stage]:.2f}" for stage in STAGES)
         fitted = constant + slope * place
         more = f"{step * 1e6:.3g}" if isinstance(step, float) else ""
@@ -148,7 +148,7 @@ def main() -> None:
             value: {key: median(run[key] for run in runs) for key in runs[0]}
             for value, runs in seen.items()
         }
-        table(axis, results[name])
+        table(name, axis, results[name])
     if options.picture:
         picture(results, options.picture)
 

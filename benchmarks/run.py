@@ -1,41 +1,64 @@
 """All benchmarks, one after the other; each prints the table that benchmarks/README.md keeps.
 
-python benchmarks/run.py [NAME ...]
+    python benchmarks/run.py [NAME ...]
+
+Those on real images look into the folder that $VITREOUS_DATA names; what is not there is said, and
+its benchmarks are left out.
 """
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
 
 HERE = Path(__file__).parent
-NEEDED = {  # read by others
+PARTS = {  # of others, which run them or read from them
     "run",
     "peers",
     "keras_mnist",
     "keras_networks",
     "keras_rounds",
     "keras_transfer",
+    "kept_epoch",
+    "small_sets",
     "training_rounds",
     "training_sides",
     "transfer_tutorial",
-    "kept_epoch",
-    "small_sets",
     "trials",
     "doctor_training",
     "doctor_zoo",
+}
+DATA = {  # folders in $VITREOUS_DATA that one cannot do without
+    "classic": ("mnist",),
+    "defaults": ("imagenette", "bccd", "camvid", "leeds", "membrane", "cifar-10-batches-bin"),
+    "degradation": ("cifar-10-batches-bin",),
+    "dense": ("camvid", "membrane", "bccd", "leeds"),
+    "doctor": ("mnist", "cifar-10-batches-bin"),
+    "explain_measures": ("bccd",),
+    "int8": ("mnist", "cifar-10-batches-bin", "imagenette"),
+    "mnist": ("mnist",),
+    "photos": ("imagenette",),
+    "pretrain": ("cifar-10-batches-bin",),
+    "ship": ("imagenette",),
+    "tune": ("mnist", "cifar-10-batches-bin"),
+    "zoo": ("mnist",),
 }
 
 
 def main() -> None:
     names = sys.argv[1:] or sorted(
-        path.stem for path in HERE.glob("*.py") if path.stem not in NEEDED
+        path.stem for path in HERE.glob("*.py") if path.stem not in PARTS
     )
+    place = Path(os.environ.get("VITREOUS_DATA", "."))
     failed = []
     for name in names:
         print(f"\n## {name}\n", flush=True)
-        if subprocess.run([sys.executable, str(HERE / f"{name}.py")]).returncode:
+        absent = [folder for folder in DATA.get(name, ()) if not (place / folder).is_dir()]
+        if absent:
+            print(f"Not run: $VITREOUS_DATA has no {', '.join(absent)}.", flush=True)
+        elif subprocess.run([sys.executable, str(HERE / f"{name}.py")]).returncode:
             failed.append(name)
     if failed:
         raise SystemExit(f"failed: {', '.join(failed)}")

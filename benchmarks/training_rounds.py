@@ -34,8 +34,8 @@ class Case:
 
 
 CASES = {
-    "mlp": Case("MLP, 784-300-100-10", 28, 1, 64, 12_800),
-    "lenet5": Case("LeNet-5", 28, 1, 64, 6_400),
+    "mlp": Case("MLP, 784-300-100-10", 28, 1, 64, 25_600),
+    "lenet5": Case("LeNet-5", 28, 1, 64, 12_800),
     "resnet18": Case("ResNet-18", 64, 3, 32, 192),
     "mobilenet_v2": Case("MobileNetV2", 64, 3, 32, 320),
     "efficientnet_lite0": Case("EfficientNet-Lite0", 64, 3, 32, 320),

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from vitreous.blocks.attention import Attention
+from vitreous.blocks.attention import Attention, attended
 from vitreous.blocks.transformer import FeedForward, TransformerLayer
 from vitreous.errors import UsageError
 
@@ -45,6 +45,26 @@ def test_against_torch(tokens: torch.Tensor) -> None:
     out, shares = peer(tokens, tokens, tokens, average_attn_weights=False)
     torch.testing.assert_close(layer(tokens), out)
     torch.testing.assert_close(layer.weights(tokens), shares)
+
+
+@pytest.mark.parametrize("causal", [False, True])
+def test_derivatives_are_wide_under_autocast(causal: bool) -> None:
+    """As those of the same narrow numbers in float32; the answer is what float32 gives, rounded."""
+    given = torch.randn(3, 2, 4, 17, 8, generator=torch.Generator().manual_seed(0)).bfloat16()
+    narrow = given.clone().requires_grad_()
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        y = attended(*narrow, causal=causal)
+    assert y.dtype == torch.bfloat16
+    upstream = torch.randn_like(y)
+    (found,) = torch.autograd.grad(y, narrow, upstream)
+    q, k, v = wide = given.double().requires_grad_()
+    scores = q @ k.transpose(-2, -1) / math.sqrt(8)
+    if causal:
+        scores = scores.masked_fill(torch.ones(17, 17).triu(1).bool(), -math.inf)
+    exact = scores.softmax(-1) @ v
+    (wanted,) = torch.autograd.grad(exact, wide, upstream.double())
+    torch.testing.assert_close(y.double(), exact, rtol=2**-8, atol=1e-6)
+    torch.testing.assert_close(found.double(), wanted, rtol=2**-8, atol=1e-5)
 
 
 @pytest.mark.parametrize("causal", [False, True])

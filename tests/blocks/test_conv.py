@@ -118,10 +118,12 @@ def test_grouped_convolution_is_a_sum_of_paths() -> None:
 
 
 @pytest.mark.parametrize(("size", "stride"), [(9, 1), (10, 2)])  # padded alike, and not
+@pytest.mark.parametrize("padding", [None, "same"])
 def test_derivatives_of_depthwise_convolutions_are_wide_under_autocast(
-    size: int, stride: int
+    padding: str | None, size: int, stride: int
 ) -> None:
-    conv = SameConv2d(6, 6, 3, stride=stride, groups=6, bias=False)
+    block = ConvNormAct(6, 6, 3, stride=stride, padding=padding, groups=6)
+    conv: nn.Conv2d = block.get_submodule("conv")
     x = torch.randn(4, 6, size, size).bfloat16().requires_grad_()
     with torch.autocast("cpu", dtype=torch.bfloat16):
         y = conv(x)
@@ -138,8 +140,9 @@ def test_derivatives_of_depthwise_convolutions_are_wide_under_autocast(
     assert not torch.equal(found, found.bfloat16().float())  # as it would be in bfloat16
 
 
-def test_answers_of_depthwise_convolutions_stay_narrow() -> None:
-    conv = SameConv2d(6, 6, 3, groups=6, bias=False)
+@pytest.mark.parametrize("padding", [None, "same"])
+def test_answers_of_depthwise_convolutions_stay_narrow(padding: str | None) -> None:
+    conv = ConvNormAct(6, 6, 3, padding=padding, groups=6).get_submodule("conv")
     x = torch.randn(4, 6, 9, 9)
     with torch.inference_mode(), torch.autocast("cpu", dtype=torch.bfloat16):
         y = conv(x)

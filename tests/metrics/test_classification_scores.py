@@ -65,6 +65,17 @@ def test_top5_is_left_out_where_it_means_nothing(num_classes: int) -> None:
         assert state["top5"] == pytest.approx((least != truth).mean())
 
 
+@pytest.mark.parametrize("num_classes", [3, 100, 101])
+def test_the_confusion_of_many_classes_is_written_as_its_cells(num_classes: int) -> None:
+    table, truth = draw(400, num_classes)
+    scores = classification(table, truth, names(num_classes))
+    state = json.loads(json.dumps(scores.to_json(), allow_nan=False))
+    assert isinstance(state["confusion"], dict) == (num_classes > 100)
+    again = ClassificationScores.from_json(state)
+    np.testing.assert_array_equal(again.confusion, scores.confusion)
+    assert again.to_json() == scores.to_json()
+
+
 def test_an_absent_class_has_no_scores_and_enters_no_mean() -> None:
     table, truth = draw(400, 4)
     kept = truth != 2

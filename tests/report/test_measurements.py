@@ -11,6 +11,7 @@ from math import nan
 import numpy as np
 import pytest
 
+from vitreous.metrics.confusion import ConfusionCounts
 from vitreous.metrics.score import Score
 from vitreous.report.content import ReportData
 from vitreous.report.findings import findings, in_short, verdict
@@ -226,11 +227,11 @@ def test_long_tables_are_folded(count: int, folded: int) -> None:
 
 def test_a_matrix_of_pixels_says_what_it_counts() -> None:
     counts = np.array([[9_000_000, 1_500_000], [3, 120_000]])
-    matrix = Matrix(("sky", "sea"), counts, "pixel")
+    matrix = Matrix(("sky", "sea"), ConfusionCounts.of_matrix(counts), "pixel")
     page = Words(render(report(sections=[Section("confusion", "Confusion", [matrix])]))).text
     assert "Of 10,620,003 pixels, 1,500,003 were taken for another class." in page
     assert "sky 9\u202fM 1.5\u202fM sea 3 120\u202fk" in page
     assert "1.5\u202fM times, 14.3\u202f% of sky" in page
-    none = Matrix(("sky", "sea"), np.diag([2, 1]), "pixel")
+    none = Matrix(("sky", "sea"), ConfusionCounts.of_matrix(np.diag([2, 1])), "pixel")
     page = Words(render(report(sections=[Section("confusion", "Confusion", [none])]))).text
     assert "No pixel was taken for another class." in page

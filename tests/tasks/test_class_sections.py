@@ -20,7 +20,7 @@ def test_classes_have_a_matrix_and_labels_have_none() -> None:
     assert [section.anchor for section in found] == ["confusion", "classes", "calibration"]
     (matrix,) = found[0].blocks
     assert isinstance(matrix, Matrix)
-    np.testing.assert_array_equal(matrix.counts, [[2, 0, 0], [1, 1, 0], [0, 0, 0]])
+    np.testing.assert_array_equal(matrix.cells.matrix, [[2, 0, 0], [1, 1, 0], [0, 0, 0]])
     assert [type(block) for block in found[2].blocks[:3]] == [Reliability, Text, Pairs]
 
     marks = np.array([[1, 0, 0], [0, 1, 0], [1, 1, 0], [0, 0, 1]], np.uint8)

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from vitreous.blocks.narrow import learns_narrow
 from vitreous.errors import UsageError
 
 
@@ -36,7 +37,7 @@ class Attention(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         q, k, v = self.split(x)
-        y = F.scaled_dot_product_attention(q, k, v, is_causal=self.causal)  # (B, A, N, D/A)
+        y = attended(q, k, v, causal=self.causal)  # (B, A, N, D/A)
         out: Tensor = self.proj(y.transpose(1, 2).flatten(2))  # (B, N, D)
         return out
 
@@ -56,3 +57,17 @@ class Attention(nn.Module):
         qkv = self.qkv(x).view(batch, tokens, 3, self.heads, width // self.heads)
         q, k, v = qkv.permute(2, 0, 3, 1, 4)
         return q, k, v
+
+
+def attended(q: Tensor, k: Tensor, v: Tensor, *, causal: bool = False) -> Tensor:
+    """softmax(Q Kᵀ / √d) V of each head, (B, A, N, D/A) as the three are.
+
+    On a CPU, derivatives are computed in float32 under autocast: in bfloat16 torch takes up to 4
+    times as long for those of few tokens, and longer for many as well (torch 2.13, with AVX-512 and
+    its bfloat16).
+    """
+    if not learns_narrow(q, k, v):
+        return F.scaled_dot_product_attention(q, k, v, is_causal=causal)
+    with torch.autocast("cpu", enabled=False):
+        wide = F.scaled_dot_product_attention(q.float(), k.float(), v.float(), is_causal=causal)
+    return wide.to(q.dtype)

@@ -8,12 +8,16 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from vitreous.backprop.layers.layer import Layer
+from vitreous.backprop.translate.convert import LAYERS
 from vitreous.blocks.activation import activation
+from vitreous.blocks.narrow import learns_narrow
 
 
 class SameConv2d(nn.Conv2d):
@@ -36,35 +40,39 @@ class SameConv2d(nn.Conv2d):
     def forward(self, x: Tensor) -> Tensor:
         (up, down), (left, right) = self.borders(x)
         if (up, left) == (down, right):
-            return self._convolved(x, (up, left))
-        return self._convolved(F.pad(x, (left, right, up, down)), (0, 0))
+            return convolved(self, x, (up, left))
+        return convolved(self, F.pad(x, (left, right, up, down)), (0, 0))
 
-    def _convolved(self, x: Tensor, padding: tuple[int, int]) -> Tensor:
-        narrow = x.dtype
-        if not (depthwise(self) and learns_narrow(x, self.weight)):
-            return F.conv2d(
-                x, self.weight, self.bias, self.stride, padding, self.dilation, self.groups
-            )
-        with torch.autocast("cpu", enabled=False):
-            wide = F.conv2d(
-                x.float(), self.weight, self.bias, self.stride, padding, self.dilation, self.groups
-            )
-        return wide.to(narrow)
+
+class DepthwiseConv2d(nn.Conv2d):
+    """A convolution by which each channel sees itself alone: as many groups as channels."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return convolved(self, x, self.padding)
+
+    def by_hand(self) -> Layer:
+        """The same with a hand-written derivative."""
+        return LAYERS[nn.Conv2d](self)
+
+
+def convolved(conv: nn.Conv2d, x: Tensor, padding: Any) -> Tensor:
+    """What the convolution makes of x, padded as `F.conv2d` is told.
+
+    On a CPU, derivatives of depthwise convolutions are computed in float32 under autocast: in
+    bfloat16 oneDNN takes 2 to 6 times as long (torch 2.13, with AVX-512 and its bfloat16). The
+    answer alone is faster in bfloat16.
+    """
+    weight, bias, shape = conv.weight, conv.bias, (conv.dilation, conv.groups)
+    if not (depthwise(conv) and learns_narrow(x, weight)):
+        return F.conv2d(x, weight, bias, conv.stride, padding, *shape)
+    with torch.autocast("cpu", enabled=False):
+        wide = F.conv2d(x.float(), weight, bias, conv.stride, padding, *shape)
+    return wide.to(x.dtype)
 
 
 def depthwise(conv: nn.Conv2d) -> bool:
     """Does each channel of the convolution see one channel of the input alone?"""
     return conv.groups == conv.in_channels > 1
-
-
-def learns_narrow(x: Tensor, weight: Tensor) -> bool:
-    """Would derivatives be computed on a CPU in the bfloat16 of autocast?
-
-    For depthwise convolutions oneDNN does that 2 to 6 times as slowly as in float32 (torch 2.13,
-    with AVX-512 and its bfloat16); the answer alone is faster in bfloat16.
-    """
-    learns = torch.is_grad_enabled() and (x.requires_grad or weight.requires_grad)
-    return learns and x.device.type == "cpu" and torch.is_autocast_enabled("cpu")
 
 
 def _same(size: int, kernel: int, stride: int, dilation: int) -> tuple[int, int]:
@@ -102,7 +110,8 @@ class ConvNormAct(nn.Sequential):
             layers["conv"] = SameConv2d(*shape, groups=groups, bias=bias)
         else:
             half = kernel // 2 if padding is None else padding
-            layers["conv"] = nn.Conv2d(*shape, half, groups=groups, bias=bias)
+            kind = DepthwiseConv2d if groups == in_channels > 1 else nn.Conv2d
+            layers["conv"] = kind(*shape, half, groups=groups, bias=bias)
         if norm is not None:
             layers["norm"] = norm(out_channels)
         if act is not None:

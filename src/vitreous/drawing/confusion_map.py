@@ -21,29 +21,37 @@ MOST_CELLS = 30_000  # drawn, about 400 kB; the faintest errors go first
 NAMED = 150  # classes up to which each has its name at the side
 
 
-def heat_map(matrix: NDArray[np.number], classes: Sequence[str]) -> Markup:
-    """A large confusion matrix: shades only, by the share of the row; names while they fit."""
-    counts = np.asarray(matrix, np.float64)
-    total = counts.sum(axis=1, keepdims=True)
-    share = np.divide(counts, total, out=np.zeros_like(counts), where=total > 0)
-    wrong = share.copy()
-    np.fill_diagonal(wrong, 0)
-    if (wrong > 0).sum() > MOST_CELLS:
-        least = np.partition(wrong, -MOST_CELLS, axis=None)[-MOST_CELLS]
-        wrong[wrong < least] = 0
+def heat_map(
+    rows: NDArray[np.int64],
+    columns: NDArray[np.int64],
+    counts: NDArray[np.int64],
+    classes: Sequence[str],
+) -> Markup:
+    """A large confusion matrix: shades only, by the share of the row; names while they fit.
+
+    rows, columns, counts  (K,) the cells that are not empty, in the order of rows
+    """
     count = len(classes)
+    share = counts / np.bincount(rows, counts, count)[rows]
+    right = rows == columns
+    wrong = np.where(right, 0.0, share)
+    if (wrong > 0).sum() > MOST_CELLS:
+        least = np.partition(wrong, -MOST_CELLS)[-MOST_CELLS]
+        wrong[wrong < least] = 0
     faintest = 0.12 if count <= 60 else 0.25 if count <= NAMED else 0.5  # the smaller, the stronger
     shade = np.where(wrong > 0, faintest + (1 - faintest) * np.sqrt(wrong), 0.0)
-    paths = [*_shades(np.diag(np.diag(share)), "right"), *_shades(shade, "wrong")]
+    paths = [
+        *_shades(rows, columns, np.where(right, share, 0.0), "right"),
+        *_shades(rows, columns, shade, "wrong"),
+    ]
     named = count <= NAMED
-    rows, columns = [], []
+    at_rows, at_columns = [], []
     for number, name in enumerate(classes):
         if named or number % ceil(count / 20) == 0:
             text = name if named else f"{number + 1}"
             place = 100 * (number + 0.5) / count
-            rows.append(Markup('<span style="top:{:.3f}%">{}</span>').format(place, text))
-            columns.append(Markup('<span style="left:{:.3f}%">{}</span>').format(place, text))
-    right = np.trace(counts) / max(counts.sum(), 1)
+            at_rows.append(Markup('<span style="top:{:.3f}%">{}</span>').format(place, text))
+            at_columns.append(Markup('<span style="left:{:.3f}%">{}</span>').format(place, text))
     return Markup(
         '<div class="scroll" tabindex="0" role="group" aria-label="Confusion matrix, scrollable">'
         '<div class="heat" style="--classes:{count};--cell:{cell}px;--names:{names}rem" role="img"'
@@ -55,21 +63,25 @@ def heat_map(matrix: NDArray[np.number], classes: Sequence[str]) -> Markup:
         count=count,
         cell=14 if count <= 60 else 9 if named else round(max(900 / count, 0.9), 2),
         names=7 if count <= 60 else 5.5 if named else 3,
-        right=percent(right),
-        columns=join(columns),
-        rows=join(rows),
+        right=percent(counts[right].sum() / max(counts.sum(), 1)),
+        columns=join(at_columns),
+        rows=join(at_rows),
         paths=join(paths),
     )
 
 
-def _shades(share: NDArray[np.float64], kind: str) -> list[Markup]:
+def _shades(
+    rows: NDArray[np.int64], columns: NDArray[np.int64], share: NDArray[np.float64], kind: str
+) -> list[Markup]:
     """Cells of [0, 1] as one path a shade, runs along a row merged."""
     level = np.ceil(share * LEVELS).astype(np.int64)
     paths = []
     for shade in range(1, LEVELS + 1):
-        cells = []
-        for row, column, length in _runs(level == shade):
-            cells.append(f"M{column} {row}h{length}v1h-{length}z")
+        seen = level == shade
+        cells = [
+            f"M{column} {row}h{length}v1h-{length}z"
+            for row, column, length in _runs(rows[seen], columns[seen])
+        ]
         if cells:
             paths.append(
                 Markup('<path class="{}" opacity="{:.2f}" d="{}"/>').format(
@@ -79,9 +91,10 @@ def _shades(share: NDArray[np.float64], kind: str) -> list[Markup]:
     return paths
 
 
-def _runs(mask: NDArray[np.bool_]) -> list[tuple[int, int, int]]:
-    padded = np.pad(mask, ((0, 0), (1, 1))).astype(np.int8)
-    change = np.diff(padded, axis=1)
-    rows, starts = np.nonzero(change == 1)
-    ends = np.nonzero(change == -1)[1]
-    return list(zip(rows.tolist(), starts.tolist(), (ends - starts).tolist(), strict=True))
+def _runs(rows: NDArray[np.int64], columns: NDArray[np.int64]) -> list[tuple[int, int, int]]:
+    """Row, first column and length of cells that stand side by side."""
+    begins = np.ones(len(rows), bool)
+    begins[1:] = (np.diff(rows) != 0) | (np.diff(columns) != 1)
+    firsts = np.flatnonzero(begins)
+    lengths = np.diff([*firsts.tolist(), len(rows)])
+    return list(zip(rows[firsts].tolist(), columns[firsts].tolist(), lengths.tolist(), strict=True))

@@ -11,7 +11,7 @@ from vitreous.errors import DataError
 from vitreous.metrics.answers import answers, check
 from vitreous.metrics.calibration import calibration_error, chance_error, reliability
 from vitreous.metrics.classification_scores import ClassificationScores
-from vitreous.metrics.confusion import confusion_matrix, per_class
+from vitreous.metrics.confusion import ConfusionCounts, per_class
 from vitreous.metrics.interval import mean_of_proportions, wilson
 from vitreous.metrics.trivial import Baseline
 
@@ -40,9 +40,9 @@ def classification(
         )
     found = answers(table, truth)
     correct = found.predicted == truth
-    matrix = confusion_matrix(truth, found.predicted, len(classes))
-    hits, support = np.diag(matrix), matrix.sum(axis=1)
-    rows = per_class(classes, hits, support, matrix.sum(axis=0))
+    cells = ConfusionCounts.of(truth, found.predicted, len(classes))
+    hits, support = cells.hits, cells.support
+    rows = per_class(classes, hits, support, cells.answers)
     recalls = np.array([row.recall for row in rows if row.recall is not None])
     width = reliability(found.confidence, correct)
     mass = reliability(found.confidence, correct, equal="mass")
@@ -60,7 +60,7 @@ def classification(
         ece_mass=calibration_error(mass),
         ece_chance=chance_error(width),
         per_class=rows,
-        confusion=matrix,
+        cells=cells,
         reliability=width,
         reliability_mass=mass,
         baselines=tuple(baselines or ()),

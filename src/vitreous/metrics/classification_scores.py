@@ -9,7 +9,7 @@ manifest are importance in the loss, and a share of right answers is a share of 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from math import log
 from typing import Any
 
@@ -18,12 +18,13 @@ from numpy.typing import NDArray
 
 from vitreous.formats import percent, plain
 from vitreous.metrics.calibration import Bin
-from vitreous.metrics.confusion import ClassScores
+from vitreous.metrics.confusion import ClassScores, ConfusionCounts
 from vitreous.metrics.interval import Interval
 from vitreous.metrics.score import Score
 from vitreous.metrics.trivial import Baseline
 
 EACH_ALIKE = "each class counts alike"
+DENSE = 100  # classes up to which the whole confusion matrix is written
 SKEWED = 0.8  # effective number of classes over classes present; 81 : 19 for two classes
 
 
@@ -56,7 +57,8 @@ class ClassificationScores:
     ece                expected calibration error over bins of equal width; ece_mass: of equal mass;
                        ece_chance: what a perfectly calibrated model would show by chance
     per_class          one row a class, in the order of `classes`
-    confusion          (L, L) truth by prediction; None where an image may have several labels
+    cells              of the confusion matrix, truth by prediction; None where an image may have
+                       several labels
     reliability        bins of equal width; reliability_mass: bins of equal mass
     temperature        that the logits were divided by, as it was fitted on validation images; raw:
                        what the model gives without it
@@ -81,7 +83,7 @@ class ClassificationScores:
     map: float | None = None
     map_interval: Interval | None = None
     micro_f1: float | None = None
-    confusion: NDArray[np.int64] | None = None
+    cells: ConfusionCounts | None = None
     temperature: float | None = None
     raw: Raw | None = None
     baselines: tuple[Baseline, ...] = ()
@@ -89,7 +91,12 @@ class ClassificationScores:
     @property
     def several(self) -> bool:
         """May an example have several labels, or none?"""
-        return self.confusion is None
+        return self.cells is None
+
+    @property
+    def confusion(self) -> NDArray[np.int64] | None:
+        """(L, L) truth by prediction; None where an image may have several labels."""
+        return None if self.cells is None else self.cells.matrix
 
     @property
     def headline(self) -> Score:
@@ -148,13 +155,17 @@ class ClassificationScores:
         return self.headline.bounds
 
     def to_json(self) -> dict[str, Any]:
-        """Plain lists, numbers and strings, without the scores that have no meaning here."""
-        state = {key: value for key, value in asdict(self).items() if value is not None}
+        """Plain lists, numbers and strings, without the scores that have no meaning here.
+
+        The confusion matrix of many classes is {"size": L, "cells": [[truth, answer, count], ...]}.
+        """
+        values = asdict(replace(self, cells=None))
+        state = {key: value for key, value in values.items() if value is not None}
         state["headline"] = self.headline.name
         state["per_class"] = [_row_to_json(row) for row in self.per_class]
         state["baselines"] = [baseline.to_json() for baseline in self.baselines]
-        if self.confusion is not None:
-            state["confusion"] = self.confusion.tolist()
+        if self.cells is not None:
+            state["confusion"] = _cells_to_json(self.cells)
         return state
 
     @classmethod
@@ -172,14 +183,28 @@ class ClassificationScores:
         known["classes"] = tuple(known["classes"])
         known["per_class"] = tuple(_row_from_json(row) for row in known["per_class"])
         known["baselines"] = tuple(Baseline.from_json(row) for row in known.get("baselines", ()))
-        if "confusion" in known:
-            known["confusion"] = np.array(known["confusion"])
+        if "confusion" in state:
+            known["cells"] = _cells_from_json(state["confusion"])
         return cls(**known)
 
 
 def bins(rows: Iterable[Mapping[str, Any]]) -> tuple[Bin, ...]:
     """The bins of a reliability diagram, from JSON."""
     return tuple(Bin(**row) for row in rows)
+
+
+def _cells_to_json(cells: ConfusionCounts) -> Any:
+    if cells.size <= DENSE:
+        return cells.matrix.tolist()
+    found = np.stack([cells.truth, cells.answered, cells.counts], axis=1)
+    return {"size": cells.size, "cells": found.tolist()}
+
+
+def _cells_from_json(state: Any) -> ConfusionCounts:
+    if isinstance(state, list):
+        return ConfusionCounts.of_matrix(np.array(state, np.int64))
+    found = np.array(state["cells"], np.int64).reshape(-1, 3)
+    return ConfusionCounts(state["size"], *found.T)
 
 
 def _row_to_json(row: ClassScores) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -47,6 +48,75 @@ class Confusion:
     share: float
 
 
+@dataclass(frozen=True, eq=False)
+class ConfusionCounts:
+    """A confusion matrix as its cells that are not empty: nearly all are, where classes are many.
+
+    size             L, the number of classes
+    truth, answered  (K,) row and column of each cell, in the order of rows
+    counts           (K,) examples of the row's class that were given the column's class
+    """
+
+    size: int
+    truth: NDArray[np.int64]
+    answered: NDArray[np.int64]
+    counts: NDArray[np.int64]
+
+    @classmethod
+    def of(
+        cls, targets: NDArray[np.integer], predicted: NDArray[np.integer], num_classes: int
+    ) -> Self:
+        """targets, predicted  (N,) class numbers"""
+        places = targets.astype(np.int64) * num_classes + predicted.astype(np.int64)
+        cells, counts = np.unique(places, return_counts=True)
+        return cls(num_classes, *np.divmod(cells, num_classes), counts)
+
+    @classmethod
+    def of_matrix(cls, matrix: NDArray[np.integer]) -> Self:
+        """matrix  (L, L) truth by prediction"""
+        truth, answered = np.nonzero(matrix)
+        return cls(len(matrix), truth, answered, matrix[truth, answered].astype(np.int64))
+
+    @property
+    def matrix(self) -> NDArray[np.int64]:
+        """(L, L), empty cells and all."""
+        whole = np.zeros((self.size, self.size), np.int64)
+        whole[self.truth, self.answered] = self.counts
+        return whole
+
+    @property
+    def hits(self) -> NDArray[np.int64]:
+        """(L,) how many of each class were given it: the diagonal."""
+        return self._summed(self.truth, self.truth == self.answered)
+
+    @property
+    def support(self) -> NDArray[np.int64]:
+        """(L,) examples of each class."""
+        return self._summed(self.truth)
+
+    @property
+    def answers(self) -> NDArray[np.int64]:
+        """(L,) how often each class was given."""
+        return self._summed(self.answered)
+
+    def _summed(
+        self, places: NDArray[np.int64], of: NDArray[np.bool_] | bool = True
+    ) -> NDArray[np.int64]:
+        sums = np.zeros(self.size, np.int64)
+        np.add.at(sums, places, np.where(of, self.counts, 0))
+        return sums
+
+    def top(self, classes: Sequence[str], count: int = 10) -> tuple[Confusion, ...]:
+        """The most frequent errors, most frequent first; fewer than `count` if there are fewer."""
+        errors, support = np.flatnonzero(self.truth != self.answered), self.support
+        first = errors[np.argsort(-self.counts[errors], kind="stable")[:count]]
+        cells = (each[first].tolist() for each in (self.truth, self.answered, self.counts))
+        return tuple(
+            Confusion(classes[i], classes[j], number, float(number / support[i]))
+            for i, j, number in zip(*cells, strict=True)
+        )
+
+
 def confusion_matrix(
     targets: NDArray[np.int64],
     predicted: NDArray[np.int64],
@@ -56,9 +126,7 @@ def confusion_matrix(
 
     targets, predicted  (N,) class numbers
     """
-    cells = targets * num_classes + predicted
-    counts = np.bincount(cells, minlength=num_classes**2)
-    return counts.reshape(num_classes, num_classes)
+    return ConfusionCounts.of(targets, predicted, num_classes).matrix
 
 
 def per_class(
@@ -98,13 +166,4 @@ def top_confusions(
     matrix: NDArray[np.int64], classes: Sequence[str], count: int = 10
 ) -> tuple[Confusion, ...]:
     """The most frequent errors, most frequent first; fewer than `count` if there are fewer."""
-    errors = np.array(matrix, np.float64)
-    np.fill_diagonal(errors, 0)
-    support = np.asarray(matrix, np.float64).sum(axis=1)
-    order = np.argsort(-errors, axis=None, kind="stable")[:count]
-    rows, columns = np.unravel_index(order, errors.shape)
-    return tuple(
-        Confusion(classes[i], classes[j], matrix[i, j].item(), float(errors[i, j] / support[i]))
-        for i, j in zip(rows.tolist(), columns.tolist(), strict=True)
-        if errors[i, j] > 0
-    )
+    return ConfusionCounts.of_matrix(np.asarray(matrix)).top(classes, count)

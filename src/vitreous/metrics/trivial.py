@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vitreous.metrics.average_precision import average_precision
-from vitreous.metrics.confusion import confusion_matrix
+from vitreous.metrics.confusion import ConfusionCounts
 from vitreous.metrics.interval import Interval, mean_of_proportions, wilson
 from vitreous.metrics.score import Score
 
@@ -182,8 +182,8 @@ def _one_class(
     targets: NDArray[np.integer],
     num_classes: int,
 ) -> Baseline:
-    matrix = confusion_matrix(targets.astype(np.int64), predicted.astype(np.int64), num_classes)
-    hits, support = np.diag(matrix), matrix.sum(axis=1)
+    cells = ConfusionCounts.of(targets, predicted, num_classes)
+    hits, support = cells.hits, cells.support
     right, count = float(hits.sum()), len(targets)
     present = support > 0
     return Baseline(

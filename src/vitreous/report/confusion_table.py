@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,7 +10,7 @@ from markupsafe import Markup
 
 from vitreous.drawing.confusion_map import heat_map
 from vitreous.formats import counted, quantity
-from vitreous.metrics.confusion import Confusion, top_confusions
+from vitreous.metrics.confusion import Confusion, ConfusionCounts
 from vitreous.tasks.section import Matrix
 
 NUMBERED = 20  # classes up to which the matrix shows its numbers
@@ -40,26 +41,34 @@ class ConfusionTable:
 
 def confusion_table(matrix: Matrix) -> ConfusionTable:
     """Shades are shares of the row; errors are exaggerated so that they show."""
-    counts, classes = np.asarray(matrix.counts), matrix.classes
+    cells, classes = matrix.cells, matrix.classes
+    numbered = len(classes) <= NUMBERED
+    total = int(cells.counts.sum())
+    return ConfusionTable(
+        total=counted(total, matrix.noun),
+        errors=total - int(cells.hits.sum()),
+        rows=[
+            (name, [(short(count), level) for count, level in zip(numbers, shades, strict=True)])
+            for name, numbers, shades in (shaded(cells, classes) if numbered else ())
+        ],
+        map=None if numbered else heat_map(cells.truth, cells.answered, cells.counts, classes),
+        cell=next(rem for most, rem in CELLS if len(classes) <= most),
+        upright=len(classes) > 4 and max(map(len, classes)) > 3,
+        stacked=len(classes) > STACKED,
+        top=cells.top(classes),
+    )
+
+
+def shaded(
+    cells: ConfusionCounts, classes: Sequence[str]
+) -> Iterator[tuple[str, list[int], list[float]]]:
+    """Name, counts and shades of each row."""
+    counts = cells.matrix
     share = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     # An error in a thousand must show, so errors grow by the root and start at a visible shade.
     wrong = np.where(share > 0, 0.12, 0) + 0.88 * share**0.5
     shade = np.where(np.eye(len(counts)) > 0, share, wrong)
-    numbered = len(classes) <= NUMBERED
-    lines = zip(classes, counts.tolist(), shade.tolist(), strict=True) if numbered else ()
-    return ConfusionTable(
-        total=counted(int(counts.sum()), matrix.noun),
-        errors=int(counts.sum() - np.trace(counts)),
-        rows=[
-            (name, [(short(count), level) for count, level in zip(numbers, shades, strict=True)])
-            for name, numbers, shades in lines
-        ],
-        map=None if numbered else heat_map(counts, classes),
-        cell=next(rem for most, rem in CELLS if len(classes) <= most),
-        upright=len(classes) > 4 and max(map(len, classes)) > 3,
-        stacked=len(classes) > STACKED,
-        top=top_confusions(counts, classes, 10),
-    )
+    yield from zip(classes, counts.tolist(), shade.tolist(), strict=True)
 
 
 def short(count: int) -> str:

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from vitreous.formats import percent, plain
 from vitreous.metrics.classification_scores import ClassificationScores, Raw
-from vitreous.metrics.confusion import ClassScores, top_confusions
+from vitreous.metrics.confusion import ClassScores
 from vitreous.tasks.section import (
     Case,
     Gallery,
@@ -40,7 +40,7 @@ FIRST_HERE = (
 
 def meaning(scores: ClassificationScores) -> list[str]:
     """The headline in plain words."""
-    if scores.confusion is None:
+    if scores.several:
         return [f"All labels are right for {percent(scores.accuracy, 0)} of the images."]
     errors = 1 - scores.accuracy
     if errors == 0:
@@ -69,19 +69,19 @@ def remarks(part: str, scores: ClassificationScores) -> list[Note]:
 
 def mix_ups(scores: ClassificationScores) -> list[str]:
     """The two most frequent confusions, where an example has one class."""
-    if scores.confusion is None:
+    if scores.cells is None:
         return []
     support = {row.name: row.support for row in scores.per_class}
     return [
         f"{one.truth} called {one.predicted}: {one.count} of {support[one.truth]}"
-        for one in top_confusions(scores.confusion, scores.classes, 2)
+        for one in scores.cells.top(scores.classes, 2)
     ]
 
 
 def sections(scores: ClassificationScores, noun: str = "class") -> Iterator[Section]:
     """Confusion, where an example has one class; the classes one by one; calibration."""
-    if scores.confusion is not None:
-        yield Section("confusion", "Confusion", [Matrix(scores.classes, scores.confusion)])
+    if scores.cells is not None:
+        yield Section("confusion", "Confusion", [Matrix(scores.classes, scores.cells)])
     title = "Classes" if noun == "class" else f"{noun.capitalize()}s"
     yield Section("classes", title, [_classes(scores, noun)])
     yield Section("calibration", "Calibration", [*_calibration(scores)], layout="beside")
@@ -92,7 +92,7 @@ def sections(scores: ClassificationScores, noun: str = "class") -> Iterator[Sect
 
 def _classes(scores: ClassificationScores, noun: str) -> Table:
     """Weakest first, by average precision or F1; those without examples last."""
-    by_label = scores.confusion is None
+    by_label = scores.several
     columns: list[tuple[str, Kind]] = [(noun.capitalize(), "name"), ("Images", "count")]
     if by_label:
         columns.append(("Average precision", "share"))

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from vitreous.drawing.palette import palette
 from vitreous.formats import percent
+from vitreous.metrics.confusion import ConfusionCounts
 from vitreous.metrics.segmentation import SegmentationScores
 from vitreous.tasks.section import Case, Gallery, Kind, Matrix, Section, Table
 
@@ -30,7 +31,8 @@ def sections(scores: SegmentationScores) -> Iterator[Section]:
     ]
     table = Table("Weakest first", columns, cells, first="weakest")
     yield Section("classes", "Classes", [table])
-    matrix = Matrix(scores.classes, scores.confusion, noun="pixel")
+    mixed_up = ConfusionCounts.of_matrix(scores.confusion)
+    matrix = Matrix(scores.classes, mixed_up, noun="pixel")
     yield Section("confusion", "Confusion", [matrix])
 
 

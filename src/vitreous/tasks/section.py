@@ -8,9 +8,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
-from numpy.typing import NDArray
-
 from vitreous.metrics.calibration import Bin
+from vitreous.metrics.confusion import ConfusionCounts
 
 Kind: TypeAlias = Literal["name", "count", "share", "number", "range", "text"]
 
@@ -58,12 +57,12 @@ class Table:
 class Matrix:
     """Which class was taken for which.
 
-    counts  (L, L) whole numbers: rows are what is true, columns what the model answered
-    noun    what was counted: "image", "pixel"
+    cells  of it: rows are what is true, columns what the model answered
+    noun   what was counted: "image", "pixel"
     """
 
     classes: Sequence[str]
-    counts: NDArray[Any]
+    cells: ConfusionCounts
     noun: str = "image"
 
 
