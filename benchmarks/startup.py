@@ -8,6 +8,7 @@ the medians of the wall time and of the processor's time, all threads together.
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
 import os
 import shutil
@@ -59,7 +60,7 @@ def quietly(command: list[str]) -> tuple[float, float]:
 
 
 def main() -> None:
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as folder, contextlib.chdir(folder):
         place = Path(folder)
         asked = commands(place)
         times: dict[str, list[tuple[float, float]]] = {name: [] for name in asked}

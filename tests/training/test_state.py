@@ -7,6 +7,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from safetensors.torch import load, save
 
 from vitreous.errors import ModelFileError
 from vitreous.training.state import pack, unpack
@@ -78,6 +79,14 @@ def test_the_order_in_memory_comes_back() -> None:
     """Fused Adam walks through memory: weights and state must lie in the same order."""
     tensor = torch.randn(4, 3, 5, 5).to(memory_format=torch.channels_last)
     assert round_trip(tensor).stride() == tensor.stride()
+
+
+@pytest.mark.parametrize("shape", [(8, 1, 3, 3), (8, 3, 1, 1), (1, 3, 5, 5), (4, 3, 5, 5)])
+def test_what_was_read_is_written_as_before(shape: tuple[int, ...]) -> None:
+    """Axes of length 1 come back with other strides: a resumed run would end in other bytes."""
+    tensor, tensors = torch.randn(shape).to(memory_format=torch.channels_last), {}
+    packed = pack(tensor, tensors)
+    assert pack(unpack(packed, load(save(tensors))), {}) == packed
 
 
 def test_shared_memory_is_no_obstacle() -> None:

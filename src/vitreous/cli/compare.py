@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 
 from cyclopts import Parameter
 
+from vitreous.cli.loading import loading
 from vitreous.files import json_text
 
 
@@ -31,9 +32,10 @@ def compare(
     json
         print one JSON object
     """
-    from vitreous.atomic import check_ending, write_text
-    from vitreous.select.compare import compare as contrasted
-    from vitreous.select.comparison_page import comparison_page
+    with loading():
+        from vitreous.atomic import check_ending, write_text
+        from vitreous.select.compare import compare as contrasted
+        from vitreous.select.comparison_page import comparison_page
 
     if out is not None:
         check_ending(out, (".html", ".htm"), "a comparison")

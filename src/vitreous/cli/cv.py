@@ -7,6 +7,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
+from vitreous.cli.loading import loading
 from vitreous.errors import UsageError
 from vitreous.files import json_text
 from vitreous.recipes.recipe import Recipe
@@ -52,8 +53,9 @@ def cv(
     quiet
         no progress
     """
-    from vitreous.progress.choose import progress
-    from vitreous.select.cross_validation import MEANING, cross_validate
+    with loading():
+        from vitreous.progress.choose import progress
+        from vitreous.select.cross_validation import MEANING, cross_validate
 
     count = None if folds == "all" else number(folds)
     with progress(style="none" if quiet else "auto") as shown:

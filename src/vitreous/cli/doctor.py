@@ -7,6 +7,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
+from vitreous.cli.loading import loading
 from vitreous.files import json_text
 
 
@@ -34,7 +35,8 @@ def doctor(
     json
         print one JSON object
     """
-    from vitreous.doctor.examination import examine
+    with loading():
+        from vitreous.doctor.examination import examine
 
     found = examine(run)
     page = found.write(out)

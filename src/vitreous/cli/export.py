@@ -8,6 +8,8 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
+from vitreous.cli.loading import loading
+
 
 def export(
     run: Path,
@@ -43,9 +45,10 @@ def export(
     quiet
         no progress
     """
-    from vitreous.export.exporting import export as write
-    from vitreous.files import json_text
-    from vitreous.progress.choose import progress
+    with loading():
+        from vitreous.export.exporting import export as write
+        from vitreous.files import json_text
+        from vitreous.progress.choose import progress
 
     with progress(style="none" if quiet else "auto") as shown:
         found = write(

@@ -7,6 +7,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
+from vitreous.cli.loading import loading
 from vitreous.files import json_text
 
 
@@ -34,8 +35,9 @@ def report(
     quiet
         no progress
     """
-    from vitreous.progress.choose import progress
-    from vitreous.report.build import write_report
+    with loading():
+        from vitreous.progress.choose import progress
+        from vitreous.report.build import write_report
 
     with progress(style="none" if quiet else "auto") as shown:
         shown.stage("drawing the report")

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 
 from cyclopts import Parameter
 
+from vitreous.cli.loading import loading
 from vitreous.cli.network import must_exist
 from vitreous.files import json_text
 
@@ -82,8 +83,9 @@ def robust(
     """
     must_exist(model)
 
-    from vitreous.progress.choose import progress
-    from vitreous.runs.robustness import robustness, write
+    with loading():
+        from vitreous.progress.choose import progress
+        from vitreous.runs.robustness import robustness, write
 
     if reject is not None or against:
         from vitreous.runs.rejection_choice import choose_rejection

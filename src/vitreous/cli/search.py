@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
+from vitreous.cli.loading import loading
 from vitreous.cli.network import is_path
 from vitreous.errors import unknown
 from vitreous.files import json_text
@@ -48,12 +49,13 @@ def search(
     quiet
         no progress
     """
-    from vitreous.atomic import write_bytes
-    from vitreous.data.formats.collection import collection
-    from vitreous.models import MODELS
-    from vitreous.progress.choose import progress
-    from vitreous.retrieval import search as find
-    from vitreous.retrieval.sheet import check, sheet
+    with loading():
+        from vitreous.atomic import write_bytes
+        from vitreous.data.formats.collection import collection
+        from vitreous.models import MODELS
+        from vitreous.progress.choose import progress
+        from vitreous.retrieval import search as find
+        from vitreous.retrieval.sheet import check, sheet
 
     if out is not None:
         check(out)

@@ -7,6 +7,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
+from vitreous.cli.loading import loading
 from vitreous.files import json_text
 from vitreous.recipes.recipe import Recipe
 
@@ -45,8 +46,9 @@ def tune(
     quiet
         no progress
     """
-    from vitreous.progress.choose import progress
-    from vitreous.select.tune import tune as search_for
+    with loading():
+        from vitreous.progress.choose import progress
+        from vitreous.select.tune import tune as search_for
 
     with progress(style="none" if quiet else "auto") as shown:
         found = search_for(

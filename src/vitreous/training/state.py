@@ -71,10 +71,15 @@ def memory_order(tensor: Tensor) -> list[int]:
     """Axes from the slowest to the fastest in memory: 0 1 2 3, or 0 2 3 1 for channels last.
 
     Fused optimizers walk through weights and their state side by side in memory: a state that came
-    back in another order would be added to the wrong weights, without an error.
+    back in another order would be added to the wrong weights, without an error. An axis of length 1
+    has no place in memory, whatever its stride is.
     """
-    strides = tensor.stride()
-    return sorted(range(tensor.ndim), key=lambda axis: -strides[axis])
+    if tensor.is_contiguous():
+        return [*range(tensor.ndim)]
+    shape, strides = tensor.shape, tensor.stride()
+    return sorted(
+        range(tensor.ndim), key=lambda axis: -strides[axis] if shape[axis] > 1 else -math.inf
+    )
 
 
 def inverse(order: list[int]) -> list[int]:
