@@ -28,7 +28,7 @@ fix: $(INSTALLED)-dev ## Format, and mend what can be mended by itself
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-bench: $(INSTALLED)-dev .venv-keras/installed ## Measure against peers, side by side (about an hour)
+bench: $(INSTALLED)-dev .venv-keras/installed .venv-peers/installed ## Measure against peers, side by side (about an hour)
 	$(BIN)/python benchmarks/run.py
 
 docs: $(INSTALLED)-dev ## Build the site of the documentation in build/site
@@ -36,7 +36,7 @@ docs: $(INSTALLED)-dev ## Build the site of the documentation in build/site
 	@echo build/site/index.html
 
 clean: ## Remove the environment and all caches
-	rm -rf .venv .venv-keras .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf .venv .venv-keras .venv-peers .mypy_cache .pytest_cache .ruff_cache .hypothesis
 
 .venv/bin/python:
 	$(PYTHON) -m venv .venv
@@ -49,6 +49,15 @@ $(INSTALLED): .venv/bin/python pyproject.toml
 .venv-keras/installed:
 	$(PYTHON) -m venv .venv-keras
 	.venv-keras/bin/python -m pip install --quiet "keras>=3.4" "tensorflow-cpu>=2.16"
+	touch $@
+
+# Lightning and fastai bring much that nothing else here needs. Their environment looks into ours for torch, which is
+# large; without vitreous, for an editable package is found by the environment that it was installed into alone.
+.venv-peers/installed: | $(INSTALLED)-dev
+	$(PYTHON) -m venv .venv-peers
+	$(BIN)/python -c "import sysconfig; print(sysconfig.get_path('purelib'))" \
+		> "$$(.venv-peers/bin/python -c "import sysconfig; print(sysconfig.get_path('purelib'))")/beside.pth"
+	.venv-peers/bin/python -m pip install --quiet "torch>=2.9,<2.14" "lightning>=2.5" "fastai>=2.8"
 	touch $@
 
 $(INSTALLED)-dev: .venv/bin/python pyproject.toml

@@ -1,27 +1,30 @@
 """How fast are answers, beside the other ways to compute them?
 
-    python benchmarks/engine.py [--networks NAMES] [--batches 1,32] [--rounds 7] [--count 2000]
+    VITREOUS_DATA=... python benchmarks/engine.py [--networks NAMES] [--batches 1,32] [--rounds 7]
 
-Each way answers the same images, in turns, in one process; the figure is images a second in the
-median of the rounds. `ours` is what the trial of `vitreous.infer` chooses for as many images as
-`--count`, among the ways in italics; it must reach 0.95 of the best of all. OpenVINO takes part
-where it is installed. With ONEDNN_MAX_CPU_ISA=AVX2 and ATEN_CPU_CAPABILITY=avx2 in the environment
-torch computes as on a processor without AVX-512; onnxruntime's kernels cannot be limited so.
+Each way answers the same photos of Imagenette, in turns, in one process; the figure is images a
+second in the median of the rounds. `ours` is what the trial of `vitreous.infer` chooses for as many
+images as `--count`, among the ways in italics; it must reach 0.95 of the best of all. OpenVINO
+takes part where it is installed. With ONEDNN_MAX_CPU_ISA=AVX2 and ATEN_CPU_CAPABILITY=avx2 in the
+environment torch computes as on a processor without AVX-512; onnxruntime cannot be limited so.
 """
 
 from __future__ import annotations
 
 import argparse
 import importlib.util
+import os
 import statistics
 import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
+from vitreous.data.batches.preprocess import PixelContract
 from vitreous.infer.runtime_choice import COMPARED, Trial, processor
 from vitreous.infer.runtimes import NETWORK, RUNTIMES, graph
 from vitreous.models import MODELS, create
@@ -30,6 +33,14 @@ from vitreous.trace.measure.cost import macs
 from vitreous.training.precision import choose
 
 ASKED = 0.95
+
+
+def photos(size: int) -> Tensor:
+    """(COMPARED, 3, size, size) in [0, 1], of the photos of Imagenette."""
+    files = sorted((Path(os.environ["VITREOUS_DATA"]) / "imagenette").rglob("*.JPEG"))
+    contract = PixelContract(height=size, width=size, channels=3)
+    spread = files[:: len(files) // COMPARED][:COMPARED]
+    return contract.images(np.stack([contract.load(path) for path in spread]))
 
 
 def eager(network: nn.Module, images: Tensor) -> Callable[[Tensor], Tensor]:
@@ -84,7 +95,7 @@ def main() -> None:
         network = create(name, pretrained=bool(MODELS[name].weights)).eval()
         size = 32 if name == "convnet" else 224
         network = network.to(memory_format=torch.channels_last)
-        images = torch.rand(COMPARED, network.in_channels, size, size)
+        images = photos(size)[:, : network.in_channels]
         images = images.to(memory_format=torch.channels_last)
         outputs = network(images[:1]).shape[1]
         trial = Trial(
@@ -103,6 +114,7 @@ def main() -> None:
             speeds: dict[str, list[float]] = {way: [] for way in ways}
             for number in range(arguments.rounds + 1):
                 for way, compute in ways.items():
+                    compute(given)  # while threads of the way before may still look for work
                     began = clock()
                     compute(given)
                     if number:  # the first round warms up

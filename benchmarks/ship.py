@@ -2,10 +2,10 @@
 the server that tutorials write (FastAPI, Pillow, one image after the other).
 
 The network is EfficientNet-Lite0 for images of 224², with first weights: time does not depend on
-them. It is served in float32, and in bfloat16 as runs are that were trained here. Photos are JPEGs
-as they lie in Imagenette. Clients keep their connections and run in a process of their own on the
-same two cores, whose cost is in both servers' figures. Each round asks all sides one after the
-other, so that a busy machine slows all.
+them. It is served by itself in float32, in bfloat16 as runs are that were trained here, and by what
+a trial chooses for such a run. Photos are JPEGs as they lie in Imagenette. Clients keep their
+connections and run in a process of their own on the same two cores, whose cost is in all servers'
+figures. Each round asks all sides one after the other, so that a busy machine slows all.
 
     VITREOUS_DATA=... python benchmarks/ship.py
 """
@@ -25,19 +25,27 @@ import tempfile
 import threading
 import time
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import numpy as np
 import torch
 
 from vitreous.data.batches.preprocess import PixelContract
-from vitreous.inference.model_file import Bundle
+from vitreous.infer.runtime_choice import RuntimeChoice, record
+from vitreous.infer.runtimes import NETWORK
+from vitreous.inference.model_file import Bundle, load
+from vitreous.inference.ready import Ready
 from vitreous.models import create
+from vitreous.run_folder import RunFolder
+from vitreous.runs.run_engine import trial
 from vitreous.tasks import Classify
 
 ROUNDS = int(os.environ.get("ROUNDS", 3))
 SECONDS = float(os.environ.get("SECONDS_EACH", 8))
-CLIENTS, BATCH, PHOTOS = 16, 16, 64
-PRECISIONS = ("float32", "bfloat16")
+CLIENTS, BATCH, PHOTOS, MANY, MOST = 16, 16, 64, 10_000, 48
+SERVED = {"float32": "float32", "bfloat16": "bfloat16", "chosen": "bfloat16"}
+"""What is served, and its number format; the last has an engine."""
 
 PLAIN = """
 import io, socket, sys
@@ -63,6 +71,7 @@ async def predict(image: UploadFile):
     return {"label": names[best], "score": float(shares[best])}
 
 listener = socket.create_server(("127.0.0.1", 0))
+listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # as `uvicorn app` would have it
 print(f"at http://127.0.0.1:{listener.getsockname()[1]}", flush=True)
 uvicorn.Server(uvicorn.Config(app, log_level="warning")).run(sockets=[listener])
 """
@@ -79,6 +88,17 @@ def classifier(precision: str) -> Bundle:
         contract=PixelContract(height=224, width=224, channels=3),
         precision=precision,
     )
+
+
+def chosen(path: str, ready: list[Ready]) -> RuntimeChoice:
+    """What a run of many photos would have chosen, written where `load` finds it."""
+    bundle = load(path)
+    engine = bundle.engine_by(NETWORK)
+    assert engine is not None
+    rows = np.stack([one.pixels for one in ready])
+    found = trial(bundle, engine, rows, np.arange(len(rows)), MANY).choose()
+    record(RunFolder(Path(path).parent).runtime, found)
+    return found
 
 
 def photos() -> list[bytes]:
@@ -139,25 +159,25 @@ def closed_loop(port: int, bodies: list[bytes], clients: int, seconds: float) ->
 
 
 def open_loop(port: int, bodies: list[bytes], rate: float, seconds: float) -> list[float]:
-    """Requests at random moments, so many a second on average, whatever the answers do."""
-    rng, found, threads = random.Random(0), [], []
+    """Requests at random moments, so many a second on average, whatever the answers do; over
+    connections that are kept, as many as are needed.
+    """
+    rng, found = random.Random(0), []
+    kept: list[http.client.HTTPConnection] = []
     start = time.perf_counter()
     due = 0.0
 
     def client(body: bytes, moment: float) -> None:
-        connection = http.client.HTTPConnection("127.0.0.1", port)
+        connection = kept.pop() if kept else http.client.HTTPConnection("127.0.0.1", port)
         ask(connection, body)
         found.append(time.perf_counter() - start - moment)
-        connection.close()
+        kept.append(connection)
 
-    while due < seconds:
-        time.sleep(max(0.0, due - (time.perf_counter() - start)))
-        thread = threading.Thread(target=client, args=(rng.choice(bodies), due))
-        thread.start()
-        threads.append(thread)
-        due += rng.expovariate(rate)
-    for thread in threads:
-        thread.join()
+    with ThreadPoolExecutor(MOST) as executor:
+        while due < seconds:
+            time.sleep(max(0.0, due - (time.perf_counter() - start)))
+            executor.submit(client, rng.choice(bodies), due)
+            due += rng.expovariate(rate)
     return found
 
 
@@ -188,15 +208,18 @@ def main() -> None:
     rows: list[dict[str, float]] = []
     with contextlib.ExitStack() as stack:
         folder = stack.enter_context(tempfile.TemporaryDirectory())
-        bundles, ports = {}, {}
-        for precision in PRECISIONS:
-            bundles[precision] = classifier(precision)
-            path = str(bundles[precision].save(Path(folder) / f"{precision}.safetensors"))
+        bundles, ports, ready = {}, {}, [classifier("float32").ready(photo) for photo in images]
+        for name, precision in SERVED.items():
+            place = Path(folder) / name
+            place.mkdir()
+            path = str(classifier(precision).save(place / "model.safetensors"))
+            if name == "chosen":
+                print(f"chosen: {chosen(path, ready).text}\n")
+            bundles[name] = load(path)
             command = ["-m", "vitreous", "serve", path, "--port", "0", "--quiet"]
-            ports[precision] = stack.enter_context(server(command))
-        plain = str(Path(folder) / f"{PRECISIONS[0]}.safetensors")
+            ports[name] = stack.enter_context(server(command))
+        plain = str(Path(folder) / "float32/model.safetensors")
         ports["plain"] = stack.enter_context(server(["-c", PLAIN, plain]))
-        ready = [bundles[PRECISIONS[0]].ready(photo) for photo in images]
         for port in ports.values():
             elsewhere(closed_loop, port, bodies, 2, 2.0)
         for _ in range(ROUNDS):
@@ -223,7 +246,7 @@ def main() -> None:
         f"| | images a second, {CLIENTS} clients | / bare network | / plain server |"
         " one client alone, median ms | p99 at half load / that |\n|---|---|---|---|---|---|"
     )
-    for name in PRECISIONS:
+    for name in SERVED:
         alone = f"{middle[f'bare {name}']:.1f}"
         print(f"| the bare network, {name}, batches of {BATCH} | {alone} | | | | |")
         print(

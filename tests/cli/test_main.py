@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import tarfile
 from pathlib import Path
 from typing import Any
 
@@ -146,7 +147,6 @@ def test_a_wrong_word_is_named_with_the_right_one(
         (["evaluate", "none.safetensors", "digits"], "none.safetensors"),
         (["inspect", "none.safetensors"], "none.safetensors"),
         (["play", "none.safetensors"], "none.safetensors"),
-        (["split", "digits", "--out", "none/parts.csv"], "Make the folder first"),
         (["predict", "none.safetensors", "x.png"], "run folder"),
     ],
 )
@@ -293,6 +293,28 @@ def test_the_table_of_models(capsys: pytest.CaptureFixture[str]) -> None:
     assert found["resnet18"] == 11_689_512
     assert run(["models", "lenet"]) == 0
     assert "61,706" in capsys.readouterr().out
+
+
+def test_a_split_into_no_folder(photos: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    code, err = error(capsys, "split", str(photos), "--out", "none/parts.csv")
+    assert code == 1
+    assert "Make the folder first" in err
+
+
+@pytest.mark.parametrize("where", ["digits", "shards", "address"])
+def test_a_split_that_no_manifest_can_name(
+    where: str, photos: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It would list paths that are none, or those of copies that may go at any time."""
+    data = {"digits": "digits", "shards": "a.tar", "address": photos.resolve().as_uri()}[where]
+    if where == "shards":
+        with tarfile.open("a.tar", "w") as archive:
+            archive.add(photos / "dark" / "0.png", "0.png")
+    code, err = error(capsys, "split", data, "--out", "parts.csv")
+    assert code == 2
+    assert ("copies in the cache" if where == "address" else "are no files of their own") in err
+    assert f"`vitreous train {data}` divides them" in err
+    assert not Path("parts.csv").exists()
 
 
 def test_the_split_is_a_manifest_that_trains(

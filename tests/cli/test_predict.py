@@ -71,6 +71,22 @@ def test_an_empty_folder_beside_a_full_one(photos, model, capsys):
     assert "there is no image in it" in capsys.readouterr().err
 
 
+def test_shards_and_addresses_are_no_images(photos, model, capsys):
+    (photos.parent / "shards").mkdir()
+    for name in ("a.tar", "b.parquet"):
+        (photos.parent / "shards" / name).write_bytes(b"")
+    for place, where, message, remedy in (
+        ("shards", "shards/a.tar", "is a shard, a file of many images", "tar -xf"),
+        ("shards/b.parquet", "shards/b.parquet", "is a shard", "evaluate` reads shards"),
+        ("http://host/x.png", "http://host/x.png", "is an address", "curl -O"),
+    ):
+        for verb in ("predict", "explain"):
+            assert run([verb, model, place, "--quiet"]) == 1
+            err = capsys.readouterr().err
+            assert f"{where}: {message}" in err
+            assert remedy in err
+
+
 def test_a_file_that_is_not_there_names_one_that_is_alike(photos, model, capsys):
     """Said of each before anything is predicted; the others are answered."""
     folder = new(photos)

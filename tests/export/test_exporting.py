@@ -207,11 +207,15 @@ def test_images_of_any_size(kind: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("quantize", ["", pytest.param("int8", marks=pytest.mark.slow)])
-def test_openvino(trained: Run, tmp_path: Path, quantize: Any) -> None:
+def test_openvino(trained: Run, written: exporting.Exported, tmp_path: Path, quantize: Any) -> None:
     pytest.importorskip("openvino")
     out = tmp_path / "model.xml"
+    beside = tmp_path / written.report.name
+    beside.write_bytes(written.report.read_bytes())
     found = export(trained.folder.path, to="openvino", quantize=quantize, out=out)
     assert {path.suffix for path in tmp_path.iterdir()} == {".xml", ".bin", ".json"}
+    assert beside.read_bytes() == written.report.read_bytes()  # that of ONNX stays
+    assert read_json(found.report)["file"] == str(out)
     assert found.parity.same >= (63 if quantize else 64)
     exported, digits = vt.load(found.path), vt.open("digits")
     images = [digits.read(index) for index in range(40)]

@@ -210,3 +210,7 @@ def test_what_is_refused(hub: type[Hub], trained: Run, monkeypatch: pytest.Monke
         publish(path, "hub:me/insects")
     assert "HF_TOKEN" in str(caught.value.remedy)
     assert not hub.files
+    monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")
+    with pytest.raises(RunError, match=r"the hub cannot be reached: .*refused") as caught:
+        publish(path, "hub:me/insects")
+    assert "Check the connection to http://127.0.0.1:9" in str(caught.value.remedy)

@@ -7,10 +7,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
 from vitreous.data.batches.preprocess import PixelContract
+from vitreous.export.exporting import onnx_bytes
 from vitreous.inference.model_file import Bundle
 from vitreous.models import create
 from vitreous.tasks import Classify
@@ -95,16 +97,23 @@ def test_other_ways(model: Path, tmp_path: Path, way: str) -> None:
 
 
 @pytest.mark.slow
-def test_memory_of_lite0(tmp_path: Path) -> None:
+@pytest.mark.parametrize("kind", ["float32", "bfloat16", "onnx"])
+def test_memory_of_lite0(kind: str, tmp_path: Path) -> None:
     """All of the process, Python and torch included: 350 MiB."""
     arguments = {"num_classes": 10, "in_channels": 3, "size": 224}
-    path = Bundle(
+    bundle = Bundle(
         model=create("efficientnet_lite0", **arguments).eval(),
         architecture="efficientnet_lite0",
         arguments=arguments,
         task=Classify(classes=tuple("abcdefghij")),
         contract=PixelContract(height=224, width=224, channels=3),
-    ).save(tmp_path / "lite0.safetensors")
+        precision="bfloat16" if kind == "bfloat16" else "float32",
+    )
+    if kind == "onnx":
+        path = tmp_path / "lite0.onnx"
+        path.write_bytes(onnx_bytes(bundle, np.zeros((2, 224, 224, 3), np.uint8)))
+    else:
+        path = bundle.save(tmp_path / "lite0.safetensors")
     program = (
         "import re, sys, numpy as np, vitreous as vt\n"
         "vt.load(sys.argv[1]).predict(np.zeros((480, 640, 3), np.uint8))\n"

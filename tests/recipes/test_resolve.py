@@ -140,6 +140,7 @@ def test_every_choice_has_a_reason_and_none_is_left_open() -> None:
     empty = {name for name, value in after.items() if value is None}
     unasked = {"time", "alpha", "clip", "swa", "init", "patience", "mixup", "cutmix", "noise"}
     unasked |= {"adversarial", "adversarial_steps", "recipe", "momentum", "bias_lr", "lookahead"}
+    unasked |= {"tta"}
     unasked |= {"model_parallel"}
     assert empty == unasked
 
@@ -217,6 +218,17 @@ def test_what_cannot_be_blended_is_not_blended_by_a_recipe() -> None:
     assert (recipe.mixup, recipe.cutmix) == (0, 0)
     with pytest.raises(UsageError, match="cannot be blended"):
         resolve(Recipe(mixup=0.2), masks)
+    with pytest.raises(UsageError, match="move when an image is mirrored"):
+        resolve(Recipe(tta="mirror"), masks)
+
+
+def test_views_are_for_images_that_a_mirror_does_not_change() -> None:
+    assert resolve(Recipe(tta="mirror"), PHOTOS).recipe.tta == "mirror"
+    for changed in (DIGITS, dataclasses.replace(PHOTOS, classes=("left hand", "right hand"))):
+        with pytest.raises(UsageError, match=r"--tta mirror.*mirrored"):
+            resolve(Recipe(tta="mirror"), changed)
+        assert resolve(Recipe(recipe="speedrun"), changed).recipe.tta is None
+    assert resolve(Recipe(recipe="speedrun"), PHOTOS).recipe.tta == "shift"
 
 
 def test_nothing_is_downloaded_unasked(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -15,6 +15,7 @@ from vitreous.models.table import MODELS
 from vitreous.progress.progress import Progress
 from vitreous.runs.interrupt import Interrupted
 from vitreous.runs.run import resume, train
+from vitreous.runs.setup import places
 
 FIELDS: dict[str, Any] = {
     "model": "alexnet_two_towers",
@@ -57,6 +58,18 @@ def test_an_interrupted_run_ends_in_the_file_and_the_numbers_of_one_device(photo
     ):
         assert name == other
         torch.testing.assert_close(value, same, rtol=1e-3, atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("there", "names"), [(1, ["cuda:0", "cuda:0"]), (2, ["cuda:0", "cuda:1"]), (0, ["cuda:0"] * 2)]
+)
+def test_fewer_devices_have_several_parts(
+    there: int, names: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """So that a run goes on where there are fewer of them; its checkpoints hold the parts."""
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: there)
+    assert places("cuda", 2) == names
+    assert places("cpu", 2) == ["cpu", "cpu"]
 
 
 @pytest.mark.parametrize(

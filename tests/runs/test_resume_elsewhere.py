@@ -63,6 +63,15 @@ def test_data_that_have_moved_are_asked_for(
     assert "accuracy" in capsys.readouterr().out
 
 
+def test_a_device_that_is_not_here_is_named(interrupted: Path) -> None:
+    recipe = Path("run/recipe.yaml")
+    recipe.write_text(recipe.read_text().replace("device: cpu", "device: cuda"))
+    with pytest.raises(RunError, match="trained on cuda, and torch finds none here") as caught:
+        resume("run")
+    assert caught.value.where == "run"
+    assert "--device cpu" in str(caught.value.remedy)
+
+
 def test_it_is_computed_on_as_many_threads_as_before(interrupted: Path) -> None:
     environment = json.loads(Path("run/environment.json").read_text())
     before, seen = torch.get_num_threads(), []

@@ -14,10 +14,13 @@ import torch
 from torch import Tensor, nn
 
 from vitreous.distributed import Ranks
+from vitreous.inference.model_file import load
 from vitreous.models import create
 from vitreous.progress.progress import Progress
+from vitreous.runs.evaluate import evaluate
 from vitreous.runs.interrupt import Interrupted
 from vitreous.runs.run import resume, train
+from vitreous.training.sharded import is_sharded
 
 FIELDS: dict[str, Any] = {
     "epochs": 1,
@@ -59,6 +62,21 @@ def data() -> Any:
 def interrupted(ranks: Ranks, out: str) -> None:
     with pytest.raises((Interrupted, KeyboardInterrupt)):
         train(data(), model=Doubles(), out=out, shard=True, progress=Stops(), **FIELDS)
+
+
+def learned(ranks: Ranks, out: str) -> Any:
+    fields = FIELDS | {"model": "convnet", "shard": True, "progress": False}
+    run = train(data(), out=out, **fields)
+    return {name: scores.to_json() for name, scores in run.scores.items()}
+
+
+@pytest.mark.slow
+def test_one_loads_what_two_have_trained(together: Callable[..., Any], tmp_path: Path) -> None:
+    told, _ = together(learned, 2, str(tmp_path / "run"))
+    assert all(not is_sharded(one) for one in load(tmp_path / "run").model.state_dict().values())
+    found = evaluate(tmp_path / "run", data()).scores["test"].to_json()
+    assert found["accuracy"] == told["test"]["accuracy"]
+    assert found["count"] == told["test"]["count"] > 30
 
 
 def test_one_goes_on_with_what_two_shared(together: Callable[..., Any], tmp_path: Path) -> None:

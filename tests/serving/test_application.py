@@ -81,6 +81,8 @@ def test_the_ways_to_send_an_image(serve: Any, png: Any) -> None:
     same(client.post("/predict", json={"image": text}), "image 1")
     same(client.post("/predict", json={"image": f"data:image/png;base64,{text}"}), "image 1")
     same(client.post("/predict", json={"images": [{"name": "x.png", "data": text}]}), "x.png")
+    unsaid = json.dumps({"image": text}).encode()  # what curl -d sends, with a form's content type
+    same(client.post("/predict", content=unsaid, headers=kind), "image 1")
 
 
 def test_many_requests_go_together(serve: Any, png: Any, model: Path) -> None:
@@ -130,6 +132,16 @@ def test_evidence(serve: Any, png: Any, model: Path) -> None:
     assert each["peak"] == [*expected.peak]
     assert each["target"] == "bee"
     assert base64.b64decode(each["overlay"].partition(",")[2]) == expected.png()
+
+
+def test_a_setting_that_is_not_known_is_no_silence(serve: Any, png: Any) -> None:
+    for path, remedy in (
+        ("/predict?topp=1", "Did you mean top?"),
+        ("/explain?x=1", "Known: method"),
+    ):
+        found = serve().post(path, content=png())
+        assert found.status_code == 422
+        assert found.json()["error"]["remedy"].startswith(remedy)
 
 
 def test_images_keep_their_own_size_where_the_network_does(

@@ -14,7 +14,9 @@ from typing import Any
 import pytest
 from h11 import LocalProtocolError
 
+from vitreous.errors import UsageError
 from vitreous.serving import http_server
+from vitreous.serving.port import listening
 from vitreous.serving.watchman import Watchman
 
 Start = Callable[..., Any]
@@ -123,3 +125,18 @@ def test_a_body_that_is_no_http_is_no_failure_of_the_server(
     log = server.journal.stream.getvalue()
     assert f'"status": {status}' in log
     assert ('"failed"' in log) == failed
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "::1"])
+def test_no_response_waits_for_a_late_acknowledgment(host: str) -> None:
+    """Without, the second part of each response on a kept connection came 40 ms late."""
+    try:
+        listener = listening(host, 0)
+    except UsageError:
+        pytest.skip(f"{host} is no address of this machine")
+    with (
+        listener,
+        socket.create_connection(listener.getsockname()[:2]),
+        listener.accept()[0] as one,
+    ):
+        assert one.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
-from vitreous.errors import unknown
+from vitreous.errors import UsageError, unknown
 from vitreous.files import json_text
+
+if TYPE_CHECKING:
+    from vitreous.data.dataset import Dataset
 
 
 def split(
@@ -56,6 +59,7 @@ def split(
     dataset = opened(data, task)
     if group is not None:
         dataset.groups = grouped(dataset, group)
+    check_paths(data, dataset)
     with progress(style="none" if quiet else "auto") as shown:
         reading = shown.task("reading images")
         parts = assign(dataset, validation=validation, test=test, progress=reading)
@@ -73,3 +77,21 @@ def split(
         count = len(set(dataset.groups.tolist()))
         print(f"{'groups':<12}{count:>9,}   {overlap['torn_groups']:,} of them in several parts")
     print(out)
+
+
+def check_paths(data: str, dataset: Dataset) -> None:
+    """Raises UsageError where the images have no paths that a manifest could list."""
+    from vitreous.data.remote.address import is_address
+
+    if is_address(data):
+        reason = "lie at an address, and their copies in the cache may go at any time"
+    elif len(dataset) and dataset.source(0) is None:
+        reason = "are no files of their own, which a manifest could list"
+    else:
+        return
+    raise UsageError(
+        f"the images {reason}",
+        where=data,
+        remedy=f"`vitreous train {data}` divides them by content, the same way each time, and "
+        "writes split.csv into the run folder; `vitreous check` tells how many come where.",
+    )

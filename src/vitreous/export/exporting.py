@@ -34,6 +34,7 @@ from vitreous.inference.model_file import Bundle, load
 from vitreous.inference.onnx import OPSET, convert, packages
 from vitreous.inference.openvino_network import package
 from vitreous.inference.pixel_network import HEADER, PIXELS
+from vitreous.inference.views import ONE, Viewed
 from vitreous.progress.progress import Progress
 from vitreous.run_folder import RunFolder
 from vitreous.runs.run_images import spread
@@ -42,6 +43,7 @@ from vitreous.tasks.task import Task
 
 CALIBRATION = 256  # training images that tell the ranges of activations
 SUFFIXES = {"onnx": ".onnx", "openvino": ".xml"}
+REPORTS = {"onnx": ".parity.json", "openvino": ".openvino.parity.json"}  # of one run, side by side
 
 
 class Deployed(nn.Module):
@@ -183,7 +185,7 @@ def export(
     path.parent.mkdir(parents=True, exist_ok=True)
     for suffix, content in files.items():
         write_bytes(path.with_suffix(suffix), content)
-    report = path.with_suffix(".parity.json")
+    report = path.with_suffix(REPORTS[to])
     exported = Exported(path=path, report=report, parity=found, scores=scores, notes=(*notes,))
     # For runtimes that do not show a file's metadata, such as that of browsers.
     told = {name: fact for name, fact in facts_of(bundle).items() if name != HEADER}
@@ -209,7 +211,7 @@ def onnx_bytes(bundle: Bundle, rows: NDArray[np.uint8]) -> bytes:
             remedy="Let its forward pass return one tensor.",
         )
     return convert(
-        Deployed(bundle.model, task),
+        Deployed(Viewed(bundle.model, bundle.views), task),
         examples,
         names=(PIXELS, *task.exported(outputs)),
         metadata=metadata_of(bundle),
@@ -222,7 +224,7 @@ def onnx_bytes(bundle: Bundle, rows: NDArray[np.uint8]) -> bytes:
 
 def facts_of(bundle: Bundle) -> dict[str, Any]:
     """The metadata of the file: the header of the model file, and again what others need of it."""
-    header = {**bundle.facts(), "precision": "float32", "probe": None}
+    header = {**bundle.facts(), "precision": "float32", "probe": None, "views": ONE}
     header["sha256"] = digest(bundle.model.state_dict())
     return {
         HEADER: header,

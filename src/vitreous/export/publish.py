@@ -117,9 +117,12 @@ def upload(place: str, files: dict[str, bytes], private: bool) -> str:
         hub.create_commit(made.repo_id, added, commit_message="A network with its model card")
     except Exception as error:  # the client has many errors of its own
         reason = str(error).strip().partition("\n")[0] or type(error).__name__
+        heard = getattr(error, "response", None) is not None
         raise RunError(
-            f"the hub did not take it: {reason}",
+            f"the hub {'did not take it' if heard else 'cannot be reached'}: {reason}",
             where=f"hub:{place}",
-            remedy="Log in with `hf auth login`, or set HF_TOKEN to a token that may write.",
+            remedy="Log in with `hf auth login`, or set HF_TOKEN to a token that may write."
+            if heard
+            else f"Check the connection to {hub.endpoint}; HF_ENDPOINT names another hub.",
         ) from error
     return str(made)

@@ -1,14 +1,16 @@
 """Runtimes: ways to compute what a network computes, faster than the network itself does.
 
 Which of them is fastest depends on the processor. Where it multiplies bfloat16, torch comes near
-onnxruntime; where it does not, as in most laptops, onnxruntime was 5 times as fast as torch on
-EfficientNet-Lite0. No rule knows that beforehand: they are tried, see `infer.runtime_choice`.
+onnxruntime, and OpenVINO was twice as fast on EfficientNet-Lite0; where it does not, as in most
+laptops, onnxruntime was 5 times as fast as torch. No rule knows that beforehand: they are tried,
+see `infer.runtime_choice`.
 """
 
 from __future__ import annotations
 
 import importlib.util
 import io
+import threading
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -62,10 +64,7 @@ def folded(network: nn.Module, images: Images, kept: Path | None) -> Compute:
 
 
 def in_onnxruntime(network: nn.Module, images: Images, kept: Path | None) -> Compute:
-    """Onnxruntime, in float32.
-
-    kept  where the graph lies, or is put, as writing it takes a second; None: it is not kept
-    """
+    """Onnxruntime, in float32."""
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
@@ -73,11 +72,7 @@ def in_onnxruntime(network: nn.Module, images: Images, kept: Path | None) -> Com
     options.intra_op_num_threads = torch.get_num_threads()
     # Threads that wait for work in a loop would take the processor from those that decode images.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    blob = None if kept is None else caches.find(kept, Path.read_bytes)
-    if blob is None:
-        blob = graph(network, images)
-        if kept is not None:
-            caches.save_bytes(kept, blob, "a graph")
+    blob = kept_graph(network, images, kept)
     session = onnxruntime.InferenceSession(blob, options, providers=["CPUExecutionProvider"])
 
     def compute(images: Images) -> Tensor:
@@ -85,6 +80,41 @@ def in_onnxruntime(network: nn.Module, images: Images, kept: Path | None) -> Com
         return torch.from_numpy(found)
 
     return compute
+
+
+def in_openvino(network: nn.Module, images: Images, kept: Path | None) -> Compute:
+    """OpenVINO, in bfloat16 where the processor has instructions for it."""
+    import openvino
+
+    settings = {
+        "INFERENCE_PRECISION_HINT": "bf16" if has_bfloat16() else "f32",
+        "INFERENCE_NUM_THREADS": torch.get_num_threads(),
+    }
+    core = openvino.Core()
+    model = core.read_model(model=kept_graph(network, images, kept))
+    compiled = core.compile_model(model, "CPU", settings)
+    own = threading.local()  # a request for each thread: to make one takes milliseconds
+
+    def compute(images: Images) -> Tensor:
+        if not hasattr(own, "request"):
+            own.request = compiled.create_infer_request()
+        found = own.request.infer([images.float().contiguous().numpy()])[0]
+        return torch.from_numpy(found.copy())  # it lies in the request's memory
+
+    return compute
+
+
+def kept_graph(network: nn.Module, images: Images, kept: Path | None) -> bytes:
+    """`graph`, from the file where it lies; else put there, as writing it takes a second.
+
+    kept  None: it is not kept
+    """
+    blob = None if kept is None else caches.find(kept, Path.read_bytes)
+    if blob is None:
+        blob = graph(network, images)
+        if kept is not None:
+            caches.save_bytes(kept, blob, "a graph")
+    return blob
 
 
 def graph(network: nn.Module, images: Images) -> bytes:
@@ -116,13 +146,12 @@ class Runtime:
     title     in a sentence
     build     from a network in evaluation mode, some images and a place for files to what computes;
               may raise anything
-    packages  that it needs, and the extra that brings them
+    packages  that it needs
     """
 
     title: str
     build: Callable[[Any, Images, Path | None], Compute]
     packages: tuple[str, ...] = ()
-    extra: str = ""
 
     @property
     def installed(self) -> bool:
@@ -135,5 +164,6 @@ class Runtime:
 
 RUNTIMES = {
     "folded": Runtime("torch with folded norms", folded),
-    "onnxruntime": Runtime("onnxruntime", in_onnxruntime, ("onnx", "onnxruntime"), "export"),
+    "onnxruntime": Runtime("onnxruntime", in_onnxruntime, ("onnx", "onnxruntime")),
+    "openvino": Runtime("OpenVINO", in_openvino, ("onnx", "openvino")),
 }

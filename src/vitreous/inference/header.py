@@ -16,12 +16,15 @@ from vitreous.data.batches.preprocess import PixelContract
 from vitreous.data.images.file_type import SIGNATURES, recognize
 from vitreous.errors import ModelFileError, unknown
 from vitreous.fields import AtMost, Between, misfit
+from vitreous.inference.views import ONE, VIEWS
 from vitreous.tasks import TASKS, Task
 
 FORMAT = 3
-READABLE = (1, 2, FORMAT)
+VIEWED = 4
+READABLE = (1, 2, FORMAT, VIEWED)
 """The first had no decoding, and thresholds of labels in its place; the second no temperature, and
-no rejection.
+no rejection; the last is written where answers are means over views, which earlier versions of
+vitreous would leave out.
 """
 PRECISIONS = ("float32", "bfloat16", "float16")
 FOREIGN = "Give a model file of vitreous; weights of other tools go to --pretrained."
@@ -41,6 +44,7 @@ class Header:
     sha256: str
     probe: tuple[float, ...] | None
     rejection: dict[str, Any] | None
+    views: str
 
     @classmethod
     def of(cls, path: Path) -> Header:
@@ -61,12 +65,13 @@ class Header:
     @classmethod
     def checked(cls, found: dict[str, Any], where: str) -> Header:
         """Check the fields of a header. Raises ModelFileError."""
-        fields: dict[str, Any] = {"decoding": {}, "probe": None, "rejection": None, **found}
+        later: dict[str, Any] = {"decoding": {}, "probe": None, "rejection": None, "views": ONE}
+        fields: dict[str, Any] = {**later, **found}
         if fields.get("format") not in READABLE:
             raise ModelFileError(
                 f"format {fields.get('format')!r} is unknown here",
                 where=where,
-                remedy=f"Up to {FORMAT} are read: update vitreous, or save the model again.",
+                remedy=f"Up to {VIEWED} are read: update vitreous, or save the model again.",
             )
         if name := misfit(fields, FIELDS):
             given = repr(fields[name])[:80] if name in fields else "missing"
@@ -76,6 +81,8 @@ class Header:
             raise unknown("task", fields["task"], TASKS, where=where)
         if fields["precision"] not in PRECISIONS:
             raise unknown("precision", fields["precision"], PRECISIONS, where=where)
+        if fields["views"] not in (ONE, *VIEWS):
+            raise unknown("kind of views", fields["views"], (ONE, *VIEWS), where=where)
         check_arguments(fields["arguments"], where)
         check_training(fields["training"], where)
         try:
@@ -93,6 +100,7 @@ class Header:
             sha256=fields["sha256"],
             probe=fields["probe"],
             rejection=fields["rejection"],
+            views=fields["views"],
         )
 
 
@@ -110,6 +118,7 @@ FIELDS: dict[str, Any] = {
     "sha256": str,
     "probe": Annotated[tuple[float, ...] | None, AtMost(1024)],
     "rejection": dict | None,
+    "views": str,
 }
 
 

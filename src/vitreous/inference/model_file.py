@@ -32,12 +32,13 @@ from vitreous.infer.runtime_choice import recorded
 from vitreous.infer.runtimes import NETWORK
 from vitreous.infer.weight_digest import digest
 from vitreous.inference.engine_of import engine_of
-from vitreous.inference.header import FORMAT, Header, damaged
+from vitreous.inference.header import FORMAT, VIEWED, Header, damaged
 from vitreous.inference.onnx_network import read_onnx
 from vitreous.inference.openvino_network import read_openvino
 from vitreous.inference.probe import agrees, probe
 from vitreous.inference.rejecting import RejectingPredictor
 from vitreous.inference.rejection import Rejection
+from vitreous.inference.views import ONE
 from vitreous.models import create
 from vitreous.models.release import find
 from vitreous.models.tensor_names import unwrapped
@@ -122,7 +123,7 @@ class Bundle(RejectingPredictor):
     def facts(self) -> dict[str, Any]:
         """The header of the file, as far as it does not depend on the weights."""
         return {
-            "format": FORMAT,
+            "format": FORMAT if self.views == ONE else VIEWED,
             "architecture": self.architecture,
             "arguments": self.arguments,
             "classes": list(self.classes),
@@ -130,6 +131,7 @@ class Bundle(RejectingPredictor):
             "task": self.task.name,
             "decoding": self.task.to_json(),
             "precision": self.precision,
+            "views": self.views,
             "training": self.training,
         }
 
@@ -194,6 +196,7 @@ def bundle_of(module: nn.Module, header: Header, rejection: Rejection | None = N
         precision=header.precision,
         training=header.training,
         rejection=rejection,
+        views=header.views,
     )
 
 

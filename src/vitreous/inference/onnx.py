@@ -22,6 +22,7 @@ from torch import Tensor, nn
 from vitreous.atomic import write_bytes
 from vitreous.errors import ModelError, UsageError
 from vitreous.inference.model_file import Bundle
+from vitreous.inference.views import Viewed
 from vitreous.models.network import Network
 from vitreous.shapes import Images
 from vitreous.version import __version__
@@ -62,7 +63,7 @@ def to_onnx(
         }
     if images is None:
         images = torch.rand(1, *input_shape(model), generator=torch.Generator().manual_seed(0))
-    module = model.model if isinstance(model, Bundle) else model
+    module = Viewed(model.model, model.views) if isinstance(model, Bundle) else model
     metadata = {name: json.dumps(fact) for name, fact in facts.items()}
     blob = convert(module, images, metadata=metadata, opset=opset, tolerance=tolerance)
     return write_bytes(Path(path), blob)

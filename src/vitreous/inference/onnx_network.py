@@ -42,7 +42,7 @@ def read_onnx(path: Path) -> tuple[OnnxNetwork, Header]:
         import onnxruntime
     except ImportError as error:
         raise UsageError(
-            "an ONNX file needs the package onnxruntime", remedy='pip install "vitreous[export]"'
+            "an ONNX file needs the package onnxruntime", remedy="pip install onnxruntime"
         ) from error
     try:
         blob = path.read_bytes()
@@ -54,6 +54,7 @@ def read_onnx(path: Path) -> tuple[OnnxNetwork, Header]:
     try:
         # From bytes: a file that asks for tensors in other files of this machine gets none.
         session = onnxruntime.InferenceSession(blob, options, providers=["CPUExecutionProvider"])
+        session._model_bytes = None  # all of the file, kept for other providers, which never come
         found = session.get_modelmeta().custom_metadata_map.get(HEADER)
     except Exception as error:  # onnxruntime has a kind of its own for each damage
         reason = str(error).strip().splitlines()[-1]

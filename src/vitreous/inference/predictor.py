@@ -40,6 +40,7 @@ from vitreous.inference import forked  # noqa: F401  (whoever predicts may be fo
 from vitreous.inference.answered import Answered
 from vitreous.inference.ready import Ready
 from vitreous.inference.tiles import Tiling
+from vitreous.inference.views import ONE, mean_over
 from vitreous.shapes import Images
 from vitreous.tasks import Answer, Task
 from vitreous.tasks.meter import Meter, joined
@@ -76,6 +77,7 @@ class Predictor:
     contract   how an image becomes its input
     precision  number format of its forward pass
     engine     what answers in its place, faster; None: the network itself
+    views      of an image, over which an answer is the mean: "none", or a key of `views.VIEWS`
     """
 
     model: nn.Module
@@ -83,6 +85,7 @@ class Predictor:
     contract: Any  # a Preprocess; a PixelContract where images are predicted
     precision: str = "float32"
     engine: Engine | None = None
+    views: str = ONE
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -129,10 +132,13 @@ class Predictor:
             return finite(widened(self.model(images.to(self.device))))
 
     def answers(self, images: Images) -> Any:
-        """What is answered to images: `outputs`, and where they have a scale of their own those for
-        images that are continued by their mirror images, without what lies there. An engine may
-        have computed it: nothing can look on.
+        """What is answered to images: the mean over their `views` of `outputs`; where images have a
+        scale of their own, those for images that are continued by their mirror images, without what
+        lies there. An engine may have computed it: nothing can look on.
         """
+        return mean_over(self.views, self._answers, images)
+
+    def _answers(self, images: Images) -> Any:
         found = None if self.engine is None else self.engine(self.model, images)
         if found is not None:
             return finite(found)
@@ -306,7 +312,8 @@ class Predictor:
         """
         ((images, (picture,), (frame,), _),) = self.seen([source])
         outputs = self.task.completed(*self.heard(images, "answering"))
-        if self.continues or self.task.pretext("answering") is not None:
+        seen_else = self.views != ONE or self.continues
+        if seen_else or self.task.pretext("answering") is not None:
             self.outputs(images)  # the last pass, which hooks keep, is that of the picture alone
         return Answered(picture, images, frame, outputs, self.task.decode(outputs, [frame])[0])
 

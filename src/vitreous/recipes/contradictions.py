@@ -13,11 +13,13 @@ from vitreous.baselines.method_names import NAMES, is_classic
 from vitreous.blocks.init import INITIALIZERS
 from vitreous.errors import UsageError, unknown
 from vitreous.formats import counted
+from vitreous.inference.views import VIEWS
 from vitreous.models import ARCHITECTURES, learns_at_once, variant
 from vitreous.models.classic import check_library
 from vitreous.models.pretrained import remedy
 from vitreous.models.towers import not_divisible
-from vitreous.recipes.named import NAMED
+from vitreous.recipes.data_facts import DataFacts
+from vitreous.recipes.named import NAMED, turned_round
 from vitreous.recipes.recipe import Recipe, flag
 from vitreous.tasks import TASKS, Task
 from vitreous.trackers import LOGS, check_installed
@@ -105,6 +107,20 @@ def check_at_once(choices: Mapping[str, Any], stepped: Iterable[str]) -> None:
             remedy="Choose --balance weights.",
         )
     check_library(choices["model"])
+
+
+def check_views(views: str | None, task: type[Task], facts: DataFacts) -> None:
+    """Raises UsageError where the answer to an image is not that to its mirror image."""
+    if views not in VIEWS:
+        return
+    if not task.blends():
+        raise task.useless("--tta", "its answers move when an image is mirrored")
+    if turned_round(facts):
+        raise UsageError(
+            "mirrored, these images would show something else, such as other letters or sides",
+            where=f"--tta {views}",
+            remedy="Leave it out.",
+        )
 
 
 def check_together(choices: Mapping[str, Any], task: type[Task]) -> None:

@@ -48,6 +48,7 @@ class RecipeFields(TypedDict, total=False):
     noise: str | None
     mixup: float | None
     cutmix: float | None
+    tta: Literal["none", "mirror", "shift"] | None
     adversarial: float | None
     adversarial_steps: int | None
     pretrained: str | None

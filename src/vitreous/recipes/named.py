@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from vitreous.augment.policies import directed, symbols
 from vitreous.recipes.data_facts import DataFacts
 
 MANY = 20_000  # pictures
@@ -46,7 +47,14 @@ PICTURES = "small_pictures"
 NAMED = {
     "speedrun": NamedRecipe(
         "94 % on CIFAR-10 with little arithmetic; Jordan (2024), arXiv:2404.00498",
-        {**AIRBENCH, "model": "airbench94", "epochs": 10, "batch_size": 500, "lr": 0.7324},
+        {
+            **AIRBENCH,
+            "model": "airbench94",
+            "epochs": 10,
+            "batch_size": 500,
+            "lr": 0.7324,
+            "tta": "shift",
+        },
     ),
     PICTURES: NamedRecipe(
         "many small color pictures in minutes: the same with a narrower network",
@@ -70,6 +78,8 @@ def named_fields(
             return
         name, reason = PICTURES, f"many small color pictures: of the recipe {PICTURES}"
     fields = dict(NAMED[name].fields)
+    if turned_round(facts):
+        fields.pop("tta", None)
     if own_module:
         del fields["model"]
     if values["ema"] or values["swa"]:
@@ -83,6 +93,11 @@ def named_fields(
         yield "epochs", 60, "at most; the time ends it"
     for field, value in fields.items():
         yield field, value, reason
+
+
+def turned_round(facts: DataFacts) -> bool:
+    """Would a mirror change what the images show, as far as names tell?"""
+    return symbols(facts.classes, facts.dataset) or directed(facts.classes)
 
 
 def suits(values: Mapping[str, Any], facts: DataFacts) -> bool:

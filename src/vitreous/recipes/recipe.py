@@ -139,6 +139,10 @@ class Recipe:
     cutmix: Annotated[float | None, Between(0, 8)] = None
     """strength of pasting a patch of another image, such as 1.0"""
 
+    tta: Literal["none", "mirror", "shift"] | None = None
+    """test-time augmentation: an answer is the mean over the image and its mirror image, or over
+    six views of it, and takes as many passes through the network; default: none"""
+
     adversarial: Annotated[float | None, Between(1, 255)] = None
     """adversarial training: attack each batch by so many gray levels of 255, such as 8, before it
     is learned from"""

@@ -22,6 +22,7 @@ from vitreous.recipes.contradictions import (
     check_at_once,
     check_names,
     check_together,
+    check_views,
     devices,
 )
 from vitreous.recipes.data_facts import SMALL, TINY, DataFacts
@@ -74,6 +75,7 @@ def resolve(recipe: Recipe, facts: DataFacts, *, own_module: bool = False) -> Re
     choices.fill("threads", 2, "decoding keeps up with training")
     choices.fill("device", devices()[0], "the fastest there is")
     check_together(choices.values, task)
+    check_views(choices["tta"], task, facts)
     warm = choices["pretrained"] != "no"
     # A pretrained network saw RGB; gray images are shown to it as RGB.
     channels = 3 if warm and facts.channels == 1 else facts.channels

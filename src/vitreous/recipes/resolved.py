@@ -29,7 +29,7 @@ WRITTEN: dict[str, type | UnionType] = {
 
 LATER = (
     "recipe", "alpha", "noise", "adversarial", "adversarial_steps", "against", "keep", "bias_lr",
-    "lookahead", "model_parallel",
+    "lookahead", "model_parallel", "tta",
 )  # fmt: skip
 """Fields that runs of earlier versions did not have: where they are empty, nothing has changed."""
 
@@ -38,8 +38,8 @@ STEPPED = (
     "schedule", "milestones", "step_factor", "warmup", "backbone_lr", "layer_decay", "bias_lr",
     "loss", "alpha", "label_smoothing", "l1", "l2", "penalty_from", "clip", "accumulate", "ema",
     "swa", "lookahead", "bn_recalibrate", "dropout", "init", "patience", "keep", "augment",
-    "mixup", "cutmix", "adversarial", "adversarial_steps", "pretrained", "freeze", "fine_tune",
-    "engine", "precision", "compile", "model_parallel", "shard", "checkpoint", "log",
+    "mixup", "cutmix", "tta", "adversarial", "adversarial_steps", "pretrained", "freeze",
+    "fine_tune", "engine", "precision", "compile", "model_parallel", "shard", "checkpoint", "log",
 )  # fmt: skip
 """Fields that say how a network learns step by step: a classic method, which does not, has none."""
 

@@ -14,6 +14,9 @@ from typing import Any
 import torch
 
 from vitreous.distributed import ALONE, Ranks
+from vitreous.errors import RunError
+from vitreous.recipes.contradictions import devices
+from vitreous.run_folder import RunFolder
 from vitreous.version import __version__
 
 PACKAGES = (
@@ -41,6 +44,16 @@ def environment(ranks: Ranks = ALONE) -> dict[str, Any]:
         if sys.argv[0].endswith("vitreous")
         else None,
     }
+
+
+def check_device(device: str, run: RunFolder) -> None:
+    """Raises RunError where a run goes on that was begun on a kind of device that is not here."""
+    if device not in devices():
+        raise RunError(
+            f"this run is trained on {device}, and torch finds none here",
+            where=str(run.path),
+            remedy="Resume it on a machine with one, or start a new run here, with --device cpu.",
+        )
 
 
 def versions(packages: Iterable[str]) -> dict[str, str]:

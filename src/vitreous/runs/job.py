@@ -26,7 +26,7 @@ from vitreous.recipes.resolve import resolve
 from vitreous.recipes.resolved import ResolvedRecipe
 from vitreous.run_folder import RunFolder
 from vitreous.runs.build_network import check_file, check_network
-from vitreous.runs.environment import environment
+from vitreous.runs.environment import check_device, environment
 from vitreous.tasks import TASKS, Task
 from vitreous.tasks.asked import opened
 from vitreous.tasks.task import Columns, Ids
@@ -173,6 +173,7 @@ def take_up(folder: RunFolder, data: object, model: nn.Module | None, progress: 
             remedy="Pass it as it was before training: vt.resume(run, model=YourNetwork()).",
         )
     check_one_network(resolved.recipe, model)
+    check_device(resolved.recipe.device, folder)
     if folder.finished and folder.report.exists():
         raise RunError(
             "this run has ended",

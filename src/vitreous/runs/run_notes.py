@@ -12,6 +12,7 @@ from vitreous.data.check.training_findings import sentences
 from vitreous.data.dataset import Part
 from vitreous.errors import UsageError
 from vitreous.formats import counted
+from vitreous.inference.views import VIEWS
 from vitreous.recipes.recipe import Recipe
 from vitreous.runs.job import Job
 from vitreous.tasks import Task
@@ -58,6 +59,11 @@ def notes(job: Job, good: NDArray[np.bool_], ids: Mapping[Part, Ids]) -> list[st
         found.append(
             "there is no test part: the validation scores were used for choosing, and are a "
             "little too good"
+        )
+    if job.recipe.tta in VIEWS:
+        found.append(
+            f"at the end, and from then on, an answer is the mean over views of its image "
+            f"(--tta {job.recipe.tta}); the scores of the epochs are of one view"
         )
     if not job.task.needs:  # what is wrong with targets is nothing to it
         return found

@@ -23,6 +23,7 @@ from vitreous.data.dataset import Dataset, Part
 from vitreous.distributed import ALONE, Ranks
 from vitreous.errors import DivergedError
 from vitreous.inference.model_file import Bundle
+from vitreous.inference.views import ONE
 from vitreous.models.classic import Classic
 from vitreous.models.towers import divided, gathered
 from vitreous.progress.progress import Progress
@@ -134,6 +135,7 @@ class TrainingSetup:
             contract=self.contract,
             task=self.task,
             precision=self.precision.name,
+            views=recipe.tta or ONE,
             training={
                 "data": self.dataset.name,
                 "fingerprint": self.dataset.fingerprint,
@@ -261,8 +263,11 @@ def by_hand(network: nn.Module, task: Task, probe: Tensor) -> Gradients:
 
 
 def places(device: str, count: int) -> list[str]:
-    """Names of so many devices of one kind; there is one processor, which has all parts then."""
-    return [device if device == "cpu" else f"{device}:{number}" for number in range(count)]
+    """Names of so many devices of one kind; where there are fewer, as may be when a run is resumed,
+    one has several parts. There is one processor, which has all.
+    """
+    there = max(1, torch.cuda.device_count())
+    return [device if device == "cpu" else f"{device}:{n % there}" for n in range(count)]
 
 
 def chunks(rows: Rows, ids: Ids, size: int) -> Iterator[NDArray[np.uint8]]:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import numpy as np
-from fastapi import FastAPI, Query, Request, Response
+from fastapi import Depends, FastAPI, Query, Request, Response
 from fastapi.responses import FileResponse
 from fastapi.staticfiles import StaticFiles
 from numpy.typing import NDArray
@@ -34,7 +34,7 @@ from vitreous.serving.examples import BODY, PREDICTED, responses
 from vitreous.serving.journal import Journal
 from vitreous.serving.limits import Limits
 from vitreous.serving.prometheus import Metrics
-from vitreous.serving.replies import answered, handlers
+from vitreous.serving.replies import answered, handlers, known_settings
 from vitreous.serving.shelf import Served, Shelf
 from vitreous.serving.status import Refusal
 from vitreous.serving.watchman import Watchman
@@ -242,7 +242,7 @@ def create_app(
     )
     for kind, handler in handlers(app).items():
         app.add_exception_handler(kind, handler)
-    post = {"methods": ["POST"], "openapi_extra": BODY}
+    post = {"methods": ["POST"], "openapi_extra": BODY, "dependencies": [Depends(known_settings)]}
     app.add_api_route("/predict", server.predict, responses=responses(PREDICTED), **post)  # type: ignore[arg-type]
     app.add_api_route("/explain", server.explain, responses=responses(), **post)  # type: ignore[arg-type]
 

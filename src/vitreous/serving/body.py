@@ -75,7 +75,7 @@ async def images_in(body: bytes, headers: Headers, limits: Limits) -> list[Sent]
     kind = headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind == "multipart/form-data":
         found = await _of_form(body, headers, limits)
-    elif kind == "application/json":
+    elif kind == "application/json" or body.startswith(b"{"):  # as curl -d sends it
         found = await asyncio.to_thread(_of_json, body)
     else:
         found = [Sent("image", body)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from inspect import signature
 from typing import Any
 
 from fastapi import FastAPI, Request, Response
@@ -34,6 +35,14 @@ def refused(error: VitreousError) -> Response:
     response = answered({"error": error.to_json()}, status_of(error))
     response.headers.update(error.headers if isinstance(error, Refusal) else {})
     return response
+
+
+def known_settings(request: Request) -> None:
+    """Raises UsageError for a setting behind the address that would not be heard."""
+    known = signature(request.scope["endpoint"]).parameters.keys() - {"request"}
+    for name in request.query_params:
+        if name not in known:
+            raise unknown("setting", name[:80], known, where="?")
 
 
 async def _refused(request: Request, error: Exception) -> Response:

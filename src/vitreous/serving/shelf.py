@@ -84,8 +84,9 @@ def opened(paths: Sequence[str | Path]) -> list[Served]:
         if ADDRESS.match(str(given)):
             raise UsageError(
                 "is an address, and a server loads files of its own machine alone",
-                where=str(given),
-                remedy="Fetch it first, look at it, and name the file.",
+                where=re.sub(":/+", "://", str(given), count=1),
+                remedy="Fetch it first (from the hub by `hf download OWNER/NAME`), look at it, and "
+                "name the file.",
             )
         path = Path(given)
         stamp = stamp_of(path)  # before: a file that is replaced meanwhile is loaded anew

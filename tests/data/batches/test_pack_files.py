@@ -112,6 +112,24 @@ def test_a_pack_without_one_of_its_files_is_made_again(
     assert victim.is_file()
 
 
+def test_a_disk_that_fills_up_keeps_none_of_its_files(
+    masked: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    synced = iter(range(9))
+
+    def full(_: int) -> None:
+        if next(synced) == 6:  # a file and its folder are two
+            raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("vitreous.atomic.os.fsync", full)
+        made = parted(masked, tmp_path, monkeypatch)
+    place = tmp_path / "packs"
+    assert made.note.startswith(f"{place}: the disk is full: a pack needs 5.")
+    assert not [*place.iterdir()]
+    np.testing.assert_array_equal(made.rows[:], parted(masked, tmp_path, monkeypatch).rows[:])
+
+
 def test_its_files_are_thrown_out_together(
     masked: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

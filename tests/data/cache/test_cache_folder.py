@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import multiprocessing
 import os
 from types import SimpleNamespace
 
@@ -76,7 +77,8 @@ def test_the_reserve_of_the_disk_is_left_alone(kept, monkeypatch):
     size, usage = kept.stat().st_size, SimpleNamespace(free=caches.RESERVE)
     monkeypatch.setattr(caches.shutil, "disk_usage", lambda _: usage)
     reason = caches.no_room(kept.parent, size + 1, "an array")
-    assert reason.startswith("an array of 0.0 GB would leave less than 1.1 GB of the disk of")
+    left = f"less than 1.00\u202fGiB of the disk of {kept.parent} would be left"
+    assert reason == f"an array needs {size + 1}\u202fB, and {left}"
     assert kept.exists()  # nothing is deleted in vain
     assert caches.no_room(kept.parent, size, "an array") is None
     assert not kept.exists()
@@ -89,3 +91,43 @@ def test_a_folder_that_cannot_be_made_is_named(tmp_path):
     path = tmp_path / "cache" / "packs" / "a.npy"
     caches.save_array(path, ARRAY)
     assert caches.load_array(path, np.float16, (None, None, None)) is None
+
+
+def mirror(place, name, second):
+    """A folder of 100 bytes and its list, used at this second."""
+    (place / name / "deep").mkdir(parents=True)
+    (place / name / "deep" / "file").write_bytes(bytes(100))
+    (place / f"{name}.json").write_text("{}")
+    for each in (place / name, place / f"{name}.json"):
+        os.utime(each, (second, second))
+
+
+def holding(place, ready, end):
+    caches.hold(place / "a.held")
+    ready.set()
+    end.wait(30)
+
+
+def test_folders_go_as_a_whole_unless_a_process_holds_them(tmp_path, monkeypatch):
+    for second, name in enumerate("abc"):
+        mirror(tmp_path, name, second + 1)
+    spawn = multiprocessing.get_context("fork")
+    ready, end = spawn.Event(), spawn.Event()
+    other = spawn.Process(target=holding, args=(tmp_path, ready, end))
+    other.start()
+    assert ready.wait(30)
+    free = caches.evict(tmp_path, 100, free=0)
+    assert {path.name for path in tmp_path.iterdir()} == {"a", "a.json", "a.held", "c", "c.json"}
+    assert free == 102
+    assert caches.evict(tmp_path, 300, free=102) == 102  # c would go in vain, as a stays
+    assert (tmp_path / "c").is_dir()
+    end.set()
+    other.join()
+    assert caches.evict(tmp_path, 300, free=102) == 306
+    assert [path.name for path in tmp_path.iterdir()] == ["a.held"]
+    mirror(tmp_path, "a", 1)
+    caches.hold(tmp_path / "a.held")  # by this process itself
+    assert caches.evict(tmp_path, 1, free=0) == 0
+    monkeypatch.setattr(caches, "BUDGET", 0)
+    caches.evict(tmp_path, 1, free=1000)
+    assert (tmp_path / "a" / "deep" / "file").is_file()

@@ -3,6 +3,7 @@ from __future__ import annotations
 import gzip
 import io
 import json
+import re
 import subprocess
 import sys
 import tarfile
@@ -31,6 +32,7 @@ from vitreous.data.formats.shards import FORMATS, ShardFormat
 from vitreous.data.images.decode import decode
 from vitreous.data.splits.split import split
 from vitreous.errors import DataError, UsageError
+from vitreous.tasks.asked import opened
 
 WINDOW = PixelContract(height=8, width=8, channels=3)
 CLASSES = ("night", "day")
@@ -321,6 +323,73 @@ def test_what_is_left_out_is_said(tmp_path: Path) -> None:
     ]
     (finding,) = (each for each in check(data).found if "without an image" in each.message)
     assert finding.severity == "error"  # as for images without a label
+
+
+def seg(number: int, most: int = 3) -> bytes:
+    """A mask of the classes 0, 1 and 2, another one for each number."""
+    stream = io.BytesIO()
+    Image.fromarray(np.random.default_rng(number).integers(0, most, (12, 12), np.uint8)).save(
+        stream, "PNG"
+    )
+    return stream.getvalue()
+
+
+@pytest.mark.parametrize("labels", [True, False])
+def test_masks_are_members_of_the_samples(
+    tmp_path: Path, labels: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Before their images, and of the same names in two shards."""
+    for shard in range(2):
+        members = {n: c for n, c in samples(6).items() if labels or n.endswith(".png")}
+        masks = {f"000{n}.seg.png": seg(10 * shard + n) for n in (3, 1, 5, 0, 2, 4)}
+        tar(tmp_path / "s" / f"{shard}.tar", masks | members)
+    (tmp_path / "s" / "classes.txt").write_text("sky\nroad\ncar\n")
+    data = vt.open(tmp_path / "s")
+    assert [*data.targets] == (["class"] if labels else ["mask"])
+    assert ("not read: 12 .seg.png; --task segment asks for masks" in data.notes) == labels
+    for place in (tmp_path / "s", (tmp_path / "s").as_uri()):
+        asked = opened(place, "segment")
+        assert asked.classes == ("sky", "road", "car")
+        rows = asked.targets["mask"].rows
+        window = PixelContract(height=12, width=12, channels=3, exact=True)
+        packed = pack(asked, window).targets["mask"]
+        for index in range(12):
+            shard, number = map(int, re.findall(r"\d+", asked.id(index)))
+            expected = np.asarray(Image.open(io.BytesIO(seg(10 * shard + number))))
+            np.testing.assert_array_equal(rows.read(index), expected)
+            np.testing.assert_array_equal(packed.batch(np.array([index]))[0], expected)
+    monkeypatch.setattr(webdataset, "members", None)  # what they hold is known by now
+    monkeypatch.setattr("vitreous.data.formats.shard_masks.read_mask", None)
+    assert len(opened(place, "segment")) == 12
+
+
+def test_masks_that_cannot_be_used(tmp_path: Path) -> None:
+    """They are named, and of no harm to who does not ask for them."""
+    images = {n: c for n, c in samples(4).items() if n.endswith(".png")}
+    for members, message in (
+        ({"0001.seg.png": seg(0)}, r"3 of 4 images have no mask, such as a.tar: 0000.png"),
+        ({f"000{n}.seg.png": picture(n) for n in range(4)}, "holds colors"),
+        ({f"000{n}.seg.png": b"" for n in range(4)}, "empty"),
+    ):
+        data = vt.open(tar(tmp_path / "a.tar", images | members))
+        assert len(data) == 4
+        assert not data.targets
+        assert any(note.startswith("masks are not used: ") for note in data.notes)
+        with pytest.raises(DataError, match=message):
+            vt.train(tmp_path / "a.tar", task="segment", epochs=1, out=tmp_path / "run")
+        assert not (tmp_path / "run").exists()
+
+
+def test_a_column_of_masks_is_refused_to_who_asks_for_it(tmp_path: Path) -> None:
+    kind = pyarrow.struct([("bytes", pyarrow.binary()), ("path", pyarrow.string())])
+    rows = [{"bytes": picture(number), "path": f"{number}.png"} for number in range(6)]
+    images = pyarrow.array(rows, type=kind)
+    parquet.write_table(pyarrow.table({"image": images, "mask": images}), tmp_path / "a.parquet")
+    data = vt.open(tmp_path)
+    assert data.encoded(3) == picture(3)
+    assert "not read: 6 images 'mask'; --task segment asks for masks" in data.notes
+    with pytest.raises(DataError, match=r"masks \(images 'mask'\) are not read from tables"):
+        opened(tmp_path, "segment")
 
 
 def test_a_file_of_words_is_no_lost_sample(tmp_path: Path) -> None:

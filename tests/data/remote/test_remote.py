@@ -28,7 +28,7 @@ from vitreous.data.batches.preprocess import PixelContract
 from vitreous.data.cache import cache_folder
 from vitreous.data.remote import download
 from vitreous.data.remote.address import file_system
-from vitreous.data.remote.mirror import Mirror
+from vitreous.data.remote.mirror import Mirror, listed
 from vitreous.errors import DataError, RunError, StorageError, UsageError
 from vitreous.progress.progress import Progress, silent
 from vitreous.run_folder import RunFolder
@@ -352,8 +352,28 @@ def test_of_a_server_that_tells_nothing_no_copy_is_used_again(server: Server, sa
 def test_no_room_is_said(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
     server.files["a.tar"] = tar(2)
     monkeypatch.setattr(cache_folder, "RESERVE", 1 << 60)
-    with pytest.raises(StorageError, match=r"a copy of 0\.0 GB would leave less"):
+    with pytest.raises(StorageError, match=r"a copy needs 10.0.KiB, and less than") as caught:
         vt.open(f"{server.address}/a.tar")
+    assert "VITREOUS_CACHE" in caught.value.remedy
+
+
+def test_a_disk_that_fills_up_keeps_no_half_of_a_shard(
+    server: Server, said: Noted, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cache_folder, "STALE", float("inf"))  # the device may be old
+    server.files["a.tar"] = tar(2)
+    system, path = file_system(f"{server.address}/a.tar")
+    file = download.look(system, path, f"{server.address}/a.tar", "a.tar")
+    half = file.copy.with_suffix(".tmp")
+    half.parent.mkdir(parents=True)
+    half.symlink_to("/dev/full")
+    with pytest.raises(StorageError, match=r"disk is full: a copy of a.tar needs 10.0") as caught:
+        vt.open(f"{server.address}/a.tar")
+    assert caught.value.where == str(half.parent)
+    assert "VITREOUS_CACHE" in caught.value.remedy
+    assert not [*half.parent.iterdir()]
+    assert not said.notes  # nobody asks the server again for that
+    assert len(vt.open(f"{server.address}/a.tar")) == 2
 
 
 @pytest.fixture
@@ -486,6 +506,66 @@ def test_zip_archives(listing: tuple[Path, str]) -> None:
     (root / "cut.zip").write_bytes((root / "photos.zip").read_bytes()[:200])
     with pytest.raises(DataError, match="is no zip archive that can be read"):
         vt.open(f"{address}/cut.zip")
+
+
+def full(*_: object) -> None:
+    raise OSError(28, "No space left on device")
+
+
+def test_a_disk_that_fills_up_keeps_no_half_of_a_mirror(listing: tuple[Path, str]) -> None:
+    root, address = listing
+    plant(root / "photos")
+    mirror = Mirror(f"{address}/photos")
+    files = listed(*file_system(f"{address}/photos"), f"{address}/photos")
+    file = next(file for file in files if file.name == "b c/3.png")
+    half = mirror.path / "b c" / f"{file.mark().hex()}.tmp"
+    half.parent.mkdir(parents=True)
+    half.symlink_to("/dev/full")
+    with pytest.raises(
+        StorageError, match=r"disk is full: a copy of photos needs 3.00.KiB"
+    ) as caught:
+        vt.open(f"{address}/photos")
+    assert "VITREOUS_CACHE" in caught.value.remedy
+    assert not [*cache_folder.folder().rglob("*.tmp")]
+    assert len(vt.open(f"{address}/photos")) == 6
+
+
+def test_a_disk_that_fills_up_keeps_no_half_of_an_archive(
+    listing: tuple[Path, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root, address = listing
+    with zipfile.ZipFile(root / "photos.zip", "w") as archive:
+        for number in range(4):
+            archive.writestr(f"{number % 2}/{number}.png", picture(number))
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fsync", full)
+        with pytest.raises(StorageError, match="disk is full: the content of photos"):
+            vt.open(f"{address}/photos.zip")
+    assert not [*cache_folder.folder().rglob("*.png")]
+    assert not [*cache_folder.folder().rglob("*.tmp")]
+    assert len(vt.open(f"{address}/photos.zip")) == 4
+
+
+def test_mirrors_make_room_for_new_ones(
+    listing: tuple[Path, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not while this process may read from them."""
+    root, address = listing
+    for name in ("old", "new", "newer"):
+        plant(root / name)
+    old = vt.open(f"{address}/old")
+    monkeypatch.setattr(cache_folder, "BUDGET", 0)
+    vt.open(f"{address}/new")
+    assert old[0].image.shape == (12, 12, 3)
+    for held in cache_folder._held.values():  # as at the end of the process
+        os.close(held)
+    cache_folder._held.clear()
+    vt.open(f"{address}/new")  # complete: nobody has to go
+    mirrors = cache_folder.folder() / "mirrors"
+    assert {path.name for path in mirrors.glob("*/*")} == {"old", "new"}
+    vt.open(f"{address}/newer")
+    assert {path.name for path in mirrors.glob("*/*")} == {"new", "newer"}
+    assert len(vt.open(f"{address}/old")) == 6
 
 
 def test_other_file_systems(tmp_path: Path) -> None:

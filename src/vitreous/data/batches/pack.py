@@ -106,15 +106,18 @@ def pack(
     decoding = Decoding(dataset, columns, contract, threads, bad_images, progress)
     made = _find(path, decoding)
     if made is None:
-        note = caches.no_room(path.parent, sum(b.size for b in _blocks(decoding)), "a pack")
+        needed = sum(block.size for block in _blocks(decoding))
+        note = caches.no_room(path.parent, needed, "a pack")
         if note is None:
             try:
-                made = _write(path, decoding)
+                with caches.room_for(path.parent, needed, "a pack"):
+                    made = _write(path, decoding)
             except StorageError as error:
-                note = f"the pack {error.message}"
+                note = f"{error.where}: {error.message}"
         if made is None:
             for _ in decoding.pieces():
                 pass
+            note = f"{note}; images are decoded each time they are needed"
             rows, bad = Streaming(dataset, contract, decoding.good, threads), tuple(decoding.bad)
             made = Pack(rows, bad, None, note, columns, remarks=decoding.remarks)
             if moved:

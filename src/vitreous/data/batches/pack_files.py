@@ -8,6 +8,7 @@ others is found.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import math
 import os
@@ -108,12 +109,15 @@ def write(
             stream.end()
             _end(file, footer())
         return
-    for number, size in enumerate(sizes):
-        with replacing(part_path(path, number)) as file:
-            stream.copy(file, size)
-    stream.end()
-    with replacing(path) as file:
-        _end(file, {**footer(), "part": most, "sizes": sizes})
+    with contextlib.ExitStack() as undone:
+        for number, size in enumerate(sizes):
+            with replacing(part_path(path, number)) as file:
+                stream.copy(file, size)
+            undone.callback(part_path(path, number).unlink, missing_ok=True)
+        stream.end()
+        with replacing(path) as file:
+            _end(file, {**footer(), "part": most, "sizes": sizes})
+        undone.pop_all()
 
 
 def read(path: Path, blocks: Sequence[Block]) -> tuple[dict[str, Any], list[Mapped]]:

@@ -1,9 +1,10 @@
-"""Masks that lie in files, one for each image."""
+"""Masks that are stored as images, in files of their own, one for each image."""
 
 from __future__ import annotations
 
 import hashlib
 import os
+from abc import abstractmethod
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -32,49 +33,30 @@ COLORS = 64  # of masks that are drawn without a table of colors
 TASK = 64  # masks that a thread takes at a time
 
 
-class MaskFiles(MapRows):
-    """One file a mask.
+class MaskRows(MapRows):
+    """Masks that are stored as images.
 
-    root   the folder to which names are relative
-    names  of the files, in order
+    root   the folder, or the address, below which they lie
+    name   tells them from others there
     table  (256,) the class number of each stored value; None: they are class numbers
     colors what stands for the values, where masks are drawn in colors
     """
 
-    def __init__(
-        self,
-        root: Path,
-        names: Names,
-        table: NDArray[np.uint8] | None = None,
-        colors: ColorTable | None = None,
-    ):
-        self.root, self.name = os.fspath(root), "masks"
-        self.names, self.table, self.colors = names, table, colors
+    root: str
+    name: str
+    table: NDArray[np.uint8] | None = None
+    colors: ColorTable | None = None
 
-    def __len__(self) -> int:
-        return len(self.names)
+    @abstractmethod
+    def id(self, index: int) -> str: ...
 
-    def id(self, index: int) -> str:
-        return self.names[index]
-
-    def source(self, index: int) -> str:
-        return os.path.join(self.root, self.names[index])
+    @abstractmethod
+    def stored(self, index: int) -> NDArray[np.uint8]:
+        """The values as they are stored; of colors, the lines of their table."""
 
     def read(self, index: int) -> NDArray[np.uint8]:
         stored = self.stored(index)
         return stored if self.table is None else self.table[stored]
-
-    def stored(self, index: int) -> NDArray[np.uint8]:
-        """The values in the file; of colors, the lines of their table."""
-        source = self.source(index)
-        return read_mask(source) if self.colors is None else self.colors.read(source)
-
-    def digest(self, index: int) -> bytes:
-        try:
-            content = read_bytes(self.source(index)) + self.rules()
-        except ImageError:
-            return b"unreadable"
-        return hashlib.blake2b(content, digest_size=16).digest()
 
     def rules(self) -> bytes:
         table = b"" if self.table is None else self.table.tobytes()
@@ -86,9 +68,6 @@ class MaskFiles(MapRows):
             lines = [value for value in values if value < len(self.colors.colors)]
             return ", ".join(" ".join(map(str, self.colors.colors[n].tolist())) for n in lines)
         return ", ".join(map(str, values[:LISTED])) + (", …" if len(values) > LISTED else "")
-
-    def stamp(self, index: int) -> bytes:
-        return stamp(self.source(index))
 
     def scan(self) -> NDArray[np.void]:
         """Every mask is read once; what is known of its file is kept."""
@@ -114,6 +93,47 @@ class MaskFiles(MapRows):
                 counts[:, number] += summaries["counts"][:, value]
             summaries["counts"] = counts
         return summaries
+
+
+class MaskFiles(MaskRows):
+    """One file a mask.
+
+    root   the folder to which names are relative
+    names  of the files, in order
+    """
+
+    def __init__(
+        self,
+        root: Path,
+        names: Names,
+        table: NDArray[np.uint8] | None = None,
+        colors: ColorTable | None = None,
+    ):
+        self.root, self.name = os.fspath(root), "masks"
+        self.names, self.table, self.colors = names, table, colors
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def id(self, index: int) -> str:
+        return self.names[index]
+
+    def source(self, index: int) -> str:
+        return os.path.join(self.root, self.names[index])
+
+    def stored(self, index: int) -> NDArray[np.uint8]:
+        source = self.source(index)
+        return read_mask(source) if self.colors is None else self.colors.read(source)
+
+    def digest(self, index: int) -> bytes:
+        try:
+            content = read_bytes(self.source(index)) + self.rules()
+        except ImageError:
+            return b"unreadable"
+        return hashlib.blake2b(content, digest_size=16).digest()
+
+    def stamp(self, index: int) -> bytes:
+        return stamp(self.source(index))
 
 
 def masks_in_files(

@@ -36,7 +36,7 @@ class _Columns:
     image    path of the column of bytes, such as image.bytes
     label    "" where there is none
     classes  names of labels that are numbers
-    unused   columns that could be labels, too
+    unused   what other columns hold that could be meant as well, in words
     """
 
     image: str
@@ -95,7 +95,7 @@ def index(path: Path, where: str, passed: Callable[[int], None]) -> ShardIndex:
         if isinstance(error, DataError):
             raise
         _fail(where, f"is damaged behind row {row:,}: {_first_line(error)}", "Fetch it again.")
-    return made.index(columns.classes, {f"labels '{name}'": row for name in columns.unused})
+    return made.index(columns.classes, dict.fromkeys(columns.unused, row))
 
 
 def _opened(path: Path, where: str = "") -> Any:
@@ -154,19 +154,22 @@ def _columns(file: Any, where: str) -> _Columns:
     if len([one for one in images if one[0] == min(images)[0]]) > 1:
         listed = " and ".join(name.partition(".")[0] for _, name in sorted(images))
         _fail(where, f"has several columns of images: {listed}", "Keep one of them.")
+    others = [name.partition(".")[0] for _, name in sorted(images)[1:]]
+    unused = tuple(f"images '{name}'" for name in others)
     numbered = [name for name, told in features.items() if told.get("_type") == "ClassLabel"]
     labels = [field.name for field in schema if field.name.lower() in LABEL_WORDS]
     labels = [*dict.fromkeys([*(name for name in numbered if name in labels), *labels, *numbered])]
     labels = [name for name in labels if name in schema.names]
     if not labels:
-        return _Columns(image, "", (), ())
+        return _Columns(image, "", (), unused)
     kind = schema.field(labels[0]).type
     types = pyarrow.types
     if not (types.is_integer(kind) or types.is_floating(kind) or _is_text(types, kind)):
         _fail(where, f"has labels of the type {kind}", "Write whole numbers or words.")
     names = features.get(labels[0], {}).get("names", ()) if types.is_integer(kind) else ()
     classes = tuple(map(str, names))
-    return _Columns(image, labels[0], classes, tuple(labels[1:]))
+    unused = (*(f"labels '{name}'" for name in labels[1:]), *unused)
+    return _Columns(image, labels[0], classes, unused)
 
 
 def _is_text(types: Any, kind: Any) -> bool:

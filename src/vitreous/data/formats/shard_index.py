@@ -27,7 +27,7 @@ from vitreous.data.names import Names
 from vitreous.errors import ImageError
 
 FIRST, EVERY = 16, 16  # images whose headers are looked at
-VERSION = 1  # of what is found in a shard
+VERSION = 2  # of what is found in a shard
 LARGEST = (1 << 32) - 1  # bytes: what is larger is refused when it is read
 NO_IMAGE = "samples without an image"  # the kind of unread ones that are a loss
 UNLABELED = -1  # the number of the word of an image without a label

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
@@ -17,6 +18,7 @@ from vitreous.errors import DataError
 from vitreous.formats import counted
 
 SHOWN = 5  # names in a note
+MASKS = re.compile(r"\.(seg|masks?)\.(png|tiff?)|images '(masks?|seg\w*|annotation)'", re.I)
 Shards = Sequence[tuple[str, ShardIndex]]
 """The indexes of all shards, with the names of the shards."""
 
@@ -51,11 +53,19 @@ def unread(indexes: Sequence[ShardIndex]) -> list[str]:
         counts.update(dict(zip(index.unread, index.unread_counts.tolist(), strict=True)))
     listed = ", ".join(f"{count:,} {kind}" for kind, count in counts.items())
     text = f"not read: {listed}"
+    if masks_in(indexes):
+        text += "; --task segment asks for masks"
     if lone := counts[NO_IMAGE]:
         severity = weight(lone, lone + sum(map(len, indexes)))
         remedy = "Write the image of each sample as .jpg, .png or another kind that is read."
         text = Doubt(text, severity=severity, kind="left out", remedy=remedy)
     return [text] if counts else []
+
+
+def masks_in(indexes: Sequence[ShardIndex]) -> str:
+    """Members or a column that are masks by their name, such as .seg.png; "" where none are."""
+    kinds = {kind for index in indexes for kind in index.unread if MASKS.fullmatch(kind)}
+    return min(kinds, default="")
 
 
 def columns(shards: Shards, class_names: Sequence[str], where: str) -> Found:

@@ -11,7 +11,8 @@ from pathlib import Path
 
 from vitreous.data.class_names import clean
 from vitreous.data.formats.folder_walk import holds_images, walk
-from vitreous.data.formats.shards import LocalFile, ShardDataset, is_shard, open_shards
+from vitreous.data.formats.shard_masks import open_with_masks
+from vitreous.data.formats.shards import LocalFile, ShardDataset, is_shard
 from vitreous.data.formats.text_lines import read_text_lines
 from vitreous.data.images.read_file import printable
 from vitreous.errors import DataError, UsageError
@@ -136,7 +137,7 @@ def _open_files(paths: Sequence[Path], name: str = "", root: Path | None = None)
     folder = root or Path(os.path.commonpath([path.absolute().parent for path in paths]))
     base = os.path.abspath(folder)
     files = [LocalFile(base, os.path.relpath(os.path.abspath(path), base)) for path in paths]
-    return open_shards(base, name or os.path.basename(base), files, class_names(folder))
+    return open_with_masks(base, name or os.path.basename(base), files, class_names(folder))
 
 
 def class_names(folder: Path) -> list[str]:

@@ -25,7 +25,13 @@ from vitreous.data.dataset import Dataset, Part, Pixels
 from vitreous.data.formats import parquet, webdataset
 from vitreous.data.formats.part_words import likely_parts
 from vitreous.data.formats.shard_index import ShardIndex, keep, recall
-from vitreous.data.formats.shard_labels import columns, keys_twice, labeled, unread
+from vitreous.data.formats.shard_labels import (
+    columns,
+    keys_twice,
+    labeled,
+    masks_in,
+    unread,
+)
 from vitreous.data.images.decode import decode
 from vitreous.data.images.read_file import MAX_BYTES, changed, printable
 from vitreous.data.names import Names
@@ -34,6 +40,7 @@ from vitreous.progress.progress import under_way
 
 Told = Callable[[int], None]
 OPEN = 16  # readers of shards at a time
+MIX = 0x9E3779B97F4A7C15  # odd: multiples of it look like hashes
 
 
 class Stored(Protocol):
@@ -104,6 +111,8 @@ class ShardDataset(Dataset):
     """Images in shards.
 
     root    the folder, or the address, below which the shards lie
+    masks   what lies in them beside the images that are masks by their name; "" for nothing
+    samples (N,) hashes of the samples and their shards; none where there is nothing to look up
     shards  in order, with the mark and the index of each: its index is that of this mark
     """
 
@@ -116,6 +125,7 @@ class ShardDataset(Dataset):
         name: str,
         shards: Sequence[tuple[Stored, bytes, ShardIndex]],
         class_names: Sequence[str] = (),
+        lookup: bool = False,
     ):
         self.root, self.name = root, name
         self.shards = [shard for shard, *_ in shards]
@@ -126,6 +136,11 @@ class ShardDataset(Dataset):
         named = [*zip(names, found, strict=True)]
         self.targets, told = columns(named, class_names, printable(root))
         self.notes = (*unread(found), *notes, *told, *keys_twice(named, given))
+        self.masks = masks_in(found)
+        self.samples = np.zeros(0, np.uint64)
+        if self.masks or lookup:
+            hashes = [index.keys ^ np.uint64(n * MIX % 2**64) for n, index in enumerate(found)]
+            self.samples = np.concatenate(hashes)
         self._ends = np.cumsum([0, *map(len, found)]).tolist()
         self.names = Names.joined([index.names for index in found])
         self._starts = np.concatenate([index.starts for index in found])
@@ -192,11 +207,16 @@ def is_shard(name: str) -> bool:
 
 
 def open_shards(
-    root: str, name: str, files: Sequence[Stored], class_names: Sequence[str] = ()
+    root: str,
+    name: str,
+    files: Sequence[Stored],
+    class_names: Sequence[str] = (),
+    index: Callable[[Path, str, Told], ShardIndex] | None = None,
 ) -> ShardDataset:
     """The data set that these shards are.
 
     class_names  of labels that are numbers, where a file beside the shards gives them
+    index        finds other members in them than those that are images by their kind
 
     Raises DataError for shards of several kinds, and for one that is damaged, with its name and the
     byte; UsageError where the package is missing that reads it.
@@ -209,9 +229,13 @@ def open_shards(
             remedy="Open one kind by a pattern, such as *.tar.",
         )
     marks = [file.mark() for file in files]
-    keys = [os.fsencode(f"{root}\0{f.name}\0") + m for f, m in zip(files, marks, strict=True)]
+    other = "" if index is None else "masks\0"
+    keys = [
+        os.fsencode(f"{root}\0{file.name}\0{other}") + mark
+        for file, mark in zip(files, marks, strict=True)
+    ]
     known = [recall(key) for key in keys]
-    new = [file for file, index in zip(files, known, strict=True) if index is None]
+    new = [file for file, found in zip(files, known, strict=True) if found is None]
     task, done, total = under_way().task("reading shards (bytes)"), 0, sum(f.work() for f in new)
 
     def passed(count: int) -> None:
@@ -220,8 +244,8 @@ def open_shards(
         task(done, max(done, total))
 
     indexes = [
-        _read_through(file, mark, key, passed) if index is None else index
-        for file, mark, key, index in zip(files, marks, keys, known, strict=True)
+        _read_through(file, mark, key, passed, index) if found is None else found
+        for file, mark, key, found in zip(files, marks, keys, known, strict=True)
     ]
     if not any(map(len, indexes)):
         notes = "".join(f": {note}" for note in unread(indexes))
@@ -231,12 +255,20 @@ def open_shards(
             remedy="A sample of a tar shard is 0001.jpg beside 0001.cls; a Parquet shard has a "
             "column of images.",
         )
-    return ShardDataset(root, name, [*zip(files, marks, indexes, strict=True)], class_names)
+    shards = [*zip(files, marks, indexes, strict=True)]
+    return ShardDataset(root, name, shards, class_names, lookup=index is not None)
 
 
-def _read_through(file: Stored, mark: bytes, key: bytes, passed: Told) -> ShardIndex:
+def _read_through(
+    file: Stored,
+    mark: bytes,
+    key: bytes,
+    passed: Told,
+    index: Callable[[Path, str, Told], ShardIndex] | None,
+) -> ShardIndex:
     """One pass over a shard; what it has found is kept, unless the shard was just written."""
-    made = format_of(file.name).index(file.local(passed), printable(file.name), passed)
+    index = index or format_of(file.name).index
+    made = index(file.local(passed), printable(file.name), passed)
     if file.mark() != mark:
         raise changed(file.name)
     if is_cacheable(mark):

@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 import os
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from hashlib import blake2b
 from pathlib import Path
@@ -26,6 +26,7 @@ from vitreous.data.manifest_words import SYNONYMS
 from vitreous.errors import DataError
 
 IMAGES = {os.fsdecode(suffix)[1:] for suffix in SUFFIXES} - {"npy"}  # which is rarely an image here
+MASKS = {f"{word}.{kind}" for word in ("seg", "mask", "masks") for kind in ("png", "tif", "tiff")}
 LABELS = ("cls", "json", "txt")  # the first that a sample has counts
 FIELDS = ("label", "cls", *(word for word, column in SYNONYMS.items() if column == "label"))
 LONGEST = 1 << 20  # bytes of a label's member
@@ -54,8 +55,13 @@ class Archive:
             return file.read(size)
 
 
-def index(path: Path, where: str, passed: Callable[[int], None]) -> ShardIndex:
-    """What a shard holds, from one pass over it. Raises DataError with the member or the byte."""
+def index(
+    path: Path, where: str, passed: Callable[[int], None], kinds: Collection[str] = IMAGES
+) -> ShardIndex:
+    """What a shard holds, from one pass over it. Raises DataError with the member or the byte.
+
+    kinds  what the name of an image says behind its first dot
+    """
     made, samples = Gathered(), dict[str, _Sample]()
     others, names = Counter[str](), set[str]()
     with open(path, "rb") as file:
@@ -75,7 +81,7 @@ def index(path: Path, where: str, passed: Callable[[int], None]) -> ShardIndex:
             stem, _, kind = base.partition(".")
             kind = kind.lower()
             sample = samples.setdefault(f"{folder}/{stem}" if folder else stem, _Sample())
-            if kind in IMAGES:
+            if kind in kinds:
                 _add_image(made, sample, member, file, where)
             elif kind in LABELS:
                 _add_label(sample, member, file, LABELS.index(kind), where)

@@ -34,7 +34,6 @@ BLOCK = 4 << 20  # bytes that are read at a time
 TRIES = 5  # in a row, without a byte
 FIRST_WAIT, LONGEST_WAIT = 0.5, 8.0  # seconds before another try; each is twice the last
 FINAL = {400, 401, 402, 403, 404, 405, 410, 451}  # answers that do not change by asking again
-NO_ROOM = "Make room, or let VITREOUS_CACHE name a folder on another disk."
 Told = Callable[[int], None]
 
 
@@ -78,9 +77,12 @@ class RemoteFile:
         """
         target = self.copy
         if not target.is_file():
-            if note := cache_folder.no_room(target.parent, self.size or 0, "a copy"):
-                raise StorageError(note, where=printable(self.address), remedy=NO_ROOM)
-            fetch(self, target, told or (lambda _: None))
+            size = self.size or 0
+            if note := cache_folder.no_room(target.parent, size, "a copy"):
+                where = printable(self.address)
+                raise StorageError(note, where=where, remedy=cache_folder.NO_ROOM)
+            with cache_folder.room_for(target.parent, size, f"a copy of {printable(self.name)}"):
+                fetch(self, target, told or (lambda _: None))
         with contextlib.suppress(OSError):
             os.utime(target)  # what was used last is evicted last
         return target
@@ -112,7 +114,8 @@ def fetch(file: RemoteFile, target: Path, told: Told, *, fresh: bool = False) ->
     fresh  was it listed just now? Then a small one, which comes in one answer, is not asked about
            once more
 
-    Raises DataError where it has changed since it was listed.
+    Raises DataError where it has changed since it was listed, StorageError where the disk cannot
+    take it, and then leaves nothing there.
     """
     address = file.address
     with storage_errors(target):
@@ -128,7 +131,11 @@ def fetch(file: RemoteFile, target: Path, told: Told, *, fresh: bool = False) ->
             if not fresh and differs(before, file.info):
                 raise changed(address)
             told(out.tell())
-            _fill(out, file, told)
+            try:
+                _fill(out, file, told)
+            except StorageError:  # a full disk is not made emptier by half a file
+                part.unlink(missing_ok=True)
+                raise
             after = before if small else attempt(lambda: file.system.info(file.path), address)
             if differs(after, before) or file.size not in (None, out.tell()):
                 part.unlink(missing_ok=True)
@@ -145,10 +152,10 @@ def _fill(out: BinaryIO, file: RemoteFile, told: Told) -> None:
             for block in _blocks(file, start):
                 with storage_errors(out.name):
                     out.write(block)
+                    out.flush()
                 told(len(block))
                 if out.tell() > most:  # not where it began anew: that could go on for ever
                     tries, most = 0, out.tell()
-            out.flush()
             if file.size is None or out.tell() == file.size:
                 return
             if out.tell() > file.size:
@@ -205,6 +212,8 @@ def again(tries: int, error: Exception, address: str) -> int:
     """Wait before another try, which is said; one more than `tries`. Raises DataError where that
     would not help, and after the last.
     """
+    if isinstance(error, VitreousError):
+        raise error
     while isinstance(error, FileNotFoundError) and isinstance(error.__cause__, Exception):
         error = error.__cause__  # fsspec calls everything so that keeps a server from answering
     if is_final(error) or tries + 1 >= TRIES:
@@ -219,7 +228,7 @@ def again(tries: int, error: Exception, address: str) -> int:
 
 def is_final(error: Exception) -> bool:
     """Would the answer be the same if it was asked again?"""
-    if isinstance(error, FileNotFoundError | PermissionError | VitreousError | UnicodeError):
+    if isinstance(error, FileNotFoundError | PermissionError | UnicodeError):
         return True
     return status(error) in FINAL
 
@@ -240,9 +249,7 @@ def reason(error: Exception) -> str:
     return str(error).strip().partition("\n")[0].rstrip(".") or type(error).__name__
 
 
-def failed(error: Exception, address: str, tries: int = 1) -> VitreousError:
-    if isinstance(error, VitreousError):
-        return error
+def failed(error: Exception, address: str, tries: int = 1) -> DataError:
     number, why = status(error), reason(error)
     remedy = "Check the connection; what was fetched is kept, and gone on with."
     if isinstance(error, FileNotFoundError) or number in (404, 410):

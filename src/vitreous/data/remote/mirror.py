@@ -3,11 +3,13 @@
 What lies at an address is listed each time it is opened: files that have changed are fetched anew,
 files that have vanished go, and the others stay as they are, with their times, so that packs and
 digests are found again. Shards are not mirrored: they are fetched one by one as they are read.
+Where room lacks, the mirror that was opened longest ago goes, unless a process has it open.
 """
 
 from __future__ import annotations
 
 import contextlib
+import os
 import posixpath
 import shutil
 import zipfile
@@ -20,11 +22,11 @@ from threading import Lock
 from typing import Any
 from urllib.parse import unquote
 
-from vitreous.atomic import replacing
+from vitreous.atomic import replacing, storage_errors
 from vitreous.data.cache import cache_folder
 from vitreous.data.images.read_file import MAX_BYTES, printable
 from vitreous.data.remote.address import base_name
-from vitreous.data.remote.download import NO_ROOM, RemoteFile, attempt, fetch, locked, look
+from vitreous.data.remote.download import RemoteFile, attempt, fetch, locked, look
 from vitreous.errors import DataError, StorageError
 from vitreous.files import read_json, write_json
 from vitreous.progress.progress import under_way
@@ -114,8 +116,9 @@ class Mirror:
             if known.get(name) != file.mark().hex() or not (self.path / name).is_file()
         }
         total, done, lock = sum(file.size or 0 for file in lacking.values()), 0, Lock()
-        if note := cache_folder.no_room(self._folder, total, "a copy"):
-            raise StorageError(note, where=printable(self.path.name), remedy=NO_ROOM)
+        noun = f"a copy of {printable(self.path.name)}"
+        if lacking:
+            _make_room(self._folder.parent, total, noun, self.path.name)
         task = under_way().task(f"fetching {printable(self.path.name)} (bytes)")
 
         def told(count: int) -> None:
@@ -132,13 +135,14 @@ class Mirror:
             with lock:
                 known[name] = file.mark().hex()
 
-        try:
-            with ThreadPoolExecutor(THREADS) as executor:
-                for _ in executor.map(get, lacking.items()):
-                    pass
-        finally:
-            if lacking or not self._list.is_file():
-                write_json(self._list, known)
+        with cache_folder.room_for(self._folder, total, noun):
+            try:
+                with ThreadPoolExecutor(THREADS) as executor:
+                    for _ in executor.map(get, lacking.items()):
+                        pass
+            finally:
+                if lacking or not self._list.is_file():
+                    write_json(self._list, known)
 
     def unpack(self, archive: Path, address: str, mark: bytes) -> Path:
         """What a zip archive holds, as files; it is read once, until it changes."""
@@ -147,19 +151,26 @@ class Mirror:
             if self._known() == {"archive": mark.hex()}:
                 return folder
             shutil.rmtree(folder, ignore_errors=True)  # what is not in it any more
-            _unpack(archive, folder, address)
+            try:
+                _unpack(archive, folder, address)
+            except BaseException:
+                shutil.rmtree(folder, ignore_errors=True)
+                raise
             write_json(self._list, {"archive": mark.hex()})
         return folder
 
     @contextlib.contextmanager
     def _alone(self) -> Iterator[None]:
-        """Within the block no other process changes the copies."""
+        """Within the block no other process changes the copies; afterwards none deletes them."""
         with contextlib.ExitStack() as stack:
             with contextlib.suppress(OSError):  # a cache that can only be read
                 self._folder.mkdir(parents=True, exist_ok=True)
-                file = stack.enter_context(open(self._folder.with_suffix(".lock"), "ab"))
-                stack.enter_context(locked(file))
+                cache_folder.hold(self._folder.with_suffix(cache_folder.HELD))
+                file = self._folder.with_suffix(cache_folder.LOCK)
+                stack.enter_context(locked(stack.enter_context(open(file, "ab"))))
             yield
+            with contextlib.suppress(OSError):
+                os.utime(self._list)  # what was used last is evicted last
 
     def _known(self) -> dict[str, str]:
         with contextlib.suppress(Exception):
@@ -180,14 +191,20 @@ def safe(name: str, address: str) -> str:
     return posixpath.join(*parts)
 
 
+def _make_room(mirrors: Path, needed: int, noun: str, where: str) -> None:
+    """Evict other mirrors, if need be. Raises StorageError."""
+    if note := cache_folder.no_room(mirrors, needed, noun):
+        raise StorageError(note, where=printable(where), remedy=cache_folder.NO_ROOM)
+
+
 def _unpack(archive: Path, folder: Path, address: str) -> None:
     where, remedy = printable(address), "Fetch or write the archive again."
     try:
         with zipfile.ZipFile(archive) as file:
             members = [each for each in file.infolist() if not each.is_dir()]
             total = sum(each.file_size for each in members)
-            if note := cache_folder.no_room(folder.parent, total, "the archive's content"):
-                raise StorageError(note, where=where, remedy=NO_ROOM)
+            noun = f"the content of {printable(base_name(address))}"
+            _make_room(folder.parents[1], total, noun, address)
             task, done = under_way().task(f"unpacking {printable(archive.name)} (bytes)"), 0
             for member in members:
                 name = safe(member.filename, address)
@@ -198,10 +215,12 @@ def _unpack(archive: Path, folder: Path, address: str) -> None:
                         where=where,
                         remedy="Leave it out of the archive.",
                     )
-                (folder / name).parent.mkdir(parents=True, exist_ok=True)
-                with file.open(member) as source, replacing(folder / name) as target:
-                    while piece := source.read(AT_ONCE):
-                        target.write(piece)
+                with cache_folder.room_for(folder, total, noun), file.open(member) as source:
+                    with storage_errors(folder / name):
+                        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+                    with replacing(folder / name) as target:
+                        while piece := source.read(AT_ONCE):
+                            target.write(piece)
                 done += member.file_size
                 task(done, total)
     except (zipfile.BadZipFile, zlib.error, RuntimeError, EOFError) as error:

@@ -8,8 +8,9 @@ from typing import Any
 
 from vitreous.data.dataset import Dataset
 from vitreous.data.formats.image_files import SUFFIXES
+from vitreous.data.formats.shard_masks import open_with_masks
 from vitreous.data.formats.shard_names import CLASS_NAMES, class_names, expanded, refuse_compressed
-from vitreous.data.formats.shards import is_shard, open_shards
+from vitreous.data.formats.shards import is_shard
 from vitreous.data.formats.table_rows import read_rows
 from vitreous.data.images.read_file import printable
 from vitreous.data.manifest_words import FILES
@@ -35,7 +36,7 @@ def resolved(address: str) -> Dataset | Path:
     kind = suffix(address)
     if is_shard(base_name(address)):
         file = look(system, path, address, base_name(address))
-        return open_shards(_above(address), posixpath.splitext(file.name)[0], [file])
+        return open_with_masks(_above(address), posixpath.splitext(file.name)[0], [file])
     if kind == ZIP:
         file = look(system, path, address, base_name(address))
         return Mirror(address).unpack(file.local(), address, file.mark())
@@ -54,7 +55,7 @@ def resolved(address: str) -> Dataset | Path:
         mirror = Mirror(address)
         mirror.take([file for file in files if file.name in CLASS_NAMES])
         shards = [_looked_at(file) for file in shards]
-        return open_shards(address, base_name(address), shards, class_names(mirror.path))
+        return open_with_masks(address, base_name(address), shards, class_names(mirror.path))
     mirror = Mirror(address)
     mirror.take(files)
     return mirror.path
@@ -84,7 +85,7 @@ def _pattern(address: str, names: list[str], system: Any, path: str) -> Dataset:
             where=printable(address),
             remedy="A pattern stands for .tar or .parquet files.",
         )
-    return open_shards(root, base_name(root), files)
+    return open_with_masks(root, base_name(root), files)
 
 
 def _file(system: Any, path: str, address: str) -> Path:
