@@ -28,7 +28,7 @@ fix: $(INSTALLED)-dev ## Format, and mend what can be mended by itself
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-bench: $(INSTALLED)-dev .venv-keras/installed .venv-peers/installed ## Measure against peers, side by side (about an hour)
+bench: $(INSTALLED)-dev .venv-keras/installed .venv-peers/installed ## Measure against peers, side by side (two hours or three)
 	$(BIN)/python benchmarks/run.py
 
 docs: $(INSTALLED)-dev ## Build the site of the documentation in build/site

@@ -31,11 +31,13 @@ PARTS = {  # of others, which run them or read from them
     "doctor_zoo",
 }
 DATA = {  # folders in $VITREOUS_DATA that one cannot do without
+    "cifar10": ("cifar-10-batches-bin",),
     "classic": ("mnist",),
     "defaults": ("imagenette", "bccd", "camvid", "leeds", "membrane", "cifar-10-batches-bin"),
     "degradation": ("cifar-10-batches-bin",),
     "dense": ("camvid", "membrane", "bccd", "leeds"),
     "doctor": ("mnist", "cifar-10-batches-bin"),
+    "engine": ("imagenette",),
     "explain_measures": ("bccd",),
     "int8": ("mnist", "cifar-10-batches-bin", "imagenette"),
     "mnist": ("mnist",),
