@@ -135,3 +135,13 @@ def test_a_forked_process_makes_its_own(monkeypatch: pytest.MonkeyPatch) -> None
         next(network.parameters()).mul_(1.001)
     monkeypatch.setattr(engines.os, "getpid", lambda: -2)
     assert engine(network, images(2)) is None
+
+
+def test_onnxruntime_tells_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its builds for Windows would send what they run to their maker."""
+    onnxruntime = pytest.importorskip("onnxruntime")
+    asked: list[bool] = []
+    monkeypatch.setattr(onnxruntime, "disable_telemetry_events", lambda: asked.append(True))
+    network = trained("resnet20")
+    assert Engine("onnxruntime", network, SHAPE)(network, images(1)) is not None
+    assert asked

@@ -67,6 +67,7 @@ def in_onnxruntime(network: nn.Module, images: Images, kept: Path | None) -> Com
     """Onnxruntime, in float32."""
     import onnxruntime
 
+    onnxruntime.disable_telemetry_events()  # which its builds for Windows send
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3
     options.intra_op_num_threads = torch.get_num_threads()

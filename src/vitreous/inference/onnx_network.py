@@ -44,6 +44,7 @@ def read_onnx(path: Path) -> tuple[OnnxNetwork, Header]:
         raise UsageError(
             "an ONNX file needs the package onnxruntime", remedy="pip install onnxruntime"
         ) from error
+    onnxruntime.disable_telemetry_events()  # which its builds for Windows send
     try:
         blob = path.read_bytes()
     except OSError as error:
