@@ -9,7 +9,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 
 from vitreous.data.batches.preprocess import PixelContract
 from vitreous.export.exporting import onnx_bytes
@@ -56,20 +55,6 @@ if __name__ == "__main__":
         np.testing.assert_allclose(one, expected, atol=1e-5)
     print(len(found))
 """
-
-
-@pytest.fixture(scope="module")
-def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Large enough for its layers to share their work among threads."""
-    torch.manual_seed(0)
-    arguments = {"num_classes": 4, "in_channels": 3, "size": 96}
-    return Bundle(
-        model=create("resnet18", **arguments).eval(),
-        architecture="resnet18",
-        arguments=arguments,
-        task=Classify(classes=tuple("abcd")),
-        contract=PixelContract(height=96, width=96, channels=3),
-    ).save(tmp_path_factory.mktemp("forked") / "model.safetensors")
 
 
 def check(model: Path, tmp_path: Path, way: str) -> None:

@@ -19,14 +19,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-import torch
 from PIL import Image
 
 import vitreous as vt
-from vitreous.data.batches.preprocess import PixelContract
-from vitreous.inference.model_file import Bundle
-from vitreous.models import create
-from vitreous.tasks import Classify
 
 pytestmark = pytest.mark.slow
 
@@ -76,20 +71,6 @@ from predicting import predict
 waiting = [predict.delay(path) for path in sys.argv[1:]]
 print(json.dumps([each.get(timeout=120) for each in waiting]))
 """
-
-
-@pytest.fixture(scope="module")
-def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Large enough for its layers to share their work among threads."""
-    torch.manual_seed(0)
-    arguments = {"num_classes": 4, "in_channels": 3, "size": 96}
-    return Bundle(
-        model=create("resnet18", **arguments).eval(),
-        architecture="resnet18",
-        arguments=arguments,
-        task=Classify(classes=tuple("abcd")),
-        contract=PixelContract(height=96, width=96, channels=3),
-    ).save(tmp_path_factory.mktemp("prefork") / "model.safetensors")
 
 
 @pytest.fixture(scope="module")

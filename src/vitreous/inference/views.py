@@ -17,7 +17,7 @@ from vitreous.shapes import Images
 
 Views = Callable[[Images], Iterator[tuple[float, Images]]]
 """Of images: a weight and the images as they are then shown; the weights sum to 1."""
-ONE = "none"
+ONE = "none"  # the image as it is, alone
 
 
 def mirror(images: Images) -> Iterator[tuple[float, Images]]:
