@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 ORDER = """
-    version errors fields shapes formats atomic files run_folder distributed trackers
+    version errors heap fields shapes formats atomic files run_folder distributed trackers
     progress drawing
     data augment backprop blocks baselines models trace losses metrics tasks training
     explain robust infer inference recipes doctor report runs select labs export serving retrieval

@@ -27,6 +27,7 @@ from vitreous.data.batches.preprocess import PixelContract
 from vitreous.drawing.notebook import facts
 from vitreous.errors import ModelFileError, UsageError
 from vitreous.formats import counted, quantity
+from vitreous.heap import keep_freed
 from vitreous.infer.engine import Engine
 from vitreous.infer.runtime_choice import recorded
 from vitreous.infer.runtimes import NETWORK
@@ -146,6 +147,7 @@ def load(path: str | Path, module: nn.Module | None = None) -> Bundle:
     Raises ModelFileError if anything in the file is missing, damaged or not what it claims, and
     RunError for a folder without one.
     """
+    keep_freed()
     path = find(str(path)) if str(path).startswith("hub:") else Path(path)
     if path.is_dir() or not (path.suffix or os.path.lexists(path)):
         path = RunFolder(path).trained

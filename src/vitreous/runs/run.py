@@ -18,6 +18,7 @@ from vitreous.errors import PeerError, RunError, StorageError
 from vitreous.fields import Between, fits
 from vitreous.files import read_json, read_lines, understood, write_json, write_table
 from vitreous.formats import counted
+from vitreous.heap import give_back, keep_freed
 from vitreous.inference.model_file import Bundle, load
 from vitreous.progress.choose import following
 from vitreous.progress.progress import Progress, silent
@@ -192,6 +193,7 @@ def go_on(
     Raises Interrupted, StorageError and DivergedError that say how to go on.
     """
     announce(folder.path)
+    keep_freed()
     with folder.locked(), Interrupt() as interrupt, resumable(folder):
         if not ranks.from_first(lambda: folder.finished):
             with deterministic(job.recipe.deterministic):
@@ -213,6 +215,7 @@ def go_on(
             use_test(job.dataset, job.parts, run.scores["test"], folder)
         write_report(folder.path, dataset=job.dataset, predictor=run.model)
         folder.log_event("end")
+        give_back()
         return run
 
 

@@ -25,6 +25,7 @@ from vitreous.data.images.decode import decode
 from vitreous.data.images.remarks import sentences
 from vitreous.drawing.thumbnail import Thumbnail, thumbnail
 from vitreous.errors import ImageError
+from vitreous.heap import give_back
 from vitreous.inference.answers_json import answers_json
 from vitreous.inference.model_file import Bundle
 from vitreous.serving.admission import Admission, Entry
@@ -45,6 +46,7 @@ from vitreous.version import __version__
 STATIC = Path(__file__).parent / "static"
 COLORS = Path(drawing.__file__).parent / "templates" / "colors.css"
 PAGE = 1024  # pixels of the longer side of a drawn answer
+TIDIED = 10.0  # seconds from one return of unused memory to the next
 DECODERS = 2  # threads, and so images that are decoded at once
 OPEN = (
     "/health/live", "/health/ready", "/openapi.json", "/", "/colors.css", "/drop.css", "/drop.js",
@@ -70,16 +72,25 @@ class Server:
     async def lifespan(self, app: FastAPI) -> AsyncIterator[None]:
         tell = self.journal.tell
         self.shelf = Shelf(self.served, self.engine, self.limits, self.metrics.batch, tell)
-        watch = asyncio.create_task(self.shelf.watch())
+        tasks = [asyncio.create_task(each) for each in (self.shelf.watch(), self.tidy())]
         try:
             yield
         finally:
             self.drain()
-            watch.cancel()
-            await asyncio.gather(watch, return_exceptions=True)
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
             await self.shelf.close()
             self.engine.shutdown(cancel_futures=True)
             self.decoders.shutdown(cancel_futures=True)
+
+    async def tidy(self) -> None:
+        """Give back the memory that is not in use, for as long as the server lives: what a large
+        image took is not kept until the next one.
+        """
+        while True:
+            await asyncio.sleep(TIDIED)
+            await asyncio.to_thread(give_back)
 
     def drain(self) -> None:
         """Let nobody in any more; who is in is answered."""

@@ -24,6 +24,7 @@ from torch import Tensor, nn
 from vitreous.data.batches.batch import Batch
 from vitreous.distributed import ALONE, Ranks
 from vitreous.errors import UsageError
+from vitreous.heap import keep_freed
 from vitreous.losses.penalty import Penalty, weights_of
 from vitreous.training.average import Average
 from vitreous.training.divergence import DivergenceGuard
@@ -107,6 +108,7 @@ def fit(
     Raises DivergedError when the loss is no number any more. On a CPU that is noticed before the
     step, and the model still holds its last good weights; elsewhere within 20 steps.
     """
+    keep_freed()
     precision = precision or Precision()
     scaler = precision.scaler
     trained = [p for group in optimizer.param_groups for p in group["params"]]
