@@ -52,9 +52,8 @@ import io, socket, sys
 import numpy as np, torch, uvicorn
 from fastapi import FastAPI, UploadFile
 from PIL import Image
-from vitreous.inference.model_file import load
 
-network, names = load(sys.argv[1]).model.eval(), [str(k) for k in range(10)]
+network, names = torch.load(sys.argv[1], weights_only=False), [str(k) for k in range(10)]
 app = FastAPI()
 
 @app.post("/predict")
@@ -218,7 +217,8 @@ def main() -> None:
             bundles[name] = load(path)
             command = ["-m", "vitreous", "serve", path, "--port", "0", "--quiet"]
             ports[name] = stack.enter_context(server(command))
-        plain = str(Path(folder) / "float32/model.safetensors")
+        plain = f"{folder}/network.pt"
+        torch.save(classifier("float32").model, plain)
         ports["plain"] = stack.enter_context(server(["-c", PLAIN, plain]))
         for port in ports.values():
             elsewhere(closed_loop, port, bodies, 2, 2.0)

@@ -35,8 +35,8 @@ def keep_freed() -> None:
 
 
 def share_freed() -> None:
-    """Threads that begin from now on share what is kept; `give_back` does not reach what a thread
-    keeps for itself.
+    """Threads that begin from now on share what is kept: for one of its own, glibc keeps no blocks
+    above 64 MiB, and `give_back` does not reach all of them.
     """
     if library := glibc():
         library.mallopt(ARENA_MAX, 1)

@@ -27,7 +27,7 @@ from vitreous.data.batches.preprocess import PixelContract
 from vitreous.drawing.notebook import facts
 from vitreous.errors import ModelFileError, UsageError
 from vitreous.formats import counted, quantity
-from vitreous.heap import keep_freed
+from vitreous.heap import keep_freed, share_freed
 from vitreous.infer.engine import Engine
 from vitreous.infer.runtime_choice import recorded
 from vitreous.infer.runtimes import NETWORK
@@ -148,6 +148,7 @@ def load(path: str | Path, module: nn.Module | None = None) -> Bundle:
     RunError for a folder without one.
     """
     keep_freed()
+    share_freed()  # answers are often computed in other threads
     path = find(str(path)) if str(path).startswith("hub:") else Path(path)
     if path.is_dir() or not (path.suffix or os.path.lexists(path)):
         path = RunFolder(path).trained

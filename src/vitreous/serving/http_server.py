@@ -19,7 +19,6 @@ import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from vitreous.errors import UsageError
-from vitreous.heap import share_freed
 from vitreous.serving.application import Server, create_app
 from vitreous.serving.guard import LOCAL
 from vitreous.serving.journal import Journal, JournalHandler
@@ -110,7 +109,6 @@ def run(
 
     Raises UsageError where the port cannot be used.
     """
-    share_freed()
     limits, journal = limits or Limits(), Journal(quiet=quiet)
     listener = listening(host, port)
     app = create_app(
