@@ -30,19 +30,19 @@ def test_it_fills_what_is_left_open(name: str) -> None:
 @pytest.mark.parametrize("name", NAMED)
 def test_all_its_fields_can_be_left_open(name: str) -> None:
     """Or what is given could not be told from what is not."""
-    assert all(getattr(Recipe, field) is None for field in NAMED[name].fields)
+    assert all(getattr(Recipe, field) in (None, "auto") for field in NAMED[name].fields)
     assert NAMED[name].fields.keys() <= {*STEPPED, "model"}
     assert "recipe" in LATER
 
 
 def test_rates_follow_the_batch() -> None:
     own = NAMED["speedrun"].fields["lr"]
-    assert resolve(Recipe(recipe="speedrun", batch_size=250), FACTS).recipe.lr == own / 2
+    assert resolve(Recipe(recipe="speedrun", batch_size=512), FACTS).recipe.lr == own / 2
     assert resolve(Recipe(recipe="speedrun", accumulate=3), FACTS).recipe.lr == own * 3
-    asked = Recipe(recipe="speedrun", batch_size=250, lr=0.3)
+    asked = Recipe(recipe="speedrun", batch_size=512, lr=0.3)
     assert resolve(asked, FACTS).recipe.lr == 0.3
     # As published: 11.5 for 1,024 examples, whatever the momentum; 0.0153 of weights a step.
-    assert own == pytest.approx(11.5 * 500 / 1024 / (1 + 1 / 0.15), rel=1e-3)
+    assert own == pytest.approx(11.5 / (1 + 1 / 0.15), rel=1e-3)
     assert NAMED["speedrun"].fields["weight_decay"] == pytest.approx(0.0153 / 11.5, rel=1e-3)
 
 
@@ -106,10 +106,12 @@ def test_what_belongs_to_other_settings_gets_these(asked: dict[str, Any]) -> Non
     assert (recipe.bias_lr, recipe.lookahead) == (None, None)
 
 
-def test_another_average_takes_the_place_of_lookahead() -> None:
+def test_what_is_asked_for_takes_the_place_of_what_it_excludes() -> None:
     for name, model in (None, "airbench_small"), ("speedrun", "airbench94"):
         recipe = resolve(Recipe(recipe=name, ema=0.99), FACTS).recipe
         assert (recipe.model, recipe.ema, recipe.lookahead) == (model, 0.99, None)
+    stopped = resolve(Recipe(recipe="speedrun", patience=3), FACTS).recipe
+    assert (stopped.keep, stopped.lookahead) == ("score", 5)
     with pytest.raises(UsageError, match="averages"):
         resolve(Recipe(recipe="speedrun", ema=0.99, lookahead=5), FACTS)
 

@@ -52,6 +52,12 @@ IDLE = (
         "Add --schedule step",
     ),
     Idle(
+        ("patience",),
+        lambda choices: choices["keep"] != "last",
+        " where the last epoch is kept",
+        "Add --keep score",
+    ),
+    Idle(
         ("momentum",),
         # Files of earlier versions say 0.9 for every optimizer.
         lambda choices: (

@@ -43,7 +43,7 @@ class RecipeFields(TypedDict, total=False):
     init: str | None
     balance: str
     patience: int | None
-    keep: Literal["auto", "score", "loss"]
+    keep: Literal["auto", "score", "loss", "last"]
     augment: str | None
     noise: str | None
     mixup: float | None

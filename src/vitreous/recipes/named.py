@@ -41,6 +41,7 @@ AIRBENCH: dict[str, Any] = {
     "label_smoothing": 0.2,
     "lookahead": 5,
     "augment": "alternate",
+    "keep": "last",
 }
 OF_OPTIMIZER = ("lr", "momentum", "weight_decay", "bias_lr")  # another one takes its own
 PICTURES = "small_pictures"
@@ -51,8 +52,8 @@ NAMED = {
             **AIRBENCH,
             "model": "airbench94",
             "epochs": 10,
-            "batch_size": 500,
-            "lr": 0.7324,
+            "batch_size": 1024,
+            "lr": 1.5,
             "tta": "shift",
         },
     ),
@@ -84,6 +85,8 @@ def named_fields(
         del fields["model"]
     if values["ema"] or values["swa"]:
         del fields["lookahead"]  # the user has chosen another average
+    if values["patience"]:
+        del fields["keep"]  # it stops where the score does
     if values["optimizer"] not in (None, fields["optimizer"]):
         fields = {field: fields[field] for field in fields if field not in OF_OPTIMIZER}
     else:

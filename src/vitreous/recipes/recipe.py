@@ -124,9 +124,9 @@ class Recipe:
     none"""
     patience: Annotated[int | None, Between(1, 1_000_000)] = None
     """stop when this many epochs bring nothing; the best weights are kept in any case"""
-    keep: Literal["auto", "score", "loss"] = "auto"
-    """which epoch's weights are kept: that of the best validation score, or of the lowest
-    validation loss"""
+    keep: Literal["auto", "score", "loss", "last"] = "auto"
+    """which epoch's weights are kept: that of the best validation score, of the lowest validation
+    loss, or the last"""
 
     augment: str | None = None
     """none, light, alternate, pieces, standard, strong, scenes, elastic, turn, zoom, views,

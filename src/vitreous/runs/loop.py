@@ -175,6 +175,7 @@ def end_epoch(
 ) -> bool:
     """Validate, keep the weights if they are the best, and write a row; is patience exhausted?"""
     average, exhausted = phase.average, False
+    number = len(state.history) + 1
     if not phase.ranks.alike(phase.network):
         raise TrainingError(
             "the processes that train together have come to different weights",
@@ -184,10 +185,10 @@ def end_epoch(
     with average.applied(phase.network) if average else nullcontext():
         scores = phase.validate() if phase.validate else None
         if scores is not None:
-            exhausted = phase.stopping.observe(selection_score(scores, recipe.keep), phase.network)
+            score = selection_score(scores, number, recipe.keep)
+            exhausted = phase.stopping.observe(score, phase.network)
     averaged = average.steps if average and recipe.swa else None
-    number, loss = len(state.history) + 1, state.mean
-    state.history.append(row(number, phase.name, step, loss, scores, averaged, recipe.keep))
+    state.history.append(row(number, phase.name, step, state.mean, scores, averaged, recipe.keep))
     state.begin_epoch()
     for consumer in consumers:
         consumer.epoch(state.history, scores)

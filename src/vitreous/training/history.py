@@ -40,7 +40,7 @@ def row(
         found |= {
             "validation_loss": scores.loss,
             **{f"validation_{score.name}": score.value for score in told},
-            "validation_score": selection_score(scores, keep),
+            "validation_score": selection_score(scores, epoch, keep),
         }
     return {name: value for name, value in found.items() if _finite(value)}
 
@@ -49,12 +49,14 @@ def _finite(value: Any) -> bool:
     return not isinstance(value, float) or math.isfinite(value)
 
 
-def selection_score(scores: Scores, keep: str = "score") -> float:
+def selection_score(scores: Scores, epoch: int, keep: str = "score") -> float:
     """What an epoch is chosen by, higher is better: the headline score, in its direction; of equal
     ones, the lower loss is better.
 
-    keep  loss: the loss alone
+    keep  loss: the loss alone; last: nothing, and the later is kept
     """
+    if keep == "last":
+        return float(epoch)
     if keep == "loss":
         return -scores.loss
     return scores.headline.gain - 1e-6 * min(scores.loss, 100.0)
