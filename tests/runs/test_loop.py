@@ -214,7 +214,7 @@ def test_the_best_weights_are_kept(
 
 
 @pytest.mark.parametrize(("keep", "best"), [("auto", 1), ("score", 1), ("loss", 2), ("last", 3)])
-def test_the_score_the_loss_or_nothing_chooses_the_epoch(context: Made, keep: str, best: int) -> None:
+def test_score_loss_or_nothing_chooses_the_epoch(context: Made, keep: str, best: int) -> None:
     """Once resolved nothing is auto; recipes of earlier versions did not have the field."""
     net = network()
     validate = Script(net, [0.5, 0.9, 0.8, 0.8], [0.6, 0.5, 0.3, 0.4])
