@@ -225,5 +225,8 @@ def ranked(
     row: NDArray[np.float64], classes: Sequence[str], top: int
 ) -> tuple[tuple[str, float], ...]:
     """The most probable classes of one image; of equally probable ones the first comes first."""
-    order = np.argsort(-row, kind="stable")[:top]
+    top = min(top, len(row))
+    least = np.partition(row, -top)[-top]  # of thousands, few have to be put in order
+    places = np.flatnonzero(row >= least)
+    order = places[np.argsort(-row[places], kind="stable")[:top]]
     return tuple((classes[c], float(row[c])) for c in order)
