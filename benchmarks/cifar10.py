@@ -44,7 +44,7 @@ def resnet() -> nn.Module:
 
 
 PEERS: dict[str, tuple[Callable[[], nn.Module], int, int]] = {
-    "airbench94 in plain float32 PyTorch": (airbench, 1024, 10),
+    "airbench94 in plain float32 PyTorch": (airbench, 1024, 12),
     "ResNet-18 as usually trained": (resnet, 128, 200),
 }
 """Name: network, batch and epochs."""

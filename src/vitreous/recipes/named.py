@@ -51,7 +51,7 @@ NAMED = {
         {
             **AIRBENCH,
             "model": "airbench94",
-            "epochs": 10,
+            "epochs": 12,
             "batch_size": 1024,
             "lr": 1.5,
             "tta": "shift",
