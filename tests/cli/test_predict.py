@@ -11,6 +11,8 @@ from PIL import Image
 
 import vitreous as vt
 from vitreous.cli.main import run
+from vitreous.infer.runtime_choice import RuntimeChoice, processor, record
+from vitreous.infer.runtimes import RUNTIMES, Runtime
 
 HEIC = b"\0\0\0\x18ftypheic\0\0\0\0mif1heic" + bytes(64)
 
@@ -129,6 +131,26 @@ def test_what_is_lost_in_reading_is_said(photos, model, capsys):
     assert "one single color" in note
     assert run(["predict", model, sound, "--quiet", "--json"]) == 0
     assert "notes" not in json.loads(capsys.readouterr().out)
+
+
+def test_a_runtime_that_fails_is_told(photos, model, capsys, monkeypatch):
+    """Answers are those of the network, and come more slowly than was chosen."""
+
+    def build(*told):
+        raise RuntimeError("no such operator")
+
+    asked = ["predict", model, str(photos / "ant/1.png"), "--quiet", "--json"]
+    assert run(asked) == 0
+    expected = json.loads(capsys.readouterr().out)
+    choice = RuntimeChoice(runtime="folded", reason="", processor=processor())
+    record(Path(model) / "runtime.json", choice)
+    monkeypatch.setitem(RUNTIMES, "folded", Runtime("another way", build))
+    assert run(asked) == 0
+    told = json.loads(capsys.readouterr().out)
+    (note,) = told.pop("notes")
+    assert note.startswith("another way failed: no such operator: the network itself answers")
+    assert told == expected
+    assert note in vt.evaluate(model, str(photos), split="all", progress=False).notes
 
 
 def test_raw_is_the_network_by_itself(tmp_path, capsys):

@@ -130,7 +130,8 @@ def predict(
             shown.advance_to(len(answers), len(paths))
     failures = [answer for _, answer in answers if isinstance(answer, ImageError)]
     write = _csv if csv else _plain
-    notes = sentences(np.array(told, np.uint8), lambda index: printable(paths[index]))
+    late = [note for note in bundle.notes if note not in warned]  # of what failed on the way
+    notes = late + sentences(np.array(told, np.uint8), lambda index: printable(paths[index]))
     text = _json(answers, missed, [*warned, *notes]) if json else write(answers)
     if sheet:
         text = answer_sheet(tiles, model.stem if model.suffix else model.resolve().name)

@@ -83,12 +83,16 @@ class Bundle(RejectingPredictor):
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What whoever uses its answers should know of its training."""
-        diverged = self.training.get("diverged")
-        if diverged is None:
-            return ()
-        epoch = self.training.get("best_epoch")
-        return (f"its training broke off ({diverged}); these are the weights of epoch {epoch}",)
+        """What whoever uses its answers should know: of its training, and what computes them."""
+        notes = []
+        if diverged := self.training.get("diverged"):
+            epoch = self.training.get("best_epoch")
+            notes.append(
+                f"its training broke off ({diverged}); these are the weights of epoch {epoch}"
+            )
+        if self.engine is not None and self.engine.failure:
+            notes.append(f"{self.engine.failure}: the network itself answers")
+        return tuple(notes)
 
     def engine_by(self, runtime: str, *, features: bool = False) -> Engine | None:
         """What answers in the network's place, see `engine_of`."""

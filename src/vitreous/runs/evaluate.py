@@ -146,7 +146,7 @@ def _evaluate(model: str | Path | Bundle, data: object, split: str, shown: Progr
         bundle = evaluated_by(run, bundle, part.rows, part.ids, chosen.append)
     meter = bundle.measure(part.rows, part.targets, part.ids, shown.task("predicting"))
     scores = bundle.task.scores(meter)
-    notes = [*part.notes, *chosen]
+    notes = [*part.notes, *chosen, *(note for note in bundle.notes if note not in part.notes)]
     if split == "test" and part.parts is not None:
         notes += use_test(part.dataset, part.parts, scores, run)
     return Evaluation(
