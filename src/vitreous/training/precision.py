@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 PRECISIONS = {"float32": None, "bfloat16": torch.bfloat16, "float16": torch.float16}
 """The formats by name; None stands for no conversion at all."""
 
-WORTH_BFLOAT16 = 5e6
+WORTH_BFLOAT16 = 1e6
 """Multiply-accumulates of one example above which bfloat16 is faster on a CPU."""
 
 
