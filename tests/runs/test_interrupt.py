@@ -112,7 +112,12 @@ def test_before_there_is_a_run_nothing_is_left(
     photos: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     interrupting(monkeypatch, "runs.job:assign")
-    assert command(["train", str(photos), "--quiet"]) == 130
+    # Whatever a shell starts in the background ignores SIGINT, these tests as well.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        assert command(["train", str(photos), "--quiet"]) == 130
+    finally:
+        signal.signal(signal.SIGINT, before)
     assert capsys.readouterr().err == "interrupted\n"
     assert not Path("runs").exists()
 
