@@ -1,8 +1,8 @@
 """Memory allocator (malloc): what tensors have freed is kept for the next ones.
 
 glibc gives a large block back to the system as soon as it is free, so that each layer computes into
-pages that must be found and zeroed first: a half of the time in which EfficientNet-Lite0 answers,
-a fifth of that of a training step (`benchmarks/heap.py`).
+pages that must be found and zeroed first: two thirds of the time in which EfficientNet-Lite0
+answers, a fifth to a third of its training steps (`benchmarks/heap.py`).
 """
 
 from __future__ import annotations

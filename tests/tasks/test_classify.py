@@ -10,6 +10,7 @@ from vitreous.data.columns import ClassNumbers, Marks, Numbers
 from vitreous.errors import DataError, ModelFileError, UsageError
 from vitreous.losses import class_weights, cross_entropy
 from vitreous.tasks import TASKS, Classify, Prediction, recognized, task_of
+from vitreous.tasks.class_answers import ranked
 
 CLASSES = ("ant", "bee", "cat")
 PROBABILITIES = np.array([[0.2, 0.7, 0.1], [0.4, 0.2, 0.4]])
@@ -201,3 +202,11 @@ def test_it_says_why() -> None:
         "softmax over 3 outputs with cross-entropy, because the classes exclude each other and "
         "share one unit of probability."
     )
+
+
+@pytest.mark.parametrize("top", [1, 2, 5, 9, 20])
+def test_the_most_probable_are_those_of_a_whole_sort(top: int) -> None:
+    """Of equally probable ones, of which there are many here, the first comes first."""
+    row = np.random.default_rng(top).integers(0, 4, 9) / 4
+    expected = np.argsort(-row, kind="stable")[:top]
+    assert ranked(row, "abcdefghi", top) == tuple(("abcdefghi"[c], row[c]) for c in expected)

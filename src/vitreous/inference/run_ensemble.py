@@ -61,7 +61,7 @@ class RunEnsemble:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What whoever uses its answers should know of the training of each."""
+        """What whoever uses its answers should know of each."""
         return tuple(
             f"{name}: {note}"
             for name, member in zip(self.names, self.members, strict=True)

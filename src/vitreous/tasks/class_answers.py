@@ -227,6 +227,6 @@ def ranked(
     """The most probable classes of one image; of equally probable ones the first comes first."""
     top = min(top, len(row))
     least = np.partition(row, -top)[-top]  # of thousands, few have to be put in order
-    places = np.flatnonzero(row >= least)
+    places = np.flatnonzero(~(row < least))  # NaN is below nothing
     order = places[np.argsort(-row[places], kind="stable")[:top]]
     return tuple((classes[c], float(row[c])) for c in order)
