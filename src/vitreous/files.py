@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import io
 import json
 import math
 import os
@@ -11,6 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 from vitreous.atomic import storage_errors, write_text
@@ -115,15 +115,10 @@ def write_table(path: Path, columns: Sequence[str], rows: Iterable[Sequence[obje
 
 def table_text(rows: Iterable[Sequence[object]]) -> str:
     """Rows as CSV. Lines end with a line feed, and a cell with a carriage return is quoted."""
-    file = io.StringIO()
-    writer = csv.writer(file, lineterminator="\r\n")  # either of which is quoted in a cell
-    lines = []
-    for row in rows:
-        writer.writerow(row)
-        lines.append(file.getvalue()[:-2] + "\n")
-        file.seek(0)
-        file.truncate()
-    return "".join(lines)
+    lines: list[str] = []
+    # Either of the two characters that end a line here is quoted in a cell.
+    csv.writer(SimpleNamespace(write=lines.append), lineterminator="\r\n").writerows(rows)
+    return "".join(f"{line[:-2]}\n" for line in lines)
 
 
 def write_json(path: Path, value: Any) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -156,6 +157,21 @@ def test_agreement_is_about_probabilities_and_answers() -> None:
     features = agreement(logits * 1.005, logits, None)
     assert features.difference == pytest.approx(0.005, rel=1e-3)
     assert not agreement(logits * float("nan"), logits, None).holds
+
+
+def test_features_may_be_as_far_off_as_the_network_s_own_number_format() -> None:
+    exact = torch.linspace(-1, 1, 40).reshape(4, 10)
+    found = exact * 1.04
+    assert not agreement(found, exact, None).holds
+    assert not agreement(found, exact, None, lambda: exact).holds  # float32 itself
+    assert not agreement(found, exact, None, lambda: exact * 1.02).holds
+    close = agreement(found, exact, None, lambda: exact * 0.97)
+    assert close.holds
+    assert close.text == "features differ by 0.04 of the largest, 0.045 allowed"
+    for bad in (float("nan"), float("inf")):
+        assert not agreement(exact * 2, exact, None, lambda bad=bad: exact * bad).holds
+    own = partial(pytest.fail, "probabilities are asked for 1e-2, whatever the format")
+    assert not agreement(found * 20, exact * 20, TASK, own).holds
 
 
 def test_the_names_are_those_of_the_table() -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import difflib
 import math
+from functools import lru_cache
 
 from vitreous.errors import DataError
 
@@ -71,6 +72,7 @@ def header_cell(name: str) -> str:
     return _kept(name)
 
 
+@lru_cache(4096)  # classes are few, and examples many
 def label_cell(name: str) -> str:
     """A label as a cell has to hold it."""
     value = number(name)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +14,10 @@ from vitreous.tasks import Task
 PROBABILITY = 1e-2
 """That a probability may differ by; of outputs without probabilities, the share of the largest."""
 SAME = 0.999  # share of the answers that have to be the same
+ROUNDING, MOST = 1.5, 0.1
+"""Outputs without probabilities may differ by as many times what the network's own number format
+makes them differ by, up to a share: whoever has features in bfloat16 gets none that are worse.
+"""
 
 
 @dataclass(frozen=True)
@@ -23,31 +28,57 @@ class Agreement:
     difference  the largest between two probabilities, or between two outputs as a share of the
                 largest
     same        share of images with the same answer, where answers are right or wrong
+    allowed     of the difference
+    what        is compared
     """
 
     images: int
     difference: float
     same: float = 1.0
+    allowed: float = PROBABILITY
+    what: str = "probabilities"
 
     @property
     def holds(self) -> bool:
-        return self.difference <= PROBABILITY and self.same >= SAME  # NaN is no agreement
+        return self.difference <= self.allowed and self.same >= SAME  # NaN is no agreement
 
     @property
     def text(self) -> str:
-        return f"probabilities differ by {self.difference:.1g}, {self.same:.1%} of answers agree"
+        text = f"{self.what} differ by {self.difference:.1g}"
+        if self.what == "probabilities":
+            return f"{text}, {self.same:.1%} of answers agree"
+        return f"{text} of the largest, {self.allowed:.2g} allowed"
 
 
-def agreement(found: Tensor, expected: Tensor, task: Task | None) -> Agreement:
-    """Of outputs (B, ...) for the same images; task: None where they are features."""
+def agreement(
+    found: Tensor,
+    expected: Tensor,
+    task: Task | None,
+    own: Callable[[], Tensor] | None = None,
+) -> Agreement:
+    """Of outputs (B, ...) for the same images.
+
+    task  None where they are features
+    own   gives what the network gives in its own number format
+    """
     count = len(expected)
     read: Any = None if task is None else task.probabilities
     one, other = (None, None) if read is None else (read(found), read(expected))
     if one is None or other is None or task is None:
-        scale = float(expected.abs().max()) or 1.0
-        return Agreement(count, float((found - expected).abs().max()) / scale)
+        rounding = 0.0 if own is None else relative(own(), expected)
+        return Agreement(
+            count,
+            relative(found, expected),
+            allowed=max(PROBABILITY, min(ROUNDING * rounding, MOST)),
+            what="features" if task is None else "outputs",
+        )
     mine, theirs = task.claimed(found) or {}, task.claimed(expected) or {}
     same = torch.ones(count, dtype=torch.bool)
     for name in mine:
         same &= (mine[name] == theirs[name]).reshape(count, -1).all(1)
     return Agreement(count, float((one - other).abs().max()), float(same.float().mean()))
+
+
+def relative(found: Tensor, expected: Tensor) -> float:
+    """The largest difference as a share of the largest number."""
+    return float((found - expected).abs().max()) / (float(expected.abs().max()) or 1.0)

@@ -20,7 +20,7 @@ from vitreous.infer.runtimes import RUNTIMES, Backbone, Compute
 from vitreous.infer.weight_watch import WeightWatch
 from vitreous.shapes import Images
 
-GROSS = 0.05
+GROSS = 0.2
 """Of the largest output: what a runtime may differ by from the network on the first images of a
 process, where only damage is looked for; `infer.agreement` looks closely, once.
 """

@@ -29,7 +29,7 @@ from vitreous.infer.weight_digest import digest
 from vitreous.inference.predictor import finite
 from vitreous.training.precision import Precision
 
-CHUNK = 32  # images that go through the backbone together
+CHUNK = 16  # images that go through the backbone together
 
 
 class FeatureBatches(Batches):

@@ -49,7 +49,7 @@ from vitreous.training.precision import forward_context, widened
 
 Image: TypeAlias = Source | Tensor
 BATCH = 64  # images that are decoded and predicted together
-PIXELS = 4 << 20  # of the rows that go through the network together
+PIXELS = 2 << 20  # of the rows that go through the network together
 MOST = 512  # rows that do
 AROUND = 8  # pixels by which an image at its own scale is continued
 WHOLE = 1 << 20  # pixels of an image of any size, up to which it goes through in one pass

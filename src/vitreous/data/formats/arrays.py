@@ -43,7 +43,7 @@ ARCHIVE = {
     ("x", "y"): Part.UNASSIGNED,
 }
 CLASSES = ("classes", "class_names")
-ID = {
+ID: dict[int, str] = {
     Part.UNASSIGNED: "image",
     Part.TRAIN: "train",
     Part.VALIDATION: "validation",
@@ -75,7 +75,7 @@ class ArrayDataset(Dataset):
             self._ranks[mine] = np.arange(np.count_nonzero(mine))
 
     def id(self, index: int) -> str:
-        return f"{ID[Part(self.parts[index])]}/{self._ranks[index]}"
+        return f"{ID[self.parts.item(index)]}/{self._ranks.item(index)}"
 
     def read(self, index: int, at_least: int = 0) -> Pixels:
         return np.asarray(self.pixels[index])

@@ -33,7 +33,12 @@ from vitreous.errors import DataError, UsageError
 from vitreous.fields import checked
 from vitreous.files import table_text, wide_cells
 
-SHORT = {Part.UNASSIGNED: "", Part.TRAIN: "train", Part.VALIDATION: "val", Part.TEST: "test"}
+SHORT: dict[int, str] = {
+    Part.UNASSIGNED: "",
+    Part.TRAIN: "train",
+    Part.VALIDATION: "val",
+    Part.TEST: "test",
+}
 
 
 @dataclass(frozen=True, eq=False)
@@ -86,15 +91,16 @@ class Split:
         Raises StorageError.
         """
         path = Path(path)
+        folder = path.parent
         extra = {"group": dataset.groups, "weight": dataset.weights}
         more = {name: values for name, values in extra.items() if values is not None}
         columns = dataset.targets.values()
         names = [word for name, column in dataset.targets.items() for word in column.header(name)]
         rows = [["path", *names, "split", *more]]
         for index, part in enumerate(self.parts.tolist()):
-            cells = [cell for column in columns for cell in column.cells(index, path.parent)]
+            cells = [cell for column in columns for cell in column.cells(index, folder)]
             last = [str(values[index]) for values in more.values()]  # as many digits as it takes
-            rows.append([_name(dataset, index, path), *cells, SHORT[Part(part)], *last])
+            rows.append([_name(dataset, index, path), *cells, SHORT[part], *last])
         write_text(path, table_text(rows))
 
     @classmethod
