@@ -24,6 +24,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from vitreous import heap
 from vitreous.data.batches.preprocess import PixelContract
 from vitreous.infer.runtime_choice import COMPARED, Trial, processor
 from vitreous.infer.runtimes import NETWORK, RUNTIMES, graph
@@ -81,6 +82,7 @@ def main() -> None:
     parser.add_argument("--count", type=int, default=2000)
     arguments = parser.parse_args()
     # On one thread, the time that this process was given: other programs disturb it less.
+    heap.keep_freed()  # for all ways
     clock = time.process_time if torch.get_num_threads() == 1 else time.perf_counter
     print(f"{processor()}, {torch.get_num_threads()} threads\n")
     peers = {"torch eager": eager, "onnxruntime by itself": in_onnxruntime}

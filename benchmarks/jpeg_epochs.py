@@ -1,36 +1,42 @@
-"""Epochs over a folder of JPEGs: vitreous against torchvision's ImageFolder and DataLoader.
+"""JPEG epochs: a folder of photos read by vitreous, torchvision, fastai and Keras, in turns.
 
-Both read the same class folders and give batches of augmented float images of one size. torchvision
-does what its users do (RandomResizedCrop, RandomHorizontalFlip, ToTensor; two workers that are kept
-between epochs); vitreous uses its `standard` recipe, which changes colors as well. The first epoch
-begins with opening the folder and, for vitreous, with an empty cache. Turns alternate, so that a
-busy machine slows both. No network consumes the batches.
+    python benchmarks/jpeg_epochs.py [--cores 1 2] [--rounds 3] [--data FOLDER]
 
-    python benchmarks/jpeg_epochs.py --data $VITREOUS_DATA/imagenette/train
+All read the same class folders and give batches of augmented float images of one size, which no
+network consumes; `jpeg_sides.py` says how. A round has new processes, whose start and imports do
+not count. The first epoch begins with opening the folder and, for vitreous, with an empty cache;
+later epochs follow in turns, so that a busy machine slows all. Ratios are taken between epochs of
+one turn; given are their median and, in brackets, the least and the largest.
+
+The bound is what decoding alone would allow: OpenCV on bytes in memory, one thread, times the
+cores; nothing is resized or written.
+
+`make bench` makes the peers' environments, .venv-peers and .venv-keras. A peer that cannot be
+started is left out, and said to be.
 """
 
 from __future__ import annotations
 
 import argparse
-import statistics
+import os
+import subprocess
+import sys
 import tempfile
 import time
-from collections.abc import Callable
-from functools import partial
+from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
+from statistics import median
 
 import cv2
 import numpy as np
 
-import peers
-from vitreous.augment import named_policy
-from vitreous.data.batches.batches import Batches
-from vitreous.data.batches.pack import pack
-from vitreous.data.batches.preprocess import PixelContract
-from vitreous.data.formats.open import open as open_data
+from jpeg_sides import BATCH, SIDES, SIZE
+from training_peers import Absent, Side, processor, spread
+from vitreous.heap import keep_freed
 
+HERE = Path(__file__).parent
 WIDTH, HEIGHT, QUALITY = 500, 375, 90  # of the photos: the middle of ImageNet's
+Rates = dict[str, list[list[float]]]  # images a second by side: of each round, of each epoch
 
 
 def photos(folder: Path, source: Path | None, count: int, classes: int = 10) -> None:
@@ -47,111 +53,114 @@ def photos(folder: Path, source: Path | None, count: int, classes: int = 10) -> 
         cv2.imwrite(str(path), image, [cv2.IMWRITE_JPEG_QUALITY, QUALITY])
 
 
-class Vitreous:
-    """One run: a fresh cache, then epochs."""
-
-    def __init__(self, folder: Path, options: argparse.Namespace):
-        data = open_data(folder)
-        contract = PixelContract(height=options.size, width=options.size, channels=3)
-        self.cache = tempfile.TemporaryDirectory(dir=options.scratch)
-        packed = pack(data, contract, cache=Path(self.cache.name), threads=options.workers)
-        self.batches = Batches(
-            packed.rows,
-            packed.targets,
-            np.flatnonzero(packed.good),
-            contract,
-            batch_size=options.batch_size,
-            augment=named_policy("standard", contract=contract, classes=data.classes),
-            threads=options.workers,
-        )
-        self.done = 0
-
-    def epoch(self) -> int:
-        self.done += 1
-        return sum(len(batch) for batch in self.batches.epoch(self.done - 1))
+def decoding(folder: Path) -> float:
+    """Photos that one thread decodes in a second."""
+    cv2.setNumThreads(1)
+    keep_freed()  # else the system finds and zeroes each photo's pages: as long again
+    files = [np.fromfile(path, np.uint8) for path in folder.rglob("*.jpg")]
+    start = time.perf_counter()
+    for file in files:
+        cv2.imdecode(file, cv2.IMREAD_COLOR)
+    return len(files) / (time.perf_counter() - start)
 
 
-class Torchvision:
-    """One run: fresh workers, then epochs."""
+class Reader(Side):
+    """A process that reads the folder once whenever it is told to."""
 
-    def __init__(self, folder: Path, options: argparse.Namespace):
-        from torch.utils.data import DataLoader
-
-        torchvision = peers.torchvision()
-        transforms = torchvision.transforms
-        data = torchvision.datasets.ImageFolder(
-            folder,
-            transforms.Compose(
-                [
-                    transforms.RandomResizedCrop(options.size),
-                    transforms.RandomHorizontalFlip(),
-                    transforms.ToTensor(),
-                ]
-            ),
-        )
-        self.loader = DataLoader(
-            data,
-            options.batch_size,
-            shuffle=True,
-            num_workers=options.workers,
-            persistent_workers=True,
+    def __init__(self, title: str, folder: Path, cores: int, python: str) -> None:
+        self.title = title
+        self.rounds = []
+        self._errors = tempfile.TemporaryFile("w+")  # noqa: SIM115  (closed by __exit__)
+        self._process = subprocess.Popen(
+            [python, str(HERE / "jpeg_sides.py"), title, str(folder), str(cores)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self._errors,
+            text=True,
         )
 
-    def epoch(self) -> int:
-        return sum(len(images) for images, _ in self.loader)
+    def __exit__(self, *error: object) -> None:
+        self._process.communicate()  # no more lines: it ends, and removes its cache
+        self._errors.close()
 
 
-def measure(folder: Path, options: argparse.Namespace) -> dict[tuple[str, str], list[float]]:
-    """Images per second by (contestant, first or later), over all rounds."""
-    rates: dict[tuple[str, str], list[float]] = {}
+def measure(folder: Path, cores: int, options: argparse.Namespace) -> tuple[Rates, list[float]]:
+    """What all sides, and decoding alone, have reached on so many cores."""
+    pythons = {"fastai": options.peers, "Keras": options.keras}
+    rates: Rates = {title: [] for title in SIDES}
+    bounds = []
+    for number in range(options.rounds):
+        sides = []
+        with ExitStack() as stack:
+            for title in [*rates]:
+                side = Reader(title, folder, cores, pythons.get(title, sys.executable))
+                stack.enter_context(side)
+                try:
+                    side.read()
+                    sides.append(side)
+                except Absent as reason:
+                    if title == "vitreous":
+                        raise SystemExit(str(reason)) from None
+                    print(f"{reason}\n", flush=True)
+                    del rates[title]
+            bounds.append(cores * decoding(folder))  # beside the first epochs
+            for _ in range(1 + options.epochs):
+                for side in sides[number % len(sides) :] + sides[: number % len(sides)]:
+                    side.turn()
+        for side in sides:
+            if any(epoch["images"] != options.count for epoch in side.rounds):
+                raise SystemExit(f"{side.title} has not read all {options.count} photos")
+            rates[side.title].append([epoch["rate"] for epoch in side.rounds])
+    return rates, bounds
 
-    def clock(name: str, when: str, work: Callable[[], int]) -> None:
-        start = time.perf_counter()
-        images = work()
-        rates.setdefault((name, when), []).append(images / (time.perf_counter() - start))
 
-    for _ in range(options.rounds):
-        runs: dict[str, Vitreous | Torchvision] = {}
-
-        def begin(kind: type[Vitreous] | type[Torchvision], runs: dict[str, Any] = runs) -> int:
-            runs[kind.__name__] = kind(folder, options)
-            return runs[kind.__name__].epoch()
-
-        for kind in (Vitreous, Torchvision):
-            clock(kind.__name__, "first", partial(begin, kind))
-        for _ in range(options.epochs):
-            for name, run in runs.items():
-                clock(name, "later", run.epoch)
-    return rates
+def row(title: str, rates: Rates, part: slice) -> str:
+    """The table's row about these epochs of each round."""
+    flat = {side: [rate for one in found for rate in one[part]] for side, found in rates.items()}
+    shown = [f"{median(flat[side]):,.0f}" if side in flat else "–" for side in SIDES]
+    ours = flat.pop("vitreous")
+    best = max(flat.values(), key=median, default=None)
+    ratio = spread([a / b for a, b in zip(ours, best, strict=True)]) if best else "–"
+    return f"| {title} | {' | '.join(shown)} | {ratio} |"
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--data", type=Path, help="folder of JPEGs to enlarge; default: textures")
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    kept = Path(os.environ.get("VITREOUS_DATA", ".")) / "imagenette/train"
+    parser.add_argument(
+        "--data",
+        type=Path,
+        default=kept if kept.is_dir() else None,
+        help="folder of JPEGs to enlarge; default: imagenette/train in $VITREOUS_DATA, or textures",
+    )
     parser.add_argument("--scratch", type=Path, help="where photos and packs are written")
     parser.add_argument("--count", type=int, default=1000, help="photos")
-    parser.add_argument("--size", type=int, default=224)
-    parser.add_argument("--batch-size", type=int, default=64)
-    parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--cores", type=int, nargs="+", default=[1, 2])
     parser.add_argument("--epochs", type=int, default=3, help="later epochs in each round")
     parser.add_argument("--rounds", type=int, default=3)
+    for peer, place in (("peers", ".venv-peers"), ("keras", ".venv-keras")):
+        beside = HERE.parent / place / "bin/python"
+        default = str(beside) if beside.exists() else sys.executable
+        parser.add_argument(f"--{peer}", default=default, help="the Python that has them")
     options = parser.parse_args()
-    peers.torchvision()
+    rows, bounds = [], []
     with tempfile.TemporaryDirectory(dir=options.scratch) as name:
         folder = Path(name) / "photos"
         photos(folder, options.data, options.count)
-        rates = measure(folder, options)
-    print(f"{options.count} JPEGs of {WIDTH} × {HEIGHT} to batches of {options.batch_size} images")
-    print(f"of {options.size}², {options.workers} workers; images per second, medians")
-    print("\n| epoch | torchvision | vitreous | ratio | lowest – highest ratio |")
-    print("|---|---|---|---|---|")
-    for when in ("first", "later"):
-        theirs, ours = rates["Torchvision", when], rates["Vitreous", when]
-        ratios = [a / b for a, b in zip(ours, theirs, strict=True)]
-        print(
-            f"| {when} | {statistics.median(theirs):,.0f} | {statistics.median(ours):,.0f} "
-            f"| {statistics.median(ratios):.1f} | {min(ratios):.1f} – {max(ratios):.1f} |"
-        )
+        for cores in options.cores:
+            rates, bound = measure(folder, cores, options)
+            rows.append(row(f"{cores}, first", rates, slice(1)))
+            rows.append(row(f"{cores}, later", rates, slice(1, None)))
+            shares = [one[0] / most for one, most in zip(rates["vitreous"], bound, strict=True)]
+            bounds.append(f"| {cores} | {median(bound):,.0f} | {spread(shares)} |")
+    kind = "photos" if options.data else "textures"
+    print(f"{options.count} JPEGs ({kind}) of {WIDTH} × {HEIGHT} to batches of {BATCH} images of")
+    print(f"{SIZE}², a worker a core; images per second, medians. {processor()}\n")
+    print(f"| cores, epoch | {' | '.join(SIDES)} | vitreous ÷ best peer |")
+    print("|---" * (len(SIDES) + 2) + "|")
+    print("\n".join(rows))
+    print("\n| cores | decoding alone | of that, vitreous' first epoch |\n|---|---|---|")
+    print("\n".join(bounds))
 
 
 if __name__ == "__main__":
