@@ -37,6 +37,7 @@ def vitreous(folder: Path, cores: int) -> Iterator[int]:
     import numpy as np
     import torch
 
+    from vitreous import heap
     from vitreous.augment import named_policy
     from vitreous.data.batches.batches import Batches
     from vitreous.data.batches.pack import pack
@@ -44,6 +45,7 @@ def vitreous(folder: Path, cores: int) -> Iterator[int]:
     from vitreous.data.formats.open import open as open_data
 
     torch.set_num_threads(cores)
+    heap.keep_freed()  # as every run begins
     with tempfile.TemporaryDirectory(dir=folder.parent) as cache:
         yield 0
         data = open_data(folder)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -159,7 +158,7 @@ def test_agreement_is_about_probabilities_and_answers() -> None:
     assert not agreement(logits * float("nan"), logits, None).holds
 
 
-def test_features_may_be_as_far_off_as_the_network_s_own_number_format() -> None:
+def test_a_runtime_may_be_as_far_off_as_the_network_s_own_number_format() -> None:
     exact = torch.linspace(-1, 1, 40).reshape(4, 10)
     found = exact * 1.04
     assert not agreement(found, exact, None).holds
@@ -170,8 +169,16 @@ def test_features_may_be_as_far_off_as_the_network_s_own_number_format() -> None
     assert close.text == "features differ by 0.04 of the largest, 0.045 allowed"
     for bad in (float("nan"), float("inf")):
         assert not agreement(exact * 2, exact, None, lambda bad=bad: exact * bad).holds
-    own = partial(pytest.fail, "probabilities are asked for 1e-2, whatever the format")
-    assert not agreement(found * 20, exact * 20, TASK, own).holds
+
+    logits = torch.tensor([[2.0, 0.0, -2.0], [0.0, 3.0, 0.0]])
+    far = logits * 1.2
+    assert not agreement(far, logits, TASK).holds
+    told = agreement(far, logits, TASK, lambda: logits * 0.85)
+    assert told.holds
+    assert told.difference > 0.02
+    flipped = logits.clone()
+    flipped[0, 1] = 2.5
+    assert not agreement(flipped, logits, TASK, lambda: flipped).holds  # another answer
 
 
 def test_the_names_are_those_of_the_table() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -15,8 +15,8 @@ PROBABILITY = 1e-2
 """That a probability may differ by; of outputs without probabilities, the share of the largest."""
 SAME = 0.999  # share of the answers that have to be the same
 ROUNDING, MOST = 1.5, 0.1
-"""Outputs without probabilities may differ by as many times what the network's own number format
-makes them differ by, up to a share: whoever has features in bfloat16 gets none that are worse.
+"""Where the network's own number format is farther from float32 than that, a runtime may be as many
+times as far, up to a share: who computes in bfloat16 anyhow gets nothing worse.
 """
 
 
@@ -44,10 +44,11 @@ class Agreement:
 
     @property
     def text(self) -> str:
-        text = f"{self.what} differ by {self.difference:.1g}"
-        if self.what == "probabilities":
-            return f"{text}, {self.same:.1%} of answers agree"
-        return f"{text} of the largest, {self.allowed:.2g} allowed"
+        more = "" if self.allowed == PROBABILITY else f", {self.allowed:.2g} allowed"
+        if self.what != "probabilities":
+            return f"{self.what} differ by {self.difference:.1g} of the largest{more}"
+        told = f"{self.same:.1%} of answers agree"
+        return f"{self.what} differ by {self.difference:.1g}{more}, {told}"
 
 
 def agreement(
@@ -61,24 +62,24 @@ def agreement(
     task  None where they are features
     own   gives what the network gives in its own number format
     """
+    close = compared(found, expected, task)
+    if close.holds or own is None:
+        return close
+    rounding = compared(own(), expected, task).difference
+    return replace(close, allowed=max(PROBABILITY, min(ROUNDING * rounding, MOST)))
+
+
+def compared(found: Tensor, expected: Tensor, task: Task | None) -> Agreement:
+    """How far they are from each other."""
     count = len(expected)
     read: Any = None if task is None else task.probabilities
     one, other = (None, None) if read is None else (read(found), read(expected))
     if one is None or other is None or task is None:
-        rounding = 0.0 if own is None else relative(own(), expected)
-        return Agreement(
-            count,
-            relative(found, expected),
-            allowed=max(PROBABILITY, min(ROUNDING * rounding, MOST)),
-            what="features" if task is None else "outputs",
-        )
+        scale = float(expected.abs().max()) or 1.0
+        difference = float((found - expected).abs().max()) / scale
+        return Agreement(count, difference, what="features" if task is None else "outputs")
     mine, theirs = task.claimed(found) or {}, task.claimed(expected) or {}
     same = torch.ones(count, dtype=torch.bool)
     for name in mine:
         same &= (mine[name] == theirs[name]).reshape(count, -1).all(1)
     return Agreement(count, float((one - other).abs().max()), float(same.float().mean()))
-
-
-def relative(found: Tensor, expected: Tensor) -> float:
-    """The largest difference as a share of the largest number."""
-    return float((found - expected).abs().max()) / (float(expected.abs().max()) or 1.0)
