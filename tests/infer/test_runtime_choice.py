@@ -178,7 +178,12 @@ def test_a_runtime_may_be_as_far_off_as_the_network_s_own_number_format() -> Non
     assert told.difference > 0.02
     flipped = logits.clone()
     flipped[0, 1] = 2.5
-    assert not agreement(flipped, logits, TASK, lambda: flipped).holds  # another answer
+    assert not agreement(flipped, logits, TASK, lambda: logits * 0.85).holds  # another answer
+    assert not agreement(flipped, logits, TASK, lambda: flipped).holds  # and too far
+    near = torch.tensor([[2.0, 1.99, -2.0], [0.0, 3.0, 0.0]])
+    other = torch.tensor([[1.99, 2.0, -2.0], [0.0, 3.0, 0.0]])
+    assert agreement(other, near, TASK, lambda: other).holds  # as bfloat16 itself
+    assert not agreement(other, near, TASK, lambda: near).holds
 
 
 def test_the_names_are_those_of_the_table() -> None:

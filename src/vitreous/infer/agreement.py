@@ -16,7 +16,8 @@ PROBABILITY = 1e-2
 SAME = 0.999  # share of the answers that have to be the same
 ROUNDING, MOST = 1.5, 0.1
 """Where the network's own number format is farther from float32 than that, a runtime may be as many
-times as far, up to a share: who computes in bfloat16 anyhow gets nothing worse.
+times as far, up to a share, and give as many other answers: who computes in bfloat16 anyhow gets
+nothing worse.
 """
 
 
@@ -29,6 +30,7 @@ class Agreement:
                 largest
     same        share of images with the same answer, where answers are right or wrong
     allowed     of the difference
+    least       that has to be the same
     what        is compared
     """
 
@@ -36,11 +38,12 @@ class Agreement:
     difference: float
     same: float = 1.0
     allowed: float = PROBABILITY
+    least: float = SAME
     what: str = "probabilities"
 
     @property
     def holds(self) -> bool:
-        return self.difference <= self.allowed and self.same >= SAME  # NaN is no agreement
+        return self.difference <= self.allowed and self.same >= self.least  # NaN: no
 
     @property
     def text(self) -> str:
@@ -65,8 +68,9 @@ def agreement(
     close = compared(found, expected, task)
     if close.holds or own is None:
         return close
-    rounding = compared(own(), expected, task).difference
-    return replace(close, allowed=max(PROBABILITY, min(ROUNDING * rounding, MOST)))
+    rounded = compared(own(), expected, task)
+    allowed = max(PROBABILITY, min(ROUNDING * rounded.difference, MOST))
+    return replace(close, allowed=allowed, least=min(SAME, rounded.same))
 
 
 def compared(found: Tensor, expected: Tensor, task: Task | None) -> Agreement:
