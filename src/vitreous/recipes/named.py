@@ -2,7 +2,8 @@
 
 A field that is given beside the name counts more. Rates are those of steps over the recipe's own
 batches, and follow the examples of other steps in proportion: Goyal et al. (2017), "Accurate, large
-minibatch SGD", arXiv:1706.02677. Many small color pictures get one of them without a name.
+minibatch SGD", arXiv:1706.02677. Many small color pictures get one of them without a name; which
+one depends on the time for each picture.
 """
 
 from __future__ import annotations
@@ -13,8 +14,10 @@ from typing import Any
 
 from vitreous.augment.policies import directed, symbols
 from vitreous.recipes.data_facts import DataFacts
+from vitreous.recipes.recipe import seconds
 
 MANY = 20_000  # pictures
+AMPLE = 0.03  # seconds for each of them, in which the wider network is the better one
 
 
 @dataclass(frozen=True)
@@ -44,9 +47,9 @@ AIRBENCH: dict[str, Any] = {
     "keep": "last",
 }
 OF_OPTIMIZER = ("lr", "momentum", "weight_decay", "bias_lr")  # another one takes its own
-PICTURES = "small_pictures"
+PICTURES, WIDE = "small_pictures", "speedrun"
 NAMED = {
-    "speedrun": NamedRecipe(
+    WIDE: NamedRecipe(
         "94 % on CIFAR-10 with little arithmetic; Jordan (2024), arXiv:2404.00498",
         {
             **AIRBENCH,
@@ -77,8 +80,13 @@ def named_fields(
     if name is None:
         if own_module or not suits(values, facts):
             return
-        name, reason = PICTURES, f"many small color pictures: of the recipe {PICTURES}"
+        wide = values["time"] is not None and seconds(values["time"]) >= AMPLE * facts.examples
+        name, reason = WIDE if wide else PICTURES, "many small color pictures"
+        reason += f"{', and time enough' if wide else ''}: of the recipe {name}"
     fields = dict(NAMED[name].fields)
+    if values["recipe"] is None:  # its length and its views are not asked for
+        fields.pop("epochs", None)
+        fields.pop("tta", None)
     if turned_round(facts):
         fields.pop("tta", None)
     if own_module:

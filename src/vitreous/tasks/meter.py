@@ -83,7 +83,9 @@ class Table:
 
     @property
     def answers(self) -> NDArray[np.float64]:
-        return np.concatenate(self._answers)
+        if len(self._answers) != 1:  # put together once: of many classes they are a gigabyte
+            self._answers = [np.concatenate(self._answers)]
+        return self._answers[0]
 
     @property
     def truth(self) -> NDArray[Any]:
