@@ -37,6 +37,17 @@ def test_the_processor_is_asked(tmp_path: Path, flags: str, expected: bool) -> N
     assert not has_bfloat16(tmp_path / "missing")
 
 
+def test_a_limit_of_onednn_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """OpenVINO 2026 ends with a segmentation fault where it is asked for more."""
+    told = tmp_path / "cpuinfo"
+    told.write_text("flags : avx2 avx512_bf16")
+    for limit, expected in ("AVX2", False), ("avx512_core", False), ("AVX512_CORE_BF16", True):
+        monkeypatch.setenv("ONEDNN_MAX_CPU_ISA", limit)
+        has_bfloat16.cache_clear()
+        assert has_bfloat16(told) is expected
+    has_bfloat16.cache_clear()
+
+
 @pytest.mark.parametrize("native", [False, True])
 @pytest.mark.parametrize("macs", [precision.WORTH_BFLOAT16 / 2, precision.WORTH_BFLOAT16 * 2])
 def test_the_rule_on_a_cpu(monkeypatch: pytest.MonkeyPatch, native: bool, macs: float) -> None:

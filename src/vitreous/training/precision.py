@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import contextlib
 import math
+import os
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
@@ -117,9 +118,21 @@ def _strides_over_a_point(operation: Operation) -> bool:
     return flat and max(stride) > 1 and math.prod(images[2:]) == 1
 
 
+WITHOUT_BFLOAT16 = (
+    *("SSE41", "AVX", "AVX2", "AVX2_VNNI", "AVX2_VNNI_2"),
+    *("AVX512_CORE", "AVX512_CORE_VNNI"),
+)
+"""Limits of oneDNN's instructions, by its own names."""
+
+
 @cache
 def has_bfloat16(processor: Path = Path("/proc/cpuinfo")) -> bool:
-    """Does the processor multiply bfloat16 natively? False where the system does not say."""
+    """Does the processor multiply bfloat16 natively, and may oneDNN do so, by which torch and
+    OpenVINO compute? Limited to less, OpenVINO breaks down where it is asked for bfloat16. False
+    where the system does not say.
+    """
+    if os.environ.get("ONEDNN_MAX_CPU_ISA", "").upper() in WITHOUT_BFLOAT16:
+        return False
     try:
         words = set(processor.read_text(encoding="utf-8", errors="replace").split())
     except OSError:
