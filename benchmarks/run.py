@@ -1,9 +1,10 @@
 """All benchmarks, one after the other; each prints the table that benchmarks/README.md keeps.
 
-    python benchmarks/run.py [NAME ...]
+    python benchmarks/run.py [NAME ... | --studies]
 
-Those on real images look into the folder that $VITREOUS_DATA names; what is not there is said, and
-its benchmarks are left out.
+Without names those of speed, memory and size; with --studies what is learned and found, which takes
+many hours. Those on real images look into the folder that $VITREOUS_DATA names; what is not there
+is said, and its benchmarks are left out.
 """
 
 from __future__ import annotations
@@ -32,6 +33,20 @@ PARTS = {  # of others, which run them or read from them
     "doctor_training",
     "doctor_zoo",
 }
+STUDIES = {  # of accuracy, not of speed
+    "classic",
+    "defaults",
+    "degradation",
+    "dense",
+    "doctor",
+    "explain_measures",
+    "labels",
+    "pretrain",
+    "segmentation_peer",
+    "shortcuts",
+    "tune",
+    "zoo",
+}
 DATA = {  # folders in $VITREOUS_DATA that one cannot do without
     "cifar10": ("cifar-10-batches-bin",),
     "classic": ("mnist",),
@@ -53,9 +68,9 @@ DATA = {  # folders in $VITREOUS_DATA that one cannot do without
 
 
 def main() -> None:
-    names = sys.argv[1:] or sorted(
-        path.stem for path in HERE.glob("*.py") if path.stem not in PARTS
-    )
+    names = sys.argv[1:] or sorted({path.stem for path in HERE.glob("*.py")} - PARTS - STUDIES)
+    if names == ["--studies"]:
+        names = sorted(STUDIES)
     place = Path(os.environ.get("VITREOUS_DATA", "."))
     failed = []
     for name in names:
