@@ -91,17 +91,10 @@ def test_many_small_color_pictures_get_one_unasked() -> None:
 def test_with_time_enough_they_get_the_wider_network() -> None:
     for time, model in ("4m", "airbench_small"), ("25m", "airbench94"):
         resolved = resolve(Recipe(time=time), FACTS)
-        assert (resolved.recipe.model, resolved.recipe.epochs, resolved.recipe.tta) == (
-            model,
-            60,
-            None,
-        )
+        recipe = resolved.recipe
+        assert (recipe.model, recipe.epochs, recipe.tta) == (model, 60, None)
     assert "time enough" in resolved.reasons["model"]
-    assert (resolved.recipe.recipe, resolved.recipe.batch_size, resolved.recipe.lr) == (
-        None,
-        1024,
-        1.5,
-    )
+    assert (recipe.recipe, recipe.batch_size, recipe.lr) == (None, 1024, 1.5)
     assert resolve(Recipe(time="25m", batch_size=256), FACTS).recipe.lr == 1.5 / 4
     assert resolve(Recipe(time="25m", epochs=9), FACTS).recipe.epochs == 9
     assert resolve(Recipe(time="25m", recipe=PICTURES), FACTS).recipe.model == "airbench_small"
