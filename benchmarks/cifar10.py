@@ -25,8 +25,8 @@ from torch import nn
 from torch.nn import functional as F
 
 from mnist import timed
-from vitreous.infer.runtime_choice import processor
 from vitreous.models import create
+from vitreous.training.processor import processor
 
 IMAGES, HELD = 50_000, 0.02
 TRAINED = round(IMAGES * (1 - HELD))

@@ -26,12 +26,13 @@ from torch import Tensor, nn
 
 from vitreous import heap
 from vitreous.data.batches.preprocess import PixelContract
-from vitreous.infer.runtime_choice import COMPARED, Trial, processor
+from vitreous.infer.runtime_choice import COMPARED, Trial
 from vitreous.infer.runtimes import NETWORK, RUNTIMES, graph
 from vitreous.models import MODELS, create
 from vitreous.tasks.classify import Classify
 from vitreous.trace.measure.cost import macs
 from vitreous.training.precision import choose
+from vitreous.training.processor import processor
 
 ASKED = 0.95
 
@@ -88,7 +89,7 @@ def main() -> None:
     peers = {"torch eager": eager, "onnxruntime by itself": in_onnxruntime}
     if importlib.util.find_spec("openvino"):
         peers["OpenVINO"] = in_openvino
-    own = [NETWORK, *(name for name, each in RUNTIMES.items() if each.installed)]
+    own = [NETWORK, *(name for name, each in RUNTIMES.items() if each.offered)]
     heads = [*peers, *(f"*{name}*" for name in own), "ours is", "ours / best"]
     print(f"| network | batch | {' | '.join(heads)} |\n|---|---|{'---|' * len(heads)}")
     missed = []

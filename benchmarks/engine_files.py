@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 import importlib.util
+import math
 import os
 import random
 import statistics
@@ -31,13 +32,15 @@ import peers
 from engine import in_onnxruntime, in_openvino
 from vitreous import heap
 from vitreous.data.batches.preprocess import PixelContract
-from vitreous.infer.runtime_choice import processor, record
+from vitreous.infer.runtime_choice import record
 from vitreous.infer.runtimes import NETWORK
 from vitreous.inference.model_file import Bundle, load
 from vitreous.models import create
 from vitreous.run_folder import RunFolder
 from vitreous.runs.run_engine import trial
 from vitreous.tasks import Classify
+from vitreous.training.precision import choose
+from vitreous.training.processor import processor
 
 SIDE, BATCH, CLASSES, MANY = 224, 32, 10, 10_000
 OF_TIMM = {"efficientnet_lite0": "tf_efficientnet_lite0"}  # where its name is another
@@ -55,7 +58,7 @@ def ours(name: str, files: Sequence[Path], place: Path) -> tuple[Answers, str]:
         arguments=arguments,
         task=Classify(classes=tuple(map(str, range(CLASSES)))),
         contract=PixelContract(height=SIDE, width=SIDE, channels=3),
-        precision="bfloat16" if "bfloat16" in processor() else "float32",
+        precision=choose("auto", "cpu", math.inf).name,
     )
     path = place / "model.vit"
     bundle.save(path)

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import contextlib
 import http.client
+import math
 import multiprocessing
 import os
 import random
@@ -40,12 +41,19 @@ from vitreous.models import create
 from vitreous.run_folder import RunFolder
 from vitreous.runs.run_engine import trial
 from vitreous.tasks import Classify
+from vitreous.training.precision import choose
 
 ROUNDS = int(os.environ.get("ROUNDS", 3))
 SECONDS = float(os.environ.get("SECONDS_EACH", 8))
 CLIENTS, BATCH, PHOTOS, MANY, MOST = 16, 16, 64, 10_000, 48
-SERVED = {"float32": "float32", "bfloat16": "bfloat16", "chosen": "bfloat16"}
-"""What is served, and its number format; the last has an engine."""
+SERVED = {
+    "float32": "float32",
+    "bfloat16": "bfloat16",
+    "chosen": choose("auto", "cpu", math.inf).name,
+}
+"""What is served, and its number format; the last is as runs are that were trained here, and has an
+engine.
+"""
 
 PLAIN = """
 import io, socket, sys

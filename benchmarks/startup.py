@@ -22,7 +22,7 @@ from statistics import median
 from PIL import Image
 
 from vitreous.data.formats.open import open as opened
-from vitreous.infer.runtime_choice import processor
+from vitreous.training.processor import processor
 
 ROUNDS = 11
 PYTHON = sys.executable

@@ -103,13 +103,17 @@ def test_what_it_takes_to_begin_counts(
     assert trial(count=100).choose().runtime == "right"  # 10 s, and 6 s
 
 
-def test_a_choice_that_agrees_no_more_is_dropped(runtimes: dict[str, int]) -> None:
+def test_a_choice_that_agrees_no_more_makes_room_for_another(runtimes: dict[str, int]) -> None:
     chosen = trial().choose()
     assert trial().confirmed(chosen).runtime == "right"
     wrong = RuntimeChoice(runtime="wrong", reason="", processor=processor(), speeds=chosen.speeds)
     found = trial().confirmed(wrong)
-    assert found.runtime == NETWORK
-    assert "wrong does not agree" in found.reason
+    assert found.runtime == "right"
+    assert found.reason.startswith("wrong does not agree on 20 images")
+    assert runtimes == {"right": 3, "wrong": 2}  # what was refused is not looked at again
+    del choosing.RUNTIMES["right"]
+    trial().speeds.unlink()
+    assert trial().confirmed(wrong).runtime == NETWORK
 
 
 def test_a_runtime_that_fails_without_a_word_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -118,9 +122,26 @@ def test_a_runtime_that_fails_without_a_word_is_named(monkeypatch: pytest.Monkey
 
     monkeypatch.setattr(choosing, "RUNTIMES", {"big": Runtime("big", build)})
     chosen = RuntimeChoice(runtime="big", reason="", processor=processor())
-    assert trial().confirmed(chosen).reason == "big failed: MemoryError"
+    assert trial().confirmed(chosen).reason == "big failed: MemoryError; nothing was faster"
     for _ in range(2):  # measured, and from the cache
         assert trial().choose().reason == "big cannot compute this network; nothing was faster"
+
+
+@pytest.mark.parametrize(
+    ("has", "gain", "expected"),
+    [
+        (True, 2.0, {"folded", "openvino"}),
+        (True, 0.7, {"folded_float32", "openvino_float32"}),
+        (False, 0.7, {"folded", "openvino"}),
+    ],
+)
+def test_formats_that_are_slow_here_are_not_tried(
+    has: bool, gain: float, expected: set[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("vitreous.training.processor.has_bfloat16", lambda: has)
+    monkeypatch.setattr("vitreous.training.processor.bfloat16_gain", lambda: gain)
+    offered = {name for name, each in RUNTIMES.items() if each.fits()}
+    assert offered == expected | {"onnxruntime"}
 
 
 def test_each_processor_has_its_entry(tmp_path: Path) -> None:

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import contextlib
-from pathlib import Path
 
 import pytest
 import torch
@@ -16,45 +15,28 @@ from vitreous.training.precision import (
     Precision,
     choose,
     forward_context,
-    has_bfloat16,
     strides_over_points,
 )
 
 
-@pytest.mark.parametrize(
-    ("flags", "expected"),
-    [
-        ("flags : fpu avx512f avx512_bf16 amx_tile", True),
-        ("flags : fpu amx_bf16", True),
-        ("Features : fp asimd bf16", True),
-        ("flags : fpu avx512f avx512bw", False),
-        ("model name : bf16x", False),
-    ],
-)
-def test_the_processor_is_asked(tmp_path: Path, flags: str, expected: bool) -> None:
-    (tmp_path / "cpuinfo").write_text(flags)
-    assert has_bfloat16(tmp_path / "cpuinfo") is expected
-    assert not has_bfloat16(tmp_path / "missing")
-
-
-def test_a_limit_of_onednn_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """OpenVINO 2026 ends with a segmentation fault where it is asked for more."""
-    told = tmp_path / "cpuinfo"
-    told.write_text("flags : avx2 avx512_bf16")
-    for limit, expected in ("AVX2", False), ("avx512_core", False), ("AVX512_CORE_BF16", True):
-        monkeypatch.setenv("ONEDNN_MAX_CPU_ISA", limit)
-        has_bfloat16.cache_clear()
-        assert has_bfloat16(told) is expected
-    has_bfloat16.cache_clear()
-
-
-@pytest.mark.parametrize("native", [False, True])
+@pytest.mark.parametrize("fast", [False, True])
 @pytest.mark.parametrize("macs", [precision.WORTH_BFLOAT16 / 2, precision.WORTH_BFLOAT16 * 2])
-def test_the_rule_on_a_cpu(monkeypatch: pytest.MonkeyPatch, native: bool, macs: float) -> None:
-    monkeypatch.setattr(precision, "has_bfloat16", lambda: native)
-    expected = "bfloat16" if native and macs > precision.WORTH_BFLOAT16 else "float32"
+def test_the_rule_on_a_cpu(monkeypatch: pytest.MonkeyPatch, fast: bool, macs: float) -> None:
+    monkeypatch.setattr(precision, "fast_bfloat16", lambda: fast)
+    expected = "bfloat16" if fast and macs > precision.WORTH_BFLOAT16 else "float32"
     assert choose("auto", "cpu", macs).name == expected
     assert choose("auto", torch.device("cpu"), macs) == choose("auto", "cpu", macs)
+
+
+def test_without_a_clock_the_instructions_decide(monkeypatch: pytest.MonkeyPatch) -> None:
+    def measured() -> bool:
+        raise AssertionError("a clock was read")
+
+    monkeypatch.setattr(precision, "fast_bfloat16", measured)
+    for has, expected in ((True, "bfloat16"), (False, "float32")):
+        monkeypatch.setattr(precision, "has_bfloat16", lambda has=has: has)
+        assert choose("auto", "cpu", 1e12, clock=False).name == expected
+    assert choose("auto", "cpu", 1.0).name == "float32"  # nothing to gain, so nothing is timed
 
 
 def test_the_rule_elsewhere(monkeypatch: pytest.MonkeyPatch) -> None:

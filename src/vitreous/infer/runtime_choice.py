@@ -9,12 +9,11 @@ from __future__ import annotations
 
 import hashlib
 import json
-import platform
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
-from functools import cache, partial
+from functools import partial
 from importlib import metadata
 from pathlib import Path
 from typing import Any, Self
@@ -33,7 +32,8 @@ from vitreous.infer.agreement import agreement
 from vitreous.infer.runtimes import NETWORK, RUNTIMES, Backbone, Compute
 from vitreous.shapes import Images
 from vitreous.tasks import Task
-from vitreous.training.precision import forward_context, has_bfloat16, widened
+from vitreous.training.precision import forward_context, widened
+from vitreous.training.processor import processor
 
 TRIED = 8  # images that a trial takes at once
 QUICK = 400  # images a second from which on it takes all: what each call costs would count too much
@@ -72,19 +72,6 @@ class RuntimeChoice:
             return None
         found = cls(**fields)
         return found if found.runtime in (NETWORK, *RUNTIMES) else None
-
-
-@cache
-def processor(told: Path = Path("/proc/cpuinfo")) -> str:
-    """The processor's name, and the instructions that torch uses on it."""
-    name = platform.processor() or platform.machine()
-    with suppress(OSError):
-        for line in told.read_text(encoding="utf-8", errors="replace").splitlines():
-            if line.startswith("model name"):
-                name = line.partition(":")[2].strip()
-                break
-    half = ", bfloat16" if has_bfloat16() else ""
-    return f"{name}, {torch.backends.cpu.get_cpu_capability()}{half}"
 
 
 def recorded(path: Path) -> RuntimeChoice | None:
@@ -137,15 +124,18 @@ class Trial:
     features: bool = False
     place: Path | None = None
 
-    def choose(self) -> RuntimeChoice:
+    def choose(self, refused: Mapping[str, str] | None = None) -> RuntimeChoice:
         """What has answered all images first, counting what it takes to begin with, and agrees with
         the network in float32.
+
+        refused  reasons against runtimes that are known not to agree, by name
         """
+        refused = refused or {}
         built: dict[str, Compute] = {}
         speeds = self.known() or self.tried(built)
         seconds = {name: self.count / found[0] + found[1] for name, found in speeds.items()}
-        told = []
-        for name in sorted(seconds, key=seconds.__getitem__):
+        told = [*refused.values()]
+        for name in sorted(seconds.keys() - refused, key=seconds.__getitem__):
             if seconds[NETWORK] < GAIN * seconds[name]:
                 break
             found, reason = self.checked(name, built)
@@ -157,7 +147,7 @@ class Trial:
             if each.installed
             else f"{each.title} is not installed (pip install {' '.join(each.packages)})"
             for name, each in RUNTIMES.items()
-            if name not in speeds
+            if each.fits() and name not in speeds and name not in refused
         ]
         return self.choice(NETWORK, "; ".join([*told, *missing, "nothing was faster"]), speeds)
 
@@ -166,7 +156,7 @@ class Trial:
         if choice.runtime == NETWORK:
             return choice
         found, reason = self.checked(choice.runtime, {})
-        return replace(choice, reason=reason, runtime=choice.runtime if found else NETWORK)
+        return replace(choice, reason=reason) if found else self.choose({choice.runtime: reason})
 
     def choice(
         self, runtime: str, reason: str, speeds: Mapping[str, tuple[float, float]] | None = None
@@ -229,7 +219,7 @@ class Trial:
         """
         images: Images = self.examples[:TRIED]
         begun: dict[str, float] = {}
-        for name in (NETWORK, *(name for name, each in RUNTIMES.items() if each.installed)):
+        for name in (NETWORK, *(name for name, each in RUNTIMES.items() if each.offered)):
             began = time.perf_counter()
             with suppress(Exception):  # `choose` tells which could not
                 compute = self.build(name)

@@ -1,9 +1,9 @@
 """Runtimes: ways to compute what a network computes, faster than the network itself does.
 
-Which of them is fastest depends on the processor. Where it multiplies bfloat16, torch comes near
-onnxruntime, and OpenVINO was twice as fast on EfficientNet-Lite0; where it does not, as in most
-laptops, onnxruntime was 5 times as fast as torch. No rule knows that beforehand: they are tried,
-see `infer.runtime_choice`.
+Which of them is fastest depends on the processor. Where it multiplies bfloat16 fast, torch comes
+near onnxruntime, and OpenVINO was twice as fast on EfficientNet-Lite0; where it does not, as in
+most laptops, onnxruntime was 5 times as fast as torch. No rule knows that beforehand: they are
+tried, see `infer.runtime_choice`.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import threading
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,8 @@ from torch import Tensor, nn
 from vitreous.data.cache import cache_folder as caches
 from vitreous.models import backbone_and_head, fold
 from vitreous.shapes import Images
-from vitreous.training.precision import forward_context, has_bfloat16, widened
+from vitreous.training.precision import forward_context, widened
+from vitreous.training.processor import has_bfloat16, slow_bfloat16
 
 OPSET = 17
 NETWORK = "network"
@@ -44,16 +46,17 @@ class Backbone(nn.Module):
         return backbone(images)
 
 
-def folded(network: nn.Module, images: Images, kept: Path | None) -> Compute:
-    """Torch, with batch norms folded into convolutions, and in bfloat16 where the processor has
-    instructions for it.
+def folded(network: nn.Module, images: Images, kept: Path | None, half: bool = True) -> Compute:
+    """Torch, with batch norms folded into convolutions.
+
+    half  in bfloat16, where the processor has instructions for it
     """
     inner = network.network if isinstance(network, Backbone) else network
     copy: nn.Module = fold(inner, images[:2]).requires_grad_(False)
     copy = copy.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     if isinstance(network, Backbone):
         copy = Backbone(copy).eval()
-    precision = "bfloat16" if has_bfloat16() else "float32"
+    precision = "bfloat16" if half and has_bfloat16() else "float32"
 
     def compute(images: Images) -> Tensor:
         with torch.inference_mode(), forward_context(precision, "cpu"):
@@ -83,12 +86,17 @@ def in_onnxruntime(network: nn.Module, images: Images, kept: Path | None) -> Com
     return compute
 
 
-def in_openvino(network: nn.Module, images: Images, kept: Path | None) -> Compute:
-    """OpenVINO, in bfloat16 where the processor has instructions for it."""
+def in_openvino(
+    network: nn.Module, images: Images, kept: Path | None, half: bool = True
+) -> Compute:
+    """OpenVINO.
+
+    half  in bfloat16, where the processor has instructions for it
+    """
     import openvino
 
     settings = {
-        "INFERENCE_PRECISION_HINT": "bf16" if has_bfloat16() else "f32",
+        "INFERENCE_PRECISION_HINT": "bf16" if half and has_bfloat16() else "f32",
         "INFERENCE_NUM_THREADS": torch.get_num_threads(),
     }
     core = openvino.Core()
@@ -148,23 +156,39 @@ class Runtime:
     build     from a network in evaluation mode, some images and a place for files to what computes;
               may raise anything
     packages  that it needs
+    fits      says whether it is one for this processor
     """
 
     title: str
     build: Callable[[Any, Images, Path | None], Compute]
     packages: tuple[str, ...] = ()
+    fits: Callable[[], bool] = lambda: True
 
     @property
     def installed(self) -> bool:
         return all(importlib.util.find_spec(name) is not None for name in self.packages)
+
+    @property
+    def offered(self) -> bool:
+        """Is it installed, and one for this processor?"""
+        return self.installed and self.fits()
 
     def failed(self, error: Exception) -> str:
         """In a sentence, of what its `build` or its answer has raised."""
         return f"{self.title} failed: {(str(error) or type(error).__name__).splitlines()[0]}"
 
 
+OPENVINO = ("onnx", "openvino")
+
+# Who has chosen a row on some processor is answered by it for good, whatever a clock says later.
 RUNTIMES = {
-    "folded": Runtime("torch with folded norms", folded),
+    "folded": Runtime("torch with folded norms", folded, fits=lambda: not slow_bfloat16()),
+    "folded_float32": Runtime(
+        "torch with folded norms in float32", partial(folded, half=False), fits=slow_bfloat16
+    ),
     "onnxruntime": Runtime("onnxruntime", in_onnxruntime, ("onnx", "onnxruntime")),
-    "openvino": Runtime("OpenVINO", in_openvino, ("onnx", "openvino")),
+    "openvino": Runtime("OpenVINO", in_openvino, OPENVINO, lambda: not slow_bfloat16()),
+    "openvino_float32": Runtime(
+        "OpenVINO in float32", partial(in_openvino, half=False), OPENVINO, slow_bfloat16
+    ),
 }

@@ -24,10 +24,10 @@ from vitreous.data.cache import cache_folder as caches
 from vitreous.data.columns import Column
 from vitreous.distributed import ALONE, Ranks
 from vitreous.infer.engine import Engine
-from vitreous.infer.runtime_choice import processor
 from vitreous.infer.weight_digest import digest
 from vitreous.inference.predictor import finite
 from vitreous.training.precision import Precision
+from vitreous.training.processor import processor
 
 CHUNK = 16  # images that go through the backbone together
 

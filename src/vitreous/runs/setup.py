@@ -210,6 +210,8 @@ def build(job: Job, packed: Pack, progress: Progress, ranks: Ranks = ALONE) -> T
     macs = total(traced).macs
     manual = recipe.engine == "manual"
     plain = manual or at_once or strides_over_points(traced)
+    asked = "float32" if plain else recipe.precision
+    precision = choose(asked, recipe.device, macs, clock=not recipe.deterministic)
     augment = named_policy(
         recipe.augment or "none",
         contract=contract,
@@ -237,7 +239,7 @@ def build(job: Job, packed: Pack, progress: Progress, ranks: Ranks = ALONE) -> T
         arguments=arguments,
         task=task,
         augment=augment,
-        precision=choose("float32" if plain else recipe.precision, recipe.device, macs),
+        precision=choose(ranks.from_first(lambda: precision.name), recipe.device, macs),
         macs=macs,
         notes=tuple(found),
         gradients=by_hand(network, task, probe) if manual else None,

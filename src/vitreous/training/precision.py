@@ -1,9 +1,9 @@
 """Mixed precision: number formats of the forward pass.
 
-Half the bits, half the memory traffic: where the processor multiplies bfloat16 natively, large
-networks train about twice as fast in it. Small ones gain nothing, because the conversions cost as
-much as the products save (benchmarks/precision.py). Weights, gradients and the optimizer stay in
-float32 in any case.
+Half the bits, half the memory traffic: where the processor multiplies bfloat16 fast, large networks
+train about twice as fast in it. Small ones gain nothing, because the conversions cost as much as
+the products save (benchmarks/precision.py). Weights, gradients and the optimizer stay in float32 in
+any case.
 Micikevicius et al. (2018), "Mixed precision training", arXiv:1710.03740.
 """
 
@@ -11,12 +11,9 @@ from __future__ import annotations
 
 import contextlib
 import math
-import os
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
-from functools import cache
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -24,6 +21,7 @@ from torch import Tensor
 from torch.amp import GradScaler
 
 from vitreous.errors import UsageError, unknown
+from vitreous.training.processor import fast_bfloat16, has_bfloat16
 
 if TYPE_CHECKING:
     from vitreous.trace.capture.operations import Operation, Trace
@@ -32,7 +30,7 @@ PRECISIONS = {"float32": None, "bfloat16": torch.bfloat16, "float16": torch.floa
 """The formats by name; None stands for no conversion at all."""
 
 WORTH_BFLOAT16 = 1e6
-"""Multiply-accumulates of one example above which bfloat16 is faster on a CPU."""
+"""Multiply-accumulates of one example from which on bfloat16 is faster on a CPU, if it ever is."""
 
 
 @dataclass(frozen=True)
@@ -82,23 +80,24 @@ def widened(outputs: Any) -> Any:
     return [widened(output) for output in outputs]
 
 
-def choose(name: str, device: str | torch.device, macs: float) -> Precision:
+def choose(name: str, device: str | torch.device, macs: float, clock: bool = True) -> Precision:
     """The format that a flag names, or for "auto" the one that is fastest without being worse.
 
-    macs  multiply-accumulates of one example, see `trace.macs`
+    macs   multiply-accumulates of one example, see `trace.macs`
+    clock  may be read, to see whether bfloat16 is fast on this processor; else it is taken to be
+           where there are instructions for it
 
-    On a CPU: bfloat16 where the processor has instructions for it and the network is large enough.
-    On a GPU: bfloat16, or float16 before Ampere. On Apple's: float32. No clock is read, so the
-    same network on the same machine always gets the same format.
+    On a CPU: bfloat16 where it is fast and the network is large enough. On a GPU: bfloat16, or
+    float16 before Ampere. On Apple's: float32.
     """
     kind = torch.device(device).type
     if name != "auto":
         return Precision(name, kind)
     if kind == "cuda":
         return Precision("bfloat16" if torch.cuda.is_bf16_supported(False) else "float16", kind)
-    if kind == "cpu" and macs >= WORTH_BFLOAT16 and has_bfloat16():
-        return Precision("bfloat16", kind)
-    return Precision("float32", kind)
+    worth = kind == "cpu" and macs >= WORTH_BFLOAT16
+    half = worth and (fast_bfloat16() if clock else has_bfloat16())
+    return Precision("bfloat16" if half else "float32", kind)
 
 
 def strides_over_points(traced: Trace) -> bool:
@@ -116,25 +115,3 @@ def _strides_over_a_point(operation: Operation) -> bool:
     images, kernel, _, stride, _, _, transposed, *_ = operation.arguments
     flat = len(kernel) == 4 and not transposed
     return flat and max(stride) > 1 and math.prod(images[2:]) == 1
-
-
-WITHOUT_BFLOAT16 = (
-    *("SSE41", "AVX", "AVX2", "AVX2_VNNI", "AVX2_VNNI_2"),
-    *("AVX512_CORE", "AVX512_CORE_VNNI"),
-)
-"""Limits of oneDNN's instructions, by its own names."""
-
-
-@cache
-def has_bfloat16(processor: Path = Path("/proc/cpuinfo")) -> bool:
-    """Does the processor multiply bfloat16 natively, and may oneDNN do so, by which torch and
-    OpenVINO compute? Limited to less, OpenVINO breaks down where it is asked for bfloat16. False
-    where the system does not say.
-    """
-    if os.environ.get("ONEDNN_MAX_CPU_ISA", "").upper() in WITHOUT_BFLOAT16:
-        return False
-    try:
-        words = set(processor.read_text(encoding="utf-8", errors="replace").split())
-    except OSError:
-        return False
-    return bool(words & {"avx512_bf16", "amx_bf16", "bf16"})
