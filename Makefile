@@ -28,10 +28,10 @@ fix: $(INSTALLED)-dev ## Format, and mend what can be mended by itself
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-bench: $(INSTALLED)-dev .venv-keras/installed .venv-peers/installed ## Measure speed and memory against peers, side by side (two hours or three)
+bench: $(INSTALLED)-dev .venv-keras/installed .venv-peers/installed ## Measure speed and memory against peers, side by side (two hours)
 	$(BIN)/python benchmarks/run.py
 
-studies: $(INSTALLED)-dev ## Measure what is learned and found: accuracy, doctor, labels (many hours)
+studies: $(INSTALLED)-dev .venv-peers/installed ## Measure what is learned and found, and what rules rest on (many hours)
 	$(BIN)/python benchmarks/run.py --studies
 
 docs: $(INSTALLED)-dev ## Build the site of the documentation in build/site
@@ -54,13 +54,16 @@ $(INSTALLED): .venv/bin/python pyproject.toml
 	.venv-keras/bin/python -m pip install --quiet "keras>=3.4" "tensorflow-cpu>=2.16"
 	touch $@
 
-# Lightning and fastai bring much that nothing else here needs. Their environment looks into ours for torch, which is
-# large; without vitreous, for an editable package is found by the environment that it was installed into alone.
+# Peers bring much that nothing else here needs. Their environment looks into ours for torch, which is large; without
+# vitreous, for an editable package is found by the environment that it was installed into alone. What torchattacks
+# needs is there, only newer than it knows.
 .venv-peers/installed: | $(INSTALLED)-dev
 	$(PYTHON) -m venv .venv-peers
 	$(BIN)/python -c "import sysconfig; print(sysconfig.get_path('purelib'))" \
 		> "$$(.venv-peers/bin/python -c "import sysconfig; print(sysconfig.get_path('purelib'))")/beside.pth"
-	.venv-peers/bin/python -m pip install --quiet "torch>=2.9,<2.14" "lightning>=2.5" "fastai>=2.8"
+	.venv-peers/bin/python -m pip install --quiet "torch>=2.9,<2.14" "lightning>=2.5" "fastai>=2.8" \
+		"albumentations>=2" "kornia>=0.8" "captum>=0.8" "grad-cam>=1.5" "foolbox>=3.3"
+	.venv-peers/bin/python -m pip install --quiet --no-deps "torchattacks>=3.5"
 	touch $@
 
 $(INSTALLED)-dev: .venv/bin/python pyproject.toml

@@ -1,6 +1,6 @@
 """Photos: `vitreous train imagenette` with defaults, as whole commands, beside the tutorials' ways.
 
-    python benchmarks/photos.py --data $VITREOUS_DATA/imagenette --runs 3 [--most 300]
+    python benchmarks/photos.py --data $VITREOUS_DATA/imagenette [--runs 1] [--most 300]
 
 Cold means an empty cache: every image is decoded and goes through the backbone. The second run of
 each pair finds pack and features in the cache. The peers are the two ways of PyTorch's transfer
@@ -47,7 +47,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     default = Path(os.environ.get("VITREOUS_DATA", ".")) / "imagenette"
     parser.add_argument("--data", default=str(default))
-    parser.add_argument("--runs", type=int, default=3)
+    parser.add_argument("--runs", type=int, default=1)
     parser.add_argument("--most", type=float, default=300, help="seconds of a peer")
     beside = HERE.parent / ".venv-keras/bin/python"
     python = beside if beside.exists() else sys.executable

@@ -2,9 +2,9 @@
 
     python benchmarks/run.py [NAME ... | --studies]
 
-Without names those of speed, memory and size; with --studies what is learned and found, which takes
-many hours. Those on real images look into the folder that $VITREOUS_DATA names; what is not there
-is said, and its benchmarks are left out.
+Without names those of speed, memory and size beside others; with --studies what is learned and
+found, and what our own rules rest on, which takes many hours. Those on real images look into the
+folder that $VITREOUS_DATA names; what is not there is said, and its benchmarks are left out.
 """
 
 from __future__ import annotations
@@ -33,20 +33,31 @@ PARTS = {  # of others, which run them or read from them
     "doctor_training",
     "doctor_zoo",
 }
-STUDIES = {  # of accuracy, not of speed
+STUDIES = {  # of accuracy, and of speeds that decide how something is done
     "classic",
+    "compile",
+    "contention",
     "defaults",
     "degradation",
     "dense",
     "doctor",
     "explain_measures",
+    "folding",
+    "heap",
+    "index",
+    "int8",
     "labels",
+    "layout",
+    "precision",
     "pretrain",
+    "robust",
+    "scale",
     "segmentation_peer",
     "shortcuts",
     "tune",
     "zoo",
 }
+BESIDE = {"augmentation", "explain", "robust"}  # their peers, in .venv-peers, are in one process
 DATA = {  # folders in $VITREOUS_DATA that one cannot do without
     "cifar10": ("cifar-10-batches-bin",),
     "classic": ("mnist",),
@@ -67,6 +78,14 @@ DATA = {  # folders in $VITREOUS_DATA that one cannot do without
 }
 
 
+def command(name: str) -> tuple[list[str], dict[str, str]]:
+    """What runs a benchmark, and in which environment."""
+    script, beside = str(HERE / f"{name}.py"), HERE.parent / ".venv-peers/bin/python"
+    if name not in BESIDE or not beside.exists():
+        return [sys.executable, script], {**os.environ}
+    return [str(beside), script], {**os.environ, "PYTHONPATH": str(HERE.parent / "src")}
+
+
 def main() -> None:
     names = sys.argv[1:] or sorted({path.stem for path in HERE.glob("*.py")} - PARTS - STUDIES)
     if names == ["--studies"]:
@@ -78,7 +97,9 @@ def main() -> None:
         absent = [folder for folder in DATA.get(name, ()) if not (place / folder).is_dir()]
         if absent:
             print(f"Not run: $VITREOUS_DATA has no {', '.join(absent)}.", flush=True)
-        elif subprocess.run([sys.executable, str(HERE / f"{name}.py")]).returncode:
+            continue
+        line, environment = command(name)
+        if subprocess.run(line, env=environment).returncode:
             failed.append(name)
     if failed:
         raise SystemExit(f"failed: {', '.join(failed)}")
