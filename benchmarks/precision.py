@@ -22,8 +22,8 @@ bfloat16 instructions, shared with other programs:
 By the clock, on two idle cores with what is freed kept (`vitreous.heap`), LeNet-5 gains nothing
 (0.94 to 1.00), `convnet` with 2.7 MMAC 1.20 to 1.29, and with 3.9 MMAC 1.27 to 1.35.
 
-An Intel Xeon of 2023 in a virtual machine that hides its matrix unit (AMX), but not avx512_bf16, has
-ratios of 0.72 to 1.05 over all of these networks.
+An Intel Xeon whose matrix unit (AMX) a virtual machine hides, though not avx512_bf16, has ratios of
+0.72 to 1.05 over all of these networks.
 """
 
 from __future__ import annotations
