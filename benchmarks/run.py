@@ -57,6 +57,7 @@ STUDIES = {  # of accuracy, and of speeds that decide how something is done
     "tune",
     "zoo",
 }
+LONG = ("mnist", "photos", "cifar10")  # come last
 BESIDE = {"augmentation", "explain", "robust"}  # their peers, in .venv-peers, are in one process
 DATA = {  # folders in $VITREOUS_DATA that one cannot do without
     "cifar10": ("cifar-10-batches-bin",),
@@ -87,7 +88,8 @@ def command(name: str) -> tuple[list[str], dict[str, str]]:
 
 
 def main() -> None:
-    names = sys.argv[1:] or sorted({path.stem for path in HERE.glob("*.py")} - PARTS - STUDIES)
+    short = {path.stem for path in HERE.glob("*.py")} - PARTS - STUDIES - {*LONG}
+    names = sys.argv[1:] or [*sorted(short), *LONG]
     if names == ["--studies"]:
         names = sorted(STUDIES)
     place = Path(os.environ.get("VITREOUS_DATA", "."))
