@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import time
 from pathlib import Path
 from typing import Any
@@ -92,6 +93,23 @@ def test_speeds_are_kept_and_agreement_is_not(runtimes: dict[str, int]) -> None:
     assert trial(precision="bfloat16").known() is None
     trial().speeds.write_text('{"network": [1]}')
     assert trial().known() is None
+
+
+@pytest.mark.parametrize(("count", "passes"), [(100, 1), (10_000, 4), (10**6, choosing.PASSES)])
+def test_long_work_is_worth_a_longer_trial(
+    count: int, passes: int, runtimes: dict[str, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    called, seconds = [], itertools.count()  # with each look at the clock a second has gone by
+
+    def speed(*_: object) -> float:
+        called.append("")
+        return 100.0
+
+    monkeypatch.setattr(choosing, "speed", speed)
+    monkeypatch.setattr(choosing.time, "perf_counter", lambda: float(next(seconds)))
+    trial(count=count).tried({})
+    # Once more at the start, to see whether the network is quick; three ways in each pass.
+    assert len(called) == 1 + 3 * passes
 
 
 def test_what_it_takes_to_begin_counts(

@@ -39,7 +39,8 @@ TRIED = 8  # images that a trial takes at once
 QUICK = 400  # images a second from which on it takes all: what each call costs would count too much
 COMPARED = 32  # images whose answers are compared
 PASSES = 5  # of a trial
-LONG = 0.4  # seconds after which it has no further pass
+LONG = 0.4  # seconds after which it has no further pass,
+SHARE = 0.03  # or so much of what the network would take for all images, if that is longer
 GAIN = 1.05  # times as fast as the network, which it has to be at least
 
 
@@ -227,12 +228,12 @@ class Trial:
                 built[name], begun[name] = compute, time.perf_counter() - began
         if speed(built[NETWORK], images) > QUICK:
             images = self.examples
-        begun[NETWORK], end = 0.0, time.perf_counter() + LONG
+        begun[NETWORK], start = 0.0, time.perf_counter()
         speeds = dict.fromkeys(built, 0.0)
         for _ in range(PASSES):  # in turns: what slows down this machine slows down all
             for name, compute in built.items():
                 speeds[name] = max(speeds[name], speed(compute, images))
-            if time.perf_counter() > end:
+            if time.perf_counter() - start > max(LONG, SHARE * self.count / speeds[NETWORK]):
                 break
         told = {"images": speeds, "begin": begun}
         caches.save_bytes(self.speeds, json_text(told).encode(), "speeds")
