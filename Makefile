@@ -28,7 +28,7 @@ fix: $(INSTALLED)-dev ## Format, and mend what can be mended by itself
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-bench: $(INSTALLED)-dev .venv-keras/installed .venv-peers/installed ## Measure speed and memory against peers, side by side (two hours)
+bench: $(INSTALLED)-dev .venv-keras/installed .venv-peers/installed ## Measure speed and memory against peers, side by side (hours)
 	$(BIN)/python benchmarks/run.py
 
 studies: $(INSTALLED)-dev .venv-peers/installed ## Measure what is learned and found, and what rules rest on (many hours)

@@ -58,7 +58,7 @@ STUDIES = {  # of accuracy, and of speeds that decide how something is done
     "zoo",
 }
 LONG = ("mnist", "photos", "cifar10")  # come last
-BESIDE = {"augmentation", "explain", "robust"}  # their peers, in .venv-peers, are in one process
+BESIDE = {"augmentation", "explain", "robust"}  # share a process with peers of .venv-peers
 DATA = {  # folders in $VITREOUS_DATA that one cannot do without
     "cifar10": ("cifar-10-batches-bin",),
     "classic": ("mnist",),

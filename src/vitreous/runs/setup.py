@@ -239,6 +239,7 @@ def build(job: Job, packed: Pack, progress: Progress, ranks: Ranks = ALONE) -> T
         arguments=arguments,
         task=task,
         augment=augment,
+        # One for all processes, whose clocks may say different things.
         precision=choose(ranks.from_first(lambda: precision.name), recipe.device, macs),
         macs=macs,
         notes=tuple(found),

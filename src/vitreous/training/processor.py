@@ -16,7 +16,7 @@ from torch.nn.functional import conv2d
 from vitreous.data.cache import cache_folder as caches
 
 FASTER = 1.2  # times as fast as float32, which bfloat16 has to be
-ROUNDS = 7  # of the comparison, which takes a tenth of a second
+ROUNDS = 7  # of the comparison, which takes less than a tenth of a second
 
 WITHOUT_BFLOAT16 = (
     *("SSE41", "AVX", "AVX2", "AVX2_VNNI", "AVX2_VNNI_2"),
@@ -57,7 +57,8 @@ def fast_bfloat16() -> bool:
     """Has the processor bfloat16, and is it faster so?
 
     Instructions alone do not tell: an Intel Xeon whose matrix unit (AMX) is hidden from a virtual
-    machine takes 1.3 times as long in bfloat16 as in float32, others half as long.
+    machine takes up to 1.4 times as long for a training step in bfloat16 as in float32, an AMD EPYC
+    half as long (benchmarks/precision.py).
     """
     return has_bfloat16() and bfloat16_gain() >= FASTER
 
@@ -78,8 +79,9 @@ def bfloat16_gain() -> float:
     known = caches.find(path, lambda path: float(path.read_bytes()))
     if known is not None:
         return known
-    images = torch.rand(4, 64, 28, 28).contiguous(memory_format=torch.channels_last)
-    kernel = torch.rand(64, 64, 3, 3).contiguous(memory_format=torch.channels_last)
+    # Not random: whether this was measured before must not show in what a caller draws afterwards.
+    images = torch.ones(4, 64, 28, 28).contiguous(memory_format=torch.channels_last)
+    kernel = torch.ones(64, 64, 3, 3).contiguous(memory_format=torch.channels_last)
     least = dict.fromkeys((torch.float32, torch.bfloat16), float("inf"))
     sides = {dtype: (images.to(dtype), kernel.to(dtype)) for dtype in least}
     with torch.inference_mode():
