@@ -1,7 +1,7 @@
 """A run folder: everything that a run leaves behind, each file written atomically.
 
 recipe.yaml         the resolved recipe, with the reason of each automatic choice
-environment.json    versions, processor, the command
+environment.json    versions, processor, the command, the number format of training
 split.csv           which example is in which part
 copies.csv          equal images within a part, and in two parts; absent if there are none
 quarantine.csv      images that cannot be read, with reason and remedy; absent if there are none
@@ -35,7 +35,7 @@ from typing import Any
 
 from vitreous.atomic import storage_errors
 from vitreous.errors import RunError, StorageError
-from vitreous.files import append_line, read_events
+from vitreous.files import append_line, read_events, read_json
 
 fcntl: ModuleType | None
 try:
@@ -105,6 +105,16 @@ class RunFolder:
     @property
     def environment(self) -> Path:
         return self.path / "environment.json"
+
+    @property
+    def surroundings(self) -> dict[str, Any]:
+        """What environment.json says: nothing where it cannot be read, as it is written for
+        readers.
+        """
+        with suppress(RunError):
+            found = read_json(self.environment)
+            return found if isinstance(found, dict) else {}
+        return {}
 
     @property
     def split(self) -> Path:

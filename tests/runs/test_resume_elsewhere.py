@@ -88,7 +88,28 @@ def test_it_is_computed_on_as_many_threads_as_before(interrupted: Path) -> None:
     assert torch.get_num_threads() == before
 
 
-@pytest.mark.parametrize("content", ["[]", "{", '{"threads": "many"}', '{"threads": -3}', "{}"])
+def test_it_is_computed_in_the_number_format_it_began_in(interrupted: Path) -> None:
+    """Which one is fast is asked of a clock, and of another processor perhaps."""
+    environment = json.loads(Path("run/environment.json").read_text())
+    assert environment["precision"] == "float32"
+    write_json(Path("run/environment.json"), {**environment, "precision": "bfloat16"})
+    shown = Heard()
+    assert resume("run", progress=shown).model.precision == "bfloat16"
+    assert any("computing in bfloat16, as when the run began" in note for note in shown.notes)
+
+
+def test_a_number_format_that_was_asked_for_stays(photos: Path) -> None:
+    with pytest.raises(Interrupted):
+        train(photos, out="run", progress=Stops(), precision="bfloat16", **FIELDS)
+    write_json(Path("run/environment.json"), {"precision": "float32"})
+    assert resume("run").model.precision == "bfloat16"
+    assert json.loads(Path("run/environment.json").read_text()) == {"precision": "bfloat16"}
+
+
+@pytest.mark.parametrize(
+    "content",
+    ["[]", "{", '{"threads": "many"}', '{"threads": -3}', "{}", '{"precision": ["half"]}'],
+)
 def test_an_environment_that_says_nothing_changes_nothing(interrupted: Path, content: str) -> None:
     Path("run/environment.json").write_text(content)
     shown, before = Heard(), torch.get_num_threads()

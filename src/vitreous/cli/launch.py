@@ -23,7 +23,6 @@ from typing import Any
 
 from vitreous.distributed import FOLDER, LAUNCHED, cores, world
 from vitreous.errors import PeerError, RunError, UsageError
-from vitreous.files import read_json
 from vitreous.formats import counted
 from vitreous.run_folder import RunFolder
 from vitreous.runs.interrupt import SIGNALS, Interrupted
@@ -63,13 +62,9 @@ def asked(arguments: Mapping[str, Any]) -> int:
 
 def began(run: RunFolder) -> int:
     """How many processes of one machine began this run; 1 where that is not known."""
-    try:
-        found = read_json(run.environment)
-    except RunError:
-        return 1
-    number = found.get("processes") if isinstance(found, dict) else None
-    alone = isinstance(found, dict) and found.get("machines") == 1
-    return number if alone and type(number) is int and 1 <= number <= most() else 1
+    found = run.surroundings
+    number = found.get("processes") if found.get("machines") == 1 else None
+    return number if type(number) is int and 1 <= number <= most() else 1
 
 
 def most() -> int:

@@ -89,10 +89,7 @@ def report_data(
     with understood(folder.scores):
         scores = {name: task.SCORES.from_json(found) for name, found in summary["scores"].items()}
     judged = next((part for part in ("test", "validation") if part in scores), None)
-    surroundings: dict[str, Any] = {}
-    with suppress(RunError):  # nothing depends on it
-        read = read_json(folder.environment)
-        surroundings = read if isinstance(read, dict) else {}
+    surroundings = folder.surroundings
     for choice in entries(folder.runtime):
         surroundings[f"answers computed by, on {choice.processor}"] = choice.text
     notes = [Note(text) for text in summary["notes"]]

@@ -14,7 +14,7 @@ from torch import nn
 from vitreous.data.splits.split import Split
 from vitreous.distributed import ALONE, Ranks, announce, joined
 from vitreous.drawing.notebook import framed
-from vitreous.errors import PeerError, RunError, StorageError
+from vitreous.errors import PeerError, StorageError
 from vitreous.fields import Between, fits
 from vitreous.files import read_json, read_lines, understood, write_json, write_table
 from vitreous.formats import counted
@@ -200,7 +200,12 @@ def go_on(
                 clock = Clock()
                 images = read_images(job, folder, progress, ranks)
                 clock.lap("reading")
-                setup = replace(build(job, images, progress, ranks), runtime=folder.runtime)
+                told = folder.surroundings
+                setup = build(job, images, progress, ranks, told.get("precision"))
+                setup = replace(setup, runtime=folder.runtime)
+                if told.get("precision") != setup.precision.name:
+                    now = {**told, "precision": setup.precision.name}
+                    write_json(folder.environment, now)
                 history = learn(setup, folder, progress, interrupt, doctor)
                 clock.lap("training")
                 bundle = measured_by(setup, setup.bundle(history), progress.note)
@@ -239,17 +244,14 @@ def threads_of(folder: RunFolder, progress: Progress, ranks: Ranks = ALONE) -> I
     """Within the block torch computes with as many threads as when the run began: the order of its
     sums depends on their number, and so do the last bits. Other processes have other cores.
     """
-    number, before = None, torch.get_num_threads()
-    with suppress(RunError):  # written for readers, and not needed
-        found = read_json(folder.environment)
-        known = found if isinstance(found, dict) else {}
-        began = known.get("processes", 1)
-        if began == ranks.size:
-            number = known.get("threads")
-        elif fits(began, int):
-            several = counted(ranks.size, "process")
-            goes = "go" if ranks.size > 1 else "goes"
-            progress.note(f"{several} {goes} on with what {began} began: the same up to rounding")
+    known, before = folder.surroundings, torch.get_num_threads()
+    began, number = known.get("processes", 1), None
+    if began == ranks.size:
+        number = known.get("threads")
+    elif fits(began, int):
+        several = counted(ranks.size, "process")
+        goes = "go" if ranks.size > 1 else "goes"
+        progress.note(f"{several} {goes} on with what {began} began: the same up to rounding")
     valid = fits(number, Annotated[int, Between(1, MOST_THREADS)])
     if number is None or not valid or number == before:
         yield

@@ -39,7 +39,7 @@ from vitreous.trace.capture.operations import trace
 from vitreous.trace.measure.cost import total
 from vitreous.training.fit import Gradients
 from vitreous.training.history import best_epoch
-from vitreous.training.precision import Precision, choose, strides_over_points
+from vitreous.training.precision import PRECISIONS, Precision, choose, strides_over_points
 from vitreous.training.recalibrate import recalibrate
 from vitreous.training.reproduce import seeded
 from vitreous.training.sharded import shard, whole
@@ -183,8 +183,13 @@ class TrainingSetup:
         return DivergedError(error.message, where=error.where, remedy=f"{error.remedy or ''}{kept}")
 
 
-def build(job: Job, packed: Pack, progress: Progress, ranks: Ranks = ALONE) -> TrainingSetup:
-    """Everything that a run trains with. Raises what the network and its weights raise."""
+def build(
+    job: Job, packed: Pack, progress: Progress, ranks: Ranks = ALONE, before: str | None = None
+) -> TrainingSetup:
+    """Everything that a run trains with. Raises what the network and its weights raise.
+
+    before  the number format in which a run that goes on has computed so far
+    """
     recipe, contract = job.recipe, job.resolved.contract
     ids = {part: scorable(job, packed, part) for part in (Part.TRAIN, *HELD_OUT)}
     found = notes(job, packed.good, ids)
@@ -212,6 +217,9 @@ def build(job: Job, packed: Pack, progress: Progress, ranks: Ranks = ALONE) -> T
     plain = manual or at_once or strides_over_points(traced)
     asked = "float32" if plain else recipe.precision
     precision = choose(asked, recipe.device, macs, clock=not recipe.deterministic)
+    if asked == "auto" and before != precision.name and before in (*PRECISIONS,):
+        progress.note(f"computing in {before}, as when the run began, and not in {precision.name}")
+        precision = Precision(before, precision.device)
     augment = named_policy(
         recipe.augment or "none",
         contract=contract,
