@@ -27,14 +27,15 @@ from torch import Tensor, nn
 from vitreous import heap
 from vitreous.data.batches.preprocess import PixelContract
 from vitreous.infer.runtime_choice import COMPARED, Trial
-from vitreous.infer.runtimes import NETWORK, RUNTIMES, graph
+from vitreous.infer.runtimes import NETWORK, RUNTIMES, TWINS, graph
 from vitreous.models import MODELS, create
 from vitreous.tasks.classify import Classify
 from vitreous.trace.measure.cost import macs
 from vitreous.training.precision import choose
-from vitreous.training.processor import processor
+from vitreous.training.processor import has_bfloat16, processor
 
 ASKED = 0.95
+SETTLED = 0.2  # seconds
 
 
 def photos(size: int) -> Tensor:
@@ -75,6 +76,14 @@ def in_openvino(network: nn.Module, images: Tensor) -> Callable[[Tensor], Tensor
     return lambda images: compiled([images.contiguous().numpy()])[0]
 
 
+def settle(compute: Callable[[Tensor], Tensor], images: Tensor) -> None:
+    """Once at least, and until threads of the way before look for work no more."""
+    began = time.perf_counter()
+    compute(images)
+    while time.perf_counter() - began < SETTLED:
+        compute(images)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--networks", default="efficientnet_lite0,resnet18,resnet50,convnet")
@@ -89,7 +98,8 @@ def main() -> None:
     peers = {"torch eager": eager, "onnxruntime by itself": in_onnxruntime}
     if importlib.util.find_spec("openvino"):
         peers["OpenVINO"] = in_openvino
-    own = [NETWORK, *(name for name, each in RUNTIMES.items() if each.offered)]
+    twins = [twin for name, twin in TWINS.items() if RUNTIMES[name].offered and has_bfloat16()]
+    own = [NETWORK, *(name for name, each in RUNTIMES.items() if each.offered or name in twins)]
     heads = [*peers, *(f"*{name}*" for name in own), "ours is", "ours / best"]
     print(f"| network | batch | {' | '.join(heads)} |\n|---|---|{'---|' * len(heads)}")
     missed = []
@@ -117,7 +127,7 @@ def main() -> None:
             speeds: dict[str, list[float]] = {way: [] for way in ways}
             for number in range(arguments.rounds + 1):
                 for way, compute in ways.items():
-                    compute(given)  # while threads of the way before may still look for work
+                    settle(compute, given)
                     began = clock()
                     compute(given)
                     if number:  # the first round warms up

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -107,7 +108,7 @@ def test_long_work_is_worth_a_longer_trial(
 
     monkeypatch.setattr(choosing, "speed", speed)
     monkeypatch.setattr(choosing.time, "perf_counter", lambda: float(next(seconds)))
-    trial(count=count).tried({})
+    trial(count=count).tried([*choosing.RUNTIMES], {})
     # Once more at the start, to see whether the network is quick; three ways in each pass.
     assert len(called) == 1 + 3 * passes
 
@@ -132,6 +133,22 @@ def test_a_choice_that_agrees_no_more_makes_room_for_another(runtimes: dict[str,
     del choosing.RUNTIMES["right"]
     trial().speeds.unlink()
     assert trial().confirmed(wrong).runtime == NETWORK
+
+
+@pytest.mark.parametrize("has", [True, False])
+def test_where_bfloat16_does_not_agree_the_same_is_tried_in_float32(
+    has: bool, runtimes: dict[str, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    twin = replace(choosing.RUNTIMES["right"], fits=lambda: False)
+    monkeypatch.setattr(choosing, "RUNTIMES", {**choosing.RUNTIMES, "right": twin})
+    monkeypatch.setattr(choosing, "TWINS", {"wrong": "right"})
+    monkeypatch.setattr(choosing, "has_bfloat16", lambda: has)
+    for refused in (None, {"wrong": "It does not agree"}):
+        found = trial().choose(refused)
+        assert found.runtime == ("right" if has else NETWORK)
+        assert {*found.speeds} == {NETWORK, "wrong", *(["right"] if has else [])}
+    assert runtimes["right"] == 2 * has  # timed once and kept, then built to be looked at
+    assert {*(trial().known() or {})} == {*found.speeds}
 
 
 def test_a_runtime_that_fails_without_a_word_is_named(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
 from functools import partial
@@ -29,11 +29,11 @@ from vitreous.fields import misfit
 from vitreous.files import json_text, read_json
 from vitreous.formats import counted
 from vitreous.infer.agreement import agreement
-from vitreous.infer.runtimes import NETWORK, RUNTIMES, Backbone, Compute
+from vitreous.infer.runtimes import NETWORK, RUNTIMES, TWINS, Backbone, Compute
 from vitreous.shapes import Images
 from vitreous.tasks import Task
 from vitreous.training.precision import forward_context, widened
-from vitreous.training.processor import processor
+from vitreous.training.processor import has_bfloat16, processor
 
 TRIED = 8  # images that a trial takes at once
 QUICK = 400  # images a second from which on it takes all: what each call costs would count too much
@@ -42,6 +42,9 @@ PASSES = 5  # of a trial
 LONG = 0.4  # seconds after which it has no further pass,
 SHARE = 0.03  # or so much of what the network would take for all images, if that is longer
 GAIN = 1.05  # times as fast as the network, which it has to be at least
+
+Speeds = Mapping[str, tuple[float, float]]
+"""Images a second and seconds to begin, by name."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -131,26 +134,38 @@ class Trial:
 
         refused  reasons against runtimes that are known not to agree, by name
         """
-        refused = refused or {}
+        told, new = {**(refused or {})}, [*(refused or {})]
         built: dict[str, Compute] = {}
-        speeds = self.known() or self.tried(built)
-        seconds = {name: self.count / found[0] + found[1] for name, found in speeds.items()}
-        told = [*refused.values()]
-        for name in sorted(seconds.keys() - refused, key=seconds.__getitem__):
-            if seconds[NETWORK] < GAIN * seconds[name]:
+        offered = [name for name, each in RUNTIMES.items() if each.offered]
+        speeds = self.known() or self.kept(self.tried(offered, built))
+        while True:
+            twins = [TWINS[name] for name in new if name in TWINS and has_bfloat16()]
+            if late := [name for name in twins if name not in speeds and RUNTIMES[name].installed]:
+                speeds = self.kept({**speeds, **self.tried(late, built)})
+            name = self.first(speeds, told)
+            if name is None:
                 break
-            found, reason = self.checked(name, built)
-            told.append(reason)
+            found, told[name] = self.checked(name, built)
             if found:
-                return self.choice(name, "; ".join(told), speeds)
+                return self.choice(name, "; ".join(told.values()), speeds)
+            new = [name]
         missing = [
             f"{each.title} cannot compute this network"
             if each.installed
             else f"{each.title} is not installed (pip install {' '.join(each.packages)})"
             for name, each in RUNTIMES.items()
-            if each.fits() and name not in speeds and name not in refused
+            if each.fits() and name not in speeds and name not in told
         ]
-        return self.choice(NETWORK, "; ".join([*told, *missing, "nothing was faster"]), speeds)
+        reasons = [*told.values(), *missing, "nothing was faster"]
+        return self.choice(NETWORK, "; ".join(reasons), speeds)
+
+    def first(self, speeds: Speeds, told: Mapping[str, str]) -> str | None:
+        """Who would have answered all images first, of those that nothing is told against; None if
+        the network itself.
+        """
+        seconds = {name: self.count / found[0] + found[1] for name, found in speeds.items()}
+        name = min(seconds.keys() - told, key=seconds.__getitem__)
+        return name if seconds[NETWORK] >= GAIN * seconds[name] else None
 
     def confirmed(self, choice: RuntimeChoice) -> RuntimeChoice:
         """The choice, if its runtime agrees with the network as it is now; else another one."""
@@ -159,9 +174,7 @@ class Trial:
         found, reason = self.checked(choice.runtime, {})
         return replace(choice, reason=reason) if found else self.choose({choice.runtime: reason})
 
-    def choice(
-        self, runtime: str, reason: str, speeds: Mapping[str, tuple[float, float]] | None = None
-    ) -> RuntimeChoice:
+    def choice(self, runtime: str, reason: str, speeds: Speeds | None = None) -> RuntimeChoice:
         shown = {name: round(found[0], 1) for name, found in (speeds or {}).items()}
         return RuntimeChoice(runtime=runtime, reason=reason, processor=processor(), speeds=shown)
 
@@ -214,13 +227,13 @@ class Trial:
             f"{runtime.title} {verb} on {counted(len(expected), 'image')}: {close.text}",
         )
 
-    def tried(self, built: dict[str, Compute]) -> dict[str, tuple[float, float]]:
-        """(images a second, seconds to begin) of the network and of each runtime, measured now and
-        kept in the cache; those that were built are put into `built`.
+    def tried(self, names: Sequence[str], built: dict[str, Compute]) -> Speeds:
+        """Of the network and of these runtimes, measured now; what was built is put into `built`,
+        and what could not be is left out.
         """
         images: Images = self.examples[:TRIED]
         begun: dict[str, float] = {}
-        for name in (NETWORK, *(name for name, each in RUNTIMES.items() if each.offered)):
+        for name in (NETWORK, *names):
             began = time.perf_counter()
             with suppress(Exception):  # `choose` tells which could not
                 compute = self.build(name)
@@ -229,20 +242,27 @@ class Trial:
         if speed(built[NETWORK], images) > QUICK:
             images = self.examples
         begun[NETWORK], start = 0.0, time.perf_counter()
-        speeds = dict.fromkeys(built, 0.0)
+        speeds = dict.fromkeys(begun, 0.0)
         for _ in range(PASSES):  # in turns: what slows down this machine slows down all
-            for name, compute in built.items():
-                speeds[name] = max(speeds[name], speed(compute, images))
+            for name in speeds:
+                speeds[name] = max(speeds[name], speed(built[name], images))
             if time.perf_counter() - start > max(LONG, SHARE * self.count / speeds[NETWORK]):
                 break
-        told = {"images": speeds, "begin": begun}
+        return {name: (speeds[name], begun[name]) for name in speeds}
+
+    def kept(self, speeds: Speeds) -> Speeds:
+        """The same, put into the cache."""
+        told = {
+            "images": {name: images for name, (images, _) in speeds.items()},
+            "begin": {name: begin for name, (_, begin) in speeds.items()},
+        }
         caches.save_bytes(self.speeds, json_text(told).encode(), "speeds")
-        return {name: (speeds[name], begun[name]) for name in built}
+        return speeds
 
-    def known(self) -> dict[str, tuple[float, float]] | None:
-        """What `tried` has measured before on such a network; None where it has not."""
+    def known(self) -> Speeds | None:
+        """What was measured before on such a network; None where nothing was."""
 
-        def read(path: Path) -> dict[str, tuple[float, float]]:
+        def read(path: Path) -> Speeds:
             told: Any = json.loads(path.read_bytes())
             kinds = dict.fromkeys(("images", "begin"), dict[str, float])
             if not isinstance(told, dict) or misfit(told, kinds):

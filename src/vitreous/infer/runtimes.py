@@ -192,3 +192,6 @@ RUNTIMES = {
         "OpenVINO in float32", partial(in_openvino, half=False), OPENVINO, slow_bfloat16
     ),
 }
+
+TWINS = {"folded": "folded_float32", "openvino": "openvino_float32"}
+"""Rows that do in float32 what others do in bfloat16: tried where the answers of these differ."""
