@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 from scipy import optimize
 
 from vitreous.errors import UsageError
+from vitreous.metrics import calibration
 from vitreous.metrics.calibration import (
     calibration_error,
     chance_error,
@@ -127,3 +129,21 @@ def test_a_doubt_weighs_little_beside_many_answers() -> None:
     doubted = temperature_of(logits, targets, doubting=True)
     assert doubted == pytest.approx(temperature_of(logits, targets), rel=0.005)
     assert doubted == pytest.approx(2.0, rel=0.08)
+
+
+def test_a_temperature_is_found_in_a_few_steps(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also where a step leads to the solution exactly, as here."""
+    logits = np.random.default_rng(0).normal(size=(300, 2000))
+    targets = np.arange(300)
+    logits[targets, targets] += 4
+    calls, softmax = [], calibration._softmax
+
+    def counted(logits: NDArray[np.float64]) -> NDArray[np.float64]:
+        calls.append(len(logits))
+        return softmax(logits)
+
+    monkeypatch.setattr(calibration, "_softmax", counted)
+    found = temperature_of(logits, targets)
+    assert sum(calls) <= 12 * 300
+    expected = (softmax(logits / found) * logits).sum(axis=1).mean()
+    assert expected == pytest.approx(logits[targets, targets].mean(), rel=1e-9)

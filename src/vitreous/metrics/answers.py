@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from vitreous.errors import DataError, DivergedError
 
-CHUNK = 1 << 22  # probabilities looked at together: 32 MiB in float64
+CHUNK = 1 << 17  # numbers looked at together: a MiB in float64, which a cache holds
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ are too sure of themselves, and one number, the temperature, mends most of it.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Literal
 
@@ -13,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vitreous.errors import UsageError
+from vitreous.metrics.answers import chunks
 
 NUM_BINS = 15  # as in Guo et al., section 2
 TEMPERATURES = (0.05, 20.0)  # outside, the data only say "as sharp" or "as flat as can be"
@@ -125,14 +127,15 @@ def temperature_of(
     rows = np.arange(len(targets))
     wanted = logits[rows, targets].mean()
     if doubting and logits.shape[1] > 1:
-        others = logits.copy()
-        others[rows, targets] = -np.inf
-        wanted += (others.max(axis=1).mean() - wanted) / (len(targets) + 1)
+        wanted += (_highest_other(logits, targets).mean() - wanted) / (len(targets) + 1)
 
     def slopes(beta: float) -> tuple[float, float]:
-        tempered = _softmax(beta * logits)
-        expected = (tempered * logits).sum(axis=1)
-        curvature = (tempered * logits**2).sum(axis=1) - expected**2
+        expected, curvature = np.empty(len(logits)), np.empty(len(logits))
+        for part in chunks(logits):
+            some = logits[part]
+            tempered = _softmax(beta * some)
+            expected[part] = (tempered * some).sum(axis=1)
+            curvature[part] = (tempered * some**2).sum(axis=1) - expected[part] ** 2
         return float(expected.mean() - wanted), float(curvature.mean())
 
     low, high = (1 / t for t in reversed(TEMPERATURES))
@@ -144,12 +147,23 @@ def temperature_of(
     for _ in range(60):
         slope, curvature = slopes(beta)
         low, high = (low, beta) if slope > 0 else (beta, high)
-        newton = beta - slope / curvature if curvature > 0 else low
-        step = newton if low < newton < high else (low + high) / 2
+        newton = beta - slope / curvature if curvature > 0 else math.nan
+        # At the solution itself `newton` is `beta`, which is an end of the bracket.
+        step = newton if low < newton < high or newton == beta else (low + high) / 2
         if abs(step - beta) < 1e-9 * beta:
             break
         beta = step
     return 1 / beta
+
+
+def _highest_other(logits: NDArray[np.float64], targets: NDArray[np.int64]) -> NDArray[np.float64]:
+    """(N,) the largest logit of the other classes."""
+    highest = np.empty(len(logits))
+    for part in chunks(logits):
+        others = logits[part].copy()
+        others[np.arange(len(others)), targets[part]] = -np.inf
+        highest[part] = others.max(axis=1)
+    return highest
 
 
 def temper(probabilities: NDArray[np.float64], temperature: float) -> NDArray[np.float64]:
