@@ -71,13 +71,13 @@ def main() -> None:
     shape = arguments.batch, 3, arguments.size, arguments.size
     images = torch.rand(shape).to(memory_format=torch.channels_last)
     targets = torch.randint(0, 1000, (arguments.batch,))
-    print(f"{'network':18}{'ours':>12}{'theirs':>12}{'ratio':>8}")
+    print("| network | ours, ms | theirs, ms | ratio |\n|---|---|---|---|")
     for name, peer in PAIRS.items():
         ours = stepper(create(name, size=arguments.size), images, targets, clock)
         theirs = stepper(peer(arguments.size), images, targets, clock)
         times = [(ours(), theirs()) for _ in range(arguments.rounds + 1)][1:]
         mine, other = (min(column) for column in zip(*times, strict=True))
-        print(f"{name:18}{mine * 1e3:9.1f} ms{other * 1e3:9.1f} ms{other / mine:8.2f}")
+        print(f"| {name} | {mine * 1e3:.0f} | {other * 1e3:.0f} | {other / mine:.2f} |", flush=True)
 
 
 if __name__ == "__main__":

@@ -99,14 +99,14 @@ def frames(query: str, seconds: int = 5) -> float:
 
 def main() -> None:
     torch.set_num_threads(1)
-    print(f"{'network':34}{'bare loop':>12}{'session':>12}{'ratio':>8}{'a frame':>12}")
+    print("| network | bare loop | session | ratio | a frame |\n|---|---|---|---|---|")
     for name, state in CASES.items():
         turns = [(bare(state), stepped(state)) for _ in range(TURNS)]
         alone, session = (statistics.median(column) for column in zip(*turns, strict=True))
-        row = f"{name:34}{alone:10,.0f}/s{session:10,.0f}/s{session / alone:8.2f}"
-        print(f"{row}{frame(state):10.1f}ms")
+        row = f"| {name} | {alone:,.0f}/s | {session:,.0f}/s | {session / alone:.2f}"
+        print(f"{row} | {frame(state):.1f} ms |", flush=True)
     query = CASES["2 features, 3 × 8 units, relu"].to_query()
-    print(f"frames a second in Chromium, 3 × 8 units, training: {frames(query):.0f}")
+    print(f"\nFrames a second in Chromium, 3 × 8 units, training: {frames(query):.0f}")
 
 
 if __name__ == "__main__":

@@ -70,7 +70,7 @@ def main() -> None:
     torch.set_num_threads(arguments.threads)
 
     images = torch.rand(64, 1, 28, 28).to(memory_format=torch.channels_last)
-    batch = Batch(images, torch.randint(0, 10, (64,)), torch.arange(64))
+    batch = Batch(images, {"class": torch.randint(0, 10, (64,))}, torch.arange(64))
     batches = [batch] * arguments.steps
     loops: dict[str, Callable[[nn.Module, list[Batch]], None]] = {
         "by hand": by_hand,
@@ -87,9 +87,10 @@ def main() -> None:
             if number:  # the first round warms up
                 spent[name].append((clock() - start) / arguments.steps)
     baseline = statistics.median(spent["by hand"])
+    print("| loop | ms a step | ÷ by hand |\n|---|---|---|")
     for name, times in spent.items():
         median = statistics.median(times)
-        print(f"{name:28} {median * 1e3:7.3f} ms a step   × {median / baseline:.3f}")
+        print(f"| {name} | {median * 1e3:.3f} | {median / baseline:.3f} |")
 
 
 if __name__ == "__main__":
