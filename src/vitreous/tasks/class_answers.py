@@ -17,6 +17,7 @@ from torch import Tensor
 from vitreous.data.columns import Column
 from vitreous.errors import ModelFileError, UsageError
 from vitreous.formats import counted
+from vitreous.metrics.answers import chunks
 from vitreous.metrics.calibration import TEMPERATURES, temperature_of
 from vitreous.metrics.classification_scores import ClassificationScores, Raw
 from vitreous.models.network import Output
@@ -124,7 +125,11 @@ class ClassTask(Task):
 
     def probable(self, meter: Table) -> NDArray[np.float64]:
         """(N, L) the probabilities of what a meter has seen."""
-        return self.probabilities(torch.from_numpy(meter.answers)).double().numpy()
+        answers = meter.answers
+        found = np.empty_like(answers)
+        for rows in chunks(answers):  # of many classes, what lies between does not fit a cache
+            found[rows] = self.probabilities(torch.from_numpy(answers[rows])).numpy()
+        return found
 
     def tuned(self, meter: Table) -> Self:
         """With the temperature that explains the examples seen best, where they are enough."""
