@@ -72,7 +72,9 @@ def in_openvino(network: nn.Module, images: Tensor) -> Callable[[Tensor], Tensor
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "network.onnx"
         path.write_bytes(graph(network, images))
-        compiled = openvino.compile_model(path, "CPU")
+        # By itself it takes bfloat16, and breaks down where the environment has taken that away.
+        settings = {} if has_bfloat16() else {"INFERENCE_PRECISION_HINT": "f32"}
+        compiled = openvino.compile_model(path, "CPU", settings)
     return lambda images: compiled([images.contiguous().numpy()])[0]
 
 
