@@ -147,3 +147,14 @@ def test_a_temperature_is_found_in_a_few_steps(monkeypatch: pytest.MonkeyPatch) 
     assert sum(calls) <= 12 * 300
     expected = (softmax(logits / found) * logits).sum(axis=1).mean()
     assert expected == pytest.approx(logits[targets, targets].mean(), rel=1e-9)
+
+
+def test_rows_are_taken_some_at_a_time_for_the_same_temperature(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    logits = np.random.default_rng(1).normal(size=(50, 7))
+    targets = np.arange(50) % 7
+    logits[np.arange(50), targets] += 1
+    whole = temperature_of(logits, targets, doubting=True)
+    monkeypatch.setattr("vitreous.metrics.answers.CHUNK", 3 * 7)
+    assert temperature_of(logits, targets, doubting=True) == whole

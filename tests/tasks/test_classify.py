@@ -210,3 +210,12 @@ def test_the_most_probable_are_those_of_a_whole_sort(top: int) -> None:
     row = np.random.default_rng(top).integers(0, 4, 9) / 4
     expected = np.argsort(-row, kind="stable")[:top]
     assert ranked(row, "abcdefghi", top) == tuple(("abcdefghi"[c], row[c]) for c in expected)
+
+
+def test_probabilities_are_the_same_some_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    task = Classify(classes=tuple("abcdefg"), temperature=1.7)
+    logits = torch.randn(50, 7, generator=torch.Generator().manual_seed(0))
+    meter = task.meter()
+    meter.add(logits, {"class": torch.arange(50) % 7})
+    monkeypatch.setattr("vitreous.metrics.answers.CHUNK", 3 * 7)
+    assert np.array_equal(task.probable(meter), task.probabilities(logits).double().numpy())
